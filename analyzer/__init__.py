@@ -1,0 +1,1 @@
+"""Find traffic events in history and confirm them against the truth."""

@@ -1,0 +1,1 @@
+"""The arithmetic: numpy in, numpy out, and nothing else."""

@@ -1,0 +1,217 @@
+"""What the analyzer finds and how it is judged. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from statistics import median
+from typing import Literal
+
+from traffic.model import Direction, Floats, Grid, Label, Metric, Window
+
+EventVerdict = Literal["hit", "false alarm", "neutral", ""]
+LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When traffic is called an event."""
+
+    percentile: float = 95.0
+    """Which percentile of the other weeks' hourly p95s is the baseline."""
+    over_percent: float = 200.0
+    """How far above the baseline the threshold lies: 200 means three times the baseline."""
+    matches: int = 2
+    """How many breaches make an event ..."""
+    within: int = 600
+    """... inside how many seconds."""
+    floor: float = 0.0
+    """The threshold is never below this, in the metric's unit."""
+    min_weeks: int = 2
+    """How many other weeks a slot needs before it is judged."""
+    min_share: float = 0.5
+    """What share of an hour's buckets must be there before the hour is judged or learned from."""
+
+    def needed(self, resolution: int) -> int:
+        """Breaches that make an event at this resolution: fewer than `matches` where `within` holds no more buckets."""
+        return min(self.matches, max(1, self.within // resolution))
+
+    @property
+    def multiple(self) -> float:
+        """Threshold over baseline: 200 % over is 3.0."""
+        return 1.0 + self.over_percent / 100.0
+
+
+def event_id(key: str, metric: str, direction: Direction, start: int) -> str:
+    """The same event has the same name in every run: a hash of key, metric, direction and start."""
+    text = "\0".join((key, metric, direction, str(start)))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True)
+class Event:
+    """Breaches of one key that belong together."""
+
+    id: str
+    key: str
+    start: int
+    """Start of the first breach."""
+    end: int
+    """End of the last breach."""
+    detected: int
+    """End of the bucket with which the rule was met."""
+    breaches: int
+    peak_at: int
+    """Start of the highest breach; `peak`, `baseline`, `threshold` and `ratio` are those of this bucket."""
+    peak: float
+    baseline: float
+    threshold: float
+    ratio: float | None
+    """Peak over baseline; None where the baseline is 0."""
+    excess: float
+    """What lies above the baseline over the breaches: bits for a rate in bit/s, else the sum over the buckets."""
+    direction: Direction = "above"
+
+    @property
+    def window(self) -> Window:
+        """From its first to its last breach."""
+        return Window(self.start, self.end)
+
+    @property
+    def minutes(self) -> float:
+        """Its length."""
+        return (self.end - self.start) / 60
+
+
+@dataclass(frozen=True, order=True)
+class NotJudged:
+    """A stretch of a key's time in which nothing could be said, and why."""
+
+    key: str
+    start: int
+    end: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one label: a row of comparison.csv."""
+
+    label: Label
+    verdict: LabelVerdict
+    event_id: str = ""
+    onset_delay: int | None = None
+    """Seconds from the label's start to the event's detection."""
+    overlap: int = 0
+    """Seconds that label and event share."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The comparison of a run's events with the truth."""
+
+    outcomes: tuple[Outcome, ...]
+    """One per label in the window, in order of start, key, id."""
+    of_event: Mapping[str, tuple[EventVerdict, str]]
+    """Event id -> its verdict and the id of the label it met ("" where none)."""
+
+    def _labels(self, verdict: LabelVerdict) -> int:
+        return sum(o.verdict == verdict for o in self.outcomes)
+
+    @cached_property
+    def hits(self) -> int:
+        """Required labels that an event met."""
+        return self._labels("hit")
+
+    @cached_property
+    def misses(self) -> int:
+        """Required labels that no event met, though their time was judged."""
+        return self._labels("miss")
+
+    @cached_property
+    def false_alarms(self) -> int:
+        """Events that met no label and do not lie in neutral time."""
+        return sum(v == "false alarm" for v, _ in self.of_event.values())
+
+    @cached_property
+    def neutral_events(self) -> int:
+        """Events on optional labels or in neutral time."""
+        return sum(v == "neutral" for v, _ in self.of_event.values())
+
+    @cached_property
+    def not_judged(self) -> int:
+        """Required labels in time that was not judged."""
+        return self._labels("not judged")
+
+    @cached_property
+    def decoys(self) -> int:
+        """Labels that must stay quiet."""
+        return sum(o.label.kind == "decoy" for o in self.outcomes)
+
+    @cached_property
+    def decoys_fired(self) -> int:
+        """Those that did not."""
+        return self._labels("fired")
+
+    @property
+    def precision(self) -> float | None:
+        """Hits among hits and false alarms; None where there is neither."""
+        found = self.hits + self.false_alarms
+        return self.hits / found if found else None
+
+    @property
+    def recall(self) -> float | None:
+        """Hits among hits and misses; None where there is neither."""
+        wanted = self.hits + self.misses
+        return self.hits / wanted if wanted else None
+
+    @property
+    def f1(self) -> float | None:
+        """The harmonic mean of precision and recall; None where there was nothing to find and nothing was found."""
+        total = 2 * self.hits + self.misses + self.false_alarms
+        return 2 * self.hits / total if total else None
+
+    @cached_property
+    def median_onset_delay(self) -> float | None:
+        """Seconds from a label's start to its detection, the median over the hits."""
+        delays = [o.onset_delay for o in self.outcomes if o.verdict == "hit" and o.onset_delay is not None]
+        return float(median(delays)) if delays else None
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What a picture of one event needs, on one grid of the run's resolution round the event. Shapes (buckets,)."""
+
+    event_id: str
+    grid: Grid
+    values: Floats
+    """NaN where a bucket is missing or was not asked for."""
+    usual: Floats
+    """The mean of the bucket's hour, for where `values` were not asked for; NaN where missing."""
+    baseline: Floats
+    threshold: Floats
+    """Both NaN where the hour was not judged."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that a run of discover hands to the reports."""
+
+    store: str
+    metric: Metric
+    window: Window
+    resolution: int
+    policy: Policy
+    keys: tuple[str, ...]
+    events: tuple[Event, ...]
+    """In order of start, key."""
+    not_judged: tuple[NotJudged, ...]
+    """In order of key, start."""
+    labels: tuple[Label, ...]
+    """The truth inside the window; empty where there is none."""
+    verdict: Verdict | None
+    """None where there is no truth to compare with."""
+    traces: tuple[Trace, ...]
+    """One per event, in the same order."""

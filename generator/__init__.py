@@ -1,0 +1,1 @@
+"""Believable traffic with events whose truth is written down."""

@@ -1,0 +1,1 @@
+"""What the generator and the analyzer both talk about, and where traffic lives."""

@@ -1,0 +1,245 @@
+"""The values that the rooms of the house hand to each other. Frozen, no I/O.
+
+Times are UTC epoch seconds (int). Windows are half-open. NaN is missing, which is not zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOUR = 3600
+DAY = 24 * HOUR
+WEEK = 7 * DAY
+# The epoch was a Thursday; the first Monday 00:00 UTC is four days later.
+FIRST_MONDAY = 4 * DAY
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+Statistic = Literal["sum", "count", "avg", "max"]
+Empty = Literal["zero", "missing"]
+Kind = Literal["required", "optional", "ignore", "decoy"]
+Direction = Literal["above", "below"]
+
+
+def floor_to(time: int, step: int) -> int:
+    """The last multiple of `step` seconds at or before `time`."""
+    return time - time % step
+
+
+def ceil_to(time: int, step: int) -> int:
+    """The first multiple of `step` seconds at or after `time`."""
+    return time + -time % step
+
+
+def week_start(time: int) -> int:
+    """Monday 00:00 UTC of the week that holds `time`."""
+    return time - (time - FIRST_MONDAY) % WEEK
+
+
+@dataclass(frozen=True, order=True)
+class Window:
+    """A stretch of time, `[start, end)`, in UTC epoch seconds."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"a window cannot end ({self.end}) before it starts ({self.start})")
+
+    @property
+    def seconds(self) -> int:
+        """Its length."""
+        return self.end - self.start
+
+    def overlap(self, other: Window) -> int:
+        """Seconds that both share; 0 where they do not meet."""
+        return max(0, min(self.end, other.end) - max(self.start, other.start))
+
+    def clip(self, other: Window) -> Window:
+        """The part of this window that lies in `other`; empty (at one of other's edges) where none does."""
+        start = min(max(self.start, other.start), other.end)
+        return Window(start, max(start, min(self.end, other.end)))
+
+    def hull(self, other: Window) -> Window:
+        """The smallest window that holds both."""
+        return Window(min(self.start, other.start), max(self.end, other.end))
+
+    def widen(self, step: int) -> Window:
+        """The smallest window on multiples of `step` seconds that holds this one."""
+        return Window(floor_to(self.start, step), ceil_to(self.end, step))
+
+    def pieces(self, step: int, offset: int = 0) -> Iterator[Window]:
+        """Cut at absolute multiples of `step` (shifted by `offset`), so that another window shares the same cuts."""
+        start = self.start
+        while start < self.end:
+            end = min(self.end, floor_to(start - offset, step) + offset + step)
+            yield Window(start, end)
+            start = end
+
+    def weeks(self) -> Iterator[Window]:
+        """Cut at Mondays 00:00 UTC."""
+        return self.pieces(WEEK, FIRST_MONDAY)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`count` buckets of `step` seconds from `start`, which is a multiple of `step`. Times are computed, never stored."""
+
+    start: int
+    step: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if self.step <= 0 or self.count < 0 or self.start % self.step:
+            raise ValueError(f"not a grid: start {self.start}, step {self.step}, count {self.count}")
+
+    @classmethod
+    def over(cls, window: Window, step: int) -> Grid:
+        """The grid whose buckets cover `window`."""
+        wide = window.widen(step)
+        return cls(wide.start, step, wide.seconds // step)
+
+    @property
+    def window(self) -> Window:
+        """From the start of the first bucket to the end of the last."""
+        return Window(self.start, self.start + self.count * self.step)
+
+    def index(self, time: int) -> int:
+        """Which bucket holds `time`; may lie outside 0..count-1."""
+        return (time - self.start) // self.step
+
+    def slice(self, window: Window) -> slice:
+        """The buckets that start in `window`."""
+        first = max(0, -(-(window.start - self.start) // self.step))
+        last = max(first, min(self.count, -(-(window.end - self.start) // self.step)))
+        return slice(min(first, self.count), min(last, self.count))
+
+    def times(self) -> Ints:
+        """Start of each bucket, shape (count,)."""
+        return self.start + self.step * np.arange(self.count, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is measured: a field, how a bucket of it is made, and how the result is called.
+
+    The value of a bucket is the statistic over all that fell into it, times `scale`, divided by the bucket's
+    seconds when `rate` is set.
+    """
+
+    name: str
+    field: str
+    statistic: Statistic
+    scale: float = 1.0
+    unit: str = ""
+    empty: Empty = "missing"
+    rate: bool = False
+
+    def factor(self, resolution: int) -> float:
+        """What a bucket's statistic is multiplied with."""
+        return self.scale / resolution if self.rate else self.scale
+
+
+# The default metric of everything this project generates: bits per second from bytes.
+BITS = Metric(name="bits", field="network.bytes", statistic="sum", scale=8.0, unit="bit/s", empty="zero", rate=True)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question to a store: this metric of these keys, in this window, in buckets of `resolution` seconds."""
+
+    metric: Metric
+    keys: tuple[str, ...]
+    window: Window
+    resolution: int
+
+
+def _freeze(*arrays: NDArray[np.generic]) -> None:
+    for array in arrays:
+        array.setflags(write=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """Series on one grid: `values` has shape (keys, buckets), float64, NaN = missing. Read-only."""
+
+    keys: tuple[str, ...]
+    grid: Grid
+    values: Floats
+
+    def __post_init__(self) -> None:
+        if self.values.shape != (len(self.keys), self.grid.count):
+            raise ValueError(f"{self.values.shape} values for {len(self.keys)} keys x {self.grid.count} buckets")
+        _freeze(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Rollup:
+    """What an hour of buckets comes to, per key: arrays of shape (keys, hours). Read-only.
+
+    `p95` is the linear 95th percentile of the hour's buckets at the query's resolution; `count` says how many of them
+    were there; the other four are NaN where `count` is 0. `grid.step` is 3600.
+    """
+
+    keys: tuple[str, ...]
+    grid: Grid
+    p95: Floats
+    maximum: Floats
+    minimum: Floats
+    mean: Floats
+    count: Floats
+
+    FIELDS = ("p95", "maximum", "minimum", "mean", "count")
+
+    def __post_init__(self) -> None:
+        shape = (len(self.keys), self.grid.count)
+        for name in self.FIELDS:
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has the shape {getattr(self, name).shape}, expected {shape}")
+        _freeze(*(getattr(self, name) for name in self.FIELDS))
+
+
+@dataclass(frozen=True)
+class Label:
+    """One interval of ground truth: what was done to `key` in `[start, end)`, and what a detector owes it."""
+
+    id: str
+    key: str
+    start: int
+    end: int
+    shape: str
+    factor: float
+    direction: Direction
+    kind: Kind
+
+    @property
+    def window(self) -> Window:
+        """Its interval."""
+        return Window(self.start, self.end)
+
+
+def block_of(key: str, bits: int) -> int:
+    """The block of a key: the first `bits` bits of a stable hash of its name, so that a new key shifts no other."""
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "big") >> (32 - bits)
+
+
+def block_bits(keys: int, size: int) -> int:
+    """How many bits of hash cut `keys` keys into blocks of about `size`."""
+    return max(0, -(-keys // size) - 1).bit_length()
+
+
+def blocks(keys: Sequence[str], bits: int) -> list[tuple[str, ...]]:
+    """The keys in their blocks, both in a fixed order; empty blocks are left out."""
+    found: dict[int, list[str]] = {}
+    for key in keys:
+        found.setdefault(block_of(key, bits), []).append(key)
+    return [tuple(sorted(found[block])) for block in sorted(found)]

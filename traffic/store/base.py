@@ -1,0 +1,109 @@
+"""The seams to a store. A store translates; it does not split, cache, retry for ever or invent data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from traffic.errors import Failure, StorageFailure, UsageFailure
+from traffic.model import Grid, Ints, Matrix, Metric, Query, Rollup, Window
+
+
+class StoreError(Failure):
+    """Anything a store has to say that is not one of the cases below."""
+
+
+class NoSuchStore(StoreError, UsageFailure):
+    """There is nothing at that place, or nothing that can be read as a store."""
+
+
+class ForeignStore(StoreError, UsageFailure):
+    """The store holds something else than what is to be written to it."""
+
+
+class DamagedStore(StoreError, StorageFailure):
+    """A file of the store cannot be read or contradicts itself."""
+
+
+class TooLarge(StoreError):
+    """The request asks for more than the store answers at once: ask for less (the caller halves it)."""
+
+
+class Source(Protocol):
+    """Where traffic is read from."""
+
+    name: str
+    """How the store is called in outputs: no secrets."""
+    metric: Metric
+    """What is read from it."""
+    max_points: int
+    """The largest request it likes: keys x buckets."""
+    settling: int | None
+    """Seconds after which an answer can no longer change; None where the fingerprint changes with any change."""
+
+    def extent(self) -> Window:
+        """From the first to the end of the last value that is there.
+
+        Raises:
+            NoSuchStore: there is nothing in it.
+        """
+        ...
+
+    def keys(self, window: Window) -> Mapping[str, Window]:
+        """Every key with data in `window`, in order of name, and the span outside of which it has none (a superset)."""
+        ...
+
+    def series(self, query: Query) -> Matrix:
+        """The buckets of `query.keys`, in that order, on `Grid.over(query.window, query.resolution)`.
+
+        A key that the store does not know is a row of NaN. A bucket is NaN only if no native step in it is there.
+
+        Raises:
+            TooLarge: ask for less.
+            DamagedStore: a part of the answer could not be read; there is no half answer.
+        """
+        ...
+
+    def fingerprint(self, window: Window) -> str:
+        """Changes whenever an answer for that window could."""
+        ...
+
+    def identity(self) -> str | None:
+        """What was generated into it (scenario and window), or None where the data is a user's own."""
+        ...
+
+
+class RollupSource(Source, Protocol):
+    """A store that can make hourly roll-ups itself."""
+
+    def rollup(self, query: Query) -> Rollup:
+        """Hours of `query.window` (on whole hours), each rolled up from its buckets of `query.resolution` seconds."""
+        ...
+
+
+class Sink(Protocol):
+    """Where generated traffic is written to. It is opened for one scenario; a store that holds another is refused."""
+
+    name: str
+
+    def begin(self, window: Window) -> Window:
+        """Announce that `window` will be written; the answer is the window that the store will then hold as a whole.
+
+        It is the hull of what is there and what is asked, so that a store never has a hole between two runs.
+        """
+        ...
+
+    def blocks(self, keys: Sequence[str]) -> list[tuple[str, ...]]:
+        """The keys in the groups in which they are best written."""
+        ...
+
+    def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
+        """Store native amounts, shape (keys, steps), -1 = missing; answers how many were not there before.
+
+        Idempotent: writing the same again changes nothing. `grid` lies within one week (Monday to Monday, UTC).
+        """
+        ...
+
+    def finish(self) -> str:
+        """All is written: make it known, and answer the identity of what the store now holds (`Source.identity`)."""
+        ...
