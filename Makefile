@@ -1,0 +1,74 @@
+# Every target uses .venv/bin/python, whatever environment is active. Needs make and Python 3.11 or later; nothing else.
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+# pip's own cache may hold a damaged or outdated file, which the hashes would refuse: CI does without it.
+INSTALL := $(PIP) install -q --require-hashes $(if $(CI),--no-cache-dir)
+UV := uv==0.13.9
+
+# A stamp is newer than what was installed from its lock. Both live in .venv, so they go with it.
+RUNTIME := .venv/.runtime
+DEV := .venv/.dev
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo setup-dev check test bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: $(RUNTIME) ## make .venv with what ./sl.py needs (only if missing or the lock changed)
+
+demo: setup ## generate traffic with events in it, discover them, compare with the truth
+	@echo './sl.py generate'
+	@$(PY) sl.py generate
+	@echo './sl.py discover'
+	@$(PY) sl.py discover
+
+setup-dev: $(DEV) ## the same, and the tools for check, test and bench
+
+check: $(DEV) ## style, format, types, who may import whom
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(PY) -m pytest -q tests/test_architecture.py
+
+test: $(DEV) ## all tests, two at a time
+	$(PY) -m pytest -n 2 tests/
+
+bench: $(DEV) ## measure speed and memory, write docs/benchmarks.md
+	$(PY) -m bench
+
+# Keeps the locked versions where requirements*.in still allow them; `make lock UPGRADE=--upgrade` takes the newest.
+lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
+lock: ## compile requirements*.in into the two locks
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	$(PYTHON) -m venv "$$tmp" && "$$tmp/bin/python" -m pip --disable-pip-version-check install -q '$(UV)' && \
+	for name in requirements requirements-dev; do \
+	    "$$tmp/bin/uv" pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	        --no-emit-index-url $(UPGRADE) $$name.in -o $$name.txt || exit 1; \
+	done
+
+clean: ## remove .venv and all caches; output/ stays
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "sl needs Python 3.11 or later, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo not there):" \
+	        "name another one with  make PYTHON=/path/to/python3.12 setup" >&2; exit 1; }
+	@echo 'making .venv (once, about half a minute)'
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
+
+# The second line heals an environment whose making was interrupted: it has a python but no pip.
+$(RUNTIME): requirements.txt $(PY)
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@

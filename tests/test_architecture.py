@@ -1,0 +1,399 @@
+"""Who may import whom, read from the source text of every module (docs/design.md gives the picture).
+
+The tables below are the rules, a reason beside each line; everything under them only reads imports and compares. All
+imports count, wherever they stand: in functions, under TYPE_CHECKING, and by name through importlib. A package that is
+imported to name a type is known all the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("generator", "analyzer", "traffic")
+DOOR = "sl"
+
+Table = dict[str, tuple[set[str], str]]
+
+# Module or package -> what of our own it may import. The longest name that fits counts; a name stands for all in it.
+DIRECTIONS: Table = {
+    "sl": (
+        {"generator.cli", "analyzer.cli", "traffic"},
+        "the door mounts the two command groups and turns errors into exit codes",
+    ),
+    "traffic": ({"traffic"}, "what both sides share must not know either of them"),
+    "traffic.model": (set(), "values know nobody, so everybody can know them"),
+    "traffic.errors": (set(), "the door needs the errors before anything else is loaded"),
+    "generator": ({"generator", "traffic"}, "a generator that knows the detector's arithmetic proves nothing"),
+    "analyzer": ({"analyzer", "traffic"}, "a detector that knows how events were drawn proves nothing"),
+    "analyzer.model": ({"traffic.model"}, "values know only values"),
+    "analyzer.kernels": (
+        {"analyzer.kernels"},
+        "numpy in, numpy out: a kernel is tested and measured with arrays alone",
+    ),
+}
+
+# Modules that only a few may import, whatever the table above allows.
+DOORKEEPERS: Table = {
+    "sl": (set(), "nothing imports the door"),
+    "generator.cli": ({"sl"}, "only the door opens a command group; what others need of it belongs in the pipeline"),
+    "analyzer.cli": ({"sl"}, "only the door opens a command group; what others need of it belongs in the pipeline"),
+}
+
+# Third-party package (as imported) -> where it may be used. A package that is missing here has no home anywhere.
+EVERYWHERE = set(PACKAGES)
+HOMES: Table = {
+    "numpy": (EVERYWHERE, "arrays are what the rooms hand to each other"),
+    "click": ({"sl", "generator.cli", "analyzer.cli"}, "everything else can be called without a command line"),
+    "pyarrow": ({"traffic.store.parquet"}, "the embedded store could change its file format and nobody would notice"),
+    "duckdb": ({"traffic.store.files"}, "the user's own files are the only thing that needs SQL"),
+    "elasticsearch": ({"traffic.store.elastic"}, "its client's changes stay in one folder"),
+    "elastic_transport": ({"traffic.store.elastic"}, "the errors of the same client"),
+    "requests": ({"traffic.store.kentik"}, "the Kentik API is the only plain HTTP service"),
+    "tinydb": ({"analyzer.cache"}, "it holds the readable log of answered queries, and never the truth"),
+    "matplotlib": ({"analyzer.report.chart"}, "it is slow to import and only the pictures need it"),
+    "pandas": ({"analyzer.report", "traffic.truth"}, "for tables that people read; arrays of traffic are numpy's"),
+    "pydantic": (
+        {"traffic.config"},
+        "one place turns what a person wrote into checked values, or into one line that says what is wrong",
+    ),
+    "yaml": ({"traffic.config"}, "the same place reads the files that people edit"),
+}
+
+# Stricter than HOMES: here no third-party package but these.
+ONLY: Table = {
+    "traffic.model": ({"numpy"}, "frozen values and arrays, no I/O"),
+    "analyzer.model": ({"numpy"}, "frozen values and arrays, no I/O"),
+    "analyzer.kernels": ({"numpy"}, "numpy in, numpy out, nothing else"),
+}
+
+# What is loaded before a command is chosen loads nothing of others but click: `./sl.py --help` answers in under 0.3 s.
+LIGHT = (DOOR, "generator.cli", "analyzer.cli")
+LIGHT_THIRD_PARTY = {"click"}
+
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+# Stands for what importlib imports by a name that is not in the text.
+COMPUTED = "<computed>"
+
+# Package as imported -> as it is named in requirements.in, where the two differ.
+DISTRIBUTIONS = {"yaml": "pyyaml"}
+
+
+@dataclass(frozen=True)
+class Module:
+    """A source file: its dotted name, its text, and whether it is a package's __init__.py."""
+
+    name: str
+    source: str
+    is_package: bool = False
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name, its line, and whether it is carried out as soon as the module is loaded."""
+
+    name: str
+    line: int
+    at_load: bool
+
+
+def the_house() -> dict[str, Module]:
+    """Every module of the project, by its dotted name."""
+    found = {}
+    paths = [ROOT / f"{DOOR}.py", *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py")))]
+    for path in filter(Path.exists, paths):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        found[name] = Module(name, path.read_text(encoding="utf-8"), is_package)
+    return found
+
+
+HOUSE = the_house()
+
+
+def imports(module: Module) -> list[Import]:
+    """Every import in the text. `from a import b` is a.b where that is a module of ours, else a."""
+    return list(_imports(ast.parse(module.source), module, at_load=True))
+
+
+def _imports(node: ast.AST, module: Module, *, at_load: bool) -> Iterator[Import]:
+    if isinstance(node, ast.Import):
+        yield from (Import(alias.name, node.lineno, at_load) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = _absolute(node, module)
+        for alias in node.names:
+            inner = f"{base}.{alias.name}"
+            yield Import(inner if inner in HOUSE or inner in DOORKEEPERS else base, node.lineno, at_load)
+    elif isinstance(node, ast.Call) and _called(node) in {"import_module", "__import__"} and node.args:
+        if isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+            yield Import(node.args[0].value, node.lineno, at_load)
+        else:
+            yield Import(COMPUTED, node.lineno, at_load)
+    elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+        for part in node.body:
+            yield from _imports(part, module, at_load=False)
+        for part in node.orelse:
+            yield from _imports(part, module, at_load=at_load)
+        return
+    inside = at_load and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    for child in ast.iter_child_nodes(node):
+        yield from _imports(child, module, at_load=inside)
+
+
+def _absolute(node: ast.ImportFrom, module: Module) -> str:
+    if not node.level:
+        return node.module or ""
+    package = module.name.split(".") if module.is_package else module.name.split(".")[:-1]
+    return ".".join(package[: len(package) - node.level + 1] + ([node.module] if node.module else []))
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2]
+
+
+def within(name: str, place: str) -> bool:
+    """Is the module `name` the module or in the package `place`?"""
+    return name == place or name.startswith(place + ".")
+
+
+def line_for(name: str, table: Table) -> tuple[str, tuple[set[str], str]] | None:
+    """The line of a table that speaks of the module: the longest name that it is within."""
+    places = [place for place in table if within(name, place)]
+    return (max(places, key=len), table[max(places, key=len)]) if places else None
+
+
+def complaints(module: Module) -> list[str]:
+    """What the module's imports break, one line each with the rule and its reason."""
+    found = []
+    for imported in imports(module):
+        complaint = _own(module.name, imported.name) if _is_ours(imported.name) else _third(module.name, imported.name)
+        if complaint:
+            found.append(f"{module.name}:{imported.line} imports {imported.name}: {complaint}")
+    return found
+
+
+def root_of(name: str) -> str:
+    """The package that a dotted name starts with."""
+    return name.partition(".")[0]
+
+
+def _is_ours(name: str) -> bool:
+    return root_of(name) in {DOOR, "tests", "bench", *PACKAGES}
+
+
+def _own(module: str, imported: str) -> str | None:
+    keeper = line_for(imported, DOORKEEPERS)
+    if keeper and module not in keeper[1][0]:
+        return f"DOORKEEPERS {keeper[0]!r}: {keeper[1][1]}"
+    line = line_for(module, DIRECTIONS)
+    if line is None:
+        return "DIRECTIONS has no line for this module"
+    place, (allowed, reason) = line
+    return None if any(within(imported, one) for one in allowed) else f"DIRECTIONS {place!r}: {reason}"
+
+
+def _third(module: str, imported: str) -> str | None:
+    if imported == COMPUTED:
+        return "no table can judge a computed name: write the import out, inside the function that needs it"
+    package = root_of(imported)
+    if package in sys.stdlib_module_names:
+        return None
+    only = line_for(module, ONLY)
+    if only and package not in only[1][0]:
+        return f"ONLY {only[0]!r}: {only[1][1]}"
+    if package not in HOMES:
+        return "HOMES has no line for this package: every third-party package has one home, with a reason"
+    places, reason = HOMES[package]
+    if any(within(module, place) for place in places):
+        return None
+    return f"HOMES {package!r} in {sorted(places)}: {reason}"
+
+
+def heavy_chains(house: dict[str, Module]) -> list[str]:
+    """How the door and the command groups come to load more of others than click before a command is chosen."""
+    found, seen = [], set()
+    queue: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in LIGHT if name in house]
+    while queue:
+        name, chain = queue.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        chain = (*chain, name)
+        for imported in imports(house[name]):
+            if not imported.at_load:
+                continue
+            package = root_of(imported.name)
+            if _is_ours(imported.name):
+                parts = imported.name.split(".")
+                # importing a.b.c loads a and a.b first
+                loaded = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+                queue += [(one, chain) for one in loaded if one in house]
+            elif package not in sys.stdlib_module_names and package not in LIGHT_THIRD_PARTY:
+                found.append(" -> ".join((*chain, package)))
+    return found
+
+
+def vague_names(names: Iterator[str] | list[str]) -> list[str]:
+    """Modules whose name does not say what is in them."""
+    return [name for name in names if VAGUE_NAMES & set(name.split("."))]
+
+
+def locked_versions(lock: str) -> dict[str, set[str]]:
+    """Package -> its versions in the text of a lock file."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", lock, re.MULTILINE):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+# --- the rules hold --------------------------------------------------------------------------------
+
+
+def test_every_import_in_the_house_is_one_that_the_tables_allow() -> None:
+    assert [line for module in HOUSE.values() for line in complaints(module)] == []
+
+
+def test_help_loads_no_third_party_package_but_click() -> None:
+    assert heavy_chains(HOUSE) == []
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert vague_names(list(HOUSE)) == []
+
+
+def test_the_tables_speak_only_of_modules_that_exist_or_are_announced() -> None:
+    announced = {"traffic.store.elastic", "traffic.store.kentik"}
+    named = {*DIRECTIONS, *DOORKEEPERS, *ONLY, *LIGHT, *(place for places, _ in HOMES.values() for place in places)}
+    assert named - set(HOUSE) - announced == set()
+
+
+def test_every_required_package_has_a_home() -> None:
+    required = re.findall(r"^([a-z0-9._-]+)", (ROOT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(required) - {DISTRIBUTIONS.get(package, package) for package in HOMES} == set()
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_a_lock_holds_one_version_of_each_package_and_no_address(name: str) -> None:
+    lock = (ROOT / name).read_text(encoding="utf-8")
+    assert {package: found for package, found in locked_versions(lock).items() if len(found) != 1} == {}
+    assert re.findall(r"^.*(?:://|--(?:extra-)?index|--find-links).*$", lock, re.MULTILINE) == []
+
+
+def test_the_tests_run_on_the_versions_that_a_user_gets() -> None:
+    runtime = locked_versions((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    development = locked_versions((ROOT / "requirements-dev.txt").read_text(encoding="utf-8"))
+    assert {package: found for package, found in development.items() if found != runtime.get(package, found)} == {}
+
+
+# --- the rules can fail ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "rule"),
+    [
+        ("generator.shape", "import analyzer.kernels.rollup", "DIRECTIONS 'generator'"),
+        ("generator.shape", "from analyzer import model", "DIRECTIONS 'generator'"),
+        ("analyzer.fetch", "from generator.incident import draw", "DIRECTIONS 'analyzer'"),
+        ("analyzer.fetch", "def later():\n    import generator.shape", "DIRECTIONS 'analyzer'"),
+        ("analyzer.fetch", "if TYPE_CHECKING:\n    from generator.shape import Shape", "DIRECTIONS 'analyzer'"),
+        ("analyzer.fetch", "importlib.import_module('generator.shape')", "DIRECTIONS 'analyzer'"),
+        ("traffic.truth", "from ..analyzer.model import Event", "DIRECTIONS 'traffic'"),
+        ("traffic.store.parquet", "from analyzer.model import Event", "DIRECTIONS 'traffic'"),
+        ("traffic.model", "from traffic.errors import UsageError", "DIRECTIONS 'traffic.model'"),
+        ("traffic.errors", "from traffic.model import Window", "DIRECTIONS 'traffic.errors'"),
+        ("analyzer.model", "from traffic.store.base import Source", "DIRECTIONS 'analyzer.model'"),
+        ("analyzer.kernels.rollup", "from traffic.model import Window", "DIRECTIONS 'analyzer.kernels'"),
+        ("analyzer.kernels.rollup", "from ..model import Policy", "DIRECTIONS 'analyzer.kernels'"),
+        ("analyzer.pipeline", "from analyzer.cli import discover", "DOORKEEPERS 'analyzer.cli'"),
+        ("analyzer.pipeline", "from analyzer import cli", "DOORKEEPERS 'analyzer.cli'"),
+        ("generator.pipeline", "from . import cli", "DOORKEEPERS 'generator.cli'"),
+        ("analyzer.cli", "import sl", "DOORKEEPERS 'sl'"),
+        ("sl", "from analyzer.pipeline import discover", "DIRECTIONS 'sl'"),
+        ("traffic.truth", "from tests.worlds import world", "DIRECTIONS 'traffic'"),
+        ("analyzer.kernels.rollup", "import pandas as pd", "ONLY 'analyzer.kernels'"),
+        ("analyzer.model", "from pydantic import BaseModel", "ONLY 'analyzer.model'"),
+        ("traffic.model", "import pandas", "ONLY 'traffic.model'"),
+        ("analyzer.pipeline", "import click", "HOMES 'click'"),
+        ("traffic.store.files", "import pyarrow.parquet as pq", "HOMES 'pyarrow'"),
+        ("traffic.store.parquet", "import duckdb", "HOMES 'duckdb'"),
+        ("traffic.store.base", "from elasticsearch import ApiError", "HOMES 'elasticsearch'"),
+        ("traffic.store.elastic.client", "import requests", "HOMES 'requests'"),
+        ("analyzer.fetch", "from tinydb import TinyDB", "HOMES 'tinydb'"),
+        ("analyzer.report.table", "from matplotlib import pyplot as plt", "HOMES 'matplotlib'"),
+        ("analyzer.pipeline", "def later():\n    import pandas as pd", "HOMES 'pandas'"),
+        ("generator.scenario", "from pydantic import BaseModel", "HOMES 'pydantic'"),
+        ("generator.scenario", "import yaml", "HOMES 'yaml'"),
+        ("traffic.store.kentik", "import httpx", "HOMES has no line for this package"),
+        ("traffic.store", "importlib.import_module(name)", "no table can judge a computed name"),
+    ],
+)
+def test_a_forbidden_import_is_complained_about_with_its_rule(module: str, source: str, rule: str) -> None:
+    (complaint,) = complaints(Module(module, source))
+    assert rule in complaint
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("sl", "from generator.cli import commands\nfrom analyzer import cli\nimport click"),
+        ("generator.shape", "import numpy as np\nfrom traffic.model import Window\nfrom . import incident"),
+        ("analyzer.kernels.breach", "import math\nimport numpy as np\nfrom analyzer.kernels import rollup"),
+        ("traffic.store.elastic.client", "import elasticsearch\nfrom traffic.store.base import Source"),
+        ("analyzer.cache.log", "import tinydb"),
+        ("analyzer.report.table", "import pandas as pd"),
+    ],
+)
+def test_an_allowed_import_is_not_complained_about(module: str, source: str) -> None:
+    assert complaints(Module(module, source)) == []
+
+
+@pytest.mark.parametrize(
+    ("cli", "other", "chain"),
+    [
+        ("import numpy", "", "analyzer.cli -> numpy"),
+        ("from analyzer.pipeline import discover", "import numpy", "analyzer.cli -> analyzer.pipeline -> numpy"),
+        ("try:\n    import pandas\nexcept ImportError:\n    pass", "", "analyzer.cli -> pandas"),
+    ],
+)
+def test_a_heavy_import_is_found_however_many_modules_it_hides_behind(cli: str, other: str, chain: str) -> None:
+    house = {
+        "analyzer": Module("analyzer", "", is_package=True),
+        "analyzer.cli": Module("analyzer.cli", cli),
+        "analyzer.pipeline": Module("analyzer.pipeline", other),
+    }
+    assert heavy_chains(house) == [chain]
+
+
+def test_a_heavy_import_in_the_init_file_of_a_package_on_the_way_is_found() -> None:
+    house = {
+        "analyzer": Module("analyzer", "import pandas", is_package=True),
+        "analyzer.cli": Module("analyzer.cli", "import analyzer.light"),
+        "analyzer.light": Module("analyzer.light", ""),
+    }
+    assert heavy_chains(house) == ["analyzer.cli -> analyzer -> pandas"]
+
+
+def test_an_import_inside_a_command_or_for_types_only_is_not_heavy() -> None:
+    source = "import click\nif TYPE_CHECKING:\n    import pandas\ndef discover():\n    import numpy"
+    assert heavy_chains({"analyzer.cli": Module("analyzer.cli", source)}) == []
+
+
+def test_a_vague_name_is_found_at_any_depth() -> None:
+    assert vague_names(["traffic.store.utils", "analyzer.helpers.text", "traffic.text"]) == [
+        "traffic.store.utils",
+        "analyzer.helpers.text",
+    ]
+
+
+def test_two_versions_of_one_package_in_a_lock_are_seen() -> None:
+    lock = "numpy==2.0 ; python_version < '3.12' \\\n    --hash=x\nnumpy==2.4 \\\n    --hash=y\n"
+    assert locked_versions(lock) == {"numpy": {"2.0", "2.4"}}
