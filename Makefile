@@ -58,7 +58,7 @@ clean: ## remove .venv and all caches; output/ stays
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
-	    echo "sl needs Python 3.11 or later, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo not there):" \
+	    echo "sl needs Python 3.11 or later, and '$(PYTHON)' is $$(command -v '$(PYTHON)' >/dev/null && $(PYTHON) --version 2>&1 || echo not there):" \
 	        "name another one with  make PYTHON=/path/to/python3.12 setup" >&2; exit 1; }
 	@echo 'making .venv (once, about half a minute)'
 	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
