@@ -178,7 +178,7 @@ def complaints(module: Module) -> list[str]:
         complaint = _own(module.name, imported.name) if _is_ours(imported.name) else _third(module.name, imported.name)
         if complaint:
             found.append(f"{module.name}:{imported.line} imports {imported.name}: {complaint}")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def root_of(name: str) -> str:
