@@ -92,7 +92,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Grid:
-    """`count` buckets of `step` seconds from `start`, which is a multiple of `step`. Times are computed, never stored."""
+    """`count` buckets of `step` seconds from `start`, a multiple of `step`. Times are computed, never stored."""
 
     start: int
     step: int

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from traffic.errors import Failure, StorageFailure, UsageFailure
-from traffic.model import Grid, Ints, Matrix, Metric, Query, Rollup, Window
+from traffic.model import Empty, Grid, Ints, Matrix, Metric, Query, Rollup, Statistic, Window
 
 
 class StoreError(Failure):
@@ -27,6 +28,31 @@ class DamagedStore(StoreError, StorageFailure):
 
 class TooLarge(StoreError):
     """The request asks for more than the store answers at once: ask for less (the caller halves it)."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a user's own table are meant, and what a bucket of several rows comes to."""
+
+    time: str | None = None
+    key: str | None = None
+    value: str | None = None
+    statistic: Statistic = "avg"
+    unit: str = ""
+    scale: float = 1.0
+    empty: Empty | None = None
+    """None: `zero` for sums and counts, where no row means nothing happened; `missing` for the others."""
+
+    @property
+    def named(self) -> bool:
+        """Whether any column was named."""
+        return any(name is not None for name in (self.time, self.key, self.value))
+
+    def metric(self) -> Metric:
+        """What is read with them, called like the column of the values."""
+        empty = self.empty or ("zero" if self.statistic in ("sum", "count") else "missing")
+        name = self.value or ""
+        return Metric(name, name, self.statistic, scale=self.scale, unit=self.unit, empty=empty)
 
 
 class Source(Protocol):

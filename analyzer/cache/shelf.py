@@ -1,0 +1,168 @@
+"""The files of the cache: one checksummed file per answer, which may hold several pieces.
+
+An answer's file is the commit point: temporary name, sync, rename. Layout, little-endian:
+
+    8 bytes   magic and version
+    4 bytes   length of the header
+    16 bytes  BLAKE2b of the header
+    header    JSON: what was asked, the pieces with shape and place, BLAKE2b of the body
+    body      float64 arrays, one after the other
+
+A file that is damaged, cut short or of another version is a miss, never data.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from traffic.disk import make_folder, write_atomic
+from traffic.model import Floats
+
+MAGIC = b"slcache2"
+_FIXED = struct.Struct("<8sI16s")
+_SUFFIX = ".slc"
+
+
+class Damaged(Exception):
+    """A file that does not hold what its checksums promise."""
+
+
+def _digest(*parts: bytes) -> bytes:
+    hashed = blake2b(digest_size=16)
+    for part in parts:
+        hashed.update(part)
+    return hashed.digest()
+
+
+def piece_hash(about: Mapping[str, Any]) -> str:
+    """The name of a piece: a hash of the canonical JSON of what was asked for."""
+    text = json.dumps(about, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a piece lies: file, and the position of its arrays in the body, in float64s."""
+
+    path: Path
+    offset: int
+    shape: tuple[int, ...]
+
+
+class Shelf:
+    """The answers in one folder. Opening it reads the header of every file; bodies are read when they are asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.damaged: list[Path] = []
+        """Files that were ignored."""
+        self._places: dict[str, _Place] = {}
+        self._about: dict[Path, dict[str, Any]] = {}
+        self._body: tuple[Path | None, Floats] = (None, np.zeros(0))
+        for path in sorted(folder.glob(f"*/*{_SUFFIX}")):
+            try:
+                self._take(path, _read_header(path))
+            except (Damaged, OSError):
+                self.damaged.append(path)
+
+    def _take(self, path: Path, header: dict[str, Any]) -> None:
+        self._about[path] = {**header["about"], "bytes": path.stat().st_size}
+        for name, offset, shape in header["pieces"]:
+            self._places[name] = _Place(path, offset, tuple(shape))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places
+
+    def get(self, name: str) -> Floats | None:
+        """The piece of that name, or None if it is not there or its file turns out to be damaged."""
+        place = self._places.get(name)
+        if place is None:
+            return None
+        try:
+            body = self._load(place.path)
+        except (Damaged, OSError):
+            self._forget(place.path)
+            return None
+        return body[place.offset : place.offset + int(np.prod(place.shape))].reshape(place.shape)
+
+    def put(self, pieces: Sequence[tuple[str, Floats]], about: Mapping[str, Any]) -> None:
+        """Commit one answer: all its pieces, or nothing.
+
+        Raises:
+            StorageFailure: the disk is full or the folder cannot be written.
+        """
+        places, arrays, offset = [], [], 0
+        for name, values in pieces:
+            array = np.ascontiguousarray(values, dtype="<f8")
+            places.append((name, offset, array.shape))
+            arrays.append(array.data.cast("B") if array.size else b"")
+            offset += array.size
+        header = {"about": dict(about), "pieces": places, "digest": _digest(*map(bytes, arrays)).hex()}
+        encoded = json.dumps(header, separators=(",", ":")).encode()
+        answer = piece_hash({"pieces": [name for name, _ in pieces]})
+        path = self.folder / answer[:2] / f"{answer}{_SUFFIX}"
+        make_folder(path.parent)
+        write_atomic(path, [_FIXED.pack(MAGIC, len(encoded), _digest(encoded)), encoded, *arrays])
+        if self._body[0] == path:
+            self._body = (None, np.zeros(0))
+        self._take(path, json.loads(encoded))
+
+    def answers(self) -> list[dict[str, Any]]:
+        """What was asked for, one entry per file, in order of file name; `file` and `bytes` say where it lies."""
+        return [
+            {"file": path.relative_to(self.folder).as_posix(), **about} for path, about in sorted(self._about.items())
+        ]
+
+    def clear(self) -> int:
+        """Remove every answer; says how many there were."""
+        paths = [*self._about, *self.damaged]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        for folder in sorted({path.parent for path in paths}):
+            if not any(folder.iterdir()):
+                folder.rmdir()
+        self._places.clear()
+        self._about.clear()
+        self.damaged.clear()
+        return len(paths)
+
+    def _load(self, path: Path) -> Floats:
+        if self._body[0] != path:
+            header = _read_header(path)
+            raw = path.read_bytes()[-_body_bytes(header) :] if _body_bytes(header) else b""
+            if _digest(raw).hex() != header["digest"]:
+                raise Damaged(path)
+            self._body = (path, np.frombuffer(raw, dtype="<f8"))
+        return self._body[1]
+
+    def _forget(self, path: Path) -> None:
+        self.damaged.append(path)
+        self._about.pop(path, None)
+        self._places = {name: place for name, place in self._places.items() if place.path != path}
+
+
+def _body_bytes(header: Mapping[str, Any]) -> int:
+    return 8 * sum(int(np.prod(shape)) for _, _, shape in header["pieces"])
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        fixed = file.read(_FIXED.size)
+        if len(fixed) < _FIXED.size:
+            raise Damaged(path)
+        magic, length, digest = _FIXED.unpack(fixed)
+        encoded = file.read(length) if magic == MAGIC else b""
+    if magic != MAGIC or _digest(encoded) != digest:
+        raise Damaged(path)
+    header: dict[str, Any] = json.loads(encoded)
+    if path.stat().st_size != _FIXED.size + length + _body_bytes(header):
+        raise Damaged(path)
+    return header

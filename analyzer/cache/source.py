@@ -1,0 +1,200 @@
+"""A Source wrapped round a Source: the same answers, and none of them paid for twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from analyzer.cache.shelf import Shelf, piece_hash
+from traffic.model import DAY, HOUR, Floats, Grid, Matrix, Query, Rollup, Window
+from traffic.store.base import RollupSource
+from traffic.times import iso
+
+FORMAT = 1
+"""Counts up when the meaning of a stored array changes; older entries are then misses."""
+
+EVER = Window(0, 2**33)
+"""All of time that traffic is looked for in (to the year 2242)."""
+
+
+class CachedSource:
+    """Answers from the shelf what it can, asks for the rest, and commits each answer before it hands it on.
+
+    Roll-ups are kept per (block of keys, week), buckets per (key, day), on absolute borders, so that tomorrow's window
+    finds today's pieces. The open week is kept by days and its last day by hours. What may still change (its end plus
+    the store's settling time lies ahead of `now`) is not kept.
+    """
+
+    def __init__(self, source: RollupSource, shelf: Shelf, now: int) -> None:
+        self._source = source
+        self._shelf = shelf
+        self._now = now
+        self._fingerprints: dict[Window, str] = {}
+        self.name = source.name
+        self.metric = source.metric
+        self.max_points = source.max_points
+        self.settling = source.settling
+        self.cached = 0
+        """Pieces that were answered from the shelf."""
+
+    def extent(self) -> Window:
+        """As the source says; kept only where the fingerprint tells of any change."""
+        if self.settling is not None:
+            return self._source.extent()
+        about = self._about("extent", EVER)
+        if (kept := self._shelf.get(piece_hash(about))) is not None:
+            self.cached += 1
+            return Window(int(kept[0]), int(kept[1]))
+        extent = self._source.extent()
+        self._shelf.put([(piece_hash(about), np.array([extent.start, extent.end]))], _readable(about))
+        return extent
+
+    def identity(self) -> str | None:
+        """As the source says."""
+        return self._source.identity()
+
+    def fingerprint(self, window: Window) -> str:
+        """As the source says; asked once a run, so that all answers of a run belong to one state of the store."""
+        if window not in self._fingerprints:
+            self._fingerprints[window] = self._source.fingerprint(window)
+        return self._fingerprints[window]
+
+    def keys(self, window: Window) -> Mapping[str, Window]:
+        """As the source says, kept like any other answer."""
+        about = self._about("keys", window)
+        name = piece_hash(about)
+        if (kept := self._shelf.get(name)) is not None:
+            self.cached += 1
+            return _decode_keys(kept)
+        keys = self._source.keys(window)
+        if self._sealed(window):
+            self._shelf.put([(name, _encode_keys(keys))], {**_readable(about), "keys": len(keys)})
+        return keys
+
+    def rollup(self, query: Query) -> Rollup:
+        """As the source says, in pieces of (these keys, week)."""
+        grid = Grid.over(query.window, HOUR)
+        result = np.full((len(Rollup.FIELDS), len(query.keys), grid.count), np.nan)
+        missing: list[Window] = []
+        for piece in self._rollup_pieces(query.window):
+            kept = self._shelf.get(self._piece("rollup", query, piece)) if self._sealed(piece) else None
+            if kept is None:
+                missing.append(piece)
+            else:
+                self.cached += 1
+                result[..., grid.slice(piece)] = kept
+        for group in self._requests(missing, len(query.keys) * HOUR // query.resolution):
+            whole = Window(group[0].start, group[-1].end)
+            answer = self._source.rollup(Query(query.metric, query.keys, whole, query.resolution))
+            stacked = np.stack([getattr(answer, name) for name in Rollup.FIELDS])
+            result[..., grid.slice(whole)] = stacked
+            self._commit(
+                "rollup",
+                query,
+                whole,
+                [
+                    (self._piece("rollup", query, piece), stacked[..., answer.grid.slice(piece)])
+                    for piece in group
+                    if self._sealed(piece)
+                ],
+            )
+        return Rollup(query.keys, grid, *result)
+
+    def series(self, query: Query) -> Matrix:
+        """As the source says, in pieces of (key, day)."""
+        grid = Grid.over(query.window, query.resolution)
+        result = np.full((len(query.keys), grid.count), np.nan)
+        for day in query.window.pieces(DAY):
+            part = grid.slice(day)
+            sealed = self._sealed(day)
+            names = [self._piece("series", query, day, (key,)) for key in query.keys]
+            missing = []
+            for row, name in enumerate(names):
+                kept = self._shelf.get(name) if sealed else None
+                if kept is None:
+                    missing.append(row)
+                else:
+                    self.cached += 1
+                    result[row, part] = kept
+            if not missing:
+                continue
+            keys = tuple(query.keys[row] for row in missing)
+            answer = self._source.series(Query(query.metric, keys, day, query.resolution))
+            result[missing, part] = answer.values
+            if sealed:
+                pieces = [(names[row], values) for row, values in zip(missing, answer.values, strict=True)]
+                self._commit("series", query, day, pieces)
+        return Matrix(query.keys, grid, result)
+
+    def _sealed(self, piece: Window) -> bool:
+        return self.settling is None or piece.end + self.settling <= self._now
+
+    def _rollup_pieces(self, window: Window) -> Iterator[Window]:
+        for week in window.weeks():
+            if self._sealed(week):
+                yield week
+                continue
+            for day in week.pieces(DAY):
+                yield from [day] if self._sealed(day) else day.pieces(HOUR)
+
+    def _requests(self, pieces: list[Window], points_per_hour: int) -> Iterator[list[Window]]:
+        """Neighbouring pieces in as few requests as the source allows."""
+        group: list[Window] = []
+        for piece in pieces:
+            if group and (
+                piece.start != group[-1].end or (piece.end - group[0].start) // HOUR * points_per_hour > self.max_points
+            ):
+                yield group
+                group = []
+            group.append(piece)
+        if group:
+            yield group
+
+    def _about(self, kind: str, window: Window) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "kind": kind,
+            "store": self.name,
+            "fingerprint": self.fingerprint(window),
+            "metric": asdict(self.metric),
+            "window": [window.start, window.end],
+        }
+
+    def _piece(self, kind: str, query: Query, window: Window, keys: tuple[str, ...] | None = None) -> str:
+        about = self._about(kind, window)
+        return piece_hash({**about, "keys": keys or query.keys, "resolution": query.resolution})
+
+    def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
+        if pieces:
+            about = {**_readable(self._about(kind, window)), "resolution": query.resolution}
+            self._shelf.put(pieces, {**about, "keys": len(query.keys), "pieces": len(pieces)})
+
+
+def _readable(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log shows of a query."""
+    start, end = about["window"]
+    return {
+        "kind": about["kind"],
+        "store": about["store"],
+        "metric": about["metric"]["name"],
+        "start": iso(start),
+        "end": iso(end),
+    }
+
+
+def _encode_keys(keys: Mapping[str, Window]) -> Floats:
+    """Names and spans as one row of float64, the cache's only type: exact for bytes and for times."""
+    names = json.dumps(list(keys)).encode()
+    spans = [bound for window in keys.values() for bound in (window.start, window.end)]
+    return np.concatenate([[len(spans)], spans, np.frombuffer(names, dtype=np.uint8)]).astype(np.float64)
+
+
+def _decode_keys(kept: Floats) -> dict[str, Window]:
+    count = int(kept[0])
+    spans = kept[1 : 1 + count].astype(np.int64).tolist()
+    names = json.loads(kept[1 + count :].astype(np.uint8).tobytes())
+    return {name: Window(spans[2 * i], spans[2 * i + 1]) for i, name in enumerate(names)}

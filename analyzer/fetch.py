@@ -1,0 +1,176 @@
+"""The recursion: hourly roll-ups first, then buckets only where an event can be; what is too large, in halves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+
+from analyzer.kernels.rollup import roll_up
+from traffic.model import DAY, HOUR, Bools, Grid, Matrix, Query, Rollup, Window, block_bits, blocks, ceil_to, week_start
+from traffic.store.base import RollupSource, Source, StoreError, TooLarge
+
+BLOCK = 64
+"""Keys that are looked at together. Memory is bounded by one block, however many keys there are."""
+
+Answer = TypeVar("Answer", Matrix, Rollup)
+
+
+class Halving:
+    """Asks a store, and where the store says that this is too much, asks for halves: keys first, then the window.
+
+    A request that cannot be halved any more is an error, never coarser data. Counts what reaches the store.
+    """
+
+    def __init__(self, store: Source) -> None:
+        self._store = store
+        self.name = store.name
+        self.metric = store.metric
+        self.max_points = store.max_points
+        self.settling = store.settling
+        self.extent = store.extent
+        self.keys = store.keys
+        self.fingerprint = store.fingerprint
+        self.identity = store.identity
+        self.sent = 0
+        """Requests for data that the store was sent."""
+        self.points = 0
+        """Buckets that it answered with."""
+
+    def series(self, query: Query) -> Matrix:
+        """As the store says."""
+        return self._halve(query, self._store.series, query.resolution, _join_series)
+
+    def rollup(self, query: Query) -> Rollup:
+        """As the store says, where it can make roll-ups."""
+        make: Callable[[Query], Rollup] = self._store.rollup  # type: ignore[attr-defined]  # only if it has one
+        return self._halve(query, make, HOUR, _join_rollups)
+
+    def _halve(
+        self,
+        query: Query,
+        ask: Callable[[Query], Answer],
+        step: int,
+        join: Callable[[Answer, Answer, Query], Answer],
+    ) -> Answer:
+        try:
+            self.sent += 1
+            answer = ask(query)
+        except TooLarge as error:
+            halves = _halves(query, step)
+            if halves is None:
+                raise StoreError(
+                    f"{self.name}: even one key in one {'hour' if step == HOUR else 'bucket'} is too much ({error})"
+                ) from None
+            first, second = (self._halve(half, ask, step, join) for half in halves)
+            return join(first, second, query)
+        self.points += len(query.keys) * answer.grid.count
+        return answer
+
+
+class Rolled:
+    """A RollupSource out of any Source: reads the buckets once, rolls them up, answers suspects from what it read."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.name = source.name
+        self.metric = source.metric
+        self.max_points = source.max_points
+        self.settling = source.settling
+        self.extent = source.extent
+        self.keys = source.keys
+        self.fingerprint = source.fingerprint
+        self.identity = source.identity
+        self._held: Matrix | None = None
+        self._rows: dict[str, int] = {}
+
+    def rollup(self, query: Query) -> Rollup:
+        """Hours made by our own kernel from the source's buckets."""
+        matrix = self._source.series(query)
+        self._held, self._rows = matrix, {key: row for row, key in enumerate(matrix.keys)}
+        grid = Grid.over(query.window, HOUR)
+        return Rollup(query.keys, grid, *roll_up(matrix.values, HOUR // query.resolution))
+
+    def series(self, query: Query) -> Matrix:
+        """From the buckets that the last roll-up was made of, where they hold the answer; else from the source."""
+        held = self._held
+        if held is None or held.grid.step != query.resolution or not all(key in self._rows for key in query.keys):
+            return self._source.series(query)
+        if query.window.clip(held.grid.window) != query.window:
+            return self._source.series(query)
+        rows = [self._rows[key] for key in query.keys]
+        values = held.values[rows, held.grid.slice(query.window)]
+        return Matrix(query.keys, Grid.over(query.window, query.resolution), values)
+
+
+def groups(
+    spans: Mapping[str, Window], window: Window, max_points: int, resolution: int
+) -> Iterator[tuple[tuple[str, ...], Window]]:
+    """The keys in blocks of a stable hash, each with the hours of `window` that its keys have data in.
+
+    A block whose keys have nothing to do with each other in time is cut: series of very different spans cost what they
+    hold, not the span between them.
+    """
+    size = max(1, min(BLOCK, max_points // max(1, window.seconds // resolution)))
+    for keys in blocks(list(spans), block_bits(len(spans), size)):
+        ordered = sorted(keys, key=lambda key: (spans[key], key))
+        part: list[str] = []
+        reach = Window(0, 0)
+        for key in ordered:
+            span = spans[key].clip(window)
+            if part and week_start(span.start) >= reach.end:
+                yield tuple(sorted(part)), reach.widen(HOUR).clip(window)
+                part = []
+            reach = reach.hull(span) if part else span
+            part.append(key)
+        if part:
+            yield tuple(sorted(part)), reach.widen(HOUR).clip(window)
+
+
+def suspect_days(hot: Bools, start: int) -> list[tuple[Window, list[int]]]:
+    """Which days have a suspect hour, and of which keys: pairs of a UTC day and rows of `hot` (keys, hours)."""
+    hours = hot.shape[1]
+    first = start // HOUR
+    lead = first % 24
+    padded = np.zeros((hot.shape[0], -(-(lead + hours) // 24) * 24), dtype=bool)
+    padded[:, lead : lead + hours] = hot
+    days: Bools = padded.reshape(hot.shape[0], -1, 24).any(axis=2)
+    origin = (first - lead) * HOUR
+    span = Window(start, start + hours * HOUR)
+    return [
+        (Window(origin + day * DAY, origin + (day + 1) * DAY).clip(span), np.flatnonzero(days[:, day]).tolist())
+        for day in np.flatnonzero(days.any(axis=0)).tolist()
+    ]
+
+
+def buckets_of(
+    source: RollupSource, keys: Sequence[str], days: list[tuple[Window, list[int]]], resolution: int
+) -> Iterator[tuple[list[int], Matrix]]:
+    """The buckets of these days, a day at a time, with the rows that its keys have in `keys`."""
+    for day, rows in days:
+        query = Query(source.metric, tuple(keys[row] for row in rows), day, resolution)
+        yield rows, source.series(query)
+
+
+def _halves(query: Query, step: int) -> tuple[Query, Query] | None:
+    keys, window = query.keys, query.window
+    if len(keys) > 1:
+        middle = len(keys) // 2
+        return replace(query, keys=keys[:middle]), replace(query, keys=keys[middle:])
+    middle = ceil_to(window.start + window.seconds // 2, step)
+    if not window.start < middle < window.end:
+        return None
+    return replace(query, window=Window(window.start, middle)), replace(query, window=Window(middle, window.end))
+
+
+def _join_series(a: Matrix, b: Matrix, query: Query) -> Matrix:
+    axis = 0 if a.keys != b.keys else 1
+    return Matrix(query.keys, Grid.over(query.window, a.grid.step), np.concatenate([a.values, b.values], axis=axis))
+
+
+def _join_rollups(a: Rollup, b: Rollup, query: Query) -> Rollup:
+    axis = 0 if a.keys != b.keys else 1
+    joined = (np.concatenate([getattr(a, name), getattr(b, name)], axis=axis) for name in Rollup.FIELDS)
+    return Rollup(query.keys, Grid.over(query.window, a.grid.step), *joined)

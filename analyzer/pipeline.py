@@ -1,0 +1,183 @@
+"""discover(): the whole run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from analyzer.cache import CachedSource, Shelf
+from analyzer.cache.log import write_log
+from analyzer.detect import Found, find_events
+from analyzer.fetch import Halving, Rolled, groups
+from analyzer.model import Event, Findings, NotJudged, Policy, Trace
+from analyzer.report.order import worst_first
+from analyzer.verdict import judge
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.model import HOUR, Label, Window
+from traffic.store.base import RollupSource, Source
+from traffic.times import iso
+
+BUFFER_CACHE = "buffer_cache"
+BUFFER_LOG = "buffer_log.json"
+TRACES = 200
+"""Events whose surroundings are kept for pictures, unless more are asked for. What bounds the memory of a long list."""
+
+Progress = Callable[[int, int], None]
+"""Called with the keys that are done and the keys there are."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run of discover is asked to do."""
+
+    output: Path
+    policy: Policy
+    resolution: int
+    now: int
+    start: int | None = None
+    """None: where the store's data starts."""
+    end: int | None = None
+    only: tuple[str, ...] = ()
+    """Globs of keys; none means all."""
+    exclude: tuple[str, ...] = ()
+    full_scan: bool = False
+    charts: int = 12
+
+
+@dataclass
+class Ledger:
+    """What a run cost: seconds and points per stage, queries."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    points: dict[str, int] = field(default_factory=dict)
+    queries: dict[str, int] = field(default_factory=dict)
+    damaged: int = 0
+    """Cache entries that were ignored."""
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time what runs inside."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+    def as_dict(self) -> dict[str, Any]:
+        """For run.json."""
+        return {
+            "queries": self.queries,
+            "seconds": {name: round(seconds, 3) for name, seconds in self.seconds.items()},
+            "points": self.points,
+        }
+
+
+def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Ledger, progress: Progress) -> Findings:
+    """Find the events of a store's history, and compare them with the truth where there is one.
+
+    The answers of the store are kept under `job.output`; a run that is killed goes on where it was.
+
+    Args:
+        labels: the truth; None where there is none to compare with.
+        ledger: is filled in.
+
+    Raises:
+        UsageFailure: there is nothing in that window, or no key is left to look at.
+        StoreError: the store cannot answer in full.
+    """
+    asked = Halving(store)
+    with storage(job.output):
+        shelf = Shelf(job.output / BUFFER_CACHE)
+    source = CachedSource(asked if hasattr(store, "rollup") else Rolled(asked), shelf, job.now)
+    try:
+        with ledger.stage("keys"):
+            window = _window(source, job)
+            spans = _chosen(source.keys(window), job, source.name, window)
+        with ledger.stage("search"):
+            found = _search(source, spans, window, job, progress)
+    finally:
+        ledger.queries = {"sent": asked.sent, "cached": source.cached}
+        ledger.damaged = len(shelf.damaged)
+        write_log(job.output / BUFFER_LOG, shelf)
+    ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
+    with ledger.stage("compare"):
+        truth = [label for label in labels or () if label.key in spans or not label.key]
+        verdict = None if labels is None else judge(found.events, truth, found.not_judged, window, job.resolution)
+    return Findings(
+        store=source.name,
+        metric=source.metric,
+        window=window,
+        resolution=job.resolution,
+        policy=job.policy,
+        keys=tuple(spans),
+        events=found.events,
+        not_judged=found.not_judged,
+        labels=tuple(label for label in truth if label.window.overlap(window)),
+        verdict=verdict,
+        traces=found.traces,
+    )
+
+
+def _window(source: CachedSource, job: Job) -> Window:
+    """What is looked at: whole hours, inside what the store holds unless the job says otherwise."""
+    extent = source.extent()
+    start = extent.start if job.start is None else job.start
+    end = extent.end if job.end is None else job.end
+    if end <= start:
+        raise UsageFailure(f"the window ends ({iso(end)}) before it starts ({iso(start)}): change --start or --end")
+    window = Window(start, end).widen(HOUR)
+    if not window.overlap(extent):
+        raise UsageFailure(
+            f"{source.name} holds nothing from {iso(start)} to {iso(end)}: "
+            f"it holds {iso(extent.start)} to {iso(extent.end)}"
+        )
+    return window
+
+
+def _chosen(spans: Mapping[str, Window], job: Job, name: str, window: Window) -> dict[str, Window]:
+    """The keys that --only and --exclude leave, in order of name."""
+    chosen = {
+        key: spans[key]
+        for key in sorted(spans)
+        if (not job.only or any(fnmatchcase(key, glob) for glob in job.only))
+        and not any(fnmatchcase(key, glob) for glob in job.exclude)
+    }
+    if chosen:
+        return chosen
+    if not spans:
+        raise UsageFailure(f"{name} has no key with data from {iso(window.start)} to {iso(window.end)}")
+    example = ", ".join(sorted(spans)[:3])
+    raise UsageFailure(f"--only and --exclude leave none of the {len(spans)} keys of {name}, such as {example}")
+
+
+def _search(source: RollupSource, spans: Mapping[str, Window], window: Window, job: Job, progress: Progress) -> Found:
+    """Block by block; what is kept of each is its events."""
+    events: list[Event] = []
+    not_judged: list[NotJudged] = []
+    traces: dict[str, Trace] = {}
+    judged = suspects = done = 0
+    for keys, reach in groups(spans, window, source.max_points, job.resolution):
+        found = find_events(source, keys, spans, reach, job.resolution, job.policy, job.full_scan)
+        events += found.events
+        not_judged += found.not_judged
+        judged += found.judged_hours
+        suspects += found.suspect_hours
+        traces |= {trace.event_id: trace for trace in found.traces}
+        worst = worst_first(event for event in events if event.id in traces)[: max(TRACES, job.charts)]
+        traces = {event.id: traces[event.id] for event in worst}
+        done += len(keys)
+        progress(done, len(spans))
+    events.sort(key=lambda event: (event.start, event.key))
+    return Found(
+        tuple(events),
+        tuple(traces[event.id] for event in events if event.id in traces),
+        tuple(sorted(not_judged)),
+        judged,
+        suspects,
+    )

@@ -1,0 +1,118 @@
+"""Events against the truth: hits, misses, false alarms, and what is neutral."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from analyzer.kernels.match import covered, one_to_one
+from analyzer.model import Event, EventVerdict, LabelVerdict, NotJudged, Outcome, Verdict
+from traffic.model import HOUR, Ints, Label, Window
+
+LONGEST_EXTRA = 3 * HOUR
+"""An event may be this much longer than its label and still be that event."""
+AFTERMATH = 900
+"""Neutral time reaches this far beyond an `ignore` label: what settles after it belongs to it."""
+WHOLE_BUCKETS = 3
+"""A label that holds fewer whole buckets than this cannot be required at that resolution."""
+
+
+_Row = TypeVar("_Row", Event, Label, NotJudged)
+
+
+def judge(
+    events: Sequence[Event],
+    labels: Iterable[Label],
+    not_judged: Iterable[NotJudged],
+    window: Window,
+    resolution: int,
+) -> Verdict:
+    """Compare a run's events with the labels that touch its window.
+
+    A label that lies partly outside the window, or is too short to hold three whole buckets of the resolution, is
+    neutral: finding it is right, missing it is no fault. A label with an empty key speaks of all keys: it is met by
+    any event that fits it, and all of these are hits. The rules are those of the table of words in docs/contracts.md.
+
+    Args:
+        window: what the run looked at.
+        resolution: seconds of a bucket; also the tolerance at the edges.
+    """
+    events_of, gaps_of = _by_key(events), _by_key(not_judged)
+    labels_of = _by_key(label for label in labels if label.window.overlap(window))
+    of_all = labels_of.pop("", [])
+    outcomes: list[Outcome] = []
+    of_event: dict[str, tuple[EventVerdict, str]] = {}
+    for key in sorted({*events_of, *labels_of}):
+        found, truth = events_of.get(key, []), labels_of.get(key, [])
+        met = _meet(found, _targets(truth), resolution)
+        for label in _targets(of_all):
+            left = [event for event in found if event.id not in {e.id for e in met.values()}]
+            met |= _meet(left, [label], resolution)
+        for label in (*truth, *of_all):
+            if label.id in met:
+                hit = _is_required(label, window, resolution)
+                of_event[met[label.id].id] = ("hit" if hit else "neutral", label.id)
+        neutral = _spans([label for label in (*truth, *of_all) if label.kind == "ignore"]) + np.array([0, AFTERMATH])
+        for event in found:
+            half_inside = 2 * covered((event.start, event.end), neutral) >= event.end - event.start
+            of_event.setdefault(event.id, ("neutral" if half_inside else "false alarm", ""))
+        alarms = [event for event in found if of_event[event.id][0] == "false alarm"]
+        gaps = gaps_of.get(key, [])
+        outcomes += [_outcome(label, met.get(label.id), alarms, gaps, window, resolution) for label in truth]
+    hit_by = {label_id: event for event in reversed(events) if (label_id := of_event[event.id][1])}
+    alarms = [event for event in events if of_event[event.id][0] == "false alarm"]
+    outcomes += [_outcome(label, hit_by.get(label.id), alarms, [], window, resolution) for label in of_all]
+    outcomes.sort(key=lambda o: (o.label.start, o.label.key, o.label.id))
+    return Verdict(tuple(outcomes), of_event)
+
+
+def _outcome(
+    label: Label,
+    event: Event | None,
+    alarms: Sequence[Event],
+    gaps: Sequence[NotJudged],
+    window: Window,
+    resolution: int,
+) -> Outcome:
+    if event is not None:
+        verdict: LabelVerdict = "hit" if _is_required(label, window, resolution) else "neutral"
+        return Outcome(label, verdict, event.id, event.detected - label.start, event.window.overlap(label.window))
+    if label.kind == "decoy":
+        fired = next((e for e in alarms if e.window.overlap(label.window)), None)
+        if fired is None:
+            return Outcome(label, "quiet")
+        return Outcome(label, "fired", fired.id, overlap=fired.window.overlap(label.window))
+    if not _is_required(label, window, resolution):
+        return Outcome(label, "neutral")
+    blind = covered((label.start, label.end), _spans(gaps))
+    return Outcome(label, "not judged" if 2 * blind >= label.end - label.start else "miss")
+
+
+def _is_required(label: Label, window: Window, resolution: int) -> bool:
+    whole = label.end // resolution - -(-label.start // resolution)
+    inside = window.start <= label.start and label.end <= window.end
+    return label.kind == "required" and inside and whole >= WHOLE_BUCKETS
+
+
+def _targets(labels: Iterable[Label]) -> list[Label]:
+    return [label for label in labels if label.kind in ("required", "optional")]
+
+
+def _meet(events: Sequence[Event], labels: Sequence[Label], resolution: int) -> dict[str, Event]:
+    """Label id -> the event that met it."""
+    pairs = one_to_one(_spans(events), _spans(labels), resolution, LONGEST_EXTRA)
+    return {labels[j].id: events[i] for i, j in pairs}
+
+
+def _by_key(rows: Iterable[_Row]) -> dict[str, list[_Row]]:
+    grouped: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        grouped[row.key].append(row)
+    return grouped
+
+
+def _spans(rows: Iterable[Event | Label | NotJudged]) -> Ints:
+    return np.array([(row.start, row.end) for row in rows], dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""The door: finds the project's own Python, mounts the commands, turns errors into one line and an exit code."""
+
+import importlib.util
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - standard library, before anything is loaded
+
+
+def _find_python() -> None:
+    """Go on in .venv where there is one and no other environment is active; where there is nothing, say what to do."""
+    active = sys.prefix != sys.base_prefix or "VIRTUAL_ENV" in os.environ or "CONDA_PREFIX" in os.environ
+    own = os.path.join(_HERE, ".venv", "bin", "python")  # noqa: PTH118
+    if not active and os.access(own, os.X_OK):
+        os.execv(own, [own, os.path.join(_HERE, "sl.py"), *sys.argv[1:]])  # noqa: PTH118, S606
+    if importlib.util.find_spec("click") is None:
+        todo = "pip install -r requirements.txt" if active else "make setup"
+        sys.exit(f"sl: the packages it needs are not installed: run {todo}")
+
+
+if __name__ == "__main__":
+    _find_python()
+
+import signal  # noqa: E402 - what follows runs in the right Python
+from types import FrameType  # noqa: E402
+from typing import NoReturn  # noqa: E402
+
+import click  # noqa: E402
+import generator.cli  # noqa: E402
+
+import analyzer.cli  # noqa: E402
+from traffic.errors import Failure  # noqa: E402
+
+INTERRUPTED, TERMINATED = 130, 143
+
+
+class _Terminated(BaseException):
+    """SIGTERM: unwinds like Ctrl-C, so that nothing is left half-written."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option("0.1.0", prog_name="sl")
+def cli() -> None:
+    r"""Find traffic events in history, and prove that they are found.
+
+    \b
+    Two commands, on a fresh machine:
+      ./sl.py generate     seed a store with traffic and with events whose truth is written down
+      ./sl.py discover     find the events again, report them, compare them with the truth
+    """
+
+
+for _command in (*generator.cli.COMMANDS, *analyzer.cli.COMMANDS):
+    cli.add_command(_command)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def main() -> int:
+    """Run the command line; the exit code is the answer."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        # A command answers with its exit code, or with nothing.
+        return cli.main(prog_name="sl.py", standalone_mode=False) or 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _say(error.format_message(), 2)
+    except Failure as error:
+        return _say(str(error), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        return _say("stopped; the same command goes on where it was", INTERRUPTED)
+    except _Terminated:
+        return _say("terminated; the same command goes on where it was", TERMINATED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 7)
+    except Exception as error:
+        # The last resort: a mistake of ours is still one line, and not a traceback.
+        if "SL_DEBUG" in os.environ:
+            raise
+        return _say(f"a mistake in this program ({type(error).__name__}: {error}); SL_DEBUG=1 shows where", 1)
+
+
+def _say(message: str, code: int) -> int:
+    click.echo(f"sl: {' '.join(message.split())}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,289 @@
+"""The recursion, the cache and the events of whole small worlds, against slow twins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from analyzer.cache import Shelf
+from analyzer.fetch import groups, suspect_days
+from analyzer.model import Findings, Policy
+from analyzer.pipeline import Job, Ledger, discover
+from tests.worlds import MONDAY, MemorySource, slow_events
+from traffic.errors import UsageFailure
+from traffic.model import BITS, DAY, HOUR, WEEK, Matrix, Metric, Query, Window
+from traffic.store.base import StoreError
+
+NOW = MONDAY + 60 * WEEK
+GAUGE = Metric(name="load", field="load", statistic="sum")
+
+
+def run(source: MemorySource, output: Path, policy: Policy | None = None, **job: Any) -> tuple[Findings, Ledger]:
+    ledger = Ledger()
+    what = Job(output, policy or Policy(), **{"resolution": 600, "now": NOW, **job})
+    return discover(source, what, None, ledger, lambda _done, _total: None), ledger
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> MemorySource:
+    """A few keys of three to five weeks at ten-minute steps: noise, spikes, gaps, an odd start."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    start = MONDAY + draw(st.integers(0, 167)) * HOUR + draw(st.sampled_from([0, 600, 2400]))
+    values = {}
+    for number in range(draw(st.integers(1, 4))):
+        series = 10 + rng.integers(0, 5, draw(st.integers(2 * 1008, 5 * 1008))).astype(float)
+        for _ in range(draw(st.integers(0, 5))):
+            at = rng.integers(0, len(series))
+            series[at : at + rng.integers(1, 30)] *= rng.choice([2.0, 3.0, 4.0, 50.0])
+        for _ in range(draw(st.integers(0, 3))):
+            at = rng.integers(0, len(series))
+            series[at : at + rng.integers(1, 300)] = np.nan
+        values[f"key-{number}"] = series
+    return MemorySource(start, values, metric=GAUGE, step=600)
+
+
+policies = st.builds(
+    Policy,
+    over_percent=st.sampled_from([50.0, 200.0]),
+    matches=st.integers(1, 3),
+    within=st.sampled_from([600, 1200, 3600]),
+    floor=st.sampled_from([0.0, 35.0]),
+    percentile=st.sampled_from([50.0, 95.0]),
+)
+modest = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@modest
+@given(world=worlds(), policy=policies)
+def test_the_events_are_those_of_the_slow_rule(
+    world: MemorySource, policy: Policy, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    findings, _ = run(world, tmp_path_factory.mktemp("run"), policy)
+    slow = []
+    for key, series in world.values.items():
+        times = [world.start + 600 * i for i in range(len(series))]
+        slow += [(start, key, end, met, n) for start, end, met, n in slow_events(times, series.tolist(), 600, policy)]
+    assert [(e.start, e.key, e.end, e.detected, e.breaches) for e in findings.events] == sorted(slow)
+
+
+@modest
+@given(world=worlds(), policy=policies, resolution=st.sampled_from([600, 1800, 3600]))
+def test_roll_ups_first_finds_what_a_full_scan_finds(
+    world: MemorySource, policy: Policy, resolution: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    first, _ = run(world, tmp_path_factory.mktemp("first"), policy, resolution=resolution)
+    full, _ = run(world, tmp_path_factory.mktemp("full"), policy, resolution=resolution, full_scan=True)
+    assert first.events == full.events
+    assert first.not_judged == full.not_judged
+
+
+@modest
+@given(world=worlds(), limit=st.integers(6, 5000))
+def test_a_store_that_refuses_large_requests_gives_the_same_in_halves(
+    world: MemorySource, limit: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    whole, _ = run(world, tmp_path_factory.mktemp("whole"))
+    halves, _ = run(replace(world, largest=limit, asked=[]), tmp_path_factory.mktemp("halves"))
+    assert halves.events == whole.events
+    assert halves.not_judged == whole.not_judged
+
+
+def test_what_cannot_be_halved_is_an_error_and_no_coarser_data(tmp_path: Path) -> None:
+    world = MemorySource(MONDAY, {"a": np.ones(1008 * 3)}, metric=GAUGE, step=600, largest=0)
+    with pytest.raises(StoreError, match="even one key in one bucket"):
+        run(world, tmp_path)
+
+
+def spiky(keys: int = 3, weeks: int = 4) -> MemorySource:
+    rng = np.random.default_rng(7)
+    values = {f"k{n}": 10 + rng.integers(0, 4, weeks * 1008).astype(float) for n in range(keys)}
+    for n, series in enumerate(values.values()):
+        series[2 * 1008 + 100 * (n + 1) :][:6] *= 9
+    return MemorySource(MONDAY, values, metric=GAUGE, step=600)
+
+
+def test_a_second_run_asks_the_store_nothing_and_finds_the_same(tmp_path: Path) -> None:
+    world = spiky()
+    first, paid = run(world, tmp_path)
+    assert paid.queries["sent"] == len(world.asked) > 0
+    world.asked.clear()
+    second, free = run(world, tmp_path)
+    assert world.asked == []
+    assert free.queries["sent"] == 0
+    assert second.events == first.events
+    assert second.not_judged == first.not_judged
+    for a, b in zip(first.traces, second.traces, strict=True):
+        np.testing.assert_array_equal(a.values, b.values)
+        np.testing.assert_array_equal(a.threshold, b.threshold)
+
+
+def test_another_policy_costs_no_roll_up(tmp_path: Path) -> None:
+    world = spiky()
+    run(world, tmp_path)
+    world.asked.clear()
+    stricter, _ = run(world, tmp_path, Policy(over_percent=400.0, percentile=50.0))
+    assert world.asked == []
+    assert stricter.events
+    looser, _ = run(world, tmp_path, Policy(over_percent=5.0))
+    assert len(looser.events) > len(stricter.events)
+    assert all(query.window.seconds <= DAY for query in world.asked), "only the buckets of suspect days are new"
+
+
+def test_new_data_is_noticed(tmp_path: Path) -> None:
+    world = spiky()
+    before, _ = run(world, tmp_path)
+    world.version += 1
+    world.values["k0"][3 * 1008 + 500 :][:6] *= 9
+    after, ledger = run(world, tmp_path)
+    assert ledger.queries["sent"] > 0
+    assert len(after.events) == len(before.events) + 1
+
+
+def test_what_may_still_change_is_asked_again(tmp_path: Path) -> None:
+    world = spiky(keys=1)
+    world.settling = 600
+    now = world.extent().end + 300
+    run(world, tmp_path, now=now)
+    world.asked.clear()
+    run(world, tmp_path, now=now)
+    assert [query.window for query in world.asked] == [Window(now - 300 - HOUR, now - 300)]
+
+
+class Power(Exception):
+    """The moment at which a run dies."""
+
+
+@pytest.mark.parametrize("survived", range(8))
+def test_a_run_that_dies_after_any_answer_goes_on_without_asking_it_again(survived: int, tmp_path: Path) -> None:
+    undisturbed, paid = run(spiky(keys=130), tmp_path / "whole")
+    world = spiky(keys=130)
+    ask = world.series
+    left = survived
+
+    def dying(query: Query) -> Matrix:
+        nonlocal left
+        if left == 0:
+            raise Power
+        left -= 1
+        return ask(query)
+
+    world.series = dying  # type: ignore[method-assign]
+    if survived < paid.queries["sent"]:
+        with pytest.raises(Power):
+            run(world, tmp_path / "torn")
+    else:
+        run(world, tmp_path / "torn")
+    world.series = ask  # type: ignore[method-assign]
+    resumed, _ = run(world, tmp_path / "torn")
+    assert resumed.events == undisturbed.events
+    seen = [(query.keys, query.window) for query in world.asked]
+    assert len(seen) == len(set(seen)), "a query was sent twice though its answer was committed"
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "zeros"])
+def test_a_damaged_answer_is_a_miss_and_never_data(damage: str, tmp_path: Path) -> None:
+    world = spiky()
+    first, _ = run(world, tmp_path)
+    files = sorted((tmp_path / "buffer_cache").rglob("*.slc"))
+    for place, path in enumerate(files):
+        raw = bytearray(path.read_bytes())
+        if damage == "flip":
+            raw[(place * 7919) % len(raw)] ^= 0x40
+        elif damage == "cut":
+            raw = raw[: len(raw) // 2]
+        elif damage == "empty":
+            raw = bytearray()
+        else:
+            raw[len(raw) // 2 :] = bytes(len(raw) - len(raw) // 2)
+        path.write_bytes(raw)
+    again, ledger = run(world, tmp_path)
+    assert again.events == first.events
+    assert ledger.damaged == len(files)
+    _, clean = run(world, tmp_path)
+    assert clean.queries["sent"] == 0, "the asked-again answers replaced the damaged ones"
+
+
+def test_the_log_lists_the_answers_and_is_rebuilt_when_it_is_lost_or_broken(tmp_path: Path) -> None:
+    world = spiky()
+    run(world, tmp_path)
+    log = tmp_path / "buffer_log.json"
+    good = log.read_bytes()
+    assert len(json.loads(good)["queries"]) == len(list((tmp_path / "buffer_cache").rglob("*.slc")))
+    for broken in (b"", b"{", b"[1, 2]", b'{"queries": 3}', None):
+        if broken is None:
+            log.unlink()
+        else:
+            log.write_bytes(broken)
+        run(world, tmp_path)
+        assert json.loads(log.read_bytes()) == json.loads(good), broken
+    before = log.stat().st_mtime_ns
+    run(world, tmp_path)
+    assert log.stat().st_mtime_ns == before, "a run that asks nothing leaves the log alone"
+
+
+def test_clearing_the_shelf_removes_every_file(tmp_path: Path) -> None:
+    run(spiky(), tmp_path)
+    folder = tmp_path / "buffer_cache"
+    assert Shelf(folder).clear() > 0
+    assert list(folder.rglob("*")) == []
+
+
+def test_keys_of_far_apart_times_do_not_share_a_request(tmp_path: Path) -> None:
+    spans = {"old": Window(MONDAY, MONDAY + 3 * WEEK), "new": Window(MONDAY + 500 * WEEK, MONDAY + 503 * WEEK)}
+    reach = Window(MONDAY, MONDAY + 503 * WEEK)
+    assert dict(groups(spans, reach, 10**9, 600)) == {("old",): spans["old"], ("new",): spans["new"]}
+
+
+def test_blocks_are_cut_so_that_a_block_fits_into_a_request() -> None:
+    window = Window(MONDAY, MONDAY + 4 * WEEK)
+    keys = {f"k{n}": window for n in range(500)}
+    found = list(groups(keys, window, 8 * 4 * 10080, 60))
+    assert sorted(key for block, _ in found for key in block) == sorted(keys)
+    assert np.mean([len(block) for block, _ in found]) <= 8
+
+
+def test_a_suspect_hour_asks_for_its_utc_day_inside_the_window() -> None:
+    hot = np.zeros((3, 60), dtype=bool)
+    hot[1, 0] = hot[2, 0] = hot[1, 59] = True
+    start = MONDAY + 20 * HOUR
+    assert suspect_days(hot, start) == [
+        (Window(start, MONDAY + DAY), [1, 2]),
+        (Window(MONDAY + 3 * DAY, start + 60 * HOUR), [1]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("job", "says"),
+    [
+        ({"start": MONDAY + WEEK, "end": MONDAY}, "ends .* before it starts"),
+        ({"start": MONDAY + 50 * WEEK, "end": MONDAY + 51 * WEEK}, "holds nothing from"),
+        ({"only": ("nobody-*",)}, "leave none of the 3 keys"),
+        ({"exclude": ("*",)}, "leave none of the 3 keys"),
+    ],
+)
+def test_a_run_with_nothing_to_look_at_says_why(job: dict[str, Any], says: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageFailure, match=says):
+        run(spiky(), tmp_path, **job)
+
+
+def test_globs_choose_keys(tmp_path: Path) -> None:
+    findings, _ = run(spiky(), tmp_path, only=("k[01]",), exclude=("k1",))
+    assert findings.keys == ("k0",)
+
+
+def test_a_short_history_is_not_judged_and_says_so(tmp_path: Path) -> None:
+    findings, _ = run(spiky(keys=1, weeks=2), tmp_path)
+    assert findings.events == ()
+    assert [(n.start, n.end) for n in findings.not_judged] == [(MONDAY, MONDAY + 2 * WEEK)]
+    assert "fewer than 2 other weeks" in findings.not_judged[0].reason
+
+
+def test_bits_are_eight_times_the_bytes_over_the_seconds() -> None:
+    assert BITS.factor(60) * 60 * 1_000_000 == pytest.approx(8_000_000)

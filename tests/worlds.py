@@ -1,0 +1,125 @@
+"""Small worlds for tests: a source in memory, and slow, obvious twins of what the analyzer computes."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from analyzer.model import Policy
+from traffic.model import BITS, FIRST_MONDAY, HOUR, WEEK, Floats, Grid, Matrix, Metric, Query, Window
+from traffic.store.base import TooLarge
+
+MONDAY = FIRST_MONDAY + 2900 * WEEK
+"""A Monday in 2025."""
+
+
+@dataclass
+class MemorySource:
+    """A store in memory: series per key at a native step of a minute, NaN = missing. Counts what it is asked."""
+
+    start: int
+    values: Mapping[str, Floats]
+    metric: Metric = BITS
+    name: str = "memory"
+    max_points: int = 50_000_000
+    largest: int | None = None
+    """Requests for more buckets than this are refused."""
+    settling: int | None = None
+    version: int = 0
+    asked: list[Query] = field(default_factory=list)
+    step: int = 60
+
+    def extent(self) -> Window:
+        return Window(self.start, self.start + self.step * max(len(v) for v in self.values.values()))
+
+    def identity(self) -> str | None:
+        return None
+
+    def keys(self, window: Window) -> dict[str, Window]:
+        whole = {key: Window(self.start, self.start + self.step * len(v)) for key, v in sorted(self.values.items())}
+        return {key: span.clip(window) for key, span in whole.items() if span.overlap(window)}
+
+    def fingerprint(self, window: Window) -> str:
+        return f"v{self.version} of {window.start // WEEK}"
+
+    def series(self, query: Query) -> Matrix:
+        grid = Grid.over(query.window, query.resolution)
+        if self.largest is not None and len(query.keys) * grid.count > self.largest:
+            raise TooLarge(f"more than {self.largest} buckets")
+        self.asked.append(query)
+        out = np.full((len(query.keys), grid.count), np.nan)
+        for row, key in enumerate(query.keys):
+            native = self.values.get(key, np.zeros(0))
+            per = grid.step // self.step
+            padded = np.full(grid.count * per, np.nan)
+            lead = (grid.start - self.start) // self.step
+            part = native[max(0, lead) : max(0, lead + len(padded))]
+            padded[max(0, -lead) : max(0, -lead) + len(part)] = part
+            cells = padded.reshape(grid.count, per)
+            there = ~np.isnan(cells).all(axis=1)
+            out[row, there] = np.nansum(cells[there], axis=1) * query.metric.factor(query.resolution)
+        return Matrix(query.keys, grid, out)
+
+
+def percentile(values: list[float], q: float) -> float:
+    """The linear percentile, by its definition."""
+    ordered = sorted(values)
+    position = (len(ordered) - 1) * (q / 100)
+    low = math.floor(position)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+
+
+def slow_thresholds(
+    times: list[int], values: list[float], resolution: int, policy: Policy
+) -> dict[int, tuple[float, float]]:
+    """Hour -> (baseline, threshold) of the hours that are judged, by loops over dictionaries."""
+    hours: dict[int, list[float]] = defaultdict(list)
+    for time, value in zip(times, values, strict=True):
+        if not math.isnan(value):
+            hours[time // HOUR * HOUR].append(value)
+    enough = policy.min_share * (HOUR // resolution)
+    p95 = {hour: percentile(found, 95) for hour, found in hours.items() if len(found) >= enough}
+    judged = {}
+    for hour in p95:
+        others = [p95[other] for other in p95 if other != hour and (other - hour) % WEEK == 0]
+        if len(others) >= policy.min_weeks:
+            baseline = percentile(others, policy.percentile)
+            judged[hour] = (baseline, max(baseline * (1 + policy.over_percent / 100), policy.floor))
+    return judged
+
+
+def slow_events(
+    times: list[int], values: list[float], resolution: int, policy: Policy
+) -> list[tuple[int, int, int, int]]:
+    """Events of one key as (start, end, detected, breaches), by the words of the rule."""
+    judged = slow_thresholds(times, values, resolution, policy)
+    breaches = [
+        time
+        for time, value in zip(times, values, strict=True)
+        if time // HOUR * HOUR in judged and value > judged[time // HOUR * HOUR][1]
+    ]
+    return slow_runs(breaches, policy.needed(resolution), policy.within, resolution)
+
+
+def slow_runs(breaches: list[int], needed: int, within: int, resolution: int) -> list[tuple[int, int, int, int]]:
+    """Breaches of one key, in order, as events: (start, end, detected, breaches)."""
+    events, place = [], 0
+    while place + needed <= len(breaches):
+        met = place + needed - 1
+        if breaches[met] - breaches[place] >= within:
+            place += 1
+            continue
+        last = met
+        while last + 1 < len(breaches):
+            gap = breaches[last + 1] - breaches[last]
+            if gap >= within and gap > resolution:
+                break
+            last += 1
+        events.append((breaches[place], breaches[last] + resolution, breaches[met] + resolution, last - place + 1))
+        place = last + 1
+    return events
