@@ -168,7 +168,7 @@ def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
 
 def test_a_path_through_a_file_is_a_failure_of_the_storage(file: Path) -> None:
     file.write_text("")
-    with pytest.raises(StorageFailure, match="cannot be read"):
+    with pytest.raises(StorageFailure, match="is a file, not a folder"):
         load(file / "inner.yaml", Settings)
 
 

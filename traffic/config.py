@@ -20,7 +20,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from traffic.errors import StorageFailure, UsageFailure
+from traffic.disk import storage
+from traffic.errors import UsageFailure
 from traffic.text import visible
 
 LARGEST = 1 << 20
@@ -94,15 +95,14 @@ def load(path: Path, cls: type[Loaded]) -> Loaded:
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise UsageFailure(f"{path}: there is no such file") from None
-    except IsADirectoryError:
-        raise UsageFailure(f"{path}: this is a folder, a YAML file is needed") from None
-    except OSError as error:
-        raise StorageFailure(f"{path}: cannot be read ({error.strerror})") from None
+    with storage(path):
+        try:
+            with path.open("rb") as file:
+                content = file.read(LARGEST + 1)
+        except FileNotFoundError:
+            raise UsageFailure(f"{path}: there is no such file") from None
+        except IsADirectoryError:
+            raise UsageFailure(f"{path}: this is a folder, a YAML file is needed") from None
     if len(content) > LARGEST:
         raise UsageFailure(f"{path}: larger than {LARGEST >> 20} MiB, which is no settings file")
     try:

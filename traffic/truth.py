@@ -1,0 +1,165 @@
+"""What is known to have happened: written by the generator, read by the comparison, or a user's own list of incidents.
+
+The only thing that both sides of the house share besides the traffic itself. Columns and meanings: docs/contracts.md.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from io import StringIO
+from math import isfinite, nan
+from pathlib import Path
+from typing import TypeVar, get_args
+
+from traffic.disk import storage, write_atomic
+from traffic.errors import UsageFailure
+from traffic.model import Direction, Kind, Label
+from traffic.text import cell, uncell, visible
+from traffic.times import instant, iso
+
+COLUMNS = ("id", "key", "start", "end", "shape", "factor", "direction", "kind", "store")
+NEEDED = ("key", "start", "end")
+
+Value = TypeVar("Value")
+
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+_DIRECTIONS: dict[str, Direction] = {direction: direction for direction in get_args(Direction)}
+
+
+def label_id(*parts: str | int) -> str:
+    """The same incident has the same name in every run: a hash of what it is told apart by."""
+    text = "\0".join(map(str, parts))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def write(path: Path, labels: Iterable[Label], identity: str) -> None:
+    """Write the truth about the store of that identity (`Source.identity`), in order of start, key, id.
+
+    Raises:
+        StorageFailure: the disk is full or the folder cannot be written.
+    """
+    write_atomic(path, encode(labels, identity))
+
+
+def encode(labels: Iterable[Label], identity: str) -> bytes:
+    """The bytes of the file: the same labels give the same bytes, in whatever order they come."""
+    rows = [COLUMNS]
+    for one in sorted(labels, key=lambda label: (label.start, label.key, label.id)):
+        factor = repr(one.factor) if isfinite(one.factor) else ""
+        span = (iso(one.start), iso(one.end))
+        rows.append((one.id, cell(one.key), *span, cell(one.shape), factor, one.direction, one.kind, cell(identity)))
+    text = "".join(",".join(map(_quoted, row)) + "\n" for row in rows)
+    return text.encode("utf-8", "surrogatepass")
+
+
+def read(path: Path) -> tuple[tuple[Label, ...], str | None]:
+    """The labels of a file, in order of start, key, id, and the identity of the store that they speak of.
+
+    `key`, `start` and `end` are enough: the identity is None then, the kind `required`, the direction `above`, the
+    factor NaN, and the id a hash of the three. An empty key stands for every key. Times: ISO 8601 or epoch seconds.
+
+    Raises:
+        UsageFailure: the file is not there or a row of it cannot be meant: one line with file, line and what to do.
+        StorageFailure: the file is there but cannot be read.
+    """
+    lines = csv.reader(StringIO(_text(path), newline=""), strict=True)
+    labels: list[Label] = []
+    seen: dict[str, int] = {}
+    identities: set[str] = set()
+    try:
+        for row in _rows(lines):
+            label = _label(row)
+            if label.id in seen:
+                raise UsageFailure(f"the incident of line {seen[label.id]} again; remove one of them")
+            seen[label.id] = lines.line_num
+            labels.append(label)
+            identities.add(uncell(row.get("store", "")))
+            if len(identities) > 1:
+                raise UsageFailure("another store than in the lines above; one file speaks of one store")
+    except csv.Error as error:
+        raise UsageFailure(f"{path}:{lines.line_num}: this is not CSV ({error})") from None
+    except UsageFailure as failure:
+        raise UsageFailure(f"{path}:{max(1, lines.line_num)}: {visible(str(failure))}") from None
+    found = sorted(labels, key=lambda label: (label.start, label.key, label.id))
+    return tuple(found), next(iter(identities), "") or None
+
+
+def _text(path: Path) -> str:
+    with storage(path):
+        try:
+            return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogatepass")
+        except FileNotFoundError:
+            raise UsageFailure(f"{path}: there is no such file") from None
+        except IsADirectoryError:
+            raise UsageFailure(f"{path}: this is a folder, a CSV file is needed") from None
+        except UnicodeDecodeError:
+            raise UsageFailure(f"{path}: this is not UTF-8 text; save it as CSV in UTF-8") from None
+
+
+def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
+    """Each row by the names of its columns."""
+    header = [name.strip().lower() for name in next(lines, [])]
+    for name in NEEDED:
+        if name not in header:
+            there = ", ".join(filter(None, header)) or "none"
+            raise UsageFailure(f"there is no column {name!r} (columns: {there}); needed are key, start, end")
+    if len(set(header)) < len(header):
+        raise UsageFailure("two columns have the same name; rename one")
+    for values in lines:
+        if not any(map(str.strip, values)):
+            continue
+        if len(values) != len(header):
+            raise UsageFailure(f"{len(values)} cells where the header has {len(header)}; quote cells that hold commas")
+        yield dict(zip(header, values, strict=True))
+
+
+def _label(row: dict[str, str]) -> Label:
+    key = uncell(row["key"])
+    start, end = _time(row, "start"), _time(row, "end")
+    if end <= start:
+        raise UsageFailure(f"the end ({row['end']}) is not after the start ({row['start']})")
+    return Label(
+        id=row.get("id", "").strip() or label_id(key, start, end),
+        key=key,
+        start=start,
+        end=end,
+        shape=uncell(row.get("shape", "")),
+        factor=_factor(row.get("factor", "").strip()),
+        direction=_one_of(_DIRECTIONS, row, "direction", "above"),
+        kind=_one_of(_KINDS, row, "kind", "required"),
+    )
+
+
+def _time(row: dict[str, str], name: str) -> int:
+    text = row[name].strip()
+    # What other tools make of epoch seconds when they take the column for floats.
+    text = re.sub(r"^(\d{9,12})\.\d+$", r"\1", text)
+    if text.startswith("now"):
+        raise UsageFailure(f"{name}: {text!r} moves with the clock; write the time itself")
+    try:
+        return instant(text, 0)
+    except UsageFailure as failure:
+        raise UsageFailure(f"{name}: {failure}") from None
+
+
+def _factor(text: str) -> float:
+    try:
+        return float(text) if text else nan
+    except ValueError:
+        raise UsageFailure(f"factor: {text!r} is not a number; leave it empty if it is not known") from None
+
+
+def _one_of(known: dict[str, Value], row: dict[str, str], name: str, default: str) -> Value:
+    text = row.get(name, "").strip().lower() or default
+    if text not in known:
+        raise UsageFailure(f"{name}: {text!r} is none of {', '.join(known)}")
+    return known[text]
+
+
+def _quoted(text: str) -> str:
+    # The csv module's own rule differs between versions of Python where a cell holds a bare carriage return.
+    needs = any(character in text for character in '",\r\n') or text != text.strip()
+    return '"' + text.replace('"', '""') + '"' if needs else text
