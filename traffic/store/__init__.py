@@ -1,1 +1,75 @@
 """Stores of traffic, and the one table from a name to its class."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.store.base import Columns, NoSuchStore, Sink, Source
+from traffic.store.folder import STORE, is_store
+
+__all__ = ["Columns", "open_sink", "open_source"]
+
+_KNOWN = "a folder made by ./sl.py generate, or a CSV or Parquet file"
+# kentik: and https: are names of services; a Windows drive or a file called a:b is not.
+_SERVICE = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|kentik:)", re.IGNORECASE)
+
+
+def open_source(name: str, columns: Columns | None = None) -> Source:
+    """The store called `name`, to read from it.
+
+    Args:
+        name: a folder of the embedded store, or a file or glob of a user's own.
+        columns: of a user's own file; a store of ours needs none.
+
+    Raises:
+        NoSuchStore: there is nothing at that place that can be read as a store.
+        UsageFailure: the columns cannot be meant.
+    """
+    _refuse_services(name)
+    with storage(name):
+        path = Path(name)
+        if is_store(path):
+            if columns is not None and columns.named:
+                raise UsageFailure(f"{name} is a store of its own: leave out --time, --key and --value")
+            from traffic.store.parquet import ParquetSource
+
+            return ParquetSource(path)
+        if path.is_dir():
+            raise NoSuchStore(
+                f"{name} is a folder without {STORE}: run ./sl.py generate to fill it, or name its files ({path}/*.csv)"
+            )
+        if not name or (not path.suffix and not path.exists() and not set("*?[") & set(name)):
+            raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or name {_KNOWN}")
+    from traffic.store.files import FilesSource
+
+    return FilesSource(name, columns or Columns())
+
+
+def open_sink(name: str, field: str, step: int, scenario: str, keys: int, replace: bool) -> Sink:
+    """The store called `name`, to write generated traffic to it. It is held until its `finish()`.
+
+    Args:
+        name: a folder of the embedded store; made if need be.
+        field: what the amounts are, as `network.bytes`.
+        step: seconds of a native step.
+        scenario: hash of what is generated; a store that holds another is refused.
+        keys: how many keys there are about to be, which decides how they are cut into blocks.
+        replace: drop what the store holds first (only what we made).
+
+    Raises:
+        ForeignStore: it holds something else.
+        LockedFailure: another run writes to it.
+        StorageFailure: it cannot be written.
+    """
+    _refuse_services(name)
+    from traffic.store.parquet import ParquetSink
+
+    return ParquetSink(Path(name), field, step, scenario, keys, replace)
+
+
+def _refuse_services(name: str) -> None:
+    if _SERVICE.match(name):
+        raise NoSuchStore(f"{name} is not a store that this version knows: name {_KNOWN}")

@@ -1,0 +1,176 @@
+"""The embedded store, read."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of
+from traffic.store.base import NoSuchStore, StoreError, TooLarge
+from traffic.store.folder import BlockFile, block_files, read_manifest
+from traffic.store.parquet.block import GROUP, Head, read_head, read_rows
+
+_FILES_KEPT = 2
+
+Stamp = tuple[str, int, int]
+"""Name in the store, size and time of the last change: another stamp is another content."""
+
+
+class ParquetSource:
+    """Traffic in a folder that `generate` filled (`traffic.store.base.Source`)."""
+
+    max_points = 20_000_000
+    settling: int | None = None
+
+    def __init__(self, folder: Path) -> None:
+        """Open the store in `folder`.
+
+        Raises:
+            DamagedStore: what it says of itself makes no sense.
+        """
+        self.name = str(folder)
+        self._folder = folder
+        self._manifest = read_manifest(folder)
+        field = self._manifest.field
+        self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
+        self._heads: dict[Stamp, Head] = {}
+        self._decoded: OrderedDict[Stamp, dict[int, Ints]] = OrderedDict()
+        self._decoding = Lock()
+
+    def extent(self) -> Window:
+        """From the first to the end of the last value that is there."""
+        files = self._files()
+        if not files:
+            raise NoSuchStore(f"{self.name} holds no traffic yet: run ./sl.py generate")
+        # A file without a value is never written, so the outer weeks hold the ends.
+        ends = [file for file in files if file.week in (files[0].week, files[-1].week)]
+        spans = [span for file in ends for span in self._head(file).spans]
+        return Window(min(span.start for span in spans), max(span.end for span in spans))
+
+    def keys(self, window: Window) -> Mapping[str, Window]:
+        """Every key with data in `window`, in order of name, and the span of all its data."""
+        whole: dict[str, Window] = {}
+        inside = set()
+        for file in self._files():
+            head = self._head(file)
+            for key, span in zip(head.keys, head.spans, strict=True):
+                whole[key] = whole[key].hull(span) if key in whole else span
+                if span.overlap(window):
+                    inside.add(key)
+        return {key: whole[key] for key in sorted(inside)}
+
+    def series(self, query: Query) -> Matrix:
+        """The buckets of `query.keys`: exact sums of integers, then times the metric's factor."""
+        grid = Grid.over(query.window, query.resolution)
+        self._check(query, grid)
+        values = np.full((len(query.keys), grid.count), np.nan)
+        rows: dict[int, list[int]] = {}
+        for row, key in enumerate(query.keys):
+            rows.setdefault(block_of(key, self._manifest.bits), []).append(row)
+        for file in self._files(grid.window):
+            if file.block in rows:
+                self._fill(values, grid, query, file, rows[file.block])
+        return Matrix(query.keys, grid, values)
+
+    def fingerprint(self, window: Window) -> str:
+        """A hash over the identity of the files of the weeks that `window` touches."""
+        # Whole days are as wide as a bucket can be, and a bucket that reaches out of the window is read as a whole.
+        stamps = [self._stamp(file) for file in self._files(window.widen(DAY))]
+        text = repr((self._manifest.format, self._manifest.scenario, self._manifest.field, self._manifest.step, stamps))
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def identity(self) -> str | None:
+        """What was generated into it, or None while that is not there as a whole."""
+        return read_manifest(self._folder).identity
+
+    def _files(self, window: Window | None = None) -> list[BlockFile]:
+        files = block_files(self._folder, self._manifest.field)
+        if window is None:
+            return files
+        return [file for file in files if Window(file.week, file.week + WEEK).overlap(window)]
+
+    def _check(self, query: Query, grid: Grid) -> None:
+        step = self._manifest.step
+        if query.metric.field != self._manifest.field or query.metric.statistic != "sum":
+            raise StoreError(
+                f"{self.name} holds sums of {self._manifest.field}, no {query.metric.statistic} of {query.metric.field}"
+            )
+        if query.resolution % step or DAY % query.resolution:
+            raise UsageFailure(
+                f"{self.name} holds a value every {step} s: a resolution of {query.resolution} s cannot be made of it; "
+                f"ask for a multiple that divides an hour"
+            )
+        if len(query.keys) * grid.count > self.max_points:
+            raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {self.max_points} at once")
+
+    def _fill(self, values: Floats, grid: Grid, query: Query, file: BlockFile, rows: Sequence[int]) -> None:
+        """Put what `file` knows of these rows of the answer in its place."""
+        part = Window(file.week, file.week + WEEK).clip(grid.window)
+        head = self._head(file)
+        found = [
+            (head.rows[key], row)
+            for key, row in ((query.keys[row], row) for row in rows)
+            if key in head.rows and head.spans[head.rows[key]].overlap(part)
+        ]
+        if not found:
+            return
+        step = self._manifest.step
+        native = slice((part.start - file.week) // step, (part.end - file.week) // step)
+        factor = query.metric.factor(grid.step)
+        wanted: dict[int, list[tuple[int, int]]] = {}
+        for inner, outer in found:
+            wanted.setdefault(inner // GROUP, []).append((inner % GROUP, outer))
+        decoded = self._decode(file, sorted(wanted))
+        for group, pairs in wanted.items():
+            amounts = decoded[group][[inner for inner, _ in pairs], native]
+            values[[outer for _, outer in pairs], grid.slice(part)] = _buckets(amounts, grid.step // step, factor)
+
+    def _decode(self, file: BlockFile, groups: list[int]) -> Mapping[int, Ints]:
+        """At least these groups of rows of `file`; the last files are kept, as one week is often asked for again."""
+        stamp = self._stamp(file)
+        with self._decoding:
+            kept = self._decoded.pop(stamp, {})
+            missing = [group for group in groups if group not in kept]
+            if missing:
+                head, amounts = read_rows(file, self._manifest, missing)
+                sizes = [len(head.keys[group * GROUP : (group + 1) * GROUP]) for group in missing]
+                kept |= dict(zip(missing, np.split(amounts, np.cumsum(sizes)[:-1]), strict=True))
+            self._decoded[stamp] = kept
+            while len(self._decoded) > _FILES_KEPT:
+                self._decoded.popitem(last=False)
+            return kept
+
+    def _head(self, file: BlockFile) -> Head:
+        stamp = self._stamp(file)
+        if stamp not in self._heads:
+            self._heads[stamp] = read_head(file, self._manifest)
+        return self._heads[stamp]
+
+    def _stamp(self, file: BlockFile) -> Stamp:
+        with storage(file.path):
+            status = file.path.stat()
+        return file.name, status.st_size, status.st_mtime_ns
+
+
+def _buckets(amounts: Ints, per: int, factor: float) -> Floats:
+    """Sums of `per` native steps each, times `factor`: shape (keys, steps / per). NaN where no step is there."""
+    there = amounts >= 0 if amounts.min() < 0 else None
+    if per == 1:
+        values = amounts.astype(np.float64)
+    else:
+        whole = amounts if there is None else np.where(there, amounts, 0)
+        cubes = whole.reshape(len(amounts), -1, per)
+        # np.sum is several times slower along a short axis.
+        values = np.einsum("ijk->ij", cubes).astype(np.float64)
+    if there is not None:
+        empty = ~there if per == 1 else ~there.reshape(len(amounts), -1, per).any(axis=2)
+        values[empty] = np.nan
+    values *= factor
+    return values
