@@ -136,7 +136,7 @@ def suspect_days(hot: Bools, start: int) -> list[tuple[Window, list[int]]]:
     lead = first % 24
     padded = np.zeros((hot.shape[0], -(-(lead + hours) // 24) * 24), dtype=bool)
     padded[:, lead : lead + hours] = hot
-    days: Bools = padded.reshape(hot.shape[0], -1, 24).any(axis=2)
+    days = np.logical_or.reduce(padded.reshape(hot.shape[0], -1, 24), axis=2)
     origin = (first - lead) * HOUR
     span = Window(start, start + hours * HOUR)
     return [

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from analyzer.kernels.baseline import other_weeks, suspects, threshold
 from analyzer.kernels.breach import runs
-from analyzer.kernels.grid import by_hour, by_slot, slots, weeks
+from analyzer.kernels.grid import by_hour, by_week, slots, weeks
 from analyzer.kernels.match import covered, one_to_one
 from analyzer.kernels.rollup import roll_up
 from tests.worlds import MONDAY, percentile, slow_runs
@@ -53,13 +53,13 @@ def test_slot_0_is_monday_midnight_utc(start: int, first_slot: int) -> None:
 
 
 @given(st.integers(0, 400), st.integers(1, 500))
-def test_hours_laid_out_by_slot_come_back_as_they_were(offset: int, hours: int) -> None:
+def test_hours_laid_out_by_week_come_back_as_they_were(offset: int, hours: int) -> None:
     start = MONDAY + offset * HOUR
     values = np.arange(2.0 * hours).reshape(2, hours)
-    cube = by_slot(values, start)
+    cube = by_week(values, start)
     np.testing.assert_array_equal(by_hour(cube, start, hours), values)
     for hour in (0, hours - 1):
-        assert cube[1, slots(start, hours)[hour], weeks(start, hours)[hour]] == values[1, hour]
+        assert cube[1, weeks(start, hours)[hour], slots(start, hours)[hour]] == values[1, hour]
 
 
 @given(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.kernels.grid import by_hour, by_slot
+from analyzer.kernels.grid import by_hour, by_week
 from analyzer.kernels.rollup import lerp
 
 Floats = NDArray[np.float64]
@@ -33,22 +33,29 @@ def other_weeks(hourly: Floats, start: int, percentile: float) -> tuple[Floats, 
         baseline, shape (keys, hours), NaN where no other week has that slot; and of how many weeks it was learned.
     """
     hours = hourly.shape[1]
-    values = by_slot(hourly, start)
-    order = np.argsort(values, axis=-1)
-    ordered = np.take_along_axis(values, order, -1)
-    # The place of each week in its slot's order, to step over it when the others are counted.
-    place = np.empty_like(order)
-    np.put_along_axis(place, order, np.broadcast_to(np.arange(order.shape[-1]), order.shape), -1)
+    values = by_week(hourly, start)
+    keys, weeks, slots = values.shape
+    # One more week, never there: stepping over a value may look one place beyond the last.
+    ordered = np.full((keys, weeks + 1, slots), np.nan)
+    ordered[:, :-1] = np.sort(values, axis=1)
     there = ~np.isnan(values)
-    others = there.sum(axis=-1, keepdims=True) - there
+    others = there.sum(axis=1, keepdims=True) - there
     position = np.maximum(others - 1, 0) * (percentile / 100.0)
     low = position.astype(np.int64)
     high = np.minimum(low + 1, np.maximum(others - 1, 0))
-    last = values.shape[-1] - 1
-    a = np.take_along_axis(ordered, np.minimum(low + (low >= place), last), -1)
-    b = np.take_along_axis(ordered, np.minimum(high + (high >= place), last), -1)
-    baseline = np.where(others > 0, lerp(a, b, position - low), np.nan)
-    return by_hour(baseline, start, hours), by_hour(others.astype(np.float64), start, hours).astype(np.int64)
+    baseline = lerp(_without(values, ordered, low), _without(values, ordered, high), position - low)
+    baseline[others == 0] = np.nan
+    return by_hour(baseline, start, hours), by_hour(others, start, hours)
+
+
+def _without(own: Floats, ordered: Floats, place: Ints) -> Floats:
+    """The value at `place`, counted along the weeks of `ordered`, after each `own` was taken out of its slot.
+
+    Where the value there is not below `own`, `own` stood at or before it (equals may stand for each other), and all has
+    moved down by one. A missing `own` was never in it.
+    """
+    here = np.take_along_axis(ordered, place, 1)
+    return np.where(own <= here, np.take_along_axis(ordered, place + 1, 1), here)
 
 
 def threshold(baseline: Floats, multiple: float, floor: float) -> Floats:

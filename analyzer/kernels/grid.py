@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,18 +27,17 @@ def weeks(start: int, hours: int) -> Ints:
     return (first + np.arange(hours, dtype=np.int64)) // SLOTS
 
 
-def by_slot(values: Floats, start: int) -> Floats:
-    """Hours, shape (keys, hours), from `start` as shape (keys, 168, weeks); NaN where the outer weeks lack hours."""
+def by_week(values: Floats, start: int) -> Floats:
+    """Hours, shape (keys, hours), from `start` as shape (keys, weeks, 168); NaN where the outer weeks lack hours."""
     keys, hours = values.shape
     before = (start // _HOUR - _FIRST_MONDAY_HOUR) % SLOTS
     whole = -(-(before + hours) // SLOTS)
     padded = np.full((keys, whole * SLOTS), np.nan)
     padded[:, before : before + hours] = values
-    return padded.reshape(keys, whole, SLOTS).swapaxes(1, 2)
+    return padded.reshape(keys, whole, SLOTS)
 
 
-def by_hour(values: Floats, start: int, hours: int) -> Floats:
-    """The way back: shape (keys, 168, weeks) to (keys, hours)."""
+def by_hour(values: NDArray[Any], start: int, hours: int) -> NDArray[Any]:
+    """The way back: shape (keys, weeks, 168) to (keys, hours)."""
     before = (start // _HOUR - _FIRST_MONDAY_HOUR) % SLOTS
-    flat = values.swapaxes(1, 2).reshape(values.shape[0], -1)
-    return flat[:, before : before + hours]
+    return values.reshape(values.shape[0], -1)[:, before : before + hours]

@@ -1,0 +1,53 @@
+"""Running the program as a person does: a process, its two streams, its exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours, without the settings of whoever runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SL_")}
+    return {**kept, **more}
+
+
+def sl(*arguments: str | Path, cwd: Path = ROOT, **more: str) -> Answer:
+    """`./sl.py ARGUMENTS` in the interpreter that runs the tests."""
+    command = [sys.executable, str(ROOT / "sl.py"), *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=300, check=False
+    )
+    return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def start(*arguments: str | Path, **more: str) -> subprocess.Popen[str]:
+    """The same, running."""
+    command = [sys.executable, str(ROOT / "sl.py"), *map(str, arguments)]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def refused(answer: Answer, code: int) -> str:
+    """The one line of an error: checks that it is one, with that exit code, and nothing on stdout."""
+    lines = answer.err.splitlines()
+    assert answer.code == code, answer
+    assert len(lines) == 1, answer
+    assert "Traceback" not in answer.err
+    assert answer.out == "", answer
+    return lines[0]

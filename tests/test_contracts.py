@@ -1,0 +1,81 @@
+"""docs/contracts.md is what the program does: its tables are read and held against the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import analyzer.cli
+import sl
+from analyzer.model import EventVerdict, LabelVerdict, Policy
+from analyzer.policy import FLOORS, read_policy
+from analyzer.report import table
+from traffic import errors, truth
+from traffic.model import BITS, Kind, Metric
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = (ROOT / "docs" / "contracts.md").read_text()
+
+
+def rows(heading: str) -> dict[str, str]:
+    """The first two cells of the table whose header starts with `heading`."""
+    found: dict[str, str] = {}
+    reading = False
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if not line.startswith("|"):
+            reading = False
+        elif cells[0] == heading and not reading:
+            reading = True
+        elif reading and not set(cells[0]) <= set("- "):
+            found[cells[0]] = cells[1]
+    assert found, f"no table {heading!r} in docs/contracts.md"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "columns"),
+    [
+        (table.EVENTS, table.EVENT_COLUMNS),
+        (table.COMPARISON, table.COMPARISON_COLUMNS),
+        (table.NOT_JUDGED, table.NOT_JUDGED_COLUMNS),
+        (analyzer.cli.TRUTH, truth.COLUMNS),
+    ],
+)
+def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[str, ...]) -> None:
+    assert tuple(rows("file")[file].split(", ")) == columns
+
+
+def test_the_default_policy_is_the_page_and_the_file_people_edit_and_the_built_in_one() -> None:
+    page = rows("setting")
+    minutes = int(re.fullmatch(r"(\d+)m", page["within"])[1])  # type: ignore[index]
+    stated = Policy(
+        percentile=float(page["percentile"]),
+        over_percent=float(page["over_percent"]),
+        matches=int(page["matches"]),
+        within=60 * minutes,
+        floor=float(page["floor of bits"]),
+        min_weeks=int(page["min_weeks"]),
+        min_share=float(page["min_share"]),
+    )
+    assert read_policy(None, BITS, {}) == stated
+    assert read_policy(ROOT / "input" / "policy.yaml", BITS, {}) == stated
+    assert stated.multiple == 3.0
+    other = Metric(name="load", field="load", statistic="avg")
+    assert read_policy(ROOT / "input" / "policy.yaml", other, {}).floor == float(page["floor of any other metric"])
+    assert set(FLOORS) == {"bits"}
+
+
+def test_the_verdicts_and_kinds_are_those_of_the_page() -> None:
+    assert set(rows("kind")) == set(get_args(Kind))
+    assert set(rows("verdict of a label")) == set(get_args(LabelVerdict))
+    assert set(rows("verdict of an event")) == {verdict for verdict in get_args(EventVerdict) if verdict}
+
+
+def test_every_exit_code_has_its_line() -> None:
+    codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.Failure)}
+    codes |= {0, analyzer.cli.EVENTS_FOUND, sl.INTERRUPTED, sl.TERMINATED}
+    assert {int(code) for code in rows("code")} == codes
