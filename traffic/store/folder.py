@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from traffic.disk import storage, sweep, write_atomic
-from traffic.model import Window, week_start
+from traffic.model import WEEK, Window, week_start
 from traffic.store.base import DamagedStore, ForeignStore
 
 STORE = "store.json"
@@ -104,15 +104,15 @@ def block_path(folder: Path, field: str, week: int, block: int) -> Path:
     return folder / field / datetime.fromtimestamp(week, UTC).date().isoformat() / f"{block:04d}.parquet"
 
 
-def block_files(folder: Path, field: str) -> list[BlockFile]:
-    """The block files that are there, by week and block. Whatever else lies around is not ours and left out."""
+def block_files(folder: Path, field: str, window: Window | None = None) -> list[BlockFile]:
+    """The block files of the weeks that `window` touches (None: all), by week and block; other files are left out."""
     found = []
     with storage(folder):
         for week in (folder / field).iterdir() if (folder / field).is_dir() else ():
             start = _week_of(week.name)
-            if start is None or not week.is_dir():
+            if start is None or (window is not None and not Window(start, start + WEEK).overlap(window)):
                 continue
-            for path in week.iterdir():
+            for path in week.iterdir() if week.is_dir() else ():
                 match = _BLOCK.fullmatch(path.name)
                 if match:
                     found.append(BlockFile(path, start, int(match[1])))

@@ -108,24 +108,23 @@ def read_head(file: BlockFile, manifest: Manifest) -> Head:
         return _head(parquet, file, manifest)
 
 
-def read_rows(file: BlockFile, manifest: Manifest, groups: Sequence[int] | None = None) -> tuple[Head, Ints]:
-    """The values of some groups of rows (`None`: all), one below the other.
+def read_rows(file: BlockFile, head: Head, step: int, groups: Sequence[int] | None = None) -> Ints:
+    """The values of some groups of rows (None: all), one below the other: shape (keys, steps of a week), -1 = missing.
 
     Raises:
         DamagedStore: it cannot be read, or contradicts itself.
     """
     with _opened(file) as parquet:
-        head = _head(parquet, file, manifest)
         wanted = range(parquet.num_row_groups) if groups is None else groups
         table = parquet.read_row_groups(list(wanted), columns=["key", "amounts"], use_threads=False)
         keys = [key for group in wanted for key in head.keys[group * GROUP : (group + 1) * GROUP]]
         if table.column("key").to_pylist() != keys:
             raise ValueError("its rows are not those of its metadata")
-        parts = [_matrix(chunk, WEEK // manifest.step) for chunk in table.column("amounts").chunks]
+        parts = [_matrix(chunk, WEEK // step) for chunk in table.column("amounts").chunks]
         amounts = parts[0] if len(parts) == 1 else np.concatenate(parts)
         spans = [head.spans[head.rows[key]] for key in keys]
-        _check_spans(amounts, spans, file.week, manifest.step)
-    return head, amounts
+        _check_spans(amounts, spans, file.week, step)
+    return amounts
 
 
 def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:

@@ -25,7 +25,7 @@ from traffic.store.folder import (
     sweep_store,
     write_manifest,
 )
-from traffic.store.parquet.block import encode, read_rows, row_order
+from traffic.store.parquet.block import encode, read_head, read_rows, row_order
 
 BLOCK = 64
 """Keys a block, about: enough to make files of megabytes, few enough to hold several weeks of one in memory."""
@@ -146,8 +146,8 @@ class ParquetSink:
         old_keys: Sequence[str] = ()
         old = None
         if file.path.exists():
-            head, old = read_rows(file, manifest)
-            old_keys = head.keys
+            head = read_head(file, manifest)
+            old_keys, old = head.keys, read_rows(file, head, manifest.step)
         merged_keys = row_order({*old_keys, *keys})
         place = {key: row for row, key in enumerate(merged_keys)}
         merged = np.full((len(merged_keys), WEEK // manifest.step), -1, dtype=np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -12,12 +13,14 @@ import numpy as np
 
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of
+from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
 from traffic.store.base import NoSuchStore, StoreError, TooLarge
 from traffic.store.folder import BlockFile, block_files, read_manifest
 from traffic.store.parquet.block import GROUP, Head, read_head, read_rows
 
 _FILES_KEPT = 2
+_READERS = 2
+"""Weeks that are decoded at once; each costs the memory of a file."""
 
 Stamp = tuple[str, int, int]
 """Name in the store, size and time of the last change: another stamp is another content."""
@@ -42,7 +45,7 @@ class ParquetSource:
         self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
         self._heads: dict[Stamp, Head] = {}
         self._decoded: OrderedDict[Stamp, dict[int, Ints]] = OrderedDict()
-        self._decoding = Lock()
+        self._keeping = Lock()
 
     def extent(self) -> Window:
         """From the first to the end of the last value that is there."""
@@ -70,13 +73,21 @@ class ParquetSource:
         """The buckets of `query.keys`: exact sums of integers, then times the metric's factor."""
         grid = Grid.over(query.window, query.resolution)
         self._check(query, grid)
-        values = np.full((len(query.keys), grid.count), np.nan)
+        values = np.empty((len(query.keys), grid.count))
         rows: dict[int, list[int]] = {}
         for row, key in enumerate(query.keys):
             rows.setdefault(block_of(key, self._manifest.bits), []).append(row)
-        for file in self._files(grid.window):
-            if file.block in rows:
-                self._fill(values, grid, query, file, rows[file.block])
+        files = [file for file in self._files(grid.window) if file.block in rows]
+
+        def fill(part: Window) -> None:
+            values[:, grid.slice(part)] = np.nan
+            for file in files:
+                if file.week == week_start(part.start):
+                    self._fill(values, grid, query, file, rows[file.block])
+
+        # Each week has columns of its own, and decoding lets go of Python's lock.
+        with ThreadPoolExecutor(_READERS) as readers:
+            list(readers.map(fill, grid.window.weeks()))
         return Matrix(query.keys, grid, values)
 
     def fingerprint(self, window: Window) -> str:
@@ -91,10 +102,7 @@ class ParquetSource:
         return read_manifest(self._folder).identity
 
     def _files(self, window: Window | None = None) -> list[BlockFile]:
-        files = block_files(self._folder, self._manifest.field)
-        if window is None:
-            return files
-        return [file for file in files if Window(file.week, file.week + WEEK).overlap(window)]
+        return block_files(self._folder, self._manifest.field, window)
 
     def _check(self, query: Query, grid: Grid) -> None:
         step = self._manifest.step
@@ -135,17 +143,19 @@ class ParquetSource:
     def _decode(self, file: BlockFile, groups: list[int]) -> Mapping[int, Ints]:
         """At least these groups of rows of `file`; the last files are kept, as one week is often asked for again."""
         stamp = self._stamp(file)
-        with self._decoding:
-            kept = self._decoded.pop(stamp, {})
-            missing = [group for group in groups if group not in kept]
-            if missing:
-                head, amounts = read_rows(file, self._manifest, missing)
-                sizes = [len(head.keys[group * GROUP : (group + 1) * GROUP]) for group in missing]
-                kept |= dict(zip(missing, np.split(amounts, np.cumsum(sizes)[:-1]), strict=True))
-            self._decoded[stamp] = kept
+        decoded = self._decoded.get(stamp, {})
+        missing = [group for group in groups if group not in decoded]
+        if missing:
+            head = self._head(file)
+            amounts = read_rows(file, head, self._manifest.step, missing)
+            sizes = [len(head.keys[group * GROUP : (group + 1) * GROUP]) for group in missing]
+            decoded = decoded | dict(zip(missing, np.split(amounts, np.cumsum(sizes)[:-1]), strict=True))
+        with self._keeping:
+            self._decoded[stamp] = decoded
+            self._decoded.move_to_end(stamp)
             while len(self._decoded) > _FILES_KEPT:
                 self._decoded.popitem(last=False)
-            return kept
+        return decoded
 
     def _head(self, file: BlockFile) -> Head:
         stamp = self._stamp(file)
