@@ -58,7 +58,10 @@ HOMES: Table = {
     "elastic_transport": ({"traffic.store.elastic"}, "the errors of the same client"),
     "requests": ({"traffic.store.kentik"}, "the Kentik API is the only plain HTTP service"),
     "tinydb": ({"analyzer.cache"}, "it holds the readable log of answered queries, and never the truth"),
-    "matplotlib": ({"analyzer.report.chart"}, "it is slow to import and only the pictures need it"),
+    "matplotlib": (
+        {f"analyzer.report.{part}" for part in ("chart", "chart_event", "chart_events", "chart_style")},
+        "it is slow to import and only the pictures need it",
+    ),
     "pandas": ({"analyzer.report", "traffic.truth"}, "for tables that people read; arrays of traffic are numpy's"),
     "pydantic": (
         {"traffic.config"},
