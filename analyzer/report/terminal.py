@@ -1,0 +1,236 @@
+"""A run's findings on the terminal: the worst events, the verdict, and what was not judged."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
+
+from analyzer.model import Findings, NotJudged, Outcome, Verdict
+from analyzer.report.order import worst_first
+from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED
+from analyzer.report.words import clock, day, plural, rule, stretch, times
+from traffic.model import DAY, HOUR
+from traffic.text import length, si, visible
+
+ROWS = 20
+_LISTED = 5
+_LEAST_WIDTH = 80
+_LEAST_KEY = 8
+
+_BOLD, _RED, _GREEN, _DIM, _END = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+_COLOURS: dict[str, str] = {"hit": _GREEN, "false alarm": _RED, "neutral": _DIM}
+# Characters that some terminals draw two columns wide, or not at all.
+_PLAIN = str.maketrans({"×": "x", "–": "-"})
+
+
+def summary(findings: Findings, width: int = _LEAST_WIDTH, colour: bool = False) -> str:
+    """What a person reads at the end of a run: lines of at most `width` columns (but 80 at least), and a newline.
+
+    Without `colour` it holds no escape sequence, whatever the keys hold.
+    """
+    width = max(_LEAST_WIDTH, width)
+    parts = (_head(findings, width, colour), _events(findings, width, colour), _verdict(findings, width, colour))
+    blocks = ["\n".join(part) for part in (*parts, _not_judged(findings, width))]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _head(findings: Findings, width: int, colour: bool) -> Iterator[str]:
+    count = plural(len(findings.events), "event") if findings.events else "No events"
+    yield _paint(_shorten(f"{count} in {visible(findings.store)}", width), _BOLD, colour)
+    yield f"{stretch(findings.window)} UTC, {plural(len(findings.keys), 'key')}".translate(_PLAIN)
+    yield from wrap(f"An event: {rule(findings)}.".translate(_PLAIN), width)
+    policy = findings.policy
+    if policy.needed(findings.resolution) < policy.matches:
+        reason = f"{length(policy.within)} hold no {policy.matches} buckets of {length(findings.resolution)}"
+        yield from wrap(f"({policy.matches} matches were asked for, but {reason}.)", width)
+
+
+def _events(findings: Findings, width: int, colour: bool) -> Iterator[str]:
+    if not findings.events:
+        return
+    worst = worst_first(findings.events)
+    unit = findings.metric.unit
+    rows: list[tuple[str, ...]] = [("key", "start", "length", "peak", "baseline", "ratio", "verdict")]
+    of_event = findings.verdict.of_event if findings.verdict is not None else {}
+    for event in worst[:ROWS]:
+        ratio = times(event.ratio).translate(_PLAIN)
+        figures = (_brief(event.window.seconds), si(event.peak, unit), si(event.baseline, unit), ratio)
+        rows.append((event.key, _start(findings, event.start), *figures, of_event.get(event.id, ("", ""))[0]))
+    if findings.verdict is None:
+        rows = [row[:-1] for row in rows]
+    for i, line in enumerate(_table(rows, ">>>>><", width - 2)):
+        verdict = rows[i][-1]
+        yield "  " + _paint(line, _DIM if i == 0 else _COLOURS.get(verdict, ""), colour)
+    if len(worst) > ROWS:
+        yield f"  ... and {len(worst) - ROWS:,} more in {EVENTS}"
+
+
+def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:
+    verdict = findings.verdict
+    if verdict is None:
+        hint = "No verdict: there is no truth for this store. To get one, give a list of known events with --truth FILE"
+        yield from wrap(f"{hint} (a CSV with the columns key, start, end).", width)
+        return
+    yield _paint(f"Compared with the truth ({plural(len(verdict.outcomes), 'label')}, {COMPARISON})", _BOLD, colour)
+    delay = verdict.median_onset_delay
+    # Neutral events and labels not judged count neither for nor against, and stand apart at the end.
+    left = [
+        ("hits", verdict.hits, ""),
+        ("misses", verdict.misses, ""),
+        ("false alarms", verdict.false_alarms, ""),
+        ("decoys that fired", verdict.decoys_fired, f" of {verdict.decoys:,}"),
+        ("neutral events", verdict.neutral_events, ""),
+    ]
+    right = [
+        ("precision", _share(verdict.precision)),
+        ("recall", _share(verdict.recall)),
+        ("F1", _share(verdict.f1)),
+        ("median onset delay", "-" if delay is None else _brief(delay)),
+        ("labels not judged", f"{verdict.not_judged:,}"),
+    ]
+    for (name, count, of), (other, figure) in zip(left, right, strict=True):
+        yield f"  {name:<18} {count:>6,}{of:<12}{other:<18} {figure:>9}"
+    yield from _listed(findings, verdict, width)
+
+
+def _listed(findings: Findings, verdict: Verdict, width: int) -> Iterator[str]:
+    """The first few misses and the worst false alarms, by name: what to look at next."""
+    missed = [outcome.label for outcome in verdict.outcomes if outcome.verdict == "miss"]
+    rows = [
+        (label.key, _start(findings, label.start), _brief(label.window.seconds), _made(label.shape, label.factor))
+        for label in missed
+    ]
+    yield from _list("missed:", rows, len(missed), COMPARISON, width)
+    decoys = {outcome.event_id: outcome for outcome in verdict.outcomes if outcome.verdict == "fired"}
+    wrong = [e for e in worst_first(findings.events) if verdict.of_event.get(e.id, ("", ""))[0] == "false alarm"]
+    rows = [
+        (event.key, _start(findings, event.start), _brief(event.window.seconds), _decoy(decoys.get(event.id)))
+        for event in wrong[:_LISTED]
+    ]
+    yield from _list("false alarms:", rows, len(wrong), EVENTS, width)
+
+
+def _list(title: str, rows: Sequence[tuple[str, ...]], count: int, file: str, width: int) -> Iterator[str]:
+    if not rows:
+        return
+    yield f"  {title}"
+    yield from ("    " + line for line in _table(rows[:_LISTED], ">><", width - 4))
+    if count > _LISTED:
+        yield f"    ... and {count - _LISTED:,} more in {file}"
+
+
+def _made(shape: str, factor: float) -> str:
+    return f"{_shorten(visible(shape), 20)} x{factor:.3g}"
+
+
+def _decoy(outcome: Outcome | None) -> str:
+    return f"on a decoy ({_shorten(visible(outcome.label.shape), 20)})" if outcome is not None else ""
+
+
+def _not_judged(findings: Findings, width: int) -> Iterator[str]:
+    total = len(findings.keys) * findings.window.seconds
+    if not findings.not_judged or not total:
+        yield "Everything was judged." if total else "There was nothing to judge."
+        return
+    seconds: dict[str, int] = {}
+    for gap in findings.not_judged:
+        seconds[gap.key] = seconds.get(gap.key, 0) + gap.end - gap.start
+    whole = sum(gone >= findings.window.seconds for gone in seconds.values())
+    share = _percent(sum(seconds.values()), total)
+    keys = f"{len(seconds):,} of {plural(len(findings.keys), 'key')}" + (f", {whole:,} of them wholly" if whole else "")
+    yield from wrap(f"Not judged: {share} of the key-hours; {keys} ({NOT_JUDGED})", width)
+    rows = []
+    for reason, gaps in sorted(_by_reason(findings.not_judged).items(), key=lambda item: (-_seconds(item[1]), item[0])):
+        hours = _seconds(gaps) / HOUR
+        keys = plural(len({gap.key for gap in gaps}), "key")
+        rows.append((reason, keys, f"{hours:,.0f} key-hours", _percent(_seconds(gaps), total)))
+    yield from ("  " + line for line in _table(rows, ">>>", width - 2))
+
+
+def _by_reason(gaps: Iterable[NotJudged]) -> dict[str, list[NotJudged]]:
+    found: dict[str, list[NotJudged]] = {}
+    for gap in gaps:
+        found.setdefault(gap.reason, []).append(gap)
+    return found
+
+
+def _seconds(gaps: Iterable[NotJudged]) -> int:
+    return sum(gap.end - gap.start for gap in gaps)
+
+
+def _table(rows: Sequence[tuple[str, ...]], align: str, width: int) -> Iterator[str]:
+    """Rows as lines of at most `width` columns: the first cell to the left and as wide as the others leave it.
+
+    `align` holds "<" or ">" for every other cell.
+    """
+    rows = [(visible(row[0]), *row[1:]) for row in rows]
+    wide = [max(columns(row[i]) for row in rows) for i in range(len(rows[0]))]
+    wide[0] = max(_LEAST_KEY, min(wide[0], width - sum(wide[1:]) - 2 * (len(wide) - 1)))
+    for name, *others in rows:
+        first = _shorten(name, wide[0])
+        cells = [first + " " * (wide[0] - columns(first))]
+        cells += [f"{cell:{way}{room}}" for cell, way, room in zip(others, align, wide[1:], strict=False)]
+        yield "  ".join(cells).rstrip()
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a printable text takes: two a wide East Asian letter, none a combining mark."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _shorten(text: str, width: int) -> str:
+    """At most `width` columns; what is left out is in the middle, because both ends of a key tell more."""
+    if columns(text) <= width:
+        return text
+    tail = (width - 3) // 2
+    head = width - 3 - tail
+    return _first(text, head) + "..." + _first(text[::-1], tail)[::-1]
+
+
+def _first(text: str, width: int) -> str:
+    end = 0
+    for end, character in enumerate(text):
+        width -= _columns(character)
+        if width < 0:
+            return text[:end]
+    return text[: end + 1]
+
+
+def _start(findings: Findings, time: int) -> str:
+    return f"{day(time, year=findings.window.seconds > 300 * DAY)} {clock(time)}"
+
+
+def _brief(seconds: float) -> str:
+    """A length of time in at most eight columns, so that the keys have room: `45 s`, `43 min`, `2.1 h`, `3.2 d`."""
+    for below, size, unit in ((60, 1, "s"), (HOUR, 60, "min"), (2 * DAY, HOUR, "h")):
+        if seconds < below:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{seconds / DAY:.1f}".removesuffix(".0") + " d"
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "-"
+    # Only what is perfect is called 1.000.
+    return f"{min(value, 0.999) if value < 1 else value:.3f}"
+
+
+def _percent(part: float, whole: float) -> str:
+    # What is there is never called 0 %, and what is not all is never called 100 %.
+    share = 100 * part / whole
+    if 0 < share < 0.05:
+        return "<0.1 %"
+    return f"{min(share, 99.9) if part < whole else share:.1f} %"
+
+
+def _paint(line: str, colour: str, wanted: bool) -> str:
+    return f"{colour}{line}{_END}" if wanted and colour else line

@@ -1,0 +1,93 @@
+"""What a run was, in words: the same on the terminal and in the pictures."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from analyzer.model import EventVerdict, Findings, LabelVerdict
+from traffic.model import Metric, Window
+from traffic.text import length, si
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+LABEL_WORDS: dict[LabelVerdict, str] = {
+    "hit": "hit",
+    "miss": "missed",
+    "neutral": "neutral",
+    "not judged": "not judged",
+    "quiet": "decoy, quiet",
+    "fired": "decoy, fired",
+}
+
+
+def day(time: int, *, weekday: bool = False, year: bool = False) -> str:
+    """`12 Oct`, with the weekday `Mon 12 Oct`, with the year `12 Oct 2026`. UTC; English whatever the locale."""
+    at = datetime.fromtimestamp(time, UTC)
+    parts = (_DAYS[at.weekday()] if weekday else "", str(at.day), _MONTHS[at.month - 1], str(at.year) if year else "")
+    return " ".join(part for part in parts if part)
+
+
+def clock(time: int) -> str:
+    """`14:05`, or `14:05:30` where the minute does not say it. UTC."""
+    at = datetime.fromtimestamp(time, UTC)
+    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+
+def stretch(window: Window) -> str:
+    """`12 Oct – 23 Nov 2026`; with the times of day unless it begins and ends with a day, both years if they differ."""
+    whole = window.start % 86400 == 0 and window.end % 86400 == 0
+    # A window is half-open: what ends at midnight of the 24th lasted to the 23rd.
+    last = max(window.start, window.end - 1) if whole else window.end
+    first_year, last_year = (datetime.fromtimestamp(time, UTC).year for time in (window.start, last))
+    start, end = day(window.start, year=first_year != last_year), day(last, year=True)
+    if not whole:
+        return f"{start} {clock(window.start)} – {end} {clock(last)}"
+    return f"{start} – {end}" if window.start // 86400 != last // 86400 else end
+
+
+def when(window: Window) -> str:
+    """An event's time: `Tue 17 Nov 2026 14:05–16:10`, with the second day if it ends on another."""
+    start = f"{day(window.start, weekday=True, year=True)} {clock(window.start)}"
+    if window.start // 86400 == window.end // 86400:
+        return f"{start}–{clock(window.end)}"
+    return f"{start} – {day(window.end, weekday=True)} {clock(window.end)}"
+
+
+def rule(findings: Findings) -> str:
+    """The policy: `2 buckets of 1 min within 10 min above 3 × the p95 of that hour in other weeks, and above ...`."""
+    policy, resolution = findings.policy, findings.resolution
+    needed = policy.needed(resolution)
+    buckets = f"{needed} buckets of {length(resolution)}" if needed > 1 else f"1 bucket of {length(resolution)}"
+    within = f" within {length(policy.within)}" if needed > 1 else ""
+    floor = f", and above {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
+    return (
+        f"{buckets}{within} above {policy.multiple:g} × the p{policy.percentile:g} of that hour in other weeks{floor}"
+    )
+
+
+def volume_unit(metric: Metric) -> str:
+    """The unit of an event's excess: of a rate, what it is a rate of (bit/s adds up to bit)."""
+    return metric.unit.removesuffix("/s") if metric.rate else metric.unit
+
+
+def times(ratio: float | None) -> str:
+    """A ratio in three digits: `12.3×`; `-` where the baseline is 0."""
+    if ratio is None:
+        return "-"
+    return f"{si(ratio)}×".replace(" ", "")
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """`1 event`, `12 events`, `5,000 events`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def count_verdicts(findings: Findings) -> dict[EventVerdict, int]:
+    """How many events have which verdict; empty without a truth."""
+    if findings.verdict is None:
+        return {}
+    counts: dict[EventVerdict, int] = {"hit": 0, "false alarm": 0, "neutral": 0}
+    for verdict, _ in findings.verdict.of_event.values():
+        counts[verdict] += 1
+    return counts
