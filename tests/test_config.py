@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traffic.config import BadSetting, load
+from traffic.config import load
 from traffic.errors import StorageFailure, UsageFailure
+from traffic.settings import BadSetting, check, check_range
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Settings:
     name: str = "x"
     on: bool = False
     peak_hour: float | None = None
+    floor: Mapping[str, float] = field(default_factory=dict)
     side: Literal["above", "below"] = "above"
     inner: Inner = field(default_factory=Inner)
     many: tuple[Inner, ...] = ()
@@ -76,6 +79,7 @@ def test_an_empty_file_gives_the_defaults(file: Path, text: str) -> None:
         ("peak_hour: null", Settings()),
         ("peak_hour: 20", Settings(peak_hour=20.0)),
         ("side: below", Settings(side="below")),
+        ("floor: {bits: 1_000_000}", Settings(floor={"bits": 1e6})),
         ("inner: {factor: [3, 4.5]}", Settings(inner=Inner((3.0, 4.5)))),
         ("many:\r\n- minutes: 1\r\n- {}\r\n", Settings(many=(Inner(minutes=1), Inner()))),
         ("by_name: {a b: {minutes: 7}}", Settings(by_name={"a b": Inner(minutes=7)})),
@@ -106,6 +110,8 @@ def test_a_value_is_read_as_its_writer_means_it(file: Path, text: str, expected:
         ("side: up", 1, "side: expected 'above' or 'below', not \"up\""),
         ("inner: 5", 1, "inner: expected a group of settings (name: value lines below it), not 5"),
         ("by_name: []", 1, "by_name: expected a group of settings (name: value lines below it), not []"),
+        ("floor: 3", 1, "floor: expected a group of settings (name: value lines below it), not 3"),
+        ("floor: {bits: low}", 1, 'floor.bits: expected a number, not "low"'),
         ("many: 3", 1, "many: expected a list, not 3"),
         ("inner:\n  factor: [1]", 2, "inner.factor: expected a list of 2 values"),
         ("inner:\n  factor: [1, 2, 3]", 2, "inner.factor: expected a list of 2 values"),
@@ -180,6 +186,22 @@ def test_a_huge_file_is_refused_without_being_parsed(file: Path) -> None:
 def test_a_bad_setting_is_a_usage_failure_of_its_own() -> None:
     with pytest.raises(UsageFailure, match=r"^factor\[0\]: has to be above 0$"):
         Inner((0.0, 1.0))
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf")])
+def test_a_value_outside_of_its_bounds_is_a_bad_setting(value: float) -> None:
+    with pytest.raises(BadSetting, match="share: has to be between 0 and 1"):
+        check("share", value, 0, 1)
+    check("share", 0, 0, 1)
+    check("share", 1, 0, 1)
+
+
+def test_a_range_starts_with_the_smaller_number() -> None:
+    check_range("minutes", (3, 3), 1, 5)
+    with pytest.raises(BadSetting, match=r"minutes: the smaller number comes first: \[3, 4\]"):
+        check_range("minutes", (4, 3), 1, 5)
+    with pytest.raises(BadSetting, match=r"minutes\[1\]: has to be between 1 and 5, not 6"):
+        check_range("minutes", (4, 6), 1, 5)
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "replace")))

@@ -22,6 +22,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from traffic.disk import storage
 from traffic.errors import UsageFailure
+from traffic.settings import BadSetting
 from traffic.text import visible
 
 LARGEST = 1 << 20
@@ -43,6 +44,7 @@ _EXPECTED = {
     "int_from_float": "a whole number",
     "int_parsing_size": "a smaller whole number",
     "int_type": "a whole number",
+    "mapping_type": "a group of settings (name: value lines below it)",
     "list_type": "a list",
     "string_type": "a text (put it in quotes)",
     "tuple_type": "a list",
@@ -51,19 +53,6 @@ _EXPECTED = {
 Loaded = TypeVar("Loaded")
 # Where a setting is: the names and list positions on the way to it.
 Where = tuple[str | int, ...]
-
-
-class BadSetting(UsageFailure, ValueError):
-    """A setting that cannot be meant, raised by the `__post_init__` of a settings dataclass.
-
-    `setting` is the name of the field, relative to that dataclass (`rate`, or `factor[0]`); `load` adds the
-    rest of the path, the file and the line.
-    """
-
-    def __init__(self, setting: str, message: str):
-        super().__init__(f"{setting}: {message}")
-        self.setting = setting
-        self.message = message
 
 
 def load(path: Path, cls: type[Loaded]) -> Loaded:

@@ -1,0 +1,176 @@
+"""The commands of the generator: options are declared, one function is called, its result is said.
+
+Nothing but click is imported before a command runs, so that help answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from generator.pipeline import Generated
+    from generator.scenario import Scenario
+
+FIELD = "network.bytes"
+
+
+@click.command(context_settings={"auto_envvar_prefix": "SL"})
+@click.option(
+    "--scenario",
+    "scenario_file",
+    envvar="SL_SCENARIO",
+    type=click.Path(path_type=Path),
+    help="What to generate.  [default: input/scenario.yaml]",
+)
+@click.option("--store", default="output/traffic", show_default=True, help="Folder of the store; made if need be.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="output",
+    show_default=True,
+    help="Folder of ground_truth.csv.",
+)
+@click.option(
+    "--start", help="Fill from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: the scenario's]"
+)
+@click.option("--end", help="Fill up to here.  [default: the scenario's, or the current hour]")
+@click.option("--weeks", type=click.FloatRange(0.01, 1040), help="Length of the window.  [default: the scenario's]")
+@click.option(
+    "--customers",
+    type=click.IntRange(0, 1_000_000),
+    help="How many customers with made-up names.  [default: the scenario's]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the scenario's]"
+)
+@click.option("--replace", is_flag=True, help="Drop what the store holds first (only what was generated).")
+@click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say where time went.")
+def generate(**options: Any) -> None:
+    """Fill a store with believable traffic, and write down what happened in it.
+
+    Customers have days, weeks, growth and noise of their own; events are put into their traffic, and decoys that look
+    like events and are none. Same scenario, same seed: same traffic, to the byte. Generating again changes nothing, a
+    longer window adds; another scenario or seed needs another store, or --replace.
+
+    \b
+    Examples:
+      ./sl.py generate
+      ./sl.py generate --customers 500 --weeks 8 --replace
+      ./sl.py generate --store /tmp/other --output /tmp/other --seed 7
+    """
+    from generator.pipeline import generate
+    from generator.world import World
+    from traffic.disk import lock
+    from traffic.store import open_sink
+
+    scenario = _scenario(options)
+    now = int(time.time())
+    # Refused before the store is opened: with --replace that already drops what it holds.
+    World(scenario).check(scenario.window.resolve(now, scenario.seconds))
+    output: Path = options["output"]
+    with lock(output):
+        sink = open_sink(
+            options["store"],
+            FIELD,
+            scenario.seconds,
+            scenario=scenario.fingerprint,
+            keys=len(scenario.customers.names),
+            replace=options["replace"],
+        )
+        with _bar("generate", options["quiet"]) as progress:
+            done = generate(scenario, sink, now, output, progress)
+    if options["as_json"]:
+        click.echo(json.dumps(_document(scenario, done, options["store"]), indent=1))
+    elif not options["quiet"]:
+        click.echo(_summary(done, options["store"]))
+    if options["verbose"]:
+        click.echo("sl: " + ", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()), err=True)
+
+
+COMMANDS = (generate,)
+
+
+def _scenario(options: dict[str, Any]) -> Scenario:
+    """The scenario of the file, with what the options say on top of it."""
+    from dataclasses import replace
+
+    from generator.scenario import Scenario
+    from traffic.config import load
+
+    own = Path(__file__).resolve().parent.parent / "input" / "scenario.yaml"
+    # Where the project's own file was removed, what it says is built in.
+    file = options["scenario_file"] or (own if own.exists() else None)
+    scenario = Scenario() if file is None else load(file, Scenario)
+    changes: dict[str, Any] = {"window": scenario.window.override(options["weeks"], options["start"], options["end"])}
+    if options["customers"] is not None:
+        changes["customers"] = replace(scenario.customers, count=options["customers"])
+    if options["seed"] is not None:
+        changes["seed"] = options["seed"]
+    return replace(scenario, **changes)
+
+
+def _summary(done: Generated, store: str) -> str:
+    from traffic.text import visible
+    from traffic.times import iso
+
+    total = sum(done.labels.values())
+    kinds = ", ".join(f"{done.labels.get(kind, 0):,} {kind}" for kind in ("required", "optional", "decoy", "ignore"))
+    weeks = done.window.seconds / 604800
+    lines = {
+        "customers": f"{done.customers:,}",
+        "window": f"{iso(done.window.start)} to {iso(done.window.end)} ({weeks:.4g} weeks)",
+        "points": f"{done.points:,}, {done.new:,} of them new",
+        "labels": f"{total:,}: {kinds}",
+        "store": visible(store),
+        "truth": visible(str(done.truth)),
+        "seconds": f"{sum(done.seconds.values()):.1f}",
+    }
+    return "\n".join(f"{name:10} {value}" for name, value in lines.items())
+
+
+def _document(scenario: Scenario, done: Generated, store: str) -> dict[str, Any]:
+    from traffic.times import iso
+
+    return {
+        "customers": done.customers,
+        "window": {"start": iso(done.window.start), "end": iso(done.window.end)},
+        "points": done.points,
+        "new_points": done.new,
+        "labels": done.labels,
+        "store": store,
+        "truth": str(done.truth),
+        "identity": done.identity,
+        "scenario": scenario.fingerprint,
+        "seed": scenario.seed,
+        "seconds": {name: round(spent, 3) for name, spent in done.seconds.items()},
+    }
+
+
+@contextmanager
+def _bar(label: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar with ETA on a terminal, silence elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_percent=True) as bar:
+        shown = 0.0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal shown
+            bar.length = total
+            # A terminal that is drawn faster than anybody can read costs more than the traffic.
+            if done == total or time.monotonic() - shown > 0.1:
+                shown = time.monotonic()
+                bar.update(done - bar.pos)
+
+        yield progress

@@ -1,0 +1,150 @@
+"""Who the customers of a scenario are: each a pure function of the scenario, its seed and the customer's name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from math import exp, log
+from zoneinfo import ZoneInfo
+
+from generator.chance import Dice
+from generator.scenario import Named, Scenario
+from traffic.errors import UsageFailure
+from traffic.model import WEEK, Window, week_start
+from traffic.times import instant, iso
+
+# Jobs start and end on quarters of an hour, as people set them. It also keeps them honest decoys: a job that filled
+# only the last two minutes of an hour would lie above that hour's p95, and a detector would be right to report it.
+QUARTER = 15
+_FIRST_QUARTER = 22 * 4
+_QUARTERS = 7 * 4
+
+_LARGEST_CHANGE = 1e6
+
+
+@dataclass(frozen=True)
+class Job:
+    """A backup job: every week at the same local time."""
+
+    day: int
+    """0 = Monday."""
+    minute: int
+    """Of the local day."""
+    minutes: int
+    factor: float
+
+    def run(self, week: int, zone: tzinfo) -> Window:
+        """When it runs in the local week that begins on the date of `week` (Monday 00:00 UTC, epoch seconds)."""
+        date = datetime.fromtimestamp(week, UTC).date() + timedelta(days=self.day)
+        start = int(datetime.combine(date, time(self.minute // 60, self.minute % 60), zone).timestamp())
+        return Window(start, start + 60 * self.minutes)
+
+    def runs(self, window: Window, zone: tzinfo) -> Iterator[tuple[int, Window]]:
+        """The runs that touch `window`, each with its local week."""
+        for week in range(week_start(window.start) - WEEK, window.end + WEEK, WEEK):
+            run = self.run(week, zone)
+            if run.overlap(window):
+                yield week, run
+
+
+@dataclass(frozen=True)
+class Season:
+    """Growth that is too strong to go on for ever: up for some weeks, down again in a third of them."""
+
+    per_week: float
+    weeks: int
+    phase: float
+    """Where in its cycle it is at `growth.since`, in weeks."""
+
+    @property
+    def cycle(self) -> float:
+        """Its length in weeks."""
+        return self.weeks * 4 / 3
+
+    def height(self, weeks: float) -> float:
+        """How many weeks of growth lie between the middle of its range and `weeks` after `growth.since`."""
+        place = (weeks + self.phase) % self.cycle
+        return min(place, 3 * (self.cycle - place)) - self.weeks / 2
+
+
+@dataclass(frozen=True)
+class Customer:
+    """A customer and its habits."""
+
+    key: str
+    rate: float
+    """Mean bit/s at `growth.since`."""
+    profile: str
+    peak_hour: float
+    """Local time."""
+    multiplier: float
+    """Peak over trough."""
+    growth: float
+    """Share per week."""
+    season: Season | None = None
+    job: Job | None = None
+
+
+def customers(scenario: Scenario) -> dict[str, Customer]:
+    """All customers by key, in order of key."""
+    named = {one.name: one for one in scenario.customers.named}
+    return {key: _customer(scenario, key, named.get(key) or Named(key)) for key in scenario.customers.names}
+
+
+def _customer(scenario: Scenario, key: str, given: Named) -> Customer:
+    settings = scenario.customers
+    dice = Dice(scenario.seed, "customer", 0, key)
+    # All draws are made whether they are used or not: naming a customer's rate leaves its other habits alone.
+    rate = float(f"{settings.rate * exp(settings.spread * dice.normal()):.3g}")
+    names = list(scenario.profiles)
+    drawn = names[dice.place([profile.share for profile in scenario.profiles.values()])]
+    profile = scenario.profiles[given.profile or drawn]
+    peak_hour = round(profile.peak_hour + dice.real(-1, 1) * settings.peak_hour_spread, 2) % 24
+    multiplier = max(1.0, round(profile.multiplier * exp(dice.real(-1, 1) * settings.multiplier_spread), 2))
+    growth = round(dice.real(*scenario.growth.per_week), 6)
+    role, decoys = dice.unit(), scenario.decoys
+    season = job = None
+    if role < decoys.growth.share:
+        phase = dice.real(0, decoys.growth.weeks * 4 / 3)
+        season = Season(round(dice.real(*decoys.growth.per_week), 6), decoys.growth.weeks, phase)
+    elif role < decoys.growth.share + decoys.backup.share:
+        job = _job(scenario, dice)
+    return Customer(
+        key=key,
+        rate=rate if given.rate is None else given.rate,
+        profile=given.profile or drawn,
+        peak_hour=peak_hour if given.peak_hour is None else given.peak_hour % 24,
+        multiplier=multiplier if given.multiplier is None else given.multiplier,
+        growth=growth if given.growth is None else given.growth,
+        season=season,
+        job=job,
+    )
+
+
+def _job(scenario: Scenario, dice: Dice) -> Job:
+    settings = scenario.decoys.backup
+    low, high = (-(-minutes // QUARTER) for minutes in settings.minutes)
+    day = dice.whole(0, 6)
+    minute = QUARTER * ((_FIRST_QUARTER + dice.whole(0, _QUARTERS)) % 96)
+    return Job(day, minute, QUARTER * dice.whole(low, high), round(dice.real(*settings.factor), 2))
+
+
+def trend(scenario: Scenario, customer: Customer, at: int) -> float:
+    """How many times its rate the customer sends in the long run at the epoch second `at`: growth and season."""
+    weeks = (at - instant(scenario.growth.since, 0)) / WEEK
+    exponent = weeks * log(1 + customer.growth)
+    if season := customer.season:
+        exponent += season.height(weeks) * log(1 + season.per_week)
+    if abs(exponent) > log(_LARGEST_CHANGE):
+        raise UsageFailure(
+            f"growth takes customer {customer.key!r} beyond a million times its rate by {iso(at)}: "
+            "set growth.since nearer to the window, or a smaller growth"
+        )
+    # Rounded: the last bits of logarithms and exponentials differ between machines.
+    return round(exp(exponent), 9)
+
+
+def zone_of(scenario: Scenario) -> ZoneInfo:
+    """The scenario's time zone."""
+    return ZoneInfo(scenario.time_zone)

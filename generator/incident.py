@@ -1,0 +1,199 @@
+"""What happens to a customer's traffic: events, decoys, outages, drawn per (customer, week) and described as labels.
+
+A draw needs nothing but the scenario, its seed, the customer and the week, so that any window shows the same incidents,
+clipped to it. An incident starts in its week and may run into the next one. Two incidents of a customer never come
+within three hours of one another, nor of a run of its backup job: the later one is dropped where an earlier *drawn* one
+is near, dropped itself or not, so that the rule never has to look further back than one week.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from generator.chance import Dice, poisson
+from generator.customer import Customer, trend
+from generator.disturbance import DAY_MINUTES, Form
+from generator.scenario import Scenario
+from generator.shape import MINUTES, Shape
+from traffic.model import HOUR, WEEK, Direction, Floats, Kind, Label, Window, week_start
+from traffic.truth import label_id
+
+MARGIN = 3 * HOUR
+
+_LONGEST = 60 * DAY_MINUTES
+
+# A pulse is long enough to be an event by itself, and the next one comes while that event is still open (10 minutes by
+# the default policy), even where noise hides the first and the last minute of a pulse.
+_PULSE = (3, 6)
+_PAUSE = (2, 5)
+
+
+@dataclass(frozen=True, order=True)
+class Incident:
+    """Something that happens to one customer's traffic from `start` (epoch seconds, a whole minute) on."""
+
+    start: int
+    minutes: int
+    shape: str
+    factor: float
+    turn: float = 0.5
+    """Of a ramp: the share of its length in which it rises."""
+    pulse: int = 0
+    pause: int = 0
+
+    @property
+    def window(self) -> Window:
+        """From its start to its end."""
+        return Window(self.start, self.start + 60 * self.minutes)
+
+    def factors(self) -> Floats:
+        """What the noise-free level is multiplied with in each of its minutes, shape (minutes,). Not for a gap."""
+        minute = np.arange(self.minutes, dtype=np.float64)
+        if self.shape == "ramp":
+            rise = max(1, int(self.minutes * self.turn))
+            height = np.minimum((minute + 1) / rise, (self.minutes - minute) / (self.minutes - rise + 1))
+        elif self.shape == "slow_burn":
+            height = np.minimum(1.0, (minute + 1) / max(1, self.minutes // 4))
+            height = np.minimum(height, (self.minutes - minute) / max(1, self.minutes // 8))
+        elif self.shape == "pulse_train":
+            height = np.where(minute % (self.pulse + self.pause) < self.pulse, 1.0, 0.0)
+        else:
+            height = np.ones(self.minutes)
+        return 1.0 + (self.factor - 1.0) * height
+
+
+class Incidents:
+    """The incidents of a scenario."""
+
+    def __init__(self, scenario: Scenario, shape: Shape) -> None:
+        self._scenario = scenario
+        self._shape = shape
+        self._events = poisson(scenario.events.per_week)
+        self._blips = poisson(scenario.decoys.blip.per_week)
+        self._gaps = poisson(scenario.decoys.gap.per_week)
+        self._outages = poisson(scenario.outage.per_week)
+        self._forms: dict[str, Form] = vars(scenario.events.shapes)
+        self._weights = [form.weight for form in self._forms.values()]
+        self._limit = scenario.required.multiple * scenario.required.margin * shape.q95
+
+    def drawn(self, customer: Customer, week: int) -> tuple[Incident, ...]:
+        """All that is drawn for a week, in order, before what comes too close is dropped."""
+        if customer.season:
+            # The growth of such a customer is a decoy over the whole window; anything else would be hidden in it.
+            return ()
+        dice = Dice(self._scenario.seed, "incident", week, customer.key)
+        numbers = [dice.number(kind) for kind in (self._events, self._blips, self._gaps, self._outages)]
+        if not any(numbers):
+            return ()
+        events, blips, gaps, outages = numbers
+        found = [self._event(dice, week) for _ in range(events)]
+        decoys, outage = self._scenario.decoys, self._scenario.outage
+        found += [Incident(_start(dice, week), 1, "blip", _factor(dice, decoys.blip.factor)) for _ in range(blips)]
+        found += [Incident(_start(dice, week), dice.whole(*decoys.gap.minutes), "gap", 0.0) for _ in range(gaps)]
+        for _ in range(outages):
+            start, factor = _start(dice, week), _factor(dice, outage.factor)
+            found.append(Incident(start, dice.whole(*outage.minutes), "outage", factor))
+        return tuple(sorted(set(found)))
+
+    def _event(self, dice: Dice, week: int) -> Incident:
+        name = list(self._forms)[dice.place(self._weights)]
+        form = self._forms[name]
+        start, factor, minutes = _start(dice, week), _factor(dice, form.factor), dice.whole(*form.minutes)
+        turn = round(dice.real(0.3, 0.7), 2)
+        pulse, pause = dice.whole(*_PULSE), dice.whole(*_PAUSE)
+        if name != "pulse_train":
+            return Incident(start, minutes, name, factor, turn=turn)
+        # It ends with a whole pulse; two of them are the least that is a train.
+        pulses = max(2, (minutes + pause) // (pulse + pause))
+        return Incident(start, pulses * (pulse + pause) - pause, name, factor, pulse=pulse, pause=pause)
+
+    def of_week(self, customer: Customer, week: int) -> tuple[Incident, ...]:
+        """What starts in a week and takes place, in order."""
+        mine = self.drawn(customer, week)
+        if not mine:
+            return ()
+        near = (*self.drawn(customer, week - WEEK), *mine)
+        around = Window(week - MARGIN, week + WEEK + _LONGEST + MARGIN)
+        jobs = [run for _, run in customer.job.runs(around, self._shape.zone)] if customer.job else []
+        kept = []
+        for one in mine:
+            wide = Window(one.start - MARGIN, one.window.end + MARGIN)
+            earlier = (other.window for other in near if other < one)
+            if not any(wide.overlap(other) for other in (*earlier, *jobs)):
+                kept.append(one)
+        return tuple(kept)
+
+    def touching(self, customer: Customer, week: int) -> tuple[Incident, ...]:
+        """What takes place in a week, including what runs into it from the week before."""
+        before = week - WEEK
+        # Few incidents cross the border of a week: nothing more is drawn unless one does.
+        crossing = any(one.window.end > week for one in self.drawn(customer, before))
+        running = [one for one in self.of_week(customer, before) if one.window.end > week] if crossing else []
+        return (*running, *self.of_week(customer, week))
+
+    def labels(self, customer: Customer, window: Window) -> Iterator[Label]:
+        """What took place in a window, clipped to it, in no order."""
+        key, start = customer.key, week_start(window.start)
+        direction: Direction
+        for week in range(start - WEEK, window.end, WEEK):
+            for one in self.of_week(customer, week):
+                if one.window.overlap(window):
+                    seen, kind = one.window.clip(window), self._kind(customer, one, window)
+                    direction = "below" if one.shape in ("gap", "outage") else "above"
+                    name = label_id(key, one.shape, one.start)
+                    yield Label(name, key, seen.start, seen.end, one.shape, one.factor, direction, kind)
+        if job := customer.job:
+            for week, run in job.runs(window, self._shape.zone):
+                seen, name = run.clip(window), label_id(key, "backup", week)
+                yield Label(name, key, seen.start, seen.end, "backup", job.factor, "above", "decoy")
+        if customer.season:
+            before, after = (trend(self._scenario, customer, at) for at in (window.start, window.end))
+            direction = "above" if after >= before else "below"
+            name, ratio = label_id(key, "growth"), round(after / before, 3)
+            yield Label(name, key, window.start, window.end, "growth", ratio, direction, "decoy")
+
+    def _kind(self, customer: Customer, one: Incident, window: Window) -> Kind:
+        """What a detector owes an incident, from the levels that it was made of."""
+        if one.shape == "outage":
+            return "ignore"
+        if one.shape in ("blip", "gap"):
+            return "decoy"
+        facts = self._scenario.required
+        judged = one.start >= window.start + round(facts.history_weeks * WEEK)
+        return "required" if judged and self._clear(customer, one, window) >= facts.buckets else "optional"
+
+    def _clear(self, customer: Customer, one: Incident, window: Window) -> int:
+        """How many of its buckets in the window rise so far above the level that an ideal baseline must see them.
+
+        A baseline speaks of whole hours. Where the level climbs within an hour, its highest counts: no baseline of that
+        hour is lower, and an event on the foot of the slope may stay below it.
+        """
+        span = one.window.widen(HOUR)
+        level = self._levels(customer, span)
+        raised = level.copy()
+        first = (one.start - span.start) // 60
+        raised[first : first + one.minutes] *= one.factors()
+        step = self._scenario.seconds
+        buckets = raised.reshape(-1, step // 60).mean(axis=1)
+        usual = np.repeat(level.reshape(-1, 60).max(axis=1), HOUR // step)
+        facts = self._scenario.required
+        clear = (buckets >= self._limit * usual) & (buckets >= facts.margin * facts.floor)
+        inside = one.window.clip(window)
+        return int(clear[(inside.start - span.start) // step : -(-(inside.end - span.start) // step)].sum())
+
+    def _levels(self, customer: Customer, span: Window) -> Floats:
+        monday = week_start(span.start)
+        weeks = [self._shape.level(customer, week) for week in range(monday, span.end, WEEK)]
+        first = (span.start - monday) // 60
+        return np.concatenate(weeks)[first : first + span.seconds // 60]
+
+
+def _start(dice: Dice, week: int) -> int:
+    return week + 60 * dice.whole(0, MINUTES - 1)
+
+
+def _factor(dice: Dice, bounds: tuple[float, float]) -> float:
+    return round(dice.real(*bounds), 2)

@@ -1,0 +1,215 @@
+"""What to generate: the settings of input/scenario.yaml, checked. Meanings and units stand there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from generator.disturbance import Decoys, Events, Outage, Required
+from generator.span import Span
+from traffic.errors import UsageFailure
+from traffic.model import HOUR
+from traffic.settings import BadSetting, Range, check, check_range
+from traffic.times import duration, instant
+
+# Raise it with any change that makes other integers or other labels from the same settings: a store knows then that it
+# holds something else than what would be written now.
+GENERATION = 1
+
+MINUTE = 60
+NAME = "customer-{:04d}"
+
+_BUSINESS_DAY = (4, 3, 2, 2, 3, 7, 18, 40, 68, 87, 95, 98, 86, 92, 100, 99, 94, 82, 60, 42, 30, 20, 12, 7)
+_BUSINESS_WEEKEND = (4, 3, 2, 2, 2, 3, 4, 6, 9, 12, 15, 16, 16, 16, 16, 15, 14, 13, 12, 11, 10, 8, 6, 5)
+_HOME_DAY = (30, 16, 8, 4, 2, 3, 9, 20, 28, 31, 33, 36, 40, 41, 42, 46, 53, 62, 73, 85, 95, 100, 85, 55)
+_HOME_WEEKEND = (38, 24, 13, 7, 4, 4, 8, 17, 31, 46, 57, 64, 68, 69, 69, 70, 72, 76, 82, 90, 97, 100, 88, 62)
+
+
+@dataclass(frozen=True)
+class Named:
+    """A customer with a name and a will of its own; what is left out is drawn as for any other."""
+
+    name: str
+    rate: float | None = None
+    profile: str | None = None
+    peak_hour: float | None = None
+    multiplier: float | None = None
+    growth: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise BadSetting("name", "is empty; a customer needs a name")
+        for name, low, high in (
+            ("rate", 1, 1e14),
+            ("peak_hour", 0, 24),
+            ("multiplier", 1, 1000),
+            ("growth", -0.2, 0.2),
+        ):
+            value = getattr(self, name)
+            if value is not None:
+                check(name, value, low, high)
+
+
+@dataclass(frozen=True)
+class Customers:
+    """Who sends, and how unlike one another they are."""
+
+    count: int = 50
+    rate: float = 1e8
+    spread: float = 0.8
+    peak_hour_spread: float = 1.5
+    multiplier_spread: float = 0.3
+    named: tuple[Named, ...] = ()
+
+    def __post_init__(self) -> None:
+        check("count", self.count, 0, 1_000_000)
+        check("rate", self.rate, 1, 1e14)
+        check("spread", self.spread, 0, 2)
+        check("peak_hour_spread", self.peak_hour_spread, 0, 6)
+        check("multiplier_spread", self.multiplier_spread, 0, 2)
+        if not self.names:
+            raise BadSetting("count", "there is no customer; set a count or name some")
+        seen: dict[str, int] = {}
+        for place, one in enumerate(self.named):
+            if one.name in seen or one.name in self.made_up:
+                raise BadSetting(f"named[{place}].name", f"{one.name!r} is the name of another customer; change it")
+            seen[one.name] = place
+
+    @cached_property
+    def made_up(self) -> frozenset[str]:
+        """The names of the customers that have none of their own; more customers rename nobody."""
+        return frozenset(NAME.format(number) for number in range(1, self.count + 1))
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """All of them, in order."""
+        return tuple(sorted(self.made_up.union(one.name for one in self.named)))
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The day of a kind of customer."""
+
+    share: float
+    peak_hour: float
+    multiplier: float
+    weekday: tuple[float, ...]
+    weekend: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check("share", self.share, 0, 1e6)
+        check("peak_hour", self.peak_hour, 0, 24)
+        check("multiplier", self.multiplier, 1, 1000)
+        for name in ("weekday", "weekend"):
+            heights = getattr(self, name)
+            if len(heights) != 24:
+                raise BadSetting(name, f"expected 24 heights, one for each hour of the day, not {len(heights)}")
+            for hour, height in enumerate(heights):
+                check(f"{name}[{hour}]", height, 0, 1e6)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How traffic changes in the long run."""
+
+    per_week: Range = (0.0, 0.004)
+    since: str = "2026-01-01"
+
+    def __post_init__(self) -> None:
+        check_range("per_week", self.per_week, -0.2, 0.2)
+        if self.since.strip().startswith("now"):
+            raise BadSetting(
+                "since", "needs a fixed date: traffic that is stored already must not change with the clock"
+            )
+        try:
+            instant(self.since, 0)
+        except UsageFailure as failure:
+            raise BadSetting("since", str(failure)) from None
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How restless traffic is: standard deviations of its logarithm."""
+
+    minute: float = 0.12
+    hour: float = 0.06
+
+    def __post_init__(self) -> None:
+        check("minute", self.minute, 0, 0.5)
+        check("hour", self.hour, 0, 0.3)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Everything that decides which integers and which labels are made."""
+
+    seed: int = 20_260_101
+    step: str = "1m"
+    time_zone: str = "UTC"
+    window: Span = field(default_factory=Span)
+    customers: Customers = field(default_factory=Customers)
+    profiles: dict[str, Profile] = field(
+        default_factory=lambda: {
+            "business": Profile(0.6, 14, 8, _BUSINESS_DAY, _BUSINESS_WEEKEND),
+            "residential": Profile(0.4, 21, 4, _HOME_DAY, _HOME_WEEKEND),
+        }
+    )
+    growth: Growth = field(default_factory=Growth)
+    noise: Noise = field(default_factory=Noise)
+    events: Events = field(default_factory=Events)
+    decoys: Decoys = field(default_factory=Decoys)
+    outage: Outage = field(default_factory=Outage)
+    required: Required = field(default_factory=Required)
+
+    def __post_init__(self) -> None:
+        check("seed", self.seed, 0, 2**63 - 1)
+        try:
+            seconds = duration(self.step)
+        except UsageFailure as failure:
+            raise BadSetting("step", str(failure)) from None
+        if seconds % MINUTE or HOUR % seconds:
+            raise BadSetting("step", f"{self.step!r} is no whole number of minutes that divides an hour; use 1m or 5m")
+        self._check_zone()
+        if not sum(profile.share for profile in self.profiles.values()):
+            raise BadSetting("profiles", "no profile has a share above 0")
+        for place, one in enumerate(self.customers.named):
+            if one.profile is not None and one.profile not in self.profiles:
+                there = ", ".join(self.profiles)
+                raise BadSetting(
+                    f"customers.named[{place}].profile", f"there is no profile {one.profile!r}; there are {there}"
+                )
+
+    def _check_zone(self) -> None:
+        try:
+            ZoneInfo(self.time_zone)
+        # It looks the name up in folders, so that a name can also be a folder or a path that leads out of them.
+        except (KeyError, ValueError, OSError):
+            close = get_close_matches(self.time_zone, available_timezones(), 1)
+            hint = f"did you mean {close[0]!r}?" if close else "write for instance UTC or Europe/Berlin"
+            raise BadSetting("time_zone", f"there is no time zone {self.time_zone!r}; {hint}") from None
+
+    @property
+    def seconds(self) -> int:
+        """The native step in seconds."""
+        return duration(self.step)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with anything that could change an integer or a label, so with all but the window: 16 hex digits."""
+        settings = _plain(asdict(self) | {"generation": GENERATION, "window": None})
+        text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
+        return blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """4.0 and 4 are the same setting."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,127 @@
+"""What a customer's traffic looks like when nothing happens: day, week, trend and noise, in arrays of a week's minutes.
+
+Every array is a pure function of (scenario, seed, customer, week); a week is the epoch second of its Monday 00:00 UTC.
+After the tables (see chance.py) there are only additions, multiplications and divisions of single elements, which every
+machine rounds alike; no sums over arrays, whose order numpy chooses by the processor.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from functools import lru_cache
+from math import exp, fsum, hypot
+from statistics import NormalDist
+
+import numpy as np
+
+from generator.chance import bits, few_bits, lognormal_table
+from generator.customer import Customer, trend, zone_of
+from generator.scenario import Profile, Scenario
+from traffic.model import HOUR, WEEK, Floats, Ints, Window
+
+MINUTES = WEEK // 60
+HOURS = WEEK // HOUR
+# Zones are whole quarters of an hour away from UTC and change on them.
+_QUARTER = 15 * 60
+
+_MINUTE_OF_WEEK = np.arange(MINUTES, dtype=np.int64)
+_THROUGH_WEEK = _MINUTE_OF_WEEK / MINUTES
+_THROUGH_HOUR = np.arange(60) / 60
+
+
+@lru_cache(maxsize=16)
+def local_minutes(zone: tzinfo, week: int) -> Ints:
+    """The minute of the local week (0 = Monday 00:00) at each minute of a week, shape (10080,), values -1440 .. 11519.
+
+    Not wrapped at the week's ends: the local week begins up to 14 hours before or after the week itself.
+    """
+    offsets = np.empty(WEEK // _QUARTER, dtype=np.int64)
+    for place in range(len(offsets)):
+        offset = datetime.fromtimestamp(week + place * _QUARTER, zone).utcoffset()
+        assert offset is not None
+        offsets[place] = round(offset.total_seconds() / 60)
+    local = _MINUTE_OF_WEEK + np.repeat(offsets, _QUARTER // 60)
+    local.setflags(write=False)
+    return local
+
+
+def heights(profile: Profile) -> Floats:
+    """A profile's local week in minutes, shape (10080,): 0 in the trough, 1 at the peak.
+
+    The hours are joined by a smooth curve through them (Catmull-Rom).
+    """
+    hours = np.array([*profile.weekday * 5, *profile.weekend * 2], dtype=np.float64)
+    low, high = hours.min(), hours.max()
+    hours = (hours - low) / (high - low) if high > low else np.zeros(HOURS)
+    before, here, after, later = (np.roll(hours, shift)[:, None] for shift in (1, 0, -1, -2))
+    x = _THROUGH_HOUR
+    curve: Floats = here + 0.5 * x * (
+        (after - before)
+        + x * ((2 * before - 5 * here + 4 * after - later) + x * ((3 * here - 3 * after + later) - before))
+    )
+    return np.clip(curve.ravel(), 0.0, 1.0)
+
+
+class Shape:
+    """The undisturbed traffic of a scenario."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.zone = zone_of(scenario)
+        curves = {name: heights(profile) for name, profile in scenario.profiles.items()}
+        self._means = {name: fsum(curve) / MINUTES for name, curve in curves.items()}
+        # Three weeks in a row: a minute of the local week, turned by up to half a day, is found without a modulo.
+        self._curves = {name: np.tile(curve, 3) for name, curve in curves.items()}
+        self._peaks = {name: one.weekday.index(max(one.weekday)) for name, one in scenario.profiles.items()}
+        self._minute_table = lognormal_table(scenario.noise.minute)
+        self._hour_table = lognormal_table(scenario.noise.hour)
+
+    @property
+    def q95(self) -> float:
+        """The 95th percentile of the noise: how many times its noise-free level traffic is now and then, by itself.
+
+        Of the two kinds of noise at once; between its hours the slow one varies less, so it is never exceeded.
+        """
+        noise = self.scenario.noise
+        sigma = hypot(noise.minute, noise.hour)
+        return round(exp(NormalDist().inv_cdf(0.95) * sigma - sigma * sigma / 2), 6)
+
+    @property
+    def most(self) -> float:
+        """The largest noise there is."""
+        return float(self._minute_table[-1] * self._hour_table[-1])
+
+    def level(self, customer: Customer, week: int) -> Floats:
+        """The noise-free level of a week in bit/s, shape (10080,)."""
+        # A customer that peaks later lives later: its whole week is turned, nights and weekends too.
+        later = (customer.peak_hour - self._peaks[customer.profile] + 12) % 24 - 12
+        values = self._curves[customer.profile].take(local_minutes(self.zone, week) + (MINUTES - round(60 * later)))
+        base = customer.rate / (1.0 + (customer.multiplier - 1.0) * self._means[customer.profile])
+        values *= base * (customer.multiplier - 1.0)
+        values += base
+        first = trend(self.scenario, customer, week)
+        growing = _THROUGH_WEEK * (trend(self.scenario, customer, week + WEEK) - first)
+        growing += first
+        values *= growing
+        if job := customer.job:
+            whole = Window(week, week + WEEK)
+            for _, run in job.runs(whole, self.zone):
+                seen = run.clip(whole)
+                values[(seen.start - week) // 60 : (seen.end - week) // 60] *= job.factor
+        return values
+
+    def noise(self, customer: Customer, week: int) -> Floats:
+        """What the level of a week is multiplied with, shape (10080,), the mean being 1.
+
+        Each minute has noise of its own; each hour drifts towards the next, also from the last of a week to the first
+        of the next one, whose draws are looked up there.
+        """
+        seed, key = self.scenario.seed, customer.key
+        values = self._minute_table.take(bits(MINUTES, seed, "minute", week, key))
+        knots = self._hour_table.take(
+            np.concatenate([few_bits(HOURS, seed, "hour", week, key), few_bits(1, seed, "hour", week + WEEK, key)])
+        )
+        drift = (knots[1:] - knots[:-1])[:, None] * _THROUGH_HOUR
+        drift += knots[:-1, None]
+        values *= drift.ravel()
+        return values

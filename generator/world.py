@@ -1,0 +1,93 @@
+"""A scenario made concrete: the amounts of any customer in any week, and the labels of any window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from generator.customer import customers, trend
+from generator.incident import Incidents
+from generator.scenario import Scenario
+from generator.shape import MINUTES, Shape
+from traffic.errors import UsageFailure
+from traffic.model import WEEK, Grid, Ints, Label, Window, week_start
+
+MISSING = -1
+
+# Bytes of a minute at 1 bit/s.
+_BYTES = 60 / 8
+# What 53 bits of a float can count without a gap.
+_MOST = 2.0**53
+
+
+class World:
+    """What a scenario comes to. Every array is a pure function of (scenario, seed, key, week)."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.step = scenario.seconds
+        self.customers = customers(scenario)
+        self._shape = Shape(scenario)
+        self._incidents = Incidents(scenario, self._shape)
+
+    def check(self, window: Window) -> None:
+        """Make sure that all of it can be counted.
+
+        Raises:
+            UsageFailure: growth or rates leave what can be counted in this window.
+        """
+        forms = vars(self.scenario.events.shapes).values()
+        decoys = self.scenario.decoys
+        highest = max(*(form.factor[1] for form in forms), decoys.blip.factor[1]) * decoys.backup.factor[1]
+        for one in self.customers.values():
+            grown = max(trend(self.scenario, one, at) for at in (window.start, window.end))
+            largest = one.rate * one.multiplier * grown * highest * self._shape.most * _BYTES * self.step / 60
+            if largest > _MOST:
+                raise UsageFailure(
+                    f"customer {one.key!r} may send {largest:.0e} bytes in a step, more than can be counted exactly "
+                    f"({_MOST:.0e}): lower its rate, growth or factors"
+                )
+
+    def amounts(self, key: str, week: int) -> Ints:
+        """Bytes of each native step of a week (epoch second of its Monday), shape (steps,); MISSING in gaps."""
+        customer = self.customers[key]
+        values = self._shape.level(customer, week)
+        gaps: list[slice] = []
+        for one in self._incidents.touching(customer, week):
+            first = (one.start - week) // 60
+            last = min(first + one.minutes, MINUTES)
+            if one.shape == "gap":
+                gaps.append(slice(max(first, 0), last))
+            else:
+                values[max(first, 0) : last] *= one.factors()[max(-first, 0) : last - first]
+        values *= self._shape.noise(customer, week)
+        values *= _BYTES
+        found = np.rint(values, out=values).astype(np.int64)
+        for gap in gaps:
+            found[gap] = MISSING
+        return found if self.step == 60 else _coarser(found, self.step // 60)
+
+    def block(self, keys: Sequence[str], grid: Grid) -> Ints:
+        """Bytes of some customers on a grid of native steps within one week, shape (keys, steps); MISSING as above."""
+        week = week_start(grid.start)
+        first = (grid.start - week) // grid.step
+        if grid.step != self.step or grid.window.end > week + WEEK:
+            raise ValueError(f"{grid} does not lie within one week of steps of {self.step} s")
+        found = np.empty((len(keys), grid.count), dtype=np.int64)
+        for row, key in zip(found, keys, strict=True):
+            row[:] = self.amounts(key, week)[first : first + grid.count]
+        return found
+
+    def labels(self, window: Window) -> list[Label]:
+        """All that happened in a window, clipped to it."""
+        return [label for one in self.customers.values() for label in self._incidents.labels(one, window)]
+
+
+def _coarser(amounts: Ints, factor: int) -> Ints:
+    """Sums of `factor` minutes each; missing only where all of them are."""
+    minutes = amounts.reshape(-1, factor)
+    there = minutes != MISSING
+    found: Ints = np.where(there, minutes, 0).sum(axis=1)
+    found[~there.any(axis=1)] = MISSING
+    return found
