@@ -251,40 +251,29 @@ def _truth(named: Path | None, own: Path, identity: str | None) -> Any:
 
 
 def _write_reports(findings: Findings, output: Path, charts: int, options: dict[str, Any]) -> None:
-    from analyzer.report import chart, table, terminal
+    from analyzer.report.chart import draw
+    from analyzer.report.machine import as_json
+    from analyzer.report.table import write_tables
+    from analyzer.report.terminal import summary
 
-    table.write(findings, output)
+    write_tables(findings, output)
     with _bar("pictures", options["quiet"]) as progress:
-        chart.draw(findings, output, charts, progress)
+        draw(findings, output, charts, progress)
     if options["as_json"]:
-        click.echo(json.dumps(terminal.as_json(findings), indent=1))
+        click.echo(json.dumps(as_json(findings), indent=1))
     elif not options["quiet"]:
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        click.echo(terminal.summary(findings, width=_width(), colour=colour))
+        click.echo(summary(findings, width=_width(), colour=colour))
 
 
 def _write_run(output: Path, options: dict[str, Any], findings: Findings, ledger: Any) -> None:
+    from analyzer.report.machine import scores
     from analyzer.report.saved import describe
     from traffic.disk import write_atomic
 
-    verdict = findings.verdict
-    scores = (
-        {}
-        if verdict is None
-        else {
-            "precision": verdict.precision,
-            "recall": verdict.recall,
-            "f1": verdict.f1,
-            "hits": verdict.hits,
-            "misses": verdict.misses,
-            "false_alarms": verdict.false_alarms,
-            "decoys_fired": verdict.decoys_fired,
-            "not_judged": verdict.not_judged,
-            "median_onset_delay_s": verdict.median_onset_delay,
-        }
-    )
+    scored = {} if findings.verdict is None else scores(findings.verdict)
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-    run = {"version": 1, "settings": settings, "scores": scores, **ledger.as_dict(), "findings": describe(findings)}
+    run = {"version": 1, "settings": settings, "scores": scored, **ledger.as_dict(), "findings": describe(findings)}
     write_atomic(output / RUN, (json.dumps(run, indent=1) + "\n").encode())
 
 
