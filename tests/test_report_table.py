@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.model import Event, Findings, Verdict
+from analyzer.model import Findings, Verdict
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, SERIES, describe, load, save
 from analyzer.report.table import (
@@ -23,11 +23,11 @@ from analyzer.report.table import (
     EVENTS,
     NOT_JUDGED,
     NOT_JUDGED_COLUMNS,
+    as_written,
     number,
     read_comparison,
     read_events,
     read_not_judged,
-    rounded,
     write_tables,
 )
 from tests.findings_maker import NASTY_KEYS, make_event, make_findings
@@ -153,7 +153,7 @@ def test_findings_come_back_from_their_files(tmp_path, truth):
     again = load(tmp_path)
     for name in ("store", "metric", "window", "resolution", "policy", "keys", "not_judged", "labels", "verdict"):
         assert getattr(again, name) == getattr(findings, name)
-    assert [rounded_event(event) for event in again.events] == [rounded_event(event) for event in findings.events]
+    assert [as_written(event) for event in again.events] == [as_written(event) for event in findings.events]
     traces = {trace.event_id: trace for trace in findings.traces}
     assert [trace.event_id for trace in again.traces] == [
         event.id for event in worst_first(findings.events) if event.id in traces
@@ -162,17 +162,6 @@ def test_findings_come_back_from_their_files(tmp_path, truth):
         assert trace.grid == traces[trace.event_id].grid
         for name in ("values", "usual", "baseline", "threshold"):
             assert np.array_equal(getattr(trace, name), getattr(traces[trace.event_id], name), equal_nan=True)
-
-
-def rounded_event(event: Event) -> Event:
-    return replace(
-        event,
-        peak=rounded(event.peak),
-        baseline=rounded(event.baseline),
-        threshold=rounded(event.threshold),
-        ratio=None if event.ratio is None else rounded(event.ratio),
-        excess=rounded(event.excess),
-    )
 
 
 def test_files_that_are_rebuilt_and_written_again_are_the_same(tmp_path):

@@ -7,13 +7,14 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
-from analyzer.model import EventVerdict, Findings, LabelVerdict, NotJudged, Outcome
+from analyzer.model import Event, EventVerdict, Findings, LabelVerdict, NotJudged, Outcome
 from traffic.disk import storage, write_atomic
 from traffic.errors import StorageFailure
 from traffic.model import Kind, Label
@@ -71,6 +72,18 @@ def number(value: float) -> str:
 def rounded(value: float) -> float:
     """The value that `number` shows."""
     return float(f"{value:.10g}")
+
+
+def as_written(event: Event) -> Event:
+    """The event with the figures that events.csv shows: what is told from a run and from its files is then the same."""
+    return replace(
+        event,
+        peak=rounded(event.peak),
+        baseline=rounded(event.baseline),
+        threshold=rounded(event.threshold),
+        ratio=None if event.ratio is None else rounded(event.ratio),
+        excess=rounded(event.excess),
+    )
 
 
 def write_tables(findings: Findings, folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from analyzer.model import Findings, NotJudged, Outcome, Verdict
 from analyzer.report.order import worst_first
-from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED
+from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, as_written
 from analyzer.report.words import clock, day, plural, rule, stretch, times
 from traffic.model import DAY, HOUR
 from traffic.text import length, si, visible
@@ -53,7 +53,7 @@ def _events(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     unit = findings.metric.unit
     rows: list[tuple[str, ...]] = [("key", "start", "length", "peak", "baseline", "ratio", "verdict")]
     of_event = findings.verdict.of_event if findings.verdict is not None else {}
-    for event in worst[:ROWS]:
+    for event in map(as_written, worst[:ROWS]):
         ratio = times(event.ratio).translate(_PLAIN)
         figures = (_brief(event.window.seconds), si(event.peak, unit), si(event.baseline, unit), ratio)
         rows.append((event.key, _start(findings, event.start), *figures, of_event.get(event.id, ("", ""))[0]))

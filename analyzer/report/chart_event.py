@@ -1,0 +1,203 @@
+"""The picture of one event: the series, what was normal, where the line was, what rose over it and what was true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.patches import Patch, Rectangle
+
+from analyzer.model import Event, EventVerdict, Findings, Outcome, Trace
+from analyzer.report.chart_style import (
+    BLUE,
+    BOXED,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    Sheet,
+    axis_name,
+    plain,
+    scale_x,
+    scale_y,
+    text_width,
+)
+from analyzer.report.words import LABEL_WORDS, times, volume_unit, when
+from traffic.model import HOUR, Bools, Floats, Kind
+from traffic.text import length, si
+
+WIDTH, HEIGHT = 1200, 520
+_MARGIN = {"left": 92, "right": 24, "top": 94, "bottom": 100}
+# Above this multiple of the threshold a linear axis would press baseline and threshold flat on the ground.
+_LOG_FROM = 12.0
+
+# Kind: name in the legend, hatch, colour; those of what a detector owes most come first.
+_TRUTH: dict[Kind, tuple[str, str, str]] = {
+    "required": ("truth: injected", "///", GREEN),
+    "optional": ("truth: injected", "///", GREEN),
+    "decoy": ("truth: decoy", "\\\\\\", PURPLE),
+    "ignore": ("truth: neutral time", "...", GREY),
+}
+_VERDICT_COLOURS: dict[EventVerdict, str] = {"hit": GREEN, "false alarm": VERMILION, "neutral": GREY}
+
+
+def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequence[Outcome]) -> Sheet:
+    """The picture of `event` with its `trace`; `outcomes` are the labels of its key, drawn as far as in sight."""
+    sheet = Sheet(WIDTH, HEIGHT, **_MARGIN)
+    window = trace.grid.window
+    outcomes = [outcome for outcome in outcomes if outcome.label.window.overlap(window) > 0]
+    low, high, log = _range(event, trace, room=0.25 if outcomes else 0.16)
+    scale_x(sheet, window.start, window.end)
+    scale_y(sheet, low, high, findings.metric.unit, log)
+    handles = [
+        *_draw_series(sheet, findings, trace, low),
+        *_draw_event(sheet, findings, event),
+        *_draw_truth(sheet, outcomes),
+        *_draw_missing(sheet, trace),
+    ]
+    sheet.legend_below(handles)
+    _write_title(sheet, findings, event, log)
+    return sheet
+
+
+def steps(start: int, step: int, values: Floats, pixels: int) -> tuple[Floats, Floats]:
+    """A series as a line of steps: a bucket is as wide as its time, a missing one (NaN) a gap.
+
+    Where there are more than two buckets a pixel, every column of pixels goes from its lowest to its highest bucket
+    instead, which looks the same and costs a fraction. Times (epoch seconds) and values, of one length.
+    """
+    group = len(values) // (2 * pixels)
+    if group < 2:
+        edges = start + step * np.arange(len(values) + 1, dtype=np.float64)
+        return np.repeat(edges, 2)[1:-1], np.repeat(values, 2)
+    columns = np.concatenate([values, np.full(-len(values) % group, np.nan)]).reshape(-1, group)
+    present = np.isfinite(columns)
+    lowest = np.where(present, columns, np.inf).min(axis=1)
+    highest = np.where(present, columns, -np.inf).max(axis=1)
+    both = np.stack([lowest, highest], axis=1)
+    both[~present.any(axis=1)] = np.nan
+    middle = start + step * group * (np.arange(len(columns)) + 0.5)
+    return np.repeat(middle, 2), both.ravel()
+
+
+def asked(trace: Trace) -> Bools:
+    """Which buckets lie in an hour whose values were asked for: one that has at least one. Shape (buckets,)."""
+    _, place = np.unique(trace.grid.times() // HOUR, return_inverse=True)
+    present = np.bincount(place, weights=np.isfinite(trace.values)) > 0
+    shared: Bools = present[place]
+    return shared
+
+
+def _range(event: Event, trace: Trace, room: float) -> tuple[float, float, bool]:
+    """The y axis: lowest and highest value, and whether it is logarithmic. The share `room` stays free at the top."""
+    shown = np.concatenate([trace.values, trace.usual, trace.baseline, trace.threshold, [event.peak, event.threshold]])
+    shown = shown[np.isfinite(shown)]
+    top, bottom = float(shown.max()), float(shown.min())
+    if event.peak > _LOG_FROM * event.threshold > 0 and bottom >= 0:
+        low = max(float(shown[shown > 0].min()), event.threshold / 1000) / 1.5
+        return low, top * (top / low) ** (room / (1 - room)), True
+    low = min(0.0, bottom * 1.05)
+    return low, low + ((top - low) or 1.0) / (1 - room), False
+
+
+def _draw_series(sheet: Sheet, findings: Findings, trace: Trace, low: float) -> Iterator[Artist]:
+    grid, policy = trace.grid, findings.policy
+    floor = f", at least {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
+    baseline = f"baseline (p{policy.percentile:g} of other weeks)"
+    threshold = f"threshold ({policy.multiple:g} × baseline{floor})"
+    lines: tuple[tuple[Floats, str, dict[str, Any]], ...] = (
+        (np.where(asked(trace), np.nan, trace.usual), "hourly mean", {"color": SKY, "linewidth": 1.6}),
+        (trace.values, f"traffic, {length(grid.step)}", {"color": BLUE, "linewidth": 1.1}),
+        (trace.baseline, baseline, {"color": INK, "linewidth": 1.4, "linestyle": (0, (5, 2))}),
+        (trace.threshold, threshold, {"color": VERMILION, "linewidth": 1.7}),
+    )
+    for values, name, look in lines:
+        if np.isfinite(values).any():
+            # A zero has no place on a logarithmic axis: it is drawn at its lower end.
+            x, y = steps(grid.start, grid.step, np.where(values < low, low, values), sheet.plot_width)
+            yield from sheet.axes.plot(x, y, label=name, solid_joinstyle="miter", **look)
+
+
+def _draw_event(sheet: Sheet, findings: Findings, event: Event) -> Iterator[Artist]:
+    axes = sheet.axes
+    yield axes.axvspan(event.start, event.end, color=ORANGE, alpha=0.22, linewidth=0, zorder=0.5, label="event")
+    middle = event.peak_at + findings.resolution / 2
+    axes.plot([middle], [event.peak], marker="v", color=INK, markersize=8, markeredgecolor="white", zorder=5)
+    words = si(event.peak, findings.metric.unit)
+    if event.ratio is not None:
+        words += f", {times(event.ratio)} baseline"
+    x, y = axes.transData.transform((middle, event.peak))
+    x = sheet.keep_inside(x, text_width(words, 10, "bold") / 2 + 6)
+    sheet.write(x, HEIGHT - y - 9, words, size=10, ha="center", va="bottom", **BOXED)
+
+
+def _draw_truth(sheet: Sheet, outcomes: Sequence[Outcome]) -> Iterator[Artist]:
+    """Every label hatched over the whole height, with its outcome at the top, in two rows, where there is room."""
+    axes = sheet.axes
+    across = axes.get_xaxis_transform()
+    taken: list[tuple[int, float, float]] = []
+    named: set[str] = set()
+    # Words that do not fit are left out: those of the first kinds stay.
+    for outcome in sorted(outcomes, key=lambda o: (list(_TRUTH).index(o.label.kind), o.label.start)):
+        label = outcome.label
+        name, hatch, colour = _TRUTH[label.kind]
+        look: dict[str, Any] = {"facecolor": "none", "edgecolor": colour, "hatch": hatch, "alpha": 0.5}
+        box = Rectangle(
+            (label.start, 0), label.end - label.start, 1, transform=across, linewidth=0.8, zorder=0.8, **look
+        )
+        axes.add_patch(box)
+        if name not in named:
+            named.add(name)
+            yield Patch(label=name, **look)
+        start, end = (axes.transData.transform((time, 1))[0] for time in (label.start, label.end))
+        result = LABEL_WORDS[outcome.verdict]
+        shape = plain(label.shape, 24) + (f" ×{label.factor:.3g}" if label.kind != "ignore" else "")
+        for words, row in product((f"{shape}: {result}", result), (0, 1)):
+            half = text_width(words, 9, "bold") / 2 + 6
+            middle = sheet.keep_inside((max(start, axes.bbox.x0) + min(end, axes.bbox.x1)) / 2, half)
+            if all(row != other or middle + half < a or middle - half > b for other, a, b in taken):
+                taken.append((row, middle - half, middle + half))
+                top = HEIGHT - axes.bbox.y1 + 7 + 20 * row
+                sheet.write(middle, top, words, size=9, color=colour, ha="center", **BOXED)
+                break
+
+
+def _draw_missing(sheet: Sheet, trace: Trace) -> Iterator[Artist]:
+    gone = ~np.isfinite(trace.values) & (asked(trace) | ~np.isfinite(trace.usual))
+    if not gone.any():
+        return
+    change = np.flatnonzero(np.diff(np.concatenate([[False], gone, [False]]).astype(np.int8)))
+    starts = trace.grid.start + trace.grid.step * change[::2]
+    lengths = trace.grid.step * (change[1::2] - change[::2])
+    spans = list(zip(starts.tolist(), lengths.tolist(), strict=True))
+    across = sheet.axes.get_xaxis_transform()
+    sheet.axes.broken_barh(spans, (0, 1), transform=across, facecolor=PALE, linewidth=0, zorder=0)
+    yield Patch(facecolor=PALE, label="no data")
+
+
+def _write_title(sheet: Sheet, findings: Findings, event: Event, log: bool) -> None:
+    unit = findings.metric.unit
+    sheet.write(20, 14, plain(event.key, 120), WIDTH - 190, size=14, weight="bold")
+    baseline = (
+        "baseline 0" if event.ratio is None else f"{times(event.ratio)} the baseline of {si(event.baseline, unit)}"
+    )
+    excess = f"{si(event.excess, volume_unit(findings.metric))} above it in all"
+    facts = (
+        f"{when(event.window)} UTC",
+        length(event.window.seconds),
+        f"peak {si(event.peak, unit)}",
+        baseline,
+        excess,
+    )
+    sheet.write(20, 42, "  ·  ".join(facts), WIDTH - 40, size=10, color=GREY)
+    sheet.write(20, 66, axis_name(findings.metric, log), size=9, color=GREY)
+    verdict = findings.verdict.of_event.get(event.id, ("", ""))[0] if findings.verdict is not None else ""
+    if verdict:
+        sheet.write(WIDTH - 24, 16, verdict, size=12, weight="bold", color=_VERDICT_COLOURS[verdict], ha="right")

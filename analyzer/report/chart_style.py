@@ -1,0 +1,231 @@
+"""How every picture looks: its size, colours, texts, ticks and bytes. What the other chart modules share."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from math import ceil, floor, log10
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ticker import NullLocator
+
+from analyzer.report.words import clock, day
+from traffic.model import DAY, FIRST_MONDAY, HOUR, WEEK, Metric
+from traffic.text import si, visible
+
+DPI = 100
+FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
+
+# Okabe and Ito's palette, which the colour-blind can tell apart; nothing is said by colour alone.
+BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
+ORANGE, VERMILION, PURPLE = "#E69F00", "#D55E00", "#A0527F"
+INK, GREY, PALE = "#222222", "#6B6B6B", "#E4E4E4"
+
+# How words stay readable where lines and hatches run behind them.
+BOXED: dict[str, Any] = {
+    "weight": "bold",
+    "bbox": {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "none", "alpha": 0.88},
+    "zorder": 6,
+}
+
+_RC: dict[Any, Any] = {
+    "font.family": FONT,
+    "font.size": 9.5,
+    "text.color": INK,
+    "text.parse_math": False,  # a key may hold a $
+    "axes.edgecolor": "#9A9A9A",
+    "axes.labelcolor": GREY,
+    "axes.linewidth": 0.8,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "hatch.linewidth": 0.9,
+    "path.simplify": True,
+}
+
+LEGEND: dict[str, Any] = {
+    "frameon": False,
+    "borderpad": 0,
+    "borderaxespad": 0,
+    "handlelength": 1.9,
+    "handletextpad": 0.6,
+    "labelspacing": 0.6,
+}
+
+_STEPS = (
+    *(60, 120, 300, 600, 900, 1800, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR),
+    *(DAY, 2 * DAY, WEEK, 2 * WEEK, 4 * WEEK),
+)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Our own settings and nothing of the user's matplotlibrc, so that a picture does not depend on who draws it."""
+    # What matplotlib has to say about its caches and fonts is of no use to who reads our terminal.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+class Sheet:
+    """A picture of `width` x `height` pixels: one plot, `left`, `right`, `top` and `bottom` pixels from the edges."""
+
+    def __init__(self, width: int, height: int, *, left: int, right: int, top: int, bottom: int) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        self.canvas: Any = FigureCanvasAgg(self.figure)
+        box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+        self.axes: Axes = self.figure.add_axes(box)
+        self.plot_width, self.plot_height = width - left - right, height - top - bottom
+        self.axes.spines[["top", "right"]].set_visible(False)
+        self.axes.grid(axis="y", color=PALE, linewidth=0.8)
+        self.axes.set_axisbelow(True)
+        self.axes.tick_params(length=3, color="#9A9A9A")
+
+    def write(self, x: float, y: float, text: str, fit: float = 0, **look: Any) -> None:
+        """Text at a place in pixels from the left and from the top; shortened to `fit` pixels if it is wider."""
+        if fit:
+            text = _fit(text, fit, look.get("size", _RC["font.size"]), look.get("weight", "normal"))
+        self.figure.text(x / self.width, 1 - y / self.height, text, **({"va": "top"} | look))
+
+    def keep_inside(self, x: float, half: float) -> float:
+        """The middle nearest to `x`, in pixels, of something `2 * half` wide that stays over the plot."""
+        return float(min(max(x, self.axes.bbox.x0 + half), self.axes.bbox.x1 - half))
+
+    def legend_below(self, handles: Sequence[Artist]) -> None:
+        """A legend under the plot's dates, in one row or, if it is too wide, in two."""
+        wide = sum(text_width(str(handle.get_label()), 9.5) + 56 for handle in handles) > self.width - 24
+        self.figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(12 / self.width, (self.axes.bbox.y0 - 48) / self.height),
+            ncols=ceil(len(handles) / 2) if wide else len(handles),
+            **LEGEND,
+            columnspacing=1.8,
+        )
+
+    def png(self) -> bytes:
+        """The picture, without a clock or a version in it."""
+        buffer = io.BytesIO()
+        self.canvas.print_png(buffer, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+        return buffer.getvalue()
+
+
+@cache
+def _measure() -> Any:
+    return RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
+
+
+@cache
+def _has_glyph(character: str) -> bool:
+    return get_font(findfont(FONT)).get_char_index(ord(character)) != 0
+
+
+def text_width(text: str, size: float, weight: str = "normal") -> float:
+    """How wide a text will be, in pixels."""
+    font = FontProperties(family=FONT, weight=weight, size=size)
+    return float(_measure().get_text_width_height_descent(text, font, ismath=False)[0])
+
+
+def _fit(text: str, width: float, size: float, weight: str) -> str:
+    most = len(text)
+    while (shown := shorten(text, most)) and most > 1 and (wide := text_width(shown, size, weight)) > width:
+        most = min(most - 1, int(most * width / wide) + 2)
+    return shown
+
+
+def axis_name(metric: Metric, log: bool) -> str:
+    """What stands above a y axis: the metric, its unit, and whether equal steps are equal factors."""
+    name = f"{plain(metric.name, 30)} [{plain(metric.unit, 30)}]" if metric.unit else plain(metric.name, 30)
+    return name + ("  ·  logarithmic scale" if log else "")
+
+
+def plain(text: str, most: int) -> str:
+    """A text of the user's, fit for a picture: one line, of the letters the font has (others escaped), shortened."""
+    return shorten("".join(c if _has_glyph(c) else c.encode("unicode_escape").decode() for c in visible(text)), most)
+
+
+def shorten(text: str, most: int) -> str:
+    """At most `most` characters, left out in the middle: both ends of a key or a path tell more."""
+    if len(text) <= most:
+        return text
+    tail = (most - 1) // 2
+    return text[: most - 1 - tail] + "…" + text[len(text) - tail :]
+
+
+def time_ticks(start: int, end: int, most: int = 9) -> list[tuple[int, str]]:
+    """Where to put at most `most` ticks on `[start, end]` and what to write there: round instants, UTC.
+
+    The day (or the year) stands in a second line, at the first tick and wherever it changes.
+    """
+    step = next((step for step in _STEPS if (end - start) / step <= most), 0)
+    times = _months(start, end, most) if not step else _multiples(start, end, step)
+    ticks = []
+    last = ""
+    for time in times:
+        if 0 < step < DAY:
+            first, second = clock(time), day(time, weekday=True)
+        else:
+            first, second = day(time), day(time, year=True)[-4:]
+        # Two lines in any case, or the labels would not stand on one line.
+        ticks.append((time, f"{first}\n{second if second != last else ' '}"))
+        last = second
+    return ticks
+
+
+def _multiples(start: int, end: int, step: int) -> list[int]:
+    offset = FIRST_MONDAY if step % WEEK == 0 else 0
+    return list(range(start + (offset - start) % step, end + 1, step))
+
+
+def _months(start: int, end: int, most: int) -> list[int]:
+    months = (end - start) / (30 * DAY)
+    step = next(step for step in (2, 3, 6, 12, 24, 60, 120, 1200, 12000) if months / step <= most)
+    first = datetime.fromtimestamp(start, UTC)
+    last = datetime.fromtimestamp(end, UTC)
+    count = range(first.year * 12 // step * step, last.year * 12 + last.month, step)
+    times = (int(datetime(n // 12, n % 12 + 1, 1, tzinfo=UTC).timestamp()) for n in count if n >= 12)
+    return [time for time in times if start <= time <= end]
+
+
+def value_ticks(low: float, high: float, log: bool, most: int = 6) -> list[float]:
+    """Round values in `[low, high]`: multiples of 1, 2, 2.5 or 5 times a power of ten, or 1-2-5 steps on a log axis."""
+    if log:
+        decades = log10(high / low)
+        digits = (1, 2, 5) if decades <= 2.2 else (1, 3) if decades <= 3.5 else (1,)
+        every = max(1, ceil(decades / 9))
+        powers = range(floor(log10(low)), ceil(log10(high)) + 1, every)
+        return [tick for power in powers for digit in digits if low <= (tick := digit * 10.0**power) <= high]
+    raw = (high - low) / most
+    power = 10.0 ** floor(log10(raw))
+    step = next(digit * power for digit in (1, 2, 2.5, 5, 10) if digit * power >= raw * 0.999)
+    return [step * n for n in range(ceil(low / step), floor(high / step) + 1)]
+
+
+def scale_x(sheet: Sheet, start: int, end: int, most: int = 9) -> None:
+    """Dates on the x axis, which counts epoch seconds."""
+    ticks = time_ticks(start, end, most)
+    sheet.axes.set_xlim(start, end)
+    sheet.axes.set_xticks([time for time, _ in ticks], [label for _, label in ticks])
+
+
+def scale_y(sheet: Sheet, low: float, high: float, unit: str, log: bool = False) -> None:
+    """Values with SI prefixes on the y axis; a long unit is left to the axis' title."""
+    if log:
+        sheet.axes.set_yscale("log")
+        sheet.axes.yaxis.set_minor_locator(NullLocator())
+    sheet.axes.set_ylim(low, high)
+    ticks = value_ticks(low, high, log)
+    shown = unit if len(unit) <= 6 else ""
+    sheet.axes.set_yticks(ticks, [si(tick, shown, pad=False) for tick in ticks])

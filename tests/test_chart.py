@@ -1,0 +1,320 @@
+"""The pictures: the same pixels every time, no words over words, no crash on anything a run can find."""
+
+import io
+import json
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from PIL import Image
+
+from analyzer.model import Event, Findings, Outcome, Policy, Trace, Verdict
+from analyzer.report.chart import ALL, LONG, SINGLE, draw
+from analyzer.report.chart_event import asked, draw_event, steps
+from analyzer.report.chart_events import draw_events, size_class
+from analyzer.report.chart_style import Sheet, plain, style, time_ticks, value_ticks
+from analyzer.report.order import worst_first
+from analyzer.report.saved import RUN, describe, load, save
+from analyzer.report.table import write_tables
+from tests.findings_maker import MONDAY, NASTY_KEYS, make_event, make_findings, make_trace
+from traffic.model import DAY, HOUR, WEEK, Grid, Label, Metric, Window
+
+AT = MONDAY + 10 * DAY + 9 * HOUR
+
+
+@pytest.fixture(autouse=True)
+def our_style():
+    with style():
+        yield
+
+
+def pixels(png: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def assert_readable(sheet: Sheet) -> None:
+    """No words over other words, and none that leave the picture."""
+    sheet.canvas.draw()
+    renderer = sheet.canvas.get_renderer()
+    texts = [text for text in sheet.figure.findobj(Text) if text.get_visible() and text.get_text().strip()]
+    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
+    assert len(boxes) > 5
+    for text, box in boxes:
+        inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= sheet.width and box.y1 <= sheet.height
+        assert inside, f"{text!r} leaves the picture"
+    for (text, box), (other, over) in combinations(boxes, 2):
+        wide, high = min(box.x1, over.x1) - max(box.x0, over.x0), min(box.y1, over.y1) - max(box.y0, over.y0)
+        assert wide <= 0 or high <= 0, f"{text!r} and {other!r} overlap by {wide:.1f} x {high:.1f} pixels"
+
+
+def only(
+    event: Event, trace: Trace, *outcomes: Outcome, **changes: object
+) -> tuple[Findings, Event, Trace, list[Outcome]]:
+    """A run that found this one event."""
+    verdict = Verdict(tuple(outcomes), {event.id: ("hit", "L1")}) if outcomes else None
+    findings = replace(make_findings(0, truth=False), events=(event,), traces=(trace,), verdict=verdict)
+    return replace(findings, **changes), event, trace, list(outcomes)  # type: ignore[arg-type]
+
+
+def outcome(start: int, hours: float, kind="required", verdict="hit", shape="square", key="customer-012") -> Outcome:
+    return Outcome(Label("L1", key, start, start + round(hours * HOUR), shape, 6.0, "above", kind), verdict)
+
+
+def test_the_check_itself_sees_words_over_words():
+    sheet = draw_events(make_findings(3, traces=0))
+    sheet.write(30, 20, "over the title")
+    with pytest.raises(AssertionError, match="overlap"):
+        assert_readable(sheet)
+    sheet = draw_events(make_findings(3, traces=0))
+    sheet.write(1100, 600, "leaves the picture to the right")
+    with pytest.raises(AssertionError, match="leaves"):
+        assert_readable(sheet)
+
+
+@pytest.mark.parametrize("truth", [True, False])
+@pytest.mark.parametrize("count", [0, 1, 3, 40, 300, 5000])
+def test_all_events_are_readable(count, truth):
+    findings = make_findings(count, truth, traces=0)
+    assert_readable(draw_events(findings))
+    assert_readable(draw_events(findings, longer_than=60))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_names_beside_marks_do_not_touch(seed):
+    assert_readable(draw_events(make_findings(12, seed=seed, keys=NASTY_KEYS, traces=0)))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [
+        *[Window(MONDAY, MONDAY + length) for length in (HOUR, 5 * HOUR, DAY, 3 * DAY, WEEK, 8 * WEEK, 37 * WEEK)],
+        *[Window(MONDAY + 1234, MONDAY + 1234 + length) for length in (600, DAY, 60 * WEEK, 400 * WEEK)],
+    ],
+)
+def test_any_window_has_readable_dates(window):
+    event = make_event("customer-1", window.start, 5)
+    assert_readable(draw_events(replace(make_findings(0, truth=False), window=window, events=(event,))))
+    assert 2 <= len(time_ticks(window.start, window.end)) <= 10
+
+
+def test_long_names_fit():
+    metric = Metric("a_metric_with_a_long_name" * 3, "f", "avg", unit="kilo-requests per fortnight and user")
+    store = "/a/very/long/path/of/a/store" * 8
+    findings = replace(make_findings(20, metric=metric, store=store, traces=0), policy=Policy(floor=12345.0))
+    assert_readable(draw_events(findings))
+    event = make_event("W" * 300, AT)
+    assert_readable(
+        draw_event(*only(event, make_trace(event, gaps=True), outcome(AT, 1, shape="x" * 90), metric=metric))
+    )
+
+
+def made(name: str) -> tuple[Findings, Event, Trace, list[Outcome]]:  # noqa: C901 - a list of cases
+    """Events of all sorts: what they are is in their name."""
+    key = "customer-012"
+    event = make_event(key, AT, 25, 6.0)
+    trace = make_trace(event)
+    hit = outcome(AT - 60, 0.5)
+    match name:
+        case "plain":
+            return only(event, trace)
+        case "truth of all kinds":
+            others = (
+                outcome(AT - 3 * HOUR, 1, "ignore", "neutral", "outage"),
+                outcome(AT + 3 * HOUR, 1, "decoy", "fired"),
+            )
+            return only(event, make_trace(event, gaps=True), hit, *others, outcome(AT + 2 * HOUR, 0.9, verdict="miss"))
+        case "crowded truth":
+            return only(event, trace, *(outcome(AT + i * 600, 0.1, "optional", "neutral") for i in range(-30, 30)))
+        case "label around everything":
+            return only(event, trace, outcome(AT - 9 * DAY, 30 * 24, "ignore", "neutral"))
+        case "slow burn":
+            event = make_event(key, AT, 360, 4.2)
+            return only(event, make_trace(event), outcome(AT - HOUR, 8, shape="slow burn"))
+        case "far above":
+            event = make_event(key, AT, 7, 85.0)
+            return only(event, make_trace(event, full=True, gaps=True), hit)
+        case "baseline of zero":
+            event = make_event(key, AT, 7, None, 0.0)
+            return only(event, make_trace(event))
+        case "all zero around it":
+            event = make_event(key, AT, 7, None, 0.0)
+            zero = np.where(trace.values == event.peak, event.peak, np.where(np.isfinite(trace.values), 0.0, np.nan))
+            return only(event, replace(trace, values=zero, usual=trace.usual * 0, baseline=trace.baseline * 0))
+        case "start of the window":
+            event = make_event(key, MONDAY, 4, 5.0)
+            whole = make_trace(event)
+            at = whole.grid.index(MONDAY)
+            arrays = {name: getattr(whole, name)[at:] for name in ("values", "usual", "baseline", "threshold")}
+            return only(event, Trace(event.id, Grid(MONDAY, 60, len(arrays["values"])), **arrays))
+        case "one bucket":
+            event = make_event(key, AT, 60, 5.0)
+            event = replace(event, peak_at=AT)
+            point = np.array([event.peak])
+            trace = Trace(event.id, Grid(AT, 3600, 1), point, point * np.nan, point / 5, point * 0.6)
+            return only(event, trace, resolution=3600)
+        case "not judged around it":
+            return only(event, replace(trace, baseline=np.where(np.isfinite(trace.values), trace.baseline, np.nan)))
+        case "nothing but the event":
+            return only(event, replace(trace, usual=trace.usual * np.nan), hit)
+        case "negative values":
+            below = replace(event, peak=-2e7, baseline=-6e7, threshold=-3e7, ratio=0.333)
+            return only(below, replace(trace, values=-trace.values, usual=-trace.usual, baseline=-trace.baseline))
+        case "weeks of minutes":
+            return only(event, make_trace(event, around=24 * 14, full=True, gaps=True), hit)
+        case "all missing":
+            return only(event, replace(trace, values=trace.values * np.nan, usual=trace.usual * np.nan))
+    raise AssertionError(name)
+
+
+NAMES = [
+    *("plain", "truth of all kinds", "crowded truth", "label around everything", "slow burn", "far above"),
+    *("baseline of zero", "all zero around it", "start of the window", "one bucket", "not judged around it"),
+    *("nothing but the event", "negative values", "weeks of minutes", "all missing"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_event_is_readable(name):
+    assert_readable(draw_event(*made(name)))
+
+
+@pytest.mark.parametrize(
+    "key", [*NASTY_KEYS, "$\\frac{1}{0", "a\ud800b", "\u202eabc", "W" * 300, "", "\U0001f600\U0010ffff"]
+)
+def test_any_key_can_be_drawn(key):
+    event = make_event(key, AT)
+    assert_readable(draw_event(*only(event, make_trace(event))))
+    assert_readable(draw_events(replace(make_findings(0), events=(event,), store=key)))
+
+
+def test_the_same_pixels_every_time(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        draw(make_findings(30, keys=NASTY_KEYS), folder, charts=4)
+    names = sorted(path.relative_to(one) for path in one.rglob("*.png"))
+    assert len(names) == 6
+    for name in names:
+        assert np.array_equal(pixels((one / name).read_bytes()), pixels((other / name).read_bytes()))
+        with Image.open(one / name) as picture:
+            assert set(picture.info) == {"dpi"}  # no date, no version
+
+
+def test_a_run_read_from_its_files_is_drawn_the_same(tmp_path):
+    findings = make_findings(30)
+    first = {path.name: pixels(path.read_bytes()) for path in draw(findings, tmp_path, charts=3)}
+    write_tables(findings, tmp_path)
+    save(findings, tmp_path)
+    (tmp_path / RUN).write_text(json.dumps({"findings": describe(findings)}))
+    again = draw(load(tmp_path), tmp_path, charts=3)
+    assert [path.name for path in again] == list(first)
+    for path in again:
+        assert np.array_equal(pixels(path.read_bytes()), first[path.name])
+
+
+def test_pictures_of_the_worst_and_no_stale_ones(tmp_path):
+    findings = make_findings(30)
+    told: list[tuple[int, int]] = []
+    draw(findings, tmp_path, charts=5, progress=lambda done, total: told.append((done, total)))
+    assert told == [(i, 7) for i in range(1, 8)]
+    mine = tmp_path / SINGLE / "notes.png"
+    mine.write_bytes(b"a person's own")
+    written = draw(findings, tmp_path, charts=2)
+    worst = [event.id for event in worst_first(findings.events)[:2]]
+    assert written == [tmp_path / ALL, tmp_path / LONG, *(tmp_path / SINGLE / f"{name}.png" for name in worst)]
+    assert sorted(path.name for path in (tmp_path / SINGLE).iterdir()) == sorted(
+        [*(f"{w}.png" for w in worst), mine.name]
+    )
+
+
+def test_no_pictures_of_single_events_are_no_failure(tmp_path):
+    assert len(draw(make_findings(3), tmp_path, charts=0)) == 2
+    assert len(draw(make_findings(3, traces=0), tmp_path)) == 2
+    assert list((tmp_path / SINGLE).iterdir()) == []
+
+
+def test_drawing_leaves_the_settings_of_others_alone(tmp_path):
+    import matplotlib as mpl
+
+    with mpl.rc_context({"font.size": 31, "text.parse_math": True}):
+        draw(make_findings(1), tmp_path, charts=1)
+        assert mpl.rcParams["font.size"] == 31
+        one = pixels((tmp_path / ALL).read_bytes())
+    draw(make_findings(1), tmp_path, charts=1)
+    assert np.array_equal(one, pixels((tmp_path / ALL).read_bytes()))
+
+
+def test_the_event_is_shaded_and_its_gaps_are_grey():
+    findings, event, trace, outcomes = made("plain")
+    shown = pixels(draw_event(findings, event, replace(trace, usual=trace.usual * np.nan), outcomes).png())
+    whole = pixels(draw_event(findings, event, trace, outcomes).png())
+    grey = (shown == 0xE4).all(axis=2).sum()
+    assert grey > 20 * (whole == 0xE4).all(axis=2).sum()
+    orange = (whole[..., 0] > 240) & (whole[..., 2] < 215) & (whole[..., 2] > 180)
+    assert orange.sum() > 1000
+
+
+def test_steps_keep_every_value_and_gap():
+    x, y = steps(600, 60, np.array([1.0, np.nan, 3.0]), 1000)
+    assert x.tolist() == [600, 660, 660, 720, 720, 780]
+    assert np.array_equal(y, [1, 1, np.nan, np.nan, 3, 3], equal_nan=True)
+
+
+@pytest.mark.parametrize("count", [50_000, 50_001, 99_999])
+def test_a_long_series_keeps_its_extremes(count):
+    rng = np.random.default_rng(count)
+    values = rng.random(count)
+    values[[7, 31_000]] = 5.0, -5.0
+    values[40_000:41_000] = np.nan
+    x, y = steps(0, 60, values, 1000)
+    assert len(x) == len(y) <= 5 * 1000
+    assert np.nanmax(y) == 5.0
+    assert np.nanmin(y) == -5.0
+    assert np.isnan(y).any()
+    assert x[0] >= 0
+    assert x[-1] <= 60 * (count + 100)
+
+
+def test_hours_that_were_not_asked_for_are_told_from_gaps():
+    values = np.full(180, np.nan)
+    values[60:100] = 1.0
+    trace = Trace("0", Grid(MONDAY, 60, 180), values, np.ones(180), values, values)
+    assert asked(trace).tolist() == [False] * 60 + [True] * 60 + [False] * 60
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "log", "ticks"),
+    [
+        (0, 10, False, [0, 2, 4, 6, 8, 10]),
+        (0, 1.3e9, False, [0, 2.5e8, 5e8, 7.5e8, 1e9, 1.25e9]),
+        (1, 100, True, [1, 2, 5, 10, 20, 50, 100]),
+        (10, 20000, True, [10, 30, 100, 300, 1000, 3000, 10000]),
+        (1, 1e5, True, [1, 10, 100, 1000, 1e4, 1e5]),
+    ],
+)
+def test_value_ticks_are_round(low, high, log, ticks):
+    assert value_ticks(low, high, log) == pytest.approx(ticks)
+
+
+def test_time_ticks_name_the_day_once():
+    labels = [label for _, label in time_ticks(MONDAY + 22 * HOUR, MONDAY + 28 * HOUR)]
+    assert labels[0] == "22:00\nMon 21 Sep"
+    assert "00:00\nTue 22 Sep" in labels
+    assert sum("\n " not in label for label in labels) == 2
+
+
+def test_weekly_ticks_are_mondays():
+    assert all((time - MONDAY) % WEEK == 0 for time, _ in time_ticks(MONDAY + 5000, MONDAY + 6 * WEEK))
+
+
+def test_names_are_one_line_and_end_to_end():
+    assert plain("two\nlines", 20) == "two\\nlines"
+    assert plain("\u6771", 20) == "\\u6771"
+    assert plain("a" * 30 + "b" * 30, 11) == "aaaaa…bbbbb"
+
+
+def test_length_classes_do_not_leave_anything_out():
+    assert [size_class(s) for s in (0, 60, 300, 301, 900, 3600, 6 * 3600, 10**9)] == [0, 0, 0, 1, 1, 2, 3, 4]
