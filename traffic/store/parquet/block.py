@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -31,6 +32,8 @@ GROUP = 8
 """Rows that are decoded together: a query for few keys decodes few, and smaller groups read slower."""
 
 _META = "sl.block"
+_CHECK = "sl.check"
+"""Pages have checksums of their own, metadata have not."""
 _ENCODING = {"amounts.list.element": "DELTA_BINARY_PACKED"}
 
 
@@ -82,7 +85,8 @@ def encode(keys: Sequence[str], amounts: Ints, manifest: Manifest, week: int) ->
             _numbers(amounts.ravel(), pa.int64(), None if there.all() else there),
         ),
     }
-    table = pa.table(columns).replace_schema_metadata({_META: json.dumps(meta)})
+    text = json.dumps(meta)
+    table = pa.table(columns).replace_schema_metadata({_META: text, _CHECK: _digest(text.encode())})
     sink = pa.BufferOutputStream()
     pq.write_table(
         table,
@@ -128,7 +132,11 @@ def read_rows(file: BlockFile, head: Head, step: int, groups: Sequence[int] | No
 
 
 def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:
-    meta = json.loads((parquet.metadata.metadata or {})[_META.encode()])
+    texts = parquet.metadata.metadata or {}
+    text = texts[_META.encode()]
+    if texts[_CHECK.encode()].decode() != _digest(text):
+        raise ValueError("its metadata do not fit their checksum")
+    meta = json.loads(text)
     for name, wanted in (
         ("format", manifest.format),
         ("scenario", manifest.scenario),
@@ -194,6 +202,10 @@ def _opened(file: BlockFile) -> Iterator[pq.ParquetFile]:
         # pyarrow calls a damaged page an OSError too, but one that no system call made.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DamagedStore(f"{file.path} is damaged ({reason}): {WAY_OUT}") from error
+
+
+def _digest(text: bytes) -> str:
+    return blake2b(text, digest_size=16).hexdigest()
 
 
 def _texts(texts: Sequence[str]) -> pa.Array:

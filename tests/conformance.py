@@ -1,0 +1,183 @@
+"""What every store owes its readers, checked against a slow twin made of dicts.
+
+A store joins by adding a `Kind` to `KINDS`: how a world gets into it. tests/test_stores.py runs every check on each.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from hypothesis import strategies as st
+
+from traffic.model import BITS, WEEK, Grid, Query, Window, week_start
+from traffic.store import Columns, open_sink, open_source
+from traffic.store.base import Source
+
+STEP = 60
+MONDAY = week_start(1_736_121_600)
+SPAN = Window(MONDAY, MONDAY + 3 * WEEK)
+"""Where the values of a world lie."""
+
+SCENARIO = "5ca1ab1e" * 8
+
+World = dict[str, dict[int, int]]
+"""Key -> start of a native step -> amount. A step that is not in it is missing."""
+
+NASTY = (
+    "customer-1",
+    'quoted "name"',
+    "with, comma; and semicolon",
+    "two\nlines",
+    "carriage\r\nreturn",
+    "=1+1",
+    "-cmd|' /C calc'!A0",
+    "../../etc/passwd",
+    "Übergrößenträger 客户 🛰",
+    " blank around ",
+    "O'Neill",
+    "%s {0} $1 ?",
+    "NULL",
+    "007",
+    "1e5",
+    "a" * 300,
+)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of store, and what is peculiar to it."""
+
+    name: str
+    write: Callable[[World, Path], None]
+    """Put all of a world into the place."""
+    place: Callable[[Path], Path]
+    """Where it goes, below an empty folder."""
+    columns: Columns | None = None
+    fills: bool = False
+    """Whether a bucket without values inside a key's span is 0."""
+
+    def made(self, world: World, folder: Path) -> Source:
+        """The store with this world in it, opened."""
+        self.write(world, self.place(folder))
+        return self.opened(folder)
+
+    def opened(self, folder: Path) -> Source:
+        """The store that was made in the folder before."""
+        return open_source(str(self.place(folder)), self.columns)
+
+
+def write_embedded(world: World, folder: Path) -> None:
+    """All of a world in one go, a week at a time."""
+    sink = open_sink(str(folder), BITS.field, STEP, SCENARIO, len(world), False)
+    times = [time for steps in world.values() for time in steps]
+    whole = sink.begin(Window(min(times), max(times) + STEP))
+    for keys in sink.blocks(list(world)):
+        for week in whole.weeks():
+            grid = Grid.over(week, STEP)
+            amounts = [[world[key].get(time, -1) for time in grid.times().tolist()] for key in keys]
+            sink.write(keys, grid, np.array(amounts, dtype=np.int64))
+    sink.finish()
+
+
+def rows_of(world: World) -> list[tuple[int, str, int]]:
+    """(time, key, amount), in no helpful order: several rows a step, off the grid, adding up to the amount."""
+    rows = []
+    for key, steps in world.items():
+        for time, amount in steps.items():
+            half = amount // 2
+            rows += [(time, key, half), (time + STEP - 1, key, amount - half)]
+    rows.sort(key=lambda row: (row[2], row[1], row[0]))
+    return rows
+
+
+def write_csv(world: World, path: Path) -> None:
+    """ISO times, quoted where need be."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a comment", "ts", "key", "bytes"])
+        for time, key, amount in rows_of(world):
+            writer.writerow(["", datetime.fromtimestamp(time, UTC).isoformat(), key, amount])
+
+
+def write_long_parquet(world: World, path: Path) -> None:
+    """Timestamps with a zone; the same rows."""
+    rows = rows_of(world)
+    times = pa.array([time for time, _, _ in rows], pa.timestamp("s", tz="Europe/Berlin"))
+    table = {"ts": times, "key": [key for _, key, _ in rows], "bytes": [amount for _, _, amount in rows]}
+    pq.write_table(pa.table(table), path)
+
+
+_SUMS = Columns("ts", "key", "bytes", statistic="sum", unit="B", scale=8.0)
+
+KINDS = (
+    Kind("embedded", write_embedded, lambda folder: folder / "store"),
+    Kind("csv", write_csv, lambda folder: folder / "it's [a] file.csv", _SUMS, fills=True),
+    Kind("parquet", write_long_parquet, lambda folder: folder / "rows.parquet", _SUMS, fills=True),
+    Kind("gaps", write_long_parquet, lambda folder: folder / "rows.parquet", replace(_SUMS, empty="missing")),
+)
+
+
+@st.composite
+def worlds(draw: st.DrawFn, keys: int = 5) -> World:
+    """Some keys with some stretches of values each, holes in them, anywhere in three weeks."""
+    any_name = st.sampled_from(NASTY) | st.text(min_size=1, max_size=6)
+    names = draw(st.lists(any_name, min_size=1, max_size=keys, unique=True))
+    world: World = {}
+    for name in names:
+        steps: dict[int, int] = {}
+        for _ in range(draw(st.integers(1, 3))):
+            start = SPAN.start + STEP * draw(st.integers(0, SPAN.seconds // STEP - 1))
+            count = min(draw(st.integers(1, 150)), (SPAN.end - start) // STEP)
+            chance = np.random.default_rng(draw(st.integers(0, 2**32)))
+            there = chance.random(count) < draw(st.sampled_from((0.2, 0.9, 1.0)))
+            there[0] = True
+            amounts = chance.integers(0, draw(st.sampled_from((2, 10**4, 2**40))), count)
+            steps |= {start + STEP * int(i): int(amounts[i]) for i in np.flatnonzero(there)}
+        world[name.replace("\0", "0")] = steps
+    return world
+
+
+@st.composite
+def queries(draw: st.DrawFn, world: World) -> tuple[tuple[str, ...], Window, int]:
+    """Keys (unknown ones too), a window that may begin anywhere and reach out of the data, and a resolution."""
+    known = draw(st.lists(st.sampled_from(sorted(world)), unique=True))
+    keys = draw(st.permutations([*known, *draw(st.sampled_from(((), ("nobody",))))]))
+    anchor = draw(st.sampled_from(sorted(time for steps in world.values() for time in steps)))
+    start = anchor + draw(st.integers(-20_000, 20_000))
+    return (
+        tuple(keys),
+        Window(start, start + draw(st.integers(0, 400_000))),
+        draw(st.sampled_from((60, 300, 600, 3600))),
+    )
+
+
+def twin(kind: Kind, source: Source, world: World, query: Query) -> list[list[float]]:
+    """The answer, bucket for bucket and value for value."""
+    answer = []
+    factor = source.metric.factor(query.resolution)
+    for key in query.keys:
+        steps = world.get(key, {})
+        row = []
+        for bucket in Grid.over(query.window, query.resolution).times().tolist():
+            amounts = [steps[time] for time in range(bucket, bucket + query.resolution, STEP) if time in steps]
+            if amounts:
+                row.append(sum(amounts) * factor)
+            elif kind.fills and steps and min(steps) <= bucket <= max(steps):
+                row.append(0.0)
+            else:
+                row.append(math.nan)
+        answer.append(row)
+    return answer
+
+
+def span_of(steps: dict[int, int]) -> Window:
+    """From the first to the end of the last native step."""
+    return Window(min(steps), max(steps) + STEP)

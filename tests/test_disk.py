@@ -1,0 +1,179 @@
+"""traffic/disk.py: whole files or none, one run per folder, errors that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from traffic.disk import lock, make_folder, storage, sweep, write_atomic
+from traffic.errors import LockedFailure, StorageFailure
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file of this process may grow beyond `size` bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_file_is_written_whole_from_bytes_or_from_pieces(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "a", b"whole")
+    write_atomic(tmp_path / "b", [b"in ", memoryview(b"pie"), bytearray(b"ces")])
+    assert [path.read_bytes() for path in sorted(tmp_path.iterdir())] == [b"whole", b"in pieces"]
+
+
+def test_a_result_is_as_readable_as_the_user_wants_files_to_be(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_atomic(tmp_path / "a", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_writer_that_fails_half_way_leaves_what_was_there(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"half"
+        raise RuntimeError("no more")
+
+    write_atomic(tmp_path / "a", b"before")
+    with pytest.raises(RuntimeError, match="no more"):
+        write_atomic(tmp_path / "a", pieces())
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"before")]
+
+
+def test_a_file_that_outgrows_its_limit_leaves_nothing_and_one_line(tmp_path: Path) -> None:
+    with largest_file(1000), pytest.raises(StorageFailure, match=r"too-large: the file is larger .* raise the limit"):
+        write_atomic(tmp_path / "too-large", bytes(100_000))
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def mounted(folder: Path, options: str) -> Iterator[None]:
+    """A small file system of its own at `folder`."""
+    tool = shutil.which("mount")
+    command = [str(tool), "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if tool is None or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip(f"no file system can be mounted here with {options} (that needs root)")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_leaves_nothing_and_one_line(tmp_path: Path) -> None:
+    with mounted(tmp_path, "size=64k"):
+        with pytest.raises(StorageFailure, match=r"results\.csv: no space is left there: free some") as caught:
+            write_atomic(tmp_path / "results.csv", bytes(1_000_000))
+        assert caught.value.exit_code == 7
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_read_only_disk_is_one_line(tmp_path: Path) -> None:
+    with mounted(tmp_path, "ro"):
+        for attempt in (lambda: write_atomic(tmp_path / "a", b""), lambda: make_folder(tmp_path / "b")):
+            with pytest.raises(StorageFailure, match="the file system is read-only: use another folder"):
+                attempt()
+        with pytest.raises(StorageFailure, match="read-only"), lock(tmp_path):
+            pass
+
+
+def test_a_folder_below_a_file_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailure, match=r"a part of that path is a file"):
+        write_atomic(tmp_path / "file" / "a", b"")
+    with pytest.raises(StorageFailure, match=r"a part of that path is a file"), lock(tmp_path / "file"):
+        pass
+
+
+def test_a_folder_in_the_place_of_a_file_is_one_line_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(StorageFailure, match="it is a folder where a file is needed"):
+        write_atomic(tmp_path / "a", b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "EBUSY")],
+)
+def test_whatever_the_system_says_is_one_line_with_the_place_and_what_to_do(code: int) -> None:
+    with pytest.raises(StorageFailure) as caught, storage("some/place"):
+        raise OSError(code, os.strerror(code))
+    assert str(caught.value).startswith("cannot use some/place: ")
+    assert ": " in str(caught.value).removeprefix("cannot use some/place: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StorageFailure, match="use a shorter path"):
+        write_atomic(tmp_path / ("x" * 300), b"")
+
+
+def test_only_temporary_files_of_ours_are_swept(tmp_path: Path) -> None:
+    for name in (".sl-1-ab.tmp", ".sl-2-cd.tmp", "mine.tmp", ".other.tmp", "sl-1.tmp"):
+        (tmp_path / name).write_text("")
+    assert sweep(tmp_path) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".other.tmp", "mine.tmp", "sl-1.tmp"]
+
+
+def test_a_writer_that_was_killed_leaves_what_a_sweep_removes(tmp_path: Path) -> None:
+    script = """
+import os, signal, sys
+from traffic.disk import write_atomic
+def pieces():
+    yield b"x" * 100_000
+    os.kill(os.getpid(), signal.SIGKILL)
+write_atomic(sys.argv[1], pieces())
+"""
+    killed = subprocess.run([sys.executable, "-c", script, tmp_path / "a"], check=False, cwd=ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "a").exists()
+    assert sweep(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
+    with lock(tmp_path / "new" / "folder"):
+        with pytest.raises(LockedFailure) as caught, lock(tmp_path / "new" / "folder"):
+            pass
+        assert f"another run (pid {os.getpid()} on " in str(caught.value)
+        assert f"is using {tmp_path / 'new' / 'folder'}: wait for it or use another --output" in str(caught.value)
+        assert caught.value.exit_code == 6
+    with lock(tmp_path / "new" / "folder"):
+        pass
+
+
+def test_a_killed_run_holds_nothing(tmp_path: Path) -> None:
+    script = """
+import os, signal, sys
+from traffic.disk import lock
+with lock(sys.argv[1]):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script, tmp_path], check=False, cwd=ROOT).returncode == -signal.SIGKILL
+    with lock(tmp_path):
+        pass
+
+
+def test_an_error_inside_lets_go_of_the_lock_and_is_not_dressed_up(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), lock(tmp_path):
+        raise FileNotFoundError
+    with lock(tmp_path):
+        pass
