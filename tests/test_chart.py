@@ -45,6 +45,7 @@ def assert_readable(sheet: Sheet) -> None:
     for text, box in boxes:
         inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= sheet.width and box.y1 <= sheet.height
         assert inside, f"{text!r} leaves the picture"
+        assert "nan" not in text
     for (text, box), (other, over) in combinations(boxes, 2):
         wide, high = min(box.x1, over.x1) - max(box.x0, over.x0), min(box.y1, over.y1) - max(box.y0, over.y0)
         assert wide <= 0 or high <= 0, f"{text!r} and {other!r} overlap by {wide:.1f} x {high:.1f} pixels"
@@ -128,6 +129,9 @@ def made(name: str) -> tuple[Findings, Event, Trace, list[Outcome]]:  # noqa: C9
             return only(event, make_trace(event, gaps=True), hit, *others, outcome(AT + 2 * HOUR, 0.9, verdict="miss"))
         case "crowded truth":
             return only(event, trace, *(outcome(AT + i * 600, 0.1, "optional", "neutral") for i in range(-30, 30)))
+        case "a list of one's own":
+            bare = Label("L1", "", AT, AT + HOUR, "", float("nan"), "above", "required")
+            return only(event, trace, Outcome(bare, "hit"))
         case "label around everything":
             return only(event, trace, outcome(AT - 9 * DAY, 30 * 24, "ignore", "neutral"))
         case "slow burn":
@@ -171,6 +175,7 @@ def made(name: str) -> tuple[Findings, Event, Trace, list[Outcome]]:  # noqa: C9
 
 NAMES = [
     *("plain", "truth of all kinds", "crowded truth", "label around everything", "slow burn", "far above"),
+    "a list of one's own",
     *("baseline of zero", "all zero around it", "start of the window", "one bucket", "not judged around it"),
     *("nothing but the event", "negative values", "weeks of minutes", "all missing"),
 ]
@@ -317,4 +322,4 @@ def test_names_are_one_line_and_end_to_end():
 
 
 def test_length_classes_do_not_leave_anything_out():
-    assert [size_class(s) for s in (0, 60, 300, 301, 900, 3600, 6 * 3600, 10**9)] == [0, 0, 0, 1, 1, 2, 3, 4]
+    assert [size_class(s) for s in (0, 60, 300, 301, 900, 1800, 3600, 3 * 3600, 10**9)] == [0, 0, 0, 1, 1, 2, 3, 4, 5]

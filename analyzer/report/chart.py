@@ -52,7 +52,9 @@ def draw(
         put(folder / LONG, draw_events(findings, longer_than=60))
         single = make_folder(folder / SINGLE)
         for event in events:
-            sheet = draw_event(findings, event, traces[event.id], outcomes.get(event.key, []))
+            # A label without a key speaks of all keys.
+            about = [*outcomes.get(event.key, []), *outcomes.get("", [])]
+            sheet = draw_event(findings, event, traces[event.id], about)
             put(single / f"{event.id}.png", sheet)
     for stale in sorted({path for path in single.iterdir() if _OURS.fullmatch(path.name)} - set(written)):
         remove(stale)

@@ -29,7 +29,7 @@ from analyzer.report.chart_style import (
     scale_y,
     text_width,
 )
-from analyzer.report.words import LABEL_WORDS, times, volume_unit, when
+from analyzer.report.words import LABEL_WORDS, made, times, volume_unit, when
 from traffic.model import HOUR, Bools, Floats, Kind
 from traffic.text import length, si
 
@@ -158,8 +158,8 @@ def _draw_truth(sheet: Sheet, outcomes: Sequence[Outcome]) -> Iterator[Artist]:
             yield Patch(label=name, **look)
         start, end = (axes.transData.transform((time, 1))[0] for time in (label.start, label.end))
         result = LABEL_WORDS[outcome.verdict]
-        shape = plain(label.shape, 24) + (f" ×{label.factor:.3g}" if label.kind != "ignore" else "")
-        for words, row in product((f"{shape}: {result}", result), (0, 1)):
+        what = plain(made(label), 30)
+        for words, row in product((f"{what}: {result}" if what else result, result), (0, 1)):
             half = text_width(words, 9, "bold") / 2 + 6
             middle = sheet.keep_inside((max(start, axes.bbox.x0) + min(end, axes.bbox.x1)) / 2, half)
             if all(row != other or middle + half < a or middle - half > b for other, a, b in taken):

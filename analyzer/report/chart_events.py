@@ -34,11 +34,12 @@ _LANE = 0.056  # share of the plot's height, at its foot, in which the missed la
 # Length classes: up to how many seconds, name, colour, diameter in points. Light to dark and small to large, so that
 # the hue only says again what the size says.
 _CLASSES = (
-    (300.0, "up to 5 min", "#86CABA", 5.5),
-    (900.0, "5 to 15 min", "#4FB0C6", 7.5),
-    (3600.0, "15 min to 1 h", "#2A7FB8", 9.5),
-    (21600.0, "1 to 6 h", "#2C4FA0", 12.5),
-    (float("inf"), "over 6 h", "#221E5B", 16.0),
+    (300.0, "up to 5 min", "#8FCFBC", 5.5),
+    (900.0, "5 to 15 min", "#59B9C9", 7.0),
+    (1800.0, "15 to 30 min", "#3A98C7", 8.5),
+    (3600.0, "30 min to 1 h", "#2B6CB2", 10.5),
+    (10800.0, "1 to 3 h", "#2B4294", 13.0),
+    (float("inf"), "over 3 h", "#1F1A54", 16.0),
 )
 # Verdict: marker, colour and width of its edge.
 _MARKS: dict[EventVerdict, tuple[str, str, float]] = {

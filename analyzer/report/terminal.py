@@ -9,8 +9,8 @@ from textwrap import wrap
 from analyzer.model import Findings, NotJudged, Outcome, Verdict
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, as_written
-from analyzer.report.words import clock, day, plural, rule, stretch, times
-from traffic.model import DAY, HOUR
+from analyzer.report.words import clock, day, made, plural, rule, stretch, times
+from traffic.model import DAY, HOUR, Label
 from traffic.text import length, si, visible
 
 ROWS = 20
@@ -98,7 +98,7 @@ def _listed(findings: Findings, verdict: Verdict, width: int) -> Iterator[str]:
     """The first few misses and the worst false alarms, by name: what to look at next."""
     missed = [outcome.label for outcome in verdict.outcomes if outcome.verdict == "miss"]
     rows = [
-        (label.key, _start(findings, label.start), _brief(label.window.seconds), _made(label.shape, label.factor))
+        (label.key or "(any key)", _start(findings, label.start), _brief(label.window.seconds), _made(label))
         for label in missed
     ]
     yield from _list("missed:", rows, len(missed), COMPARISON, width)
@@ -120,12 +120,12 @@ def _list(title: str, rows: Sequence[tuple[str, ...]], count: int, file: str, wi
         yield f"    ... and {count - _LISTED:,} more in {file}"
 
 
-def _made(shape: str, factor: float) -> str:
-    return f"{_shorten(visible(shape), 20)} x{factor:.3g}"
+def _made(label: Label) -> str:
+    return _shorten(visible(made(label).translate(_PLAIN)), 26)
 
 
 def _decoy(outcome: Outcome | None) -> str:
-    return f"on a decoy ({_shorten(visible(outcome.label.shape), 20)})" if outcome is not None else ""
+    return f"on a decoy ({_made(outcome.label)})" if outcome is not None else ""
 
 
 def _not_judged(findings: Findings, width: int) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from analyzer.model import EventVerdict, Findings, LabelVerdict
-from traffic.model import Metric, Window
+from traffic.model import Label, Metric, Window
 from traffic.text import length, si
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -69,6 +69,14 @@ def rule(findings: Findings) -> str:
 def volume_unit(metric: Metric) -> str:
     """The unit of an event's excess: of a rate, what it is a rate of (bit/s adds up to bit)."""
     return metric.unit.removesuffix("/s") if metric.rate else metric.unit
+
+
+def made(label: Label) -> str:
+    """What was done, as far as a truth says it: `slow burn ×4.2`; a user's own list of incidents may say nothing."""
+    shape = label.shape.replace("_", " ")
+    # What an outage is multiplied with tells nothing.
+    factor = f"×{label.factor:.3g}" if label.factor > 0 and label.kind != "ignore" else ""
+    return f"{shape} {factor}".strip()
 
 
 def times(ratio: float | None) -> str:
