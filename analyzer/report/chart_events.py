@@ -64,7 +64,7 @@ def draw_events(findings: Findings, longer_than: int = 0) -> Sheet:
     scale_x(sheet, findings.window.start, findings.window.end)
     scale_y(sheet, low, high, findings.metric.unit, log)
     sheet.axes.grid(axis="x", color=PALE, linewidth=0.8)
-    shrink = min(1.0, max(0.45, (_CROWD / max(1, len(events))) ** 0.35))
+    shrink = min(1.0, max(0.25, (_CROWD / max(1, len(events))) ** 0.35))
     miss_marker = "v" if len(missed) <= 60 else "|"
     if missed:
         _draw_missed(sheet, missed, miss_marker)

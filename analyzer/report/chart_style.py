@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -70,8 +69,6 @@ _STEPS = (
 @contextmanager
 def style() -> Iterator[None]:
     """Our own settings and nothing of the user's matplotlibrc, so that a picture does not depend on who draws it."""
-    # What matplotlib has to say about its caches and fonts is of no use to who reads our terminal.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_RC)
