@@ -128,7 +128,7 @@ def _summary(done: Generated, store: str) -> str:
     weeks = done.window.seconds / 604800
     lines = {
         "customers": f"{done.customers:,}",
-        "window": f"{iso(done.window.start)} to {iso(done.window.end)} ({weeks:.4g} weeks)",
+        "window": f"{iso(done.window.start)} to {iso(done.window.end)} ({weeks:.4g} {'week' if weeks == 1 else 'weeks'})",
         "points": f"{done.points:,}, {done.new:,} of them new",
         "labels": f"{total:,}: {kinds}",
         "store": visible(store),
