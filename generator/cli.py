@@ -125,10 +125,10 @@ def _summary(done: Generated, store: str) -> str:
 
     total = sum(done.labels.values())
     kinds = ", ".join(f"{done.labels.get(kind, 0):,} {kind}" for kind in ("required", "optional", "decoy", "ignore"))
-    weeks = done.window.seconds / 604800
+    weeks = f"{done.window.seconds / 604800:.4g}"
     lines = {
         "customers": f"{done.customers:,}",
-        "window": f"{iso(done.window.start)} to {iso(done.window.end)} ({weeks:.4g} {'week' if weeks == 1 else 'weeks'})",
+        "window": f"{iso(done.window.start)} to {iso(done.window.end)} ({weeks} {'week' if weeks == '1' else 'weeks'})",
         "points": f"{done.points:,}, {done.new:,} of them new",
         "labels": f"{total:,}: {kinds}",
         "store": visible(store),
