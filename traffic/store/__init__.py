@@ -29,20 +29,22 @@ def open_source(name: str, columns: Columns | None = None) -> Source:
         UsageFailure: the columns cannot be meant.
     """
     _refuse_services(name)
+    path = Path(name)
     with storage(name):
-        path = Path(name)
-        if is_store(path):
-            if columns is not None and columns.named:
-                raise UsageFailure(f"{name} is a store of its own: leave out --time, --key and --value")
-            from traffic.store.parquet import ParquetSource
+        folder, ours, there = bool(name) and path.is_dir(), is_store(path), path.exists()
+    if ours:
+        if columns is not None and columns.named:
+            raise UsageFailure(f"{name} is a store of its own: leave out --time, --key and --value")
+        from traffic.store.parquet import ParquetSource
 
-            return ParquetSource(path)
-        if path.is_dir():
-            raise NoSuchStore(
-                f"{name} is a folder without {STORE}: run ./sl.py generate to fill it, or name its files ({path}/*.csv)"
-            )
-        if not name or (not path.suffix and not path.exists() and not set("*?[") & set(name)):
-            raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or name {_KNOWN}")
+        return ParquetSource(path)
+    if folder:
+        raise NoSuchStore(
+            f"{name} is a folder without {STORE}: run ./sl.py generate to fill it, or name its files ({path}/*.csv)"
+        )
+    # A name like a file's is looked for as one, and missed as one.
+    if not name or not (there or path.suffix or set("*?[") & set(name)):
+        raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or name {_KNOWN}")
     from traffic.store.files import FilesSource
 
     return FilesSource(name, columns or Columns())
