@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b, shake_128
+from math import fsum
 from statistics import NormalDist
 from struct import unpack
 
@@ -78,7 +79,7 @@ class Dice:
 
     def place(self, weights: Sequence[float]) -> int:
         """A position in `weights`, each as likely as it weighs."""
-        left = self.unit() * sum(weights)
+        left = self.unit() * fsum(weights)
         for place, weight in enumerate(weights):
             left -= weight
             if left < 0:

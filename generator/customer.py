@@ -141,8 +141,8 @@ def trend(scenario: Scenario, customer: Customer, at: int) -> float:
             f"growth takes customer {customer.key!r} beyond a million times its rate by {iso(at)}: "
             "set growth.since nearer to the window, or a smaller growth"
         )
-    # Rounded: the last bits of logarithms and exponentials differ between machines.
-    return round(exp(exponent), 9)
+    # To nine digits: the last bits of logarithms and exponentials differ between machines.
+    return float(f"{exp(exponent):.9g}")
 
 
 def zone_of(scenario: Scenario) -> ZoneInfo:
