@@ -5,16 +5,17 @@ import importlib.util
 import os
 import sys
 
-_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - standard library, before anything is loaded
+_NEEDS = ("click", "duckdb", "matplotlib", "numpy", "pyarrow", "pydantic", "tinydb", "yaml")
+_HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def _find_python() -> None:
     """Go on in .venv where there is one and no other environment is active; where there is nothing, say what to do."""
     active = sys.prefix != sys.base_prefix or "VIRTUAL_ENV" in os.environ or "CONDA_PREFIX" in os.environ
-    own = os.path.join(_HERE, ".venv", "bin", "python")  # noqa: PTH118
+    own = os.path.join(_HERE, ".venv", "bin", "python")
     if not active and os.access(own, os.X_OK):
-        os.execv(own, [own, os.path.join(_HERE, "sl.py"), *sys.argv[1:]])  # noqa: PTH118, S606
-    if importlib.util.find_spec("click") is None:
+        os.execv(own, [own, os.path.join(_HERE, "sl.py"), *sys.argv[1:]])
+    if not all(map(importlib.util.find_spec, _NEEDS)):
         todo = "pip install -r requirements.txt" if active else "make setup"
         sys.exit(f"sl: the packages it needs are not installed: run {todo}")
 
@@ -22,21 +23,22 @@ def _find_python() -> None:
 if __name__ == "__main__":
     _find_python()
 
-import signal  # noqa: E402 - what follows runs in the right Python
-from types import FrameType  # noqa: E402
-from typing import NoReturn  # noqa: E402
+# What follows runs in the right Python.
+import signal
+from types import FrameType
+from typing import NoReturn
 
-import click  # noqa: E402
-import generator.cli  # noqa: E402
+import click
 
-import analyzer.cli  # noqa: E402
-from traffic.errors import Failure  # noqa: E402
+import analyzer.cli
+import generator.cli
+from traffic.errors import Failure
 
 INTERRUPTED, TERMINATED = 130, 143
 
 
-class _Terminated(BaseException):
-    """SIGTERM: unwinds like Ctrl-C, so that nothing is left half-written."""
+class _Stopped(BaseException):
+    """Ctrl-C or SIGTERM: unwinds all that is open, so that nothing is left half-written."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -55,13 +57,16 @@ for _command in (*generator.cli.COMMANDS, *analyzer.cli.COMMANDS):
     cli.add_command(_command)
 
 
-def _terminate(_signal: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+def _stop(number: int, _frame: FrameType | None) -> NoReturn:
+    # Once is a request, twice is an order.
+    signal.signal(number, signal.SIG_DFL)
+    raise _Stopped(signal.Signals(number))
 
 
 def main() -> int:
     """Run the command line; the exit code is the answer."""
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         # A command answers with its exit code, or with nothing.
         return cli.main(prog_name="sl.py", standalone_mode=False) or 0
@@ -71,10 +76,9 @@ def main() -> int:
         return _say(error.format_message(), 2)
     except Failure as error:
         return _say(str(error), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        return _say("stopped; the same command goes on where it was", INTERRUPTED)
-    except _Terminated:
-        return _say("terminated; the same command goes on where it was", TERMINATED)
+    except _Stopped as stop:
+        code = INTERRUPTED if stop.args[0] is signal.SIGINT else TERMINATED
+        return _say("stopped; the same command goes on where it was", code)
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -126,13 +126,15 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
 
 def _window(source: CachedSource, job: Job) -> Window:
     """What is looked at: whole hours, inside what the store holds unless the job says otherwise."""
+    if job.start is not None and job.end is not None and job.end <= job.start:
+        raise UsageFailure(
+            f"the window ends ({iso(job.end)}) before it starts ({iso(job.start)}): change --start or --end"
+        )
     extent = source.extent()
     start = extent.start if job.start is None else job.start
     end = extent.end if job.end is None else job.end
-    if end <= start:
-        raise UsageFailure(f"the window ends ({iso(end)}) before it starts ({iso(start)}): change --start or --end")
-    window = Window(start, end).widen(HOUR)
-    if not window.overlap(extent):
+    window = Window(min(start, end), max(start, end)).widen(HOUR)
+    if end <= start or not window.overlap(extent):
         raise UsageFailure(
             f"{source.name} holds nothing from {iso(start)} to {iso(end)}: "
             f"it holds {iso(extent.start)} to {iso(extent.end)}"

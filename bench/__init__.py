@@ -1,1 +1,1 @@
-"""Measurements: `make bench` writes docs/benchmarks.md. Ratios of paired runs are the result; seconds are of that hour."""
+"""Measurements: `make bench` writes docs/benchmarks.md. Ratios of paired runs are the result."""

@@ -45,7 +45,9 @@ def ours(values: Floats) -> Runs:
         row, hour = np.nonzero(kernel.suspects(maximum, limit))
         minutes = block.reshape(len(block), -1, 60)[row, hour]
         hot, minute = np.nonzero(minutes > limit[row, hour][:, None])
-        parts.append((first + row[hot], START + (hour[hot] * 60 + minute) * 60, minutes[hot, minute], usual[row, hour][hot]))
+        parts.append(
+            (first + row[hot], START + (hour[hot] * 60 + minute) * 60, minutes[hot, minute], usual[row, hour][hot])
+        )
     key, time, value, usual = (np.concatenate(column) for column in zip(*parts, strict=True))
     return runs(key, time, value, usual, 2, 600, 60)
 

@@ -30,7 +30,9 @@ class Ratio:
         )
 
 
-HEADER = "| compared with | ours, s | theirs, s | theirs / ours, median (min-max) | asked |\n| --- | --- | --- | --- | --- |"
+HEADER = """\
+| compared with | ours, s | theirs, s | theirs / ours, median (min-max) | asked |
+| --- | --- | --- | --- | --- |"""
 
 
 def seconds(work: Callable[[], object]) -> float:

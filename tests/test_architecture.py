@@ -59,7 +59,7 @@ HOMES: Table = {
     "requests": ({"traffic.store.kentik"}, "the Kentik API is the only plain HTTP service"),
     "tinydb": ({"analyzer.cache"}, "it holds the readable log of answered queries, and never the truth"),
     "matplotlib": (
-        {f"analyzer.report.{part}" for part in ("chart", "chart_event", "chart_events", "chart_style")},
+        {"analyzer.report.chart"},
         "it is slow to import and only the pictures need it",
     ),
     "pandas": ({"analyzer.report", "traffic.truth"}, "for tables that people read; arrays of traffic are numpy's"),

@@ -12,9 +12,9 @@ from PIL import Image
 
 from analyzer.model import Event, Findings, Outcome, Policy, Trace, Verdict
 from analyzer.report.chart import ALL, LONG, SINGLE, draw
-from analyzer.report.chart_event import asked, draw_event, steps
-from analyzer.report.chart_events import draw_events, size_class
-from analyzer.report.chart_style import Sheet, plain, style, time_ticks, value_ticks
+from analyzer.report.chart.event import asked, draw_event, steps
+from analyzer.report.chart.events import draw_events, size_class
+from analyzer.report.chart.style import Sheet, plain, style, time_ticks, value_ticks
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import write_tables

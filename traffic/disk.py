@@ -111,6 +111,7 @@ def sweep(folder: str | os.PathLike[str]) -> int:
 def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[None]:
     """Keep other runs out of `folder`, made if need be. `option` is how a person would choose another folder.
 
+    What a killed run left half-written directly in it is swept.
     The kernel lets go of it when the process ends, however it ends; the file `.lock` stays, empty of meaning: removing
     it would let two runs hold two files of the same name.
 
@@ -132,6 +133,7 @@ def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[N
                 ) from None
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        sweep(folder)
         yield
     finally:
         os.close(descriptor)

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from traffic.disk import make_folder, write_atomic
+from traffic.disk import make_folder, sweep, write_atomic
 from traffic.model import Floats
 
 MAGIC = b"slcache2"
@@ -58,7 +58,10 @@ class _Place:
 
 
 class Shelf:
-    """The answers in one folder. Opening it reads the header of every file; bodies are read when they are asked for."""
+    """The answers in one folder, for the holder of its lock.
+
+    Opening it reads the header of every file; bodies are read when they are asked for.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -67,6 +70,8 @@ class Shelf:
         self._places: dict[str, _Place] = {}
         self._about: dict[Path, dict[str, Any]] = {}
         self._body: tuple[Path | None, Floats] = (None, np.zeros(0))
+        for part in folder.glob("*/"):
+            sweep(part)
         for path in sorted(folder.glob(f"*/*{_SUFFIX}")):
             try:
                 self._take(path, _read_header(path))

@@ -11,7 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.patches import Patch, Rectangle
 
 from analyzer.model import Event, EventVerdict, Findings, Outcome, Trace
-from analyzer.report.chart_style import (
+from analyzer.report.chart.style import (
     BLUE,
     BOXED,
     GREEN,

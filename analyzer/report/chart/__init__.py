@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from analyzer.model import Findings, Outcome
-from analyzer.report.chart_event import draw_event
-from analyzer.report.chart_events import draw_events
-from analyzer.report.chart_style import Sheet, style
+from analyzer.report.chart.event import draw_event
+from analyzer.report.chart.events import draw_events
+from analyzer.report.chart.style import Sheet, style
 from analyzer.report.order import worst_first
 from analyzer.report.table import as_written, remove
-from traffic.disk import make_folder, write_atomic
+from traffic.disk import make_folder, sweep, write_atomic
 
 ALL = "events.png"
 LONG = "events_long.png"
@@ -51,6 +51,7 @@ def draw(
         put(folder / ALL, draw_events(findings))
         put(folder / LONG, draw_events(findings, longer_than=60))
         single = make_folder(folder / SINGLE)
+        sweep(single)
         for event in events:
             # A label without a key speaks of all keys.
             about = [*outcomes.get(event.key, []), *outcomes.get("", [])]

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from analyzer.model import Event, EventVerdict, Findings
-from analyzer.report.chart_style import (
+from analyzer.report.chart.style import (
     GREY,
     INK,
     LEGEND,
