@@ -44,7 +44,7 @@ class _Stopped(BaseException):
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option("0.1.0", prog_name="sl")
 def cli() -> None:
-    r"""Find traffic events in history, and prove that they are found.
+    """Find traffic events in history, and prove that they are found.
 
     \b
     Two commands, on a fresh machine:

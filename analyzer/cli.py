@@ -93,7 +93,7 @@ _verbose = click.option("-v", "--verbose", is_flag=True, help="Say where time we
 @_quiet
 @_verbose
 def discover(**options: Any) -> int:
-    r"""Find events in a store's history.
+    """Find events in a store's history.
 
     Learns what is normal for every key and hour of the week from the other weeks, finds what rises 200 % over it,
     writes events.csv, pictures and run.json, and compares the events with the truth where there is one. Every answer
@@ -162,7 +162,7 @@ def discover(**options: Any) -> int:
 @_quiet
 @_verbose
 def report(**options: Any) -> int:
-    r"""Draw everything of the last run again, without a query.
+    """Draw everything of the last run again, without a query.
 
     \b
     Example:
@@ -184,7 +184,7 @@ def report(**options: Any) -> int:
 @click.option("--clear", is_flag=True, help="Remove all kept answers.")
 @_json
 def cache(output: Path, clear: bool, as_json: bool) -> None:
-    r"""Show, or clear, the answers that earlier runs were given.
+    """Show, or clear, the answers that earlier runs were given.
 
     \b
     Examples:

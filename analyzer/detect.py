@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analyzer.fetch import buckets_of, suspect_days
+from analyzer.cache import CachedSource
+from analyzer.fetch import suspect_days
 from analyzer.kernels import baseline as kernel
 from analyzer.kernels.breach import Runs, runs
 from analyzer.model import Event, NotJudged, Policy, Trace, event_id
 from traffic.model import HOUR, Bools, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
-from traffic.store.base import RollupSource
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
@@ -66,7 +66,7 @@ def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
 
 
 def find_events(
-    source: RollupSource,
+    source: CachedSource,
     keys: tuple[str, ...],
     spans: Mapping[str, Window],
     window: Window,
@@ -84,7 +84,9 @@ def find_events(
     judged = judge_hours(source.rollup(query), policy, resolution)
     hot = kernel.suspects(judged.rollup.maximum, judged.threshold)
     look_at = np.ones_like(hot) if full_scan else hot
-    pieces = list(buckets_of(source, keys, suspect_days(look_at, window.start), resolution))
+    days = suspect_days(look_at, window.start)
+    matrices = source.gather([replace(query, keys=tuple(keys[row] for row in rows), window=day) for day, rows in days])
+    pieces = [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
     breaches = _breaches(pieces, judged, resolution)
     found = runs(
         breaches.row,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.kernels.rollup import roll_up
 from traffic.model import DAY, HOUR, Bools, Grid, Matrix, Query, Rollup, Window, block_bits, blocks, ceil_to, week_start
-from traffic.store.base import RollupSource, Source, StoreError, TooLarge
+from traffic.store.base import Source, StoreError, TooLarge
 
 BLOCK = 64
 """Keys that are looked at together. Memory is bounded by one block, however many keys there are."""
@@ -47,6 +47,10 @@ class Halving:
         """As the store says, where it can make roll-ups."""
         make: Callable[[Query], Rollup] = self._store.rollup  # type: ignore[attr-defined]  # only if it has one
         return self._halve(query, make, HOUR, _join_rollups)
+
+    def holds(self, _query: Query) -> bool:
+        """It keeps nothing."""
+        return False
 
     def _halve(
         self,
@@ -93,12 +97,20 @@ class Rolled:
         grid = Grid.over(query.window, HOUR)
         return Rollup(query.keys, grid, *roll_up(matrix.values, HOUR // query.resolution))
 
+    def holds(self, query: Query) -> bool:
+        """Whether the last roll-up was made of these buckets."""
+        held = self._held
+        return (
+            held is not None
+            and held.grid.step == query.resolution
+            and all(key in self._rows for key in query.keys)
+            and query.window.clip(held.grid.window) == query.window
+        )
+
     def series(self, query: Query) -> Matrix:
         """From the buckets that the last roll-up was made of, where they hold the answer; else from the source."""
         held = self._held
-        if held is None or held.grid.step != query.resolution or not all(key in self._rows for key in query.keys):
-            return self._source.series(query)
-        if query.window.clip(held.grid.window) != query.window:
+        if held is None or not self.holds(query):
             return self._source.series(query)
         rows = [self._rows[key] for key in query.keys]
         values = held.values[rows, held.grid.slice(query.window)]
@@ -143,15 +155,6 @@ def suspect_days(hot: Bools, start: int) -> list[tuple[Window, list[int]]]:
         (Window(origin + day * DAY, origin + (day + 1) * DAY).clip(span), np.flatnonzero(days[:, day]).tolist())
         for day in np.flatnonzero(days.any(axis=0)).tolist()
     ]
-
-
-def buckets_of(
-    source: RollupSource, keys: Sequence[str], days: list[tuple[Window, list[int]]], resolution: int
-) -> Iterator[tuple[list[int], Matrix]]:
-    """The buckets of these days, a day at a time, with the rows that its keys have in `keys`."""
-    for day, rows in days:
-        query = Query(source.metric, tuple(keys[row] for row in rows), day, resolution)
-        yield rows, source.series(query)
 
 
 def _halves(query: Query, step: int) -> tuple[Query, Query] | None:

@@ -20,7 +20,7 @@ from analyzer.verdict import judge
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Label, Window
-from traffic.store.base import RollupSource, Source
+from traffic.store.base import Source
 from traffic.times import iso
 
 BUFFER_CACHE = "buffer_cache"
@@ -158,7 +158,7 @@ def _chosen(spans: Mapping[str, Window], job: Job, name: str, window: Window) ->
     raise UsageFailure(f"--only and --exclude leave none of the {len(spans)} keys of {name}, such as {example}")
 
 
-def _search(source: RollupSource, spans: Mapping[str, Window], window: Window, job: Job, progress: Progress) -> Found:
+def _search(source: CachedSource, spans: Mapping[str, Window], window: Window, job: Job, progress: Progress) -> Found:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
     not_judged: list[NotJudged] = []

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,6 +21,14 @@ EVER = Window(0, 2**33)
 """All of time that traffic is looked for in (to the year 2242)."""
 
 
+class Asked(RollupSource, Protocol):
+    """What a CachedSource is wrapped round."""
+
+    def holds(self, query: Query) -> bool:
+        """Whether `series` can answer without asking the store."""
+        ...
+
+
 class CachedSource:
     """Answers from the shelf what it can, asks for the rest, and commits each answer before it hands it on.
 
@@ -29,7 +37,7 @@ class CachedSource:
     the store's settling time lies ahead of `now`) is not kept.
     """
 
-    def __init__(self, source: RollupSource, shelf: Shelf, now: int) -> None:
+    def __init__(self, source: Asked, shelf: Shelf, now: int) -> None:
         self._source = source
         self._shelf = shelf
         self._now = now
@@ -106,6 +114,22 @@ class CachedSource:
 
     def series(self, query: Query) -> Matrix:
         """As the source says, in pieces of (key, day)."""
+        return self.gather([query])[0]
+
+    def gather(self, queries: Sequence[Query]) -> list[Matrix]:
+        """Several `series` at once.
+
+        Each answer is committed before the next request goes to the store. Those that the source gives without one,
+        because it holds them already, are committed together: a block of keys has a suspect hour on nearly every day.
+        """
+        free: list[tuple[str, Floats]] = []
+        matrices = [self._answer(query, free) for query in queries]
+        if free:
+            whole = Window(min(q.window.start for q in queries), max(q.window.end for q in queries))
+            self._commit("series", queries[0], whole, free)
+        return matrices
+
+    def _answer(self, query: Query, free: list[tuple[str, Floats]]) -> Matrix:
         grid = Grid.over(query.window, query.resolution)
         result = np.full((len(query.keys), grid.count), np.nan)
         for day in query.window.pieces(DAY):
@@ -122,12 +146,16 @@ class CachedSource:
                     result[row, part] = kept
             if not missing:
                 continue
-            keys = tuple(query.keys[row] for row in missing)
-            answer = self._source.series(Query(query.metric, keys, day, query.resolution))
+            asked = Query(query.metric, tuple(query.keys[row] for row in missing), day, query.resolution)
+            held = self._source.holds(asked)
+            answer = self._source.series(asked)
             result[missing, part] = answer.values
             if sealed:
                 pieces = [(names[row], values) for row, values in zip(missing, answer.values, strict=True)]
-                self._commit("series", query, day, pieces)
+                if held:
+                    free += pieces
+                else:
+                    self._commit("series", query, day, pieces)
         return Matrix(query.keys, grid, result)
 
     def _sealed(self, piece: Window) -> bool:
@@ -171,7 +199,7 @@ class CachedSource:
     def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
         if pieces:
             about = {**_readable(self._about(kind, window)), "resolution": query.resolution}
-            self._shelf.put(pieces, {**about, "keys": len(query.keys), "pieces": len(pieces)})
+            self._shelf.put(pieces, {**about, "pieces": len(pieces)})
 
 
 def _readable(about: Mapping[str, Any]) -> dict[str, Any]:
