@@ -150,14 +150,31 @@ write_atomic(sys.argv[1], pieces())
 
 
 def test_a_second_run_is_told_who_holds_the_folder(tmp_path: Path) -> None:
-    with lock(tmp_path / "new" / "folder"):
-        with pytest.raises(LockedFailure) as caught, lock(tmp_path / "new" / "folder"):
+    script = """
+import sys
+from traffic.disk import lock
+with lock(sys.argv[1]):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+    folder = tmp_path / "new" / "folder"
+    command = [sys.executable, "-c", script, str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"held\n"
+        with pytest.raises(LockedFailure) as caught, lock(folder):
             pass
-        assert f"another run (pid {os.getpid()} on " in str(caught.value)
-        assert f"is using {tmp_path / 'new' / 'folder'}: wait for it or use another --output" in str(caught.value)
+        assert str(caught.value).startswith(f"another run (pid {run.pid} on ")
+        assert str(caught.value).endswith(f") is using {folder}: wait for it or use another --output")
         assert caught.value.exit_code == 6
-    with lock(tmp_path / "new" / "folder"):
+        run.communicate()
+    with lock(folder):
         pass
+
+
+def test_a_run_that_wants_one_folder_for_two_things_is_not_told_to_wait_for_itself(tmp_path: Path) -> None:
+    with lock(tmp_path), pytest.raises(LockedFailure, match=r"this run uses .* use another --store"):
+        lock(tmp_path, option="--store").__enter__()
 
 
 def test_a_killed_run_holds_nothing(tmp_path: Path) -> None:

@@ -127,16 +127,24 @@ def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[N
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                holder = _holder(descriptor)
+                if holder == _myself():
+                    raise LockedFailure(
+                        f"this run uses {os.fspath(folder)} for something else already: use another {option}"
+                    ) from None
                 raise LockedFailure(
-                    f"another run ({_holder(descriptor)}) is using {os.fspath(folder)}: "
-                    f"wait for it or use another {option}"
+                    f"another run ({holder}) is using {os.fspath(folder)}: wait for it or use another {option}"
                 ) from None
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"pid {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+            os.pwrite(descriptor, f"{_myself()}\n".encode(), 0)
         sweep(folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def _myself() -> str:
+    return f"pid {os.getpid()} on {socket.gethostname()}"
 
 
 def _holder(descriptor: int) -> str:
