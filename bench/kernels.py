@@ -14,7 +14,7 @@ from analyzer.kernels import baseline as kernel
 from analyzer.kernels.breach import Runs, runs
 from analyzer.kernels.rollup import roll_up
 from bench.paired import HEADER, paired
-from traffic.model import FIRST_MONDAY, HOUR, WEEK, Floats
+from traffic.model import FIRST_MONDAY, WEEK, Floats
 
 START = FIRST_MONDAY + 2900 * WEEK
 KEYS, WEEKS, MINUTES = 100, 8, 7 * 24 * 60
@@ -53,48 +53,46 @@ def ours(values: Floats) -> Runs:
 
 
 def frame(values: Floats) -> pd.DataFrame:
-    """The same series as a long table."""
+    """The same series as a long table of customer, timestamp, value: what a query or a file gives."""
     keys, minutes = values.shape
-    time = START + 60 * np.arange(minutes)
-    return pd.DataFrame(
-        {
-            "key": np.repeat(np.arange(keys), minutes),
-            "time": np.tile(time, keys),
-            "hour": np.tile(time // HOUR, keys),
-            "value": values.ravel(),
-        }
-    )
+    time = pd.to_datetime(START + 60 * np.arange(minutes), unit="s")
+    names = [f"customer-{number:04d}" for number in range(keys)]
+    return pd.DataFrame({"key": np.repeat(names, minutes), "time": np.tile(time, keys), "value": values.ravel()})
 
 
 def with_pandas(table: pd.DataFrame) -> int:
     """Group, quantile, merge: how it is written down first. Answers the number of events."""
+    table = table.assign(hour=table["time"].dt.floor("h"))
     hourly = table.groupby(["key", "hour"], as_index=False)["value"].quantile(0.95)
-    hourly["slot"] = (hourly["hour"] - FIRST_MONDAY // HOUR) % 168
+    hourly["slot"] = hourly["hour"].dt.dayofweek * 24 + hourly["hour"].dt.hour
+    hourly["week"] = hourly["hour"].dt.to_period("W")
     parts = []
-    for hour, week in hourly.groupby((hourly["hour"] - FIRST_MONDAY // HOUR) // 168):
-        others = hourly[(hourly["hour"] - FIRST_MONDAY // HOUR) // 168 != hour]
+    for number, week in hourly.groupby("week"):
+        others = hourly[hourly["week"] != number]
         usual = others.groupby(["key", "slot"], as_index=False)["value"].quantile(0.95)
         parts.append(week[["key", "hour", "slot"]].merge(usual, on=["key", "slot"]))
     baseline = pd.concat(parts)[["key", "hour", "value"]].rename(columns={"value": "baseline"})
     joined = table.merge(baseline, on=["key", "hour"])
     hot = joined[joined["value"] > np.maximum(joined["baseline"] * 3, FLOOR)].sort_values(["key", "time"])
     gap = hot.groupby("key")["time"].diff()
-    hot["event"] = (gap.isna() | (gap >= 600)).cumsum()
+    hot["event"] = (gap.isna() | (gap >= pd.Timedelta(minutes=10))).cumsum()
     return int((hot.groupby("event").size() >= 2).sum())
 
 
 SQL = """
 with hourly as (
-    select key, hour, (hour - $monday) % 168 as slot, (hour - $monday) // 168 as week, quantile_cont(value, 0.95) as p95
+    select key, date_trunc('hour', time) as hour, isodow(hour) * 24 + hour(hour) as slot,
+           date_trunc('week', hour) as week, quantile_cont(value, 0.95) as p95
     from minutes group by all
 ), baseline as (
     select a.key, a.hour, quantile_cont(b.p95, 0.95) as usual
     from hourly a join hourly b on a.key = b.key and a.slot = b.slot and a.week <> b.week group by all
 ), hot as (
     select m.key, m.time, m.time - lag(m.time) over (partition by m.key order by m.time) as gap
-    from minutes m join baseline b on m.key = b.key and m.hour = b.hour where m.value > greatest(3 * b.usual, $floor)
+    from minutes m join baseline b on m.key = b.key and date_trunc('hour', m.time) = b.hour
+    where m.value > greatest(3 * b.usual, $floor)
 ), numbered as (
-    select key, sum(case when gap is null or gap >= 600 then 1 else 0 end) over (order by key, time) as event from hot
+    select key, sum(case when gap < interval 10 minutes then 0 else 1 end) over (order by key, time) as event from hot
 )
 select count(*) from (select event from numbered group by event having count(*) >= 2)
 """
@@ -105,11 +103,11 @@ def report() -> str:
     values = world()
     long = frame(values)
     database = duckdb.connect()
+    database.register("long", long)
     database.execute("create table minutes as from long")
-    arguments = {"monday": FIRST_MONDAY // HOUR, "floor": FLOOR}
 
     def with_duckdb() -> int:
-        return int(database.execute(SQL, arguments).fetchall()[0][0])
+        return int(database.execute(SQL, {"floor": FLOOR}).fetchall()[0][0])
 
     counts = {"ours": len(ours(values).first), "pandas": with_pandas(long), "DuckDB": with_duckdb()}
     if len(set(counts.values())) != 1:
