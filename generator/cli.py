@@ -6,14 +6,13 @@ Nothing but click is imported before a command runs, so that help answers at onc
 from __future__ import annotations
 
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from traffic import options as shared
 
 if TYPE_CHECKING:
     from generator.pipeline import Generated
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 FIELD = "network.bytes"
 
 
-@click.command(context_settings={"auto_envvar_prefix": "SL"})
+@click.command(context_settings=shared.SETTINGS)
 @click.option(
     "--scenario",
     "scenario_file",
@@ -30,14 +29,8 @@ FIELD = "network.bytes"
     type=click.Path(path_type=Path),
     help="What to generate.  [default: input/scenario.yaml]",
 )
-@click.option("--store", default="output/traffic", show_default=True, help="Folder of the store; made if need be.")
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default="output",
-    show_default=True,
-    help="Folder of ground_truth.csv.",
-)
+@shared.store
+@shared.output
 @click.option(
     "--start", help="Fill from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: the scenario's]"
 )
@@ -52,9 +45,9 @@ FIELD = "network.bytes"
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the scenario's]"
 )
 @click.option("--replace", is_flag=True, help="Drop what the store holds first (only what was generated).")
-@click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
-@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("-v", "--verbose", is_flag=True, help="Say where time went.")
+@shared.as_json
+@shared.quiet
+@shared.verbose
 def generate(**options: Any) -> None:
     """Fill a store with believable traffic, and write down what happened in it.
 
@@ -87,14 +80,14 @@ def generate(**options: Any) -> None:
             keys=len(scenario.customers.names),
             replace=options["replace"],
         )
-        with _bar("generate", options["quiet"]) as progress:
+        with shared.bar("generate", options["quiet"]) as progress:
             done = generate(scenario, sink, now, output, progress)
     if options["as_json"]:
         click.echo(json.dumps(_document(scenario, done, options["store"]), indent=1))
     elif not options["quiet"]:
         click.echo(_summary(done, options["store"]))
     if options["verbose"]:
-        click.echo("sl: " + ", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()), err=True)
+        shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
 
 
 COMMANDS = (generate,)
@@ -154,23 +147,3 @@ def _document(scenario: Scenario, done: Generated, store: str) -> dict[str, Any]
         "seed": scenario.seed,
         "seconds": {name: round(spent, 3) for name, spent in done.seconds.items()},
     }
-
-
-@contextmanager
-def _bar(label: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar with ETA on a terminal, silence elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    with click.progressbar(length=1, label=label, file=sys.stderr, show_percent=True) as bar:
-        shown = 0.0
-
-        def progress(done: int, total: int) -> None:
-            nonlocal shown
-            bar.length = total
-            # A terminal that is drawn faster than anybody can read costs more than the traffic.
-            if done == total or time.monotonic() - shown > 0.1:
-                shown = time.monotonic()
-                bar.update(done - bar.pos)
-
-        yield progress

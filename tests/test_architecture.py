@@ -44,14 +44,20 @@ DIRECTIONS: Table = {
 DOORKEEPERS: Table = {
     "sl": (set(), "nothing imports the door"),
     "generator.cli": ({"sl"}, "only the door opens a command group; what others need of it belongs in the pipeline"),
-    "analyzer.cli": ({"sl"}, "only the door opens a command group; what others need of it belongs in the pipeline"),
+    "analyzer.cli": (
+        {"sl", "analyzer.cli"},
+        "only the door opens a command group; what others need of it belongs in the pipeline",
+    ),
 }
 
 # Third-party package (as imported) -> where it may be used. A package that is missing here has no home anywhere.
 EVERYWHERE = set(PACKAGES)
 HOMES: Table = {
     "numpy": (EVERYWHERE, "arrays are what the rooms hand to each other"),
-    "click": ({"sl", "generator.cli", "analyzer.cli"}, "everything else can be called without a command line"),
+    "click": (
+        {"sl", "generator.cli", "analyzer.cli", "traffic.options"},
+        "everything else can be called without a command line",
+    ),
     "pyarrow": ({"traffic.store.parquet"}, "the embedded store could change its file format and nobody would notice"),
     "duckdb": ({"traffic.store.files"}, "the user's own files are the only thing that needs SQL"),
     "elasticsearch": ({"traffic.store.elastic"}, "its client's changes stay in one folder"),
@@ -195,7 +201,7 @@ def _is_ours(name: str) -> bool:
 
 def _own(module: str, imported: str) -> str | None:
     keeper = line_for(imported, DOORKEEPERS)
-    if keeper and module not in keeper[1][0]:
+    if keeper and not any(within(module, one) for one in keeper[1][0]):
         return f"DOORKEEPERS {keeper[0]!r}: {keeper[1][1]}"
     line = line_for(module, DIRECTIONS)
     if line is None:

@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-import analyzer.cli
 import sl
+from analyzer.cli.discover import EVENTS_FOUND, TRUTH
 from analyzer.model import EventVerdict, LabelVerdict, Policy
 from analyzer.policy import FLOORS, read_policy
 from analyzer.report import table
@@ -42,7 +42,7 @@ def rows(heading: str) -> dict[str, str]:
         (table.EVENTS, table.EVENT_COLUMNS),
         (table.COMPARISON, table.COMPARISON_COLUMNS),
         (table.NOT_JUDGED, table.NOT_JUDGED_COLUMNS),
-        (analyzer.cli.TRUTH, truth.COLUMNS),
+        (TRUTH, truth.COLUMNS),
     ],
 )
 def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[str, ...]) -> None:
@@ -77,5 +77,5 @@ def test_the_verdicts_and_kinds_are_those_of_the_page() -> None:
 
 def test_every_exit_code_has_its_line() -> None:
     codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.Failure)}
-    codes |= {0, analyzer.cli.EVENTS_FOUND, sl.INTERRUPTED, sl.TERMINATED}
+    codes |= {0, EVENTS_FOUND, sl.INTERRUPTED, sl.TERMINATED}
     assert {int(code) for code in rows("code")} == codes

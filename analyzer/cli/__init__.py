@@ -1,0 +1,10 @@
+"""The commands of the analyzer: options are declared, one function is called, its result is said.
+
+Nothing but click is imported before a command runs, so that help answers at once.
+"""
+
+from analyzer.cli.cache import cache
+from analyzer.cli.discover import discover
+from analyzer.cli.report import report
+
+COMMANDS = (discover, report, cache)

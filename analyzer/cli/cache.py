@@ -1,0 +1,53 @@
+"""`cache`: the answers that earlier runs were given."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+
+@click.command(context_settings=shared.SETTINGS)
+@shared.output
+@click.option("--clear", is_flag=True, help="Remove all kept answers.")
+@shared.as_json
+def cache(output: Path, clear: bool, as_json: bool) -> None:
+    """Show, or clear, the answers that earlier runs were given.
+
+    \b
+    Examples:
+      ./sl.py cache
+      ./sl.py cache --clear
+    """
+    from analyzer.cache import Shelf
+    from analyzer.cache.log import write_log
+    from analyzer.pipeline import BUFFER_CACHE, BUFFER_LOG
+    from traffic.disk import lock
+
+    if not output.is_dir():
+        raise UsageFailure(f"there is no folder {output}: name the one of your runs with --output")
+    with lock(output):
+        shelf = Shelf(output / BUFFER_CACHE)
+        answers, damaged = shelf.answers(), len(shelf.damaged)
+        removed = shelf.clear() if clear else 0
+        if clear:
+            write_log(output / BUFFER_LOG, shelf)
+    sizes: dict[str, list[int]] = {}
+    for answer in answers:
+        sizes.setdefault(answer["kind"], []).append(answer["bytes"])
+    if as_json:
+        rows = [{"kind": kind, "answers": len(sizes[kind]), "bytes": sum(sizes[kind])} for kind in sorted(sizes)]
+        click.echo(json.dumps({"answers": rows, "damaged": damaged, "removed": removed}, indent=1))
+        return
+    for kind in sorted(sizes):
+        click.echo(f"{kind:8} {len(sizes[kind]):8,} answers {sum(sizes[kind]) / 1e6:10.1f} MB")
+    if not answers:
+        click.echo(f"no answers are kept in {output / BUFFER_CACHE}")
+    if damaged:
+        click.echo(f"{damaged} damaged files are ignored; --clear removes them")
+    if clear:
+        click.echo(f"{removed:,} files removed")

@@ -1,0 +1,167 @@
+"""`discover`: find events in a store's history."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analyzer.cli.report import RUN, charts, write_reports
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from analyzer.model import Findings
+    from analyzer.pipeline import Ledger
+
+EVENTS_FOUND = 3
+"""Exit code of --fail-on-events and --require-f1."""
+
+TRUTH = "ground_truth.csv"
+
+
+@click.command(context_settings=shared.SETTINGS)
+@shared.store
+@shared.columns
+@click.option("--start", help="Look from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
+@click.option("--end", help="Look up to here.  [default: all there is]")
+@click.option("--resolution", default="1m", show_default=True, help="Width of a bucket: 1m, 5m, 10m, 60m.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings of the policy.  [default: input/policy.yaml]",
+)
+@click.option("--over-percent", type=float, help="Threshold above the baseline; 200 means three times.")
+@click.option("--matches", type=int, help="Buckets above the threshold that make an event ...")
+@click.option("--within", help="... inside this time.")
+@click.option("--floor", type=float, help="The threshold is never below this.")
+@click.option("--percentile", type=float, help="Of the other weeks' hourly p95s: the baseline.")
+@click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; may be said again.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these keys out; may be said again.")
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Labels to compare with (key, start, end).  [default: what `generate` wrote for this store]",
+)
+@shared.output
+@charts
+@click.option(
+    "--full-scan", is_flag=True, help="Look at every bucket, not only where an event can be: slower, the same."
+)
+@click.option(
+    "--require-f1", type=click.FloatRange(0, 1), help="Exit with 3 if the F1 against the truth is below this."
+)
+@click.option("--fail-on-events", is_flag=True, help="Exit with 3 if there are events.")
+@shared.as_json
+@shared.quiet
+@shared.verbose
+def discover(**options: Any) -> int:
+    """Find events in a store's history.
+
+    Learns what is normal for every key and hour of the week from the other weeks, finds what rises 200 % over it,
+    writes events.csv, pictures and run.json, and compares the events with the truth where there is one. Every answer
+    of the store is kept: a second run asks nothing again, and a run that was stopped goes on.
+
+    \b
+    Examples:
+      ./sl.py discover
+      ./sl.py discover --over-percent 100 --only 'customer-0*'
+      ./sl.py discover --store flows.csv --time ts --key customer --value bytes --statistic sum
+    """
+    from analyzer.pipeline import Job, Ledger, discover
+    from analyzer.policy import read_policy
+    from analyzer.report.saved import save
+    from traffic.disk import lock
+    from traffic.store import open_source
+    from traffic.times import duration, instant, resolution
+
+    now = int(time.time())
+    ledger = Ledger()
+    output: Path = options["output"]
+    source = open_source(options["store"], shared.columns_of(options))
+    overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
+    overrides["within"] = None if options["within"] is None else duration(options["within"])
+    job = Job(
+        output=output,
+        policy=read_policy(_policy_file(options["policy_file"]), source.metric, overrides),
+        resolution=resolution(options["resolution"]),
+        now=now,
+        start=None if options["start"] is None else instant(options["start"], now),
+        end=None if options["end"] is None else instant(options["end"], now),
+        only=options["only"],
+        exclude=options["exclude"],
+        full_scan=options["full_scan"],
+        charts=options["charts"],
+    )
+    with lock(output):
+        labels = _truth(options["truth"], output / TRUTH, source.identity())
+        with shared.bar("discover", options["quiet"]) as progress:
+            findings = discover(source, job, labels, ledger, progress)
+        for reason, count in getattr(source, "left_out", {}).items():
+            shared.note(f"{count:,} rows left out: {reason}")
+        if ledger.damaged:
+            shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
+        with ledger.stage("report"):
+            save(findings, output, most=max(200, job.charts))
+            write_reports(findings, output, options)
+        _write_run(output, options, findings, ledger)
+    if options["verbose"]:
+        shared.note(_cost(ledger))
+    return _gate(findings, options)
+
+
+def _policy_file(named: Path | None) -> Path | None:
+    """The file that was named, else the project's own where it stands."""
+    own = Path(__file__).resolve().parent.parent.parent / "input" / "policy.yaml"
+    return named or (own if own.exists() else None)
+
+
+def _truth(named: Path | None, own: Path, identity: str | None) -> Any:
+    """The labels to compare with: a named file's, or those that were written for just this store; else None."""
+    from traffic import truth
+
+    if named is not None:
+        return truth.read(named)[0]
+    if identity is None or not own.exists():
+        return None
+    labels, store = truth.read(own)
+    if store != identity:
+        shared.note(f"{own} was written for another store or window: no verdict (run ./sl.py generate again)")
+        return None
+    return labels
+
+
+def _write_run(output: Path, options: dict[str, Any], findings: Findings, ledger: Ledger) -> None:
+    from analyzer.report.machine import scores
+    from analyzer.report.saved import describe
+    from traffic.disk import write_atomic
+
+    scored = {} if findings.verdict is None else scores(findings.verdict)
+    settings = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    run = {"version": 1, "settings": settings, "scores": scored, **ledger.as_dict(), "findings": describe(findings)}
+    write_atomic(output / RUN, (json.dumps(run, indent=1) + "\n").encode())
+
+
+def _gate(findings: Findings, options: dict[str, Any]) -> int:
+    wanted = options["require_f1"]
+    if wanted is not None:
+        if findings.verdict is None:
+            raise UsageFailure("--require-f1 needs a truth to compare with: name one with --truth")
+        f1 = findings.verdict.f1
+        if f1 is None or f1 < wanted:
+            shared.note(f"F1 is {'undefined' if f1 is None else f'{f1:.3f}'}, --require-f1 asks for {wanted}")
+            return EVENTS_FOUND
+    if options["fail_on_events"] and findings.events:
+        shared.note(f"{len(findings.events)} events, and --fail-on-events")
+        return EVENTS_FOUND
+    return 0
+
+
+def _cost(ledger: Ledger) -> str:
+    parts = [f"{name} {seconds:.2f} s" for name, seconds in ledger.seconds.items()]
+    parts += [f"{name} {count:,}" for name, count in {**ledger.queries, **ledger.points}.items()]
+    return ", ".join(parts)

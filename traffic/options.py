@@ -1,0 +1,118 @@
+"""What all commands share on the command line: options of one meaning, the progress bar, the streams.
+
+stdout carries the result, stderr everything else. Every option can come from the environment: `SL_` and its name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from traffic.store.base import Columns
+
+SETTINGS = {"auto_envvar_prefix": "SL"}
+"""Of every command."""
+
+output = click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="output",
+    show_default=True,
+    help="Folder of all files of the run.",
+)
+store = click.option(
+    "--store",
+    default="output/traffic",
+    show_default=True,
+    help="Folder of `generate`, or a file or 'glob' of your own.",
+)
+as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Say where time went.")
+
+_COLUMNS = (
+    click.option("--time", "time_column", envvar="SL_TIME", help="Own data: column of the time."),
+    click.option("--key", "key_column", envvar="SL_KEY", help="Own data: column that names the series."),
+    click.option("--value", "value_column", envvar="SL_VALUE", help="Own data: column of the value."),
+    click.option(
+        "--statistic",
+        type=click.Choice(["avg", "sum", "count", "max"]),
+        default="avg",
+        show_default=True,
+        help="Own data: what a bucket of several rows is.",
+    ),
+    click.option("--unit", default="", help="Own data: unit of the value."),
+    click.option("--scale", type=float, default=1.0, show_default=True, help="Own data: factor on every value."),
+)
+
+
+def columns(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name the columns of a user's own data."""
+    for option in reversed(_COLUMNS):
+        command = option(command)
+    return command
+
+
+def columns_of(options: dict[str, Any]) -> Columns:
+    """What these options said."""
+    from traffic.store.base import Columns
+
+    return Columns(
+        options["time_column"],
+        options["key_column"],
+        options["value_column"],
+        statistic=options["statistic"],
+        unit=options["unit"],
+        scale=options["scale"],
+    )
+
+
+def note(text: str) -> None:
+    """Something to know that is not the result."""
+    click.echo(f"sl: {text}", err=True)
+
+
+def width() -> int:
+    """Columns that a table may take."""
+    return min(shutil.get_terminal_size((100, 24)).columns, 120)
+
+
+def colour() -> bool:
+    """Whether a person is looking who has not asked for none."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ
+
+
+@dataclass
+class _Painted:
+    """When the bar was last drawn."""
+
+    at: float = 0.0
+
+
+@contextmanager
+def bar(label: str, silent: bool) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with ETA on a terminal, silence elsewhere. It is told what is done and what there is."""
+    if silent or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    painted = _Painted()
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_percent=True) as shown:
+
+        def progress(done: int, total: int) -> None:
+            shown.length = total
+            # A terminal that is drawn faster than anybody can read costs more than the work.
+            if done == total or time.monotonic() - painted.at > 0.1:
+                painted.at = time.monotonic()
+                shown.update(done - shown.pos)
+
+        yield progress
