@@ -138,7 +138,7 @@ def test_coarser_buckets_work_in_every_spelling(resolution: str, world: Path) ->
     assert answer.code == 0, answer
     run = run_json(world)
     assert run["findings"]["resolution"] == {"5m": 300, "600s": 600, "60": 3600}[resolution]
-    assert run["scores"]["hits"] > 0
+    assert run["scores"]["misses"] == 0
 
 
 def test_generating_again_changes_nothing_and_a_longer_window_adds(world: Path) -> None:
@@ -267,9 +267,10 @@ def test_a_discover_that_is_killed_goes_on_with_what_it_had(attempt: int, world:
     assert discover(world).code == 0
     assert tables(world) == whole
     assert pixels(world) == drawn
-    assert committed(world) == answers
     if had == answers:
         assert run_json(world)["queries"]["sent"] == 0
+    discover(world)
+    assert run_json(world)["queries"]["sent"] == 0
     assert not list(world.rglob("*.tmp")), "what the killed run left half-written was swept"
 
 
