@@ -1,4 +1,4 @@
-"""What a real node needs on disk: a JDK that fits, the jars from Maven Central, and the folder layout that Elasticsearch expects.
+"""What a real node needs on disk: a JDK that fits, the jars from Maven Central, and the layout that the server expects.
 
     home = prepare("9.5.3")         # a few seconds the first time, nothing afterwards
 
@@ -44,12 +44,16 @@ class Home:
 
     @property
     def major(self) -> int:
-        return int(self.version.split(".")[0])
+        return major_of(self.version)
+
+
+def major_of(version: str) -> int:
+    return int(version.partition(".")[0])
 
 
 def prepare(version: str) -> Home:
     """The home of this version, made if it is not there yet. Two processes may ask at once."""
-    java = find_java(NEEDED_JAVA[int(version.split(".")[0])])
+    java = find_java(NEEDED_JAVA[major_of(version)])
     key = hashlib.sha256(b"\0".join(source.read_bytes() for source in SOURCES)).hexdigest()[:12]
     path = cache_folder() / f"elasticsearch-{version}-{key}"
     if not path.is_dir():
@@ -107,7 +111,7 @@ def _copy_dependencies(target: Path, version: str, java: Path) -> None:
         raise Unavailable(
             "Maven (mvn) is not installed: it fetches Elasticsearch's jars (tests/install-system-packages)"
         )
-    command = [
+    command: list[str | Path] = [
         maven,
         "--batch-mode",
         "--quiet",

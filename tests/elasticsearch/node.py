@@ -10,7 +10,6 @@ standard input is a pipe from here: when this process dies, however it dies, the
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -53,7 +52,7 @@ class NodeFailed(Exception):
 
 
 class Node:
-    """One node. `start` returns when it listens, which is before it has joined a cluster: that is Cluster's business."""
+    """One node. It listens before it has joined a cluster: waiting for that is the cluster's business."""
 
     def __init__(
         self, home: Home, folder: Path, name: str, heap: str = "512m", settings: Mapping[str, str] = {}
@@ -90,7 +89,7 @@ class Node:
         for name in ("http.ports", "transport.ports"):
             (logs / name).unlink(missing_ok=True)
         settings = {"path.home": self.home.path, "path.data": self.folder / "data", "path.logs": logs, **self.settings}
-        command = [self.home.java, f"-Xms{self.heap}", f"-Xmx{self.heap}", *JVM]
+        command: list[str | Path] = [self.home.java, f"-Xms{self.heap}", f"-Xmx{self.heap}", *JVM]
         command += [f"-Des.path.home={self.home.path}", f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}"]
         command += [
             f"-Djava.io.tmpdir={self.folder}",
