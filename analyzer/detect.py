@@ -65,11 +65,25 @@ def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     return Judged(rollup, baseline, np.where(thin | young, np.nan, limit), thin, young)
 
 
+def _inside(judged: Judged, looked: Window) -> Judged:
+    """What lies outside of `looked` was learned from, but is not judged."""
+    part = judged.rollup.grid.slice(looked)
+    outside = np.ones(judged.rollup.grid.count, dtype=bool)
+    outside[part] = False
+    return replace(
+        judged,
+        threshold=np.where(outside, np.nan, judged.threshold),
+        thin=judged.thin & ~outside,
+        young=judged.young & ~outside,
+    )
+
+
 def find_events(
     source: CachedSource,
     keys: tuple[str, ...],
     spans: Mapping[str, Window],
     window: Window,
+    looked: Window,
     resolution: int,
     policy: Policy,
     full_scan: bool = False,
@@ -77,11 +91,12 @@ def find_events(
     """Roll-ups, baseline, suspect hours, their buckets, breaches, events: for one block of keys.
 
     Args:
-        window: on whole hours.
+        window: what is learned from, on whole hours.
+        looked: the part of it that is judged, on whole hours.
         full_scan: look at the buckets of every hour. The result is the same; only slower.
     """
     query = Query(source.metric, keys, window, resolution)
-    judged = judge_hours(source.rollup(query), policy, resolution)
+    judged = _inside(judge_hours(source.rollup(query), policy, resolution), looked)
     hot = kernel.suspects(judged.rollup.maximum, judged.threshold)
     look_at = np.ones_like(hot) if full_scan else hot
     days = suspect_days(look_at, window.start)

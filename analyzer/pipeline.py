@@ -19,7 +19,7 @@ from analyzer.report.order import worst_first
 from analyzer.verdict import judge
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.model import HOUR, Label, Window
+from traffic.model import HOUR, WEEK, Label, Window, week_start
 from traffic.store.base import Source
 from traffic.times import iso
 
@@ -41,8 +41,10 @@ class Job:
     resolution: int
     now: int
     start: int | None = None
-    """None: where the store's data starts."""
+    """Look from here; None: where the store's data starts."""
     end: int | None = None
+    history: int = 6 * WEEK
+    """How far before and after what is looked at the baseline is learned from, in seconds."""
     only: tuple[str, ...] = ()
     """Globs of keys; none means all."""
     exclude: tuple[str, ...] = ()
@@ -97,10 +99,10 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
     source = CachedSource(asked if hasattr(store, "rollup") else Rolled(asked), shelf, job.now)
     try:
         with ledger.stage("keys"):
-            window = _window(source, job)
-            spans = _chosen(source.keys(window), job, source.name, window)
+            window, learned = _windows(source, job)
+            spans = _chosen(source.keys(learned), job, source.name, window)
         with ledger.stage("search"):
-            found = _search(source, spans, window, job, progress)
+            found = _search(source, spans, window, learned, job, progress)
     finally:
         ledger.queries = {"sent": asked.sent, "cached": source.cached}
         ledger.damaged = len(shelf.damaged)
@@ -124,8 +126,11 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
     )
 
 
-def _window(source: CachedSource, job: Job) -> Window:
-    """What is looked at: whole hours, inside what the store holds unless the job says otherwise."""
+def _windows(source: CachedSource, job: Job) -> tuple[Window, Window]:
+    """What is looked at, in whole hours, and what is learned from: the history on both sides of it, in whole weeks.
+
+    Weeks, so that the roll-ups of a window that moves with the clock are those of yesterday's.
+    """
     if job.start is not None and job.end is not None and job.end <= job.start:
         raise UsageFailure(
             f"the window ends ({iso(job.end)}) before it starts ({iso(job.start)}): change --start or --end"
@@ -139,7 +144,9 @@ def _window(source: CachedSource, job: Job) -> Window:
             f"{source.name} holds nothing from {iso(start)} to {iso(end)}: "
             f"it holds {iso(extent.start)} to {iso(extent.end)}"
         )
-    return window
+    held = extent.widen(HOUR)
+    reach = Window(week_start(window.start - job.history), week_start(window.end + job.history - 1) + WEEK)
+    return window.clip(held), reach.clip(held)
 
 
 def _chosen(spans: Mapping[str, Window], job: Job, name: str, window: Window) -> dict[str, Window]:
@@ -158,14 +165,16 @@ def _chosen(spans: Mapping[str, Window], job: Job, name: str, window: Window) ->
     raise UsageFailure(f"--only and --exclude leave none of the {len(spans)} keys of {name}, such as {example}")
 
 
-def _search(source: CachedSource, spans: Mapping[str, Window], window: Window, job: Job, progress: Progress) -> Found:
+def _search(
+    source: CachedSource, spans: Mapping[str, Window], looked: Window, learned: Window, job: Job, progress: Progress
+) -> Found:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
     not_judged: list[NotJudged] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = 0
-    for keys, reach in groups(spans, window, source.max_points, job.resolution):
-        found = find_events(source, keys, spans, reach, job.resolution, job.policy, job.full_scan)
+    for keys, reach in groups(spans, learned, source.max_points, job.resolution):
+        found = find_events(source, keys, spans, reach, looked, job.resolution, job.policy, job.full_scan)
         events += found.events
         not_judged += found.not_judged
         judged += found.judged_hours

@@ -287,3 +287,22 @@ def test_a_short_history_is_not_judged_and_says_so(tmp_path: Path) -> None:
 
 def test_bits_are_eight_times_the_bytes_over_the_seconds() -> None:
     assert BITS.factor(60) * 60 * 1_000_000 == pytest.approx(8_000_000)
+
+
+def test_a_narrow_window_is_judged_by_all_of_its_history(tmp_path: Path) -> None:
+    world = spiky(keys=3, weeks=6)
+    whole, _ = run(world, tmp_path / "whole")
+    looked = Window(MONDAY + 2 * WEEK + 3 * HOUR, MONDAY + 2 * WEEK + 3 * DAY)
+    part, _ = run(world, tmp_path / "part", start=looked.start, end=looked.end)
+    assert part.window == looked
+    assert part.events == tuple(e for e in whole.events if looked.start <= e.start and e.end <= looked.end)
+    assert part.events
+    assert part.not_judged == ()
+
+
+def test_a_window_that_moves_with_the_clock_asks_for_no_roll_up_again(tmp_path: Path) -> None:
+    world = spiky(keys=3, weeks=6)
+    run(world, tmp_path, start=MONDAY + 4 * WEEK, end=MONDAY + 5 * WEEK)
+    world.asked.clear()
+    run(world, tmp_path, start=MONDAY + 4 * WEEK + 5 * HOUR, end=MONDAY + 5 * WEEK + 5 * HOUR)
+    assert all(query.window.seconds <= DAY for query in world.asked)

@@ -28,6 +28,9 @@ TRUTH = "ground_truth.csv"
 @shared.columns
 @click.option("--start", help="Look from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
 @click.option("--end", help="Look up to here.  [default: all there is]")
+@click.option(
+    "--history", default="6w", show_default=True, help="Learn from this much before and after what is looked at."
+)
 @click.option("--resolution", default="1m", show_default=True, help="Width of a bucket: 1m, 5m, 10m, 60m.")
 @click.option(
     "--policy",
@@ -92,6 +95,7 @@ def discover(**options: Any) -> int:
         now=now,
         start=None if options["start"] is None else instant(options["start"], now),
         end=None if options["end"] is None else instant(options["end"], now),
+        history=duration(options["history"]),
         only=options["only"],
         exclude=options["exclude"],
         full_scan=options["full_scan"],
