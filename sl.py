@@ -65,6 +65,9 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> int:
     """Run the command line; the exit code is the answer."""
+    for stream in (sys.stdout, sys.stderr):
+        # A key may hold what this terminal cannot show.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
