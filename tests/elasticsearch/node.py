@@ -42,6 +42,7 @@ SETTINGS = {
     "cluster.routing.allocation.disk.threshold_enabled": "false",  # a laptop's full disk is not what is tested
     "cluster.max_shards_per_node": "10000",
     "indices.recovery.max_bytes_per_sec": "-1",
+    "discovery.initial_state_timeout": "0s",  # listen first: the others learn of a node from its ports file
     "discovery.find_peers_interval": "100ms",
     "cluster.election.initial_timeout": "100ms",
 }
