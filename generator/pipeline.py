@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -33,7 +35,7 @@ class Generated:
     """Of what the store holds now; the truth carries it."""
     truth: Path
     seconds: dict[str, float]
-    """By stage: making the traffic, storing it, finding its labels."""
+    """By stage: making the traffic, waiting until it is stored, finding its labels. Their sum is the run."""
 
 
 def generate(
@@ -41,8 +43,9 @@ def generate(
 ) -> Generated:
     """Fill the scenario's window, and all that lies between it and what the store holds already.
 
-    Week by week, block by block of customers: memory is bounded by a block. A run that was killed is completed by the
-    next one. `progress` is told how many points are done, and of how many.
+    Week by week, block by block of customers: memory is bounded by a few blocks, those that are being written and the
+    one that is made meanwhile. A run that was killed is completed by the next one. `progress` is told how many points
+    are done, and of how many.
 
     Raises:
         UsageFailure: the window is empty, or the scenario leaves what can be counted in it.
@@ -54,27 +57,44 @@ def generate(
     window = sink.begin(asked)
     blocks = sink.blocks(tuple(world.customers))
     points = len(world.customers) * (window.seconds // scenario.seconds)
-    done = new = 0
+    # Of what is written while something is made, only the waiting counts.
     seconds = dict.fromkeys(("traffic", "store", "labels"), 0.0)
-    for week in window.weeks():
-        grid = Grid.over(week, scenario.seconds)
-        for keys in blocks:
-            started = perf_counter()
-            amounts = world.block(keys, grid)
-            made = perf_counter()
-            new += sink.write(keys, grid, amounts)
-            seconds["traffic"] += made - started
-            seconds["store"] += perf_counter() - made
-            done += amounts.size
-            if progress:
-                progress(done, points)
-    started = perf_counter()
-    labels = world.labels(window)
-    seconds["labels"] = perf_counter() - started
-    started = perf_counter()
-    identity = sink.finish()
-    seconds["store"] += perf_counter() - started
+    writers = getattr(sink, "writers", 1)
+    writing: deque[tuple[int, Future[int]]] = deque()
+    done = new = 0
+
+    def settle(most: int) -> None:
+        """Wait until no more than `most` blocks are being written."""
+        nonlocal done, new
+        with _timed(seconds, "store"):
+            while len(writing) > most:
+                size, written = writing.popleft()
+                new += written.result()
+                done += size
+                if progress:
+                    progress(done, points)
+
+    with ThreadPoolExecutor(writers) as pool:
+        for week in window.weeks():
+            grid = Grid.over(week, scenario.seconds)
+            for keys in blocks:
+                with _timed(seconds, "traffic"):
+                    amounts = world.block(keys, grid)
+                settle(writers - 1)
+                writing.append((amounts.size, pool.submit(sink.write, keys, grid, amounts)))
+        with _timed(seconds, "labels"):
+            labels = world.labels(window)
+        settle(0)
+    with _timed(seconds, "store"):
+        identity = sink.finish()
     path = output / TRUTH
     truth.write(path, labels, identity)
     kinds = Counter(label.kind for label in labels)
     return Generated(len(world.customers), window, points, new, dict(kinds), identity, path, seconds)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    begun = perf_counter()
+    yield
+    seconds[stage] += perf_counter() - begun
