@@ -34,6 +34,10 @@ BLOCK = 64
 class ParquetSink:
     """A folder that generated traffic is written to (`traffic.store.base.Sink`). Held from its making to `finish()`."""
 
+    writers = 2
+    """Blocks that may be written at once, each by a thread: they share no file, and packing and syncing let go of
+    Python's lock."""
+
     def __init__(self, folder: Path, field: str, step: int, scenario: str, keys: int, replace: bool) -> None:
         """Open the store in `folder` for one scenario, made if need be.
 
@@ -95,10 +99,12 @@ class ParquetSink:
         for row in np.flatnonzero((amounts >= 0).any(axis=1)).tolist():
             rows.setdefault(block_of(keys[row], self._manifest.bits), []).append(row)
         first = (grid.start - week) // grid.step
-        return sum(
-            self._merge(week, block, [keys[row] for row in chosen], first, amounts[chosen])
-            for block, chosen in rows.items()
-        )
+        new = 0
+        for block, chosen in rows.items():
+            # All of them in one block is what `blocks` leads to: no copy then.
+            mine = amounts if len(chosen) == len(keys) else amounts[chosen]
+            new += self._merge(week, block, [keys[row] for row in chosen], first, mine)
+        return new
 
     def finish(self) -> str:
         """State that all that was announced is there, let go of the store, and answer its identity."""
@@ -151,17 +157,21 @@ class ParquetSink:
         merged_keys = row_order({*old_keys, *keys})
         place = {key: row for row, key in enumerate(merged_keys)}
         merged = np.full((len(merged_keys), WEEK // manifest.step), -1, dtype=np.int64)
-        if old is not None:
+        rows, columns = [place[key] for key in keys], slice(first, first + amounts.shape[1])
+        if old is None:
+            merged[rows, columns] = amounts
+            new = int(np.count_nonzero(amounts >= 0))
+        else:
             merged[[place[key] for key in old_keys]] = old
-        there = (np.array([place[key] for key in keys])[:, None], np.arange(first, first + amounts.shape[1])[None, :])
-        before = merged[there]
-        after = np.where(amounts >= 0, amounts, before)
-        if np.array_equal(before, after):
-            return 0
-        merged[there] = after
+            before = merged[rows, columns]
+            after = np.where(amounts >= 0, amounts, before)
+            if np.array_equal(before, after):
+                return 0
+            merged[rows, columns] = after
+            new = int(np.count_nonzero((before < 0) & (after >= 0)))
         make_folder(file.path.parent)
         write_atomic(file.path, encode(merged_keys, merged, manifest, week))
-        return int(np.count_nonzero((before < 0) & (after >= 0)))
+        return new
 
     def _say(self, manifest: Manifest) -> None:
         write_manifest(self._folder, manifest)
