@@ -16,6 +16,7 @@ from analyzer.detect import Found, find_events
 from analyzer.fetch import Halving, Rolled, groups
 from analyzer.model import Event, Findings, NotJudged, Policy, Trace
 from analyzer.report.order import worst_first
+from analyzer.report.painters import get_ready
 from analyzer.verdict import judge
 from traffic.disk import storage
 from traffic.errors import UsageFailure
@@ -101,6 +102,8 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         with ledger.stage("keys"):
             window, learned = _windows(source, job)
             spans = _chosen(source.keys(learned), job, source.name, window)
+        if job.charts:
+            get_ready()
         with ledger.stage("search"):
             found = _search(source, spans, window, learned, job, progress)
     finally:

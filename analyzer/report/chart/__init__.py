@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from analyzer.model import Findings, Outcome
-from analyzer.report.chart.event import draw_event
-from analyzer.report.chart.events import draw_events
-from analyzer.report.chart.style import Sheet, style
+from analyzer.report.chart.picture import AllEvents, OneEvent, Picture, without_lists
 from analyzer.report.order import worst_first
+from analyzer.report.painters import painters
 from analyzer.report.table import as_written, remove
 from traffic.disk import make_folder, sweep, write_atomic
 
@@ -28,7 +28,7 @@ def draw(
     """Draw events.png, events_long.png and events/ID.png of the `charts` worst events that have a trace.
 
     Pictures of single events that an earlier run left and this one does not draw are removed. `progress` is told how
-    many pictures of how many are done. The same findings make the same pixels. The paths, in the order drawn.
+    many pictures of how many are done. The same findings make the same pixels, whoever draws them. Answers the paths.
 
     Raises:
         StorageFailure: the folder cannot be written.
@@ -39,24 +39,34 @@ def draw(
     outcomes: dict[str, list[Outcome]] = {}
     for outcome in findings.verdict.outcomes if findings.verdict is not None else ():
         outcomes.setdefault(outcome.label.key, []).append(outcome)
-    written: list[Path] = []
-
-    def put(path: Path, sheet: Sheet) -> None:
-        write_atomic(path, sheet.png())
-        written.append(path)
+    single = make_folder(folder / SINGLE)
+    sweep(single)
+    pictures: dict[Path, Picture] = {
+        folder / ALL: AllEvents(replace(findings, traces=())),
+        folder / LONG: AllEvents(replace(findings, traces=()), longer_than=60),
+    }
+    for event in events:
+        # A label without a key speaks of all keys.
+        about = (*outcomes.get(event.key, ()), *outcomes.get("", ()))
+        slim = without_lists(findings, event)
+        pictures[single / f"{event.id}.png"] = OneEvent(slim, event, traces[event.id], about)
+    for done, (path, png) in enumerate(_drawn(pictures), start=1):
+        write_atomic(path, png)
         if progress is not None:
-            progress(len(written), len(events) + 2)
-
-    with style():
-        put(folder / ALL, draw_events(findings))
-        put(folder / LONG, draw_events(findings, longer_than=60))
-        single = make_folder(folder / SINGLE)
-        sweep(single)
-        for event in events:
-            # A label without a key speaks of all keys.
-            about = [*outcomes.get(event.key, []), *outcomes.get("", [])]
-            sheet = draw_event(findings, event, traces[event.id], about)
-            put(single / f"{event.id}.png", sheet)
-    for stale in sorted({path for path in single.iterdir() if _OURS.fullmatch(path.name)} - set(written)):
+            progress(done, len(pictures))
+    for stale in sorted({path for path in single.iterdir() if _OURS.fullmatch(path.name)} - set(pictures)):
         remove(stale)
-    return written
+    return list(pictures)
+
+
+def _drawn(pictures: Mapping[Path, Picture]) -> Iterator[tuple[Path, bytes]]:
+    """Each picture's bytes as soon as it is done: by the painters where some wait, the rest here."""
+    left = list(pictures)
+    if helpers := painters():
+        with closing(helpers):
+            for place, png in helpers.paint(list(pictures.values())):
+                path = list(pictures)[place]
+                left.remove(path)
+                yield path, png
+    for path in left:
+        yield path, pictures[path].png()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from math import ceil, floor, log10
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import NullLocator
 
+from analyzer.report.chart.png import png
 from analyzer.report.words import clock, day
 from traffic.model import DAY, FIRST_MONDAY, HOUR, WEEK, Metric
 from traffic.text import si, visible
@@ -81,7 +82,7 @@ class Sheet:
     def __init__(self, width: int, height: int, *, left: int, right: int, top: int, bottom: int) -> None:
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-        self.canvas: Any = FigureCanvasAgg(self.figure)
+        self.canvas: Any = _Canvas(self.figure)
         box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
         self.axes: Axes = self.figure.add_axes(box)
         self.plot_width, self.plot_height = width - left - right, height - top - bottom
@@ -114,9 +115,20 @@ class Sheet:
 
     def png(self) -> bytes:
         """The picture, without a clock or a version in it."""
-        buffer = io.BytesIO()
-        self.canvas.print_png(buffer, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
-        return buffer.getvalue()
+        self.canvas.draw()
+        return png(np.asarray(self.canvas.buffer_rgba())[:, :, :3], DPI)
+
+
+class _Canvas(FigureCanvasAgg):
+    """Every picture of a size is drawn by one renderer, which knows how wide its words were in the one before."""
+
+    def get_renderer(self) -> RendererAgg:
+        return _renderer(*self.figure.bbox.size)
+
+
+@cache
+def _renderer(width: float, height: float) -> RendererAgg:
+    return RendererAgg(width, height, DPI)  # type: ignore[no-untyped-call]
 
 
 @cache

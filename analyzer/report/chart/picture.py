@@ -1,0 +1,72 @@
+"""What is to be drawn, as values that can be sent to a painter. Only drawing itself loads matplotlib."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from analyzer.model import Event, Findings, Outcome, Trace
+
+
+class Picture(Protocol):
+    """A picture to be."""
+
+    def png(self) -> bytes:
+        """Draw it."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class AllEvents:
+    """All events that last longer than some seconds."""
+
+    findings: Findings
+    longer_than: int = 0
+
+    def png(self) -> bytes:
+        """Draw it."""
+        from analyzer.report.chart.events import draw_events
+        from analyzer.report.chart.style import style
+
+        with style():
+            return draw_events(self.findings, self.longer_than).png()
+
+
+@dataclass(frozen=True, eq=False)
+class OneEvent:
+    """One event and what was round it."""
+
+    findings: Findings
+    event: Event
+    trace: Trace
+    outcomes: tuple[Outcome, ...]
+    """The labels of its key."""
+
+    def png(self) -> bytes:
+        """Draw it."""
+        from analyzer.report.chart.event import draw_event
+        from analyzer.report.chart.style import style
+
+        with style():
+            return draw_event(self.findings, self.event, self.trace, self.outcomes).png()
+
+
+def without_lists(findings: Findings, event: Event) -> Findings:
+    """The findings as far as the picture of one event needs them: what is sent should be small."""
+    verdict = findings.verdict
+    if verdict is not None:
+        verdict = replace(verdict, outcomes=(), of_event={event.id: verdict.of_event.get(event.id, ("", ""))})
+    return replace(findings, keys=(), events=(), not_judged=(), labels=(), verdict=verdict, traces=())
+
+
+def rehearse() -> None:
+    """Load all that drawing takes, fonts too, so that the first picture takes no longer than the next."""
+    import analyzer.report.chart.event
+    import analyzer.report.chart.events  # noqa: F401
+    from analyzer.report.chart.style import Sheet, style
+
+    with style():
+        sheet = Sheet(100, 100, left=20, right=20, top=20, bottom=20)
+        sheet.write(0, 0, "ready", 100)
+        sheet.legend_below(sheet.axes.plot([0, 1], [1, 2], label="ready"))
+        sheet.png()
