@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from traffic.store.base import Columns
+    from traffic.store.base import Columns, Source
 
 SETTINGS = {"auto_envvar_prefix": "SL"}
 """Of every command."""
@@ -53,6 +53,21 @@ _COLUMNS = (
     ),
     click.option("--unit", default="", help="Own data: unit of the value."),
     click.option("--scale", type=float, default=1.0, show_default=True, help="Own data: factor on every value."),
+    click.option(
+        "--empty",
+        type=click.Choice(["zero", "missing"]),
+        help="Own data: what a bucket without rows is.  [default: zero for sum and count, else missing]",
+    ),
+    click.option("--wide", is_flag=True, help="Own file: every column but the time is a series."),
+    click.option("--where", metavar="CONDITION", help="Own file: only these rows, as \"proto = 'tcp' and bytes > 0\"."),
+    click.option(
+        "--timezone-of-data",
+        "zone",
+        envvar="SL_TIMEZONE_OF_DATA",
+        default="UTC",
+        show_default=True,
+        help="Own file: zone of times that name none, as Europe/Berlin.",
+    ),
 )
 
 
@@ -74,12 +89,37 @@ def columns_of(options: dict[str, Any]) -> Columns:
         statistic=options["statistic"],
         unit=options["unit"],
         scale=options["scale"],
+        empty=options["empty"],
+        wide=options["wide"],
+        where=options["where"],
+        zone=options["zone"],
     )
 
 
 def note(text: str) -> None:
     """Something to know that is not the result."""
     click.echo(f"sl: {text}", err=True)
+
+
+def introduce(source: Source, silent: bool) -> None:
+    """Say what a person should know of a store before it is read, such as which columns were taken for what."""
+    for text in getattr(source, "notes", list)() if not silent else ():
+        note(text)
+
+
+def fitted(source: Source, asked: int, silent: bool) -> int:
+    """The resolution in seconds: what was asked for, or the data's own step where that is coarser, which is then said."""
+    from traffic.text import length
+    from traffic.times import fitting
+
+    step = getattr(source, "step", lambda: None)()
+    if step is None or step <= asked:
+        return asked
+    resolution = fitting(step, asked, source.metric.statistic in ("sum", "count"))
+    if not silent:
+        rest = ", and only hours that hold one are judged" if step > 3600 else ""
+        note(f"there is a value every {length(step)}: buckets of {length(resolution)}, not {length(asked)}{rest}")
+    return resolution
 
 
 def width() -> int:

@@ -72,3 +72,15 @@ def resolution(text: str) -> int:
     if 3600 % seconds:
         raise UsageFailure(f"a resolution of {text!r} does not divide an hour: use 1m, 5m, 10m, 15m, 30m or 60m")
     return seconds
+
+
+def fitting(step: int, asked: int, adds_up: bool) -> int:
+    """Seconds of the finest buckets, no finer than `asked`, that data with a value every `step` seconds can fill.
+
+    They divide an hour. Where the values of a bucket are added up (`adds_up`), every bucket has to hold as many of
+    them, or one would stand above the next for no other reason.
+    """
+    if step <= asked:
+        return asked
+    possible = [seconds for seconds in range(1, 3601) if 3600 % seconds == 0 and seconds >= step] or [3600]
+    return next((seconds for seconds in possible if seconds % step == 0), 3600 if adds_up else possible[0])

@@ -86,12 +86,13 @@ def discover(**options: Any) -> int:
     ledger = Ledger()
     output: Path = options["output"]
     source = open_source(options["store"], shared.columns_of(options))
+    shared.introduce(source, options["quiet"])
     overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
     overrides["within"] = None if options["within"] is None else duration(options["within"])
     job = Job(
         output=output,
         policy=read_policy(_policy_file(options["policy_file"]), source.metric, overrides),
-        resolution=resolution(options["resolution"]),
+        resolution=shared.fitted(source, resolution(options["resolution"]), options["quiet"]),
         now=now,
         start=None if options["start"] is None else instant(options["start"], now),
         end=None if options["end"] is None else instant(options["end"], now),
@@ -105,8 +106,8 @@ def discover(**options: Any) -> int:
         labels = _truth(options["truth"], output / TRUTH, source.identity())
         with shared.bar("discover", options["quiet"]) as progress:
             findings = discover(source, job, labels, ledger, progress)
-        for reason, count in getattr(source, "left_out", {}).items():
-            shared.note(f"{count:,} rows left out: {reason}")
+        for remark in getattr(source, "remarks", list)():
+            shared.note(remark)
         if ledger.damaged:
             shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
         with ledger.stage("report"):

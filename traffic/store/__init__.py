@@ -43,7 +43,7 @@ def open_source(name: str, columns: Columns | None = None) -> Source:
             f"{name} is a folder without {STORE}: run ./sl.py generate to fill it, or name its files ({path}/*.csv)"
         )
     # A name like a file's is looked for as one, and missed as one.
-    if not name or not (there or path.suffix or set("*?[") & set(name)):
+    if not name or not (name == "-" or there or path.suffix or set("*?[") & set(name)):
         raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or name {_KNOWN}")
     from traffic.store.files import FilesSource
 

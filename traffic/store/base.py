@@ -32,26 +32,36 @@ class TooLarge(StoreError):
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a user's own table are meant, and what a bucket of several rows comes to."""
+    """Which columns of a user's own table are meant, and what a bucket of several rows comes to.
+
+    What is None and can be told from the table is guessed when it is opened.
+    """
 
     time: str | None = None
     key: str | None = None
+    """None after the table was opened: there is none, and each file is a series called like the file."""
     value: str | None = None
     statistic: Statistic = "avg"
     unit: str = ""
     scale: float = 1.0
     empty: Empty | None = None
     """None: `zero` for sums and counts, where no row means nothing happened; `missing` for the others."""
+    wide: bool = False
+    """Whether every column but the time is a series of its own."""
+    where: str | None = None
+    """SQL condition on the columns: the rows that are read."""
+    zone: str = "UTC"
+    """What a time means that names no zone (IANA name)."""
 
     @property
     def named(self) -> bool:
         """Whether any column was named."""
-        return any(name is not None for name in (self.time, self.key, self.value))
+        return self.wide or any(name is not None for name in (self.time, self.key, self.value, self.where))
 
     def metric(self) -> Metric:
         """What is read with them, called like the column of the values."""
         empty = self.empty or ("zero" if self.statistic in ("sum", "count") else "missing")
-        name = self.value or ""
+        name = self.value or ("rows" if self.statistic == "count" and not self.wide else "value" if self.wide else "")
         return Metric(name, name, self.statistic, scale=self.scale, unit=self.unit, empty=empty)
 
 

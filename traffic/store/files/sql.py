@@ -1,23 +1,25 @@
-"""SQL that reads a user's table as the columns k (key), t (epoch seconds) and v (number), null for nothing.
+"""SQL that reads a user's table as the columns k (key), t (epoch seconds) and v (number).
 
-A text that is no time or no number stops the reading, with `STOP`, what was wanted and the text itself as the message.
-Identifiers are always quoted; names of files travel as parameters.
+Nothing is null: a row without a key has the key '', one without a time `NO_TIME`, one without a value NaN. A text that
+is no time or no number stops the reading, with `STOP`, what was wanted and the text itself as the message.
+Identifiers and texts are always quoted; names of files travel as parameters.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
-from traffic.store.files.inputs import Input, require_columns
+from traffic.store.files.look import Input
 
 STOP = "this is no"
-
-_BLANK = "('', '-', 'na', 'n/a', 'nan', 'nat', 'null', 'none')"
+NO_TIME = -(2**63)
+BLANK = ("", "-", "na", "n/a", "nan", "nat", "null", "none")
 """What people write where there is nothing."""
+
 _NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN")
 _TIMES = re.compile(r"TIMESTAMP.*|DATE")
 
@@ -31,42 +33,85 @@ class Table:
     """Column -> what it is called in SQL."""
     types: Mapping[str, str]
     """Column -> its type."""
+    shown: Mapping[str, str] = field(default_factory=dict)
+    """Column -> SQL of what a row filter sees of it, where that is not the column itself."""
 
 
-def csv_table(file: Input) -> Table:
-    """Everything is text and nothing guessed: a later row may contradict a sample, and 007 stays 007."""
-    layout = ", ".join(f"c{place}: 'VARCHAR'" for place in range(len(file.columns)))
+def csv_table(file: Input, numbers: Sequence[str] = ()) -> Table:
+    """Everything is text and nothing guessed: a later row may contradict a sample, and 007 stays 007.
+
+    Args:
+        file: one of those that look like this.
+        numbers: columns that a row filter sees as numbers.
+    """
+    layout = ", ".join(f"sl_{place}: 'VARCHAR'" for place in range(len(file.columns)))
     scan = (
         f"read_csv(?, columns = {{{layout}}}, auto_detect = false, header = true, delim = '{file.delimiter}', "
-        f"quote = '\"', escape = '\"', compression = '{'gzip' if file.packed else 'none'}')"
+        f"quote = '\"', escape = '\"', compression = '{_compression(file)}'"
     )
-    names = {column: f"c{place}" for place, column in enumerate(file.columns)}
-    return Table(scan, names, dict.fromkeys(file.columns, "VARCHAR"))
+    names: dict[str, str] = {}
+    for place, column in enumerate(file.columns):
+        names.setdefault(column, f"sl_{place}")
+    return Table(f"{scan})", names, dict.fromkeys(names, "VARCHAR"), _filtered(names, numbers))
+
+
+def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:
+    """The same for objects: their members as text, `a.b` for the member b of a member a."""
+    tops = {path[0]: "JSON" if len(path) > 1 else "VARCHAR" for path in sorted(file.paths, key=len)}
+    layout = ", ".join(f"{text(top)}: '{kind}'" for top, kind in tops.items())
+    members = []
+    for place, path in enumerate(file.paths):
+        inner = "".join('."' + part.replace('"', '\\"') + '"' for part in path[1:])
+        # What is an object in one row may be a text in another.
+        member = f"({identifier(path[0])} ->> {text('$' + inner)})" if tops[path[0]] == "JSON" else identifier(path[0])
+        members.append(f"{member} AS sl_{place}")
+    scan = (
+        f"(SELECT {', '.join(members)} FROM read_json(?, columns = {{{layout}}}, "  # noqa: S608
+        f"format = '{'array' if file.array else 'newline_delimited'}', compression = '{_compression(file)}'))"
+    )
+    names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
+    return Table(scan, names, dict.fromkeys(names, "VARCHAR"), _filtered(names, numbers))
 
 
 def parquet_table(types: Mapping[str, str]) -> Table:
     """Of a Parquet file with columns of these types."""
-    names = {column: '"' + column.replace('"', '""') + '"' for column in types}
-    return Table("read_parquet(?)", names, types)
+    return Table("read_parquet(?)", {column: identifier(column) for column in types}, types)
 
 
-def select_rows(file: Input, table: Table, columns: Columns) -> str:
+def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[str] = ()) -> str:
     """The query for k, t and v.
 
+    Args:
+        file: one that looks like this.
+        table: how it is read.
+        columns: which of its columns are meant.
+        series: of a wide table, the columns that are series.
+
     Raises:
-        UsageFailure: a column is not there, or of a type that cannot be meant.
+        UsageFailure: a column is of a type that cannot be meant.
     """
-    wanted = {"--time": columns.time, "--key": columns.key, "--value": columns.value}
-    require_columns(file.path, list(file.columns or table.types), wanted)
-    time, key, value = (name or "" for name in wanted.values())
-    t, raw_t = _seconds(file.path, table, time)
-    v, raw_v = _number(file.path, table, value)
+    t, raw_t = _seconds(file.name, table, columns.time or "")
+    rows = f"(SELECT * FROM {_with_filter(table, columns.where)})"  # noqa: S608
+    if columns.wide:
+        written = all(table.types[column] == "VARCHAR" for column in series)
+        values = [table.names[column] if written else _number(file.name, table, column)[0] for column in series]
+        k = f"unnest([{', '.join(map(text, series))}])"
+        rows = (
+            f"(SELECT * FROM (SELECT {k} AS sl_k, {t} AS sl_t, {raw_t} AS sl_raw_t, "  # noqa: S608
+            f"unnest([{', '.join(values)}]) "
+            f"AS sl_v FROM {rows}) WHERE sl_v IS NOT NULL)"
+        )
+        k, t, raw_t = "sl_k", "sl_t", "sl_raw_t"
+        v, raw_v = ("TRY_CAST(sl_v AS DOUBLE)", "sl_v") if written else ("sl_v", "NULL")
+    else:
+        k = f"CAST({table.names[columns.key]} AS VARCHAR)" if columns.key else text(_stem(file))
+        v, raw_v = _number(file.name, table, columns.value) if columns.value else ("1.0", "NULL")
     return f"""
-        SELECT k, {_or_stop("t", "raw_t", "time")} AS t, {_or_stop("v", "raw_v", "number")} AS v
+        SELECT coalesce(k, '') AS k, coalesce({_or_stop("t", "raw_t", "time")}, {NO_TIME}) AS t,
+            coalesce({_or_stop("v", "raw_v", "number")}, 'nan'::DOUBLE) AS v
         FROM (
-            SELECT CAST({table.names[key]} AS VARCHAR) AS k,
-                TRY_CAST(floor({t}) AS BIGINT) AS t, {raw_t} AS raw_t, {v} AS v, {raw_v} AS raw_v
-            FROM {table.scan}
+            SELECT {k} AS k, TRY_CAST(floor({t}) AS BIGINT) AS t, {raw_t} AS raw_t, {v} AS v, {raw_v} AS raw_v
+            FROM {rows}
         )"""  # noqa: S608
 
 
@@ -77,34 +122,83 @@ def find_row(table: Table, column: str) -> str:
         WHERE raw = ? LIMIT 1"""  # noqa: S608
 
 
-def _seconds(path: str, table: Table, column: str) -> tuple[str, str]:
+def identifier(name: str) -> str:
+    """A name as SQL wants it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A text as SQL wants it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _with_filter(table: Table, where: str | None) -> str:
+    if where is None:
+        return table.scan
+    shown = "".join(f", {sql} AS {identifier(column)}" for column, sql in table.shown.items())
+    # On lines of its own: a comment at its end would swallow what follows.
+    return f"(SELECT *{shown} FROM {table.scan}) WHERE (\n{where}\n)"  # noqa: S608
+
+
+def _filtered(names: Mapping[str, str], numbers: Sequence[str]) -> dict[str, str]:
+    """What a row filter sees of texts: numbers where the column holds numbers."""
+    seen: dict[str, str] = {}
+    taken: set[str] = set()
+    for column, name in names.items():
+        # SQL does not tell upper from lower case: of such columns the first is seen.
+        if column and column.lower() not in taken:
+            seen[column] = f"TRY_CAST({name} AS DOUBLE)" if column in numbers else name
+            taken.add(column.lower())
+    return seen
+
+
+def _seconds(name: str, table: Table, column: str) -> tuple[str, str]:
     """SQL of the seconds since 1970, and of the text that they were read from (null where there was none)."""
-    name, kind = table.names[column], table.types[column]
+    sql, kind = table.names[column], table.types[column]
     if _TIMES.fullmatch(kind):
-        return f"epoch(CAST({name} AS TIMESTAMPTZ))", "NULL"
+        return f"epoch(CAST({sql} AS TIMESTAMPTZ))", "NULL"
     if _NUMBERS.fullmatch(kind) and kind != "BOOLEAN":
-        return name, "NULL"
+        return _by_size(sql), "NULL"
     if kind == "VARCHAR":
-        text = f"trim({name})"
+        cell = f"trim({sql})"
         # Trying the wrong one first would take longer than all the rest.
-        dated = f"substr({text}, 5, 1) IN ('-', '/')"
-        return (
-            f"CASE WHEN {dated} THEN epoch(TRY_CAST({text} AS TIMESTAMPTZ)) ELSE TRY_CAST({text} AS DOUBLE) END",
-            name,
-        )
-    raise UsageFailure(f"{path}: column {column} (--time) holds {kind}, which is no time: name another column")
+        dated = f"substr({cell}, 5, 1) IN ('-', '/')"
+        number = _by_size(f"TRY_CAST({cell} AS DOUBLE)")
+        return f"CASE WHEN {dated} THEN epoch(TRY_CAST({cell} AS TIMESTAMPTZ)) ELSE {number} END", sql
+    raise UsageFailure(f"{name}: column {column} (--time) holds {kind}, which is no time: name another column")
 
 
-def _number(path: str, table: Table, column: str) -> tuple[str, str]:
-    name, kind = table.names[column], table.types[column]
+def _by_size(sql: str) -> str:
+    """Seconds of a number that may be in milli-, micro- or nanoseconds: since 1973 the ranges do not meet."""
+    return (
+        f"CASE WHEN abs({sql}) < 1e11 THEN {sql} WHEN abs({sql}) < 1e14 THEN {sql} / 1e3 "
+        f"WHEN abs({sql}) < 1e17 THEN {sql} / 1e6 WHEN abs({sql}) < 1e20 THEN {sql} / 1e9 END"
+    )
+
+
+def _number(name: str, table: Table, column: str) -> tuple[str, str]:
+    sql, kind = table.names[column], table.types[column]
     if _NUMBERS.fullmatch(kind):
-        return f"CAST({name} AS DOUBLE)", "NULL"
+        return f"CAST({sql} AS DOUBLE)", "NULL"
     if kind == "VARCHAR":
-        return f"TRY_CAST({name} AS DOUBLE)", name
-    raise UsageFailure(f"{path}: column {column} (--value) holds {kind}, which is no number: name another column")
+        return f"TRY_CAST({sql} AS DOUBLE)", sql
+    raise UsageFailure(f"{name}: column {column} (--value) holds {kind}, which is no number: name another column")
 
 
 def _or_stop(value: str, raw: str, wanted: str) -> str:
     """`value`, or an error where there was a text that could not be read."""
-    unread = f"{value} IS NULL AND {raw} IS NOT NULL AND lower(trim({raw})) NOT IN {_BLANK}"
+    blank = ", ".join(map(text, BLANK))
+    unread = f"{value} IS NULL AND {raw} IS NOT NULL AND lower(trim({raw})) NOT IN ({blank})"
     return f"CASE WHEN {unread} THEN error('{STOP} {wanted}: ' || {raw}) ELSE {value} END"
+
+
+def _compression(file: Input) -> str:
+    return "gzip" if file.packed else "none"
+
+
+def _stem(file: Input) -> str:
+    """A file without a column of keys is a series, called like it."""
+    base = file.name.replace("\\", "/").rpartition("/")[2]
+    for ending in (".gz", ".csv", ".tsv", ".txt", ".parquet", ".pq", ".ndjson", ".jsonl", ".json"):
+        base = base.removesuffix(ending)
+    return base or file.name

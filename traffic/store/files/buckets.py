@@ -1,0 +1,57 @@
+"""Rows to buckets: what those that fall into one bucket come to, whatever order they come in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from traffic.model import Floats, Ints, Statistic
+
+_EXACT = 2.0**53
+"""Whole numbers add up without rounding below this."""
+_DENSE = 8
+"""Buckets a row, up to which counting beats sorting."""
+
+
+def fill(values: Floats, row: Ints, bucket: Ints, value: Floats, statistic: Statistic) -> None:
+    """Put the statistic of the values that share a cell into `values`; cells without one stay as they are.
+
+    Sums do not depend on the order of the rows: whole numbers are added exactly, others in the order of their size.
+
+    Args:
+        values: shape (keys, buckets); may be a view.
+        row: shape (n,), which key.
+        bucket: shape (n,), which bucket.
+        value: shape (n,), finite.
+        statistic: of the values of a cell.
+    """
+    keys, count = values.shape
+    cell = row * count + bucket
+    if keys * count <= _DENSE * len(cell):
+        rows = np.bincount(cell, minlength=keys * count)
+        if statistic == "count" or rows.max() == 1:
+            values[row, bucket] = rows[cell] if statistic == "count" else value
+            return
+        if statistic != "max" and _whole(value):
+            total = np.bincount(cell, weights=value, minlength=keys * count)
+            there = np.flatnonzero(rows)
+            found = total[there] / rows[there] if statistic == "avg" else total[there]
+            values[there // count, there % count] = found
+            return
+    order = np.lexsort((value, cell))
+    cell, value = cell[order], value[order]
+    starts = np.flatnonzero(np.concatenate([[True], cell[1:] != cell[:-1]]))
+    sizes = np.diff(starts, append=len(cell))
+    if statistic == "count":
+        found = sizes.astype(np.float64)
+    elif statistic == "max":
+        found = value[starts + sizes - 1]
+    else:
+        found = np.add.reduceat(value, starts)
+        if statistic == "avg":
+            found = found / sizes
+    there = cell[starts]
+    values[there // count, there % count] = found
+
+
+def _whole(value: Floats) -> bool:
+    return bool(np.abs(value).sum() < _EXACT) and bool((value == np.rint(value)).all())

@@ -1,0 +1,218 @@
+"""DuckDB, that reads the tables: opened when it is needed, and what it complains about in one line."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import duckdb
+
+from traffic.errors import Failure, StorageFailure, UsageFailure
+from traffic.store.base import Columns, DamagedStore, StoreError
+from traffic.store.files.look import Input, Row, listed
+from traffic.store.files.sql import STOP, Table, csv_table, find_row, json_table, parquet_table
+
+MEMORY = "512MiB"
+"""What DuckDB may hold: it only reads, rows are handed on as they come."""
+_THREADS = 4
+"""At most: each holds buffers of its own."""
+_SAMPLE = 200
+_MOST_QUOTED = 60
+
+_STOPPED = re.compile(rf"{STOP} (time|number): (.*)", re.DOTALL)
+_CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
+_CSV_FILE = re.compile(r"^  file = (.*)$", re.MULTILINE)
+_CSV_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+_JSON = re.compile(r'JSON.* in file "(.*)", (?:at byte \d+ )?in (?:line|record/value) (\d+)')
+_UNKNOWN = re.compile(r'Referenced column "(.*?)" (?:was )?not found')
+_FULL = re.compile(r"No space left|max_temp_directory_size|Disk quota", re.IGNORECASE)
+
+
+class Database:
+    """One connection, in memory, that reads files of these columns."""
+
+    def __init__(self, name: str, columns: Columns) -> None:
+        """Open it.
+
+        Args:
+            name: of the store, for messages.
+            columns: what is read; the zone of their times is the database's.
+
+        Raises:
+            UsageFailure: there is no such time zone.
+        """
+        self._name = name
+        self._columns = columns
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": MEMORY,
+            "threads": min(_THREADS, os.cpu_count() or 1),
+            # The order of rows decides nothing, and keeping it would hold many of them back.
+            "preserve_insertion_order": False,
+            # Nothing is ever fetched from a network.
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
+        self._connection = duckdb.connect(config=settings)
+        self._set_zone(columns.zone)
+
+    def rows(
+        self, sql: str, parameters: Sequence[object], inputs: Sequence[Input], size: int, ordered: bool = False
+    ) -> Any:
+        """The answer as Arrow record batches of about `size` rows, made while they are taken.
+
+        Args:
+            sql: with ? for parameters.
+            parameters: of it.
+            inputs: the files that it reads, to tell where an error is.
+            size: rows of a batch.
+            ordered: keep the rows as they stand in the files, which is slower.
+        """
+        try:
+            self._connection.execute(f"SET preserve_insertion_order = {ordered}")
+            return self._connection.sql(sql, params=list(parameters)).to_arrow_reader(size)
+        except duckdb.Error as error:
+            raise self.failure(error, inputs) from error
+
+    def run(
+        self, sql: str, parameters: Sequence[object] | None = None, inputs: Sequence[Input] = ()
+    ) -> duckdb.DuckDBPyConnection:
+        """A cursor with the answer.
+
+        Args:
+            sql: with ? for parameters.
+            parameters: of it.
+            inputs: the files that it reads, to tell where an error is.
+        """
+        try:
+            return self._connection.cursor().execute(sql, parameters)
+        except duckdb.Error as error:
+            raise self.failure(error, inputs) from error
+
+    def table(self, file: Input, numbers: Sequence[str] = ()) -> Table:
+        """How files like this one are read. `numbers`: columns that a row filter sees as numbers."""
+        if file.kind == "csv":
+            return csv_table(file, numbers)
+        if file.kind == "json":
+            return json_table(file, numbers)
+        empty = self.run("SELECT * FROM read_parquet(?) LIMIT 0", [paths([file])], [file])
+        return parquet_table({column[0]: str(column[1]) for column in empty.description or ()})
+
+    def sample(self, file: Input) -> tuple[tuple[str, ...], tuple[Row, ...]]:
+        """The columns of a Parquet file, and its first rows as text."""
+        found = self.run(
+            f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (SELECT * FROM read_parquet(?) LIMIT {_SAMPLE})",  # noqa: S608
+            [paths([file])],
+            [file],
+        )
+        return tuple(column[0] for column in found.description or ()), tuple(found.fetchall())
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._connection.close()
+
+    def _set_zone(self, zone: str) -> None:
+        known = {row[0].lower(): row[0] for row in self.run("SELECT name FROM pg_timezone_names()").fetchall()}
+        if zone.lower() not in known:
+            close = [known[one] for one in get_close_matches(zone.lower(), known, n=3, cutoff=0.5)]
+            hint = f"did you mean {' or '.join(close)}?" if close else "write for instance UTC or Europe/Berlin"
+            raise UsageFailure(f"there is no time zone {zone} (--timezone-of-data): {hint}")
+        self.run(f"SET GLOBAL TimeZone = '{known[zone.lower()]}'")
+
+    def failure(self, error: Exception, inputs: Sequence[Input]) -> Failure:
+        """One line for whatever DuckDB had to complain about."""
+        said = str(error)
+        if stopped := _STOPPED.search(said):
+            return self._stopped(stopped[1], stopped[2], inputs)
+        if _FULL.search(said):
+            return StorageFailure(f"no space is left for the rows of {self._name}: free some")
+        if "Out of Memory" in said:
+            return StoreError(f"{self._name} does not fit into {MEMORY} of memory: split it by time or by key")
+        if self._columns.where and isinstance(error, duckdb.ParserException | duckdb.BinderException):
+            return self._bad_filter(said, inputs)
+        return self._unreadable(said, inputs)
+
+    def _unreadable(self, said: str, inputs: Sequence[Input]) -> Failure:
+        """A file that is not what it seemed to be."""
+        line, file, fields = _CSV_LINE.search(said), _CSV_FILE.search(said), _CSV_FIELDS.search(said)
+        if json := _JSON.search(said):
+            where = f"{_shown(json[1], inputs)}, line {json[2]}"
+            return DamagedStore(f"{where}: no JSON object: write one object a line, and all of it")
+        where = (_shown(file[1], inputs) if file else self._name) + (f", line {line[1]}" if line else "")
+        if fields:
+            return UsageFailure(f"{where}: {fields[2]} columns where the header has {fields[1]}: fix that line")
+        if "unicode" in said:
+            return UsageFailure(f"{where}: not UTF-8: save the file as UTF-8")
+        if "unterminated quote" in said:
+            return UsageFailure(f"{where}: a quote is opened and never closed: fix that line")
+        if "state machine" in said:
+            return UsageFailure(f"{where}: line breaks or quotes are mixed: save the file with one kind of them")
+        if "Maximum line size" in said:
+            return DamagedStore(f"{where}: a line of more than 2 MB: this is no table, or a quote is never closed")
+        reason = said.partition("\n")[0].partition(": ")[2] or said
+        for one in inputs:
+            reason = reason.replace(one.path, one.name)
+        return DamagedStore(f"{where} cannot be read ({reason}): make it anew or name another file")
+
+    def _bad_filter(self, said: str, inputs: Sequence[Input]) -> Failure:
+        if unknown := _UNKNOWN.search(said):
+            columns = list(inputs[0].columns) if inputs else []
+            return UsageFailure(
+                f"--where speaks of {unknown[1]}, which is no column of {self._name}: it has {listed(columns)} "
+                f"(a text stands in single quotes)"
+            )
+        reason = said.partition("\n")[0].partition(": ")[2] or said
+        return UsageFailure(f"--where {self._columns.where!r} is no condition ({reason}): write for instance bytes > 0")
+
+    def _stopped(self, wanted: str, cell: str, inputs: Sequence[Input]) -> Failure:
+        """Where the text is that should have been a time or a number."""
+        time = wanted == "time"
+        columns = self._columns
+        names = [columns.time] if time else [columns.value] if not columns.wide else [None]
+        where, column = self._name, names[0] or ""
+        for file in inputs:
+            found = self._find(file, column, cell)
+            if found:
+                where, column = f"{file.name}, row {found[0]}", found[1]
+                break
+        shown = repr(cell if len(cell) <= _MOST_QUOTED else cell[:_MOST_QUOTED] + "...")
+        advice = (
+            "ISO 8601 (2026-11-22T10:00:00Z) or seconds since 1970 are read"
+            if time
+            else "a point for decimals, and no other signs"
+        )
+        option = "--time" if time else "--wide" if columns.wide else "--value"
+        return UsageFailure(f"{where}: {shown} in column {column} ({option}) is no {wanted}: {advice}")
+
+    def _find(self, file: Input, column: str, cell: str) -> tuple[int, str] | None:
+        table = self.table(file)
+        for name in [column] if column else table.names:
+            if name in table.names and table.types[name] == "VARCHAR":
+                # In one thread rows are numbered as they stand in the file.
+                cursor = self._connection.cursor()
+                cursor.execute("SET preserve_insertion_order = true")
+                try:
+                    found = cursor.execute(find_row(table, name), [paths([file]), cell]).fetchone()
+                finally:
+                    cursor.execute("SET preserve_insertion_order = false")
+                if found:
+                    return int(found[0]), name
+        return None
+
+
+def paths(inputs: Sequence[Input]) -> list[str]:
+    """Names of files as a parameter: nothing in them is a wildcard."""
+    return [glob.escape(file.path) for file in inputs]
+
+
+def by_path(inputs: Sequence[Input]) -> Mapping[str, Input]:
+    """The files by where they are."""
+    return {file.path: file for file in inputs}
+
+
+def _shown(path: str, inputs: Sequence[Input]) -> str:
+    found = by_path(inputs).get(path)
+    return found.name if found else path
