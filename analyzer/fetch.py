@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -19,13 +22,17 @@ Answer = TypeVar("Answer", Matrix, Rollup)
 
 
 class Halving:
-    """Asks a store, and where the store says that this is too much, asks for halves: keys first, then the window.
+    """Asks a store, and where a request is too much for it, asks for halves: keys first, then the window.
 
-    A request that cannot be halved any more is an error, never coarser data. Counts what reaches the store.
+    What the store says it takes at once (`max_buckets`) is cut before it is sent; what it refuses all the same, then.
+    A request that cannot be halved any more is an error, never coarser data. Several are under way at once where the
+    store is elsewhere (it has a `max_buckets`). Counts what reaches the store.
     """
 
-    def __init__(self, store: Source) -> None:
+    def __init__(self, store: Source, concurrency: int = 1) -> None:
         self._store = store
+        self._most: int | None = getattr(store, "max_buckets", None)
+        self._at_once = concurrency if self._most is not None else 1
         self.name = store.name
         self.metric = store.metric
         self.max_points = store.max_points
@@ -39,45 +46,109 @@ class Halving:
         self.points = 0
         """Buckets that it answered with."""
 
+    def rolls_up(self, resolution: int) -> bool:
+        """Whether the store makes roll-ups of such buckets itself."""
+        able: Callable[[int], bool] | None = getattr(self._store, "rolls_up", None)
+        return able is not None and able(resolution)
+
     def series(self, query: Query) -> Matrix:
         """As the store says."""
-        return self._halve(query, self._store.series, query.resolution, _join_series)
+        (answer,) = self.several([query])
+        return answer
+
+    def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
+        """A `series` for each, in that order, as they come."""
+        return self._each(queries, self._store.series, _join_series)
 
     def rollup(self, query: Query) -> Rollup:
         """As the store says, where it can make roll-ups."""
         make: Callable[[Query], Rollup] = self._store.rollup  # type: ignore[attr-defined]  # only if it has one
-        return self._halve(query, make, HOUR, _join_rollups)
+        (answer,) = self._each([query], make, _join_rollups)
+        return answer
 
     def holds(self, _query: Query) -> bool:
         """It keeps nothing."""
         return False
 
-    def _halve(
+    def parts(self, query: Query, step: int) -> list[Query]:
+        """The requests that a query is cut into before any is sent; `step`: of the buckets that are asked for."""
+        halves = None if self._fits(query, step) else _halves(query, step)
+        return [query] if halves is None else [part for half in halves for part in self.parts(half, step)]
+
+    def _fits(self, query: Query, step: int) -> bool:
+        # A key is a bucket too, and holds those of its times.
+        return self._most is None or len(query.keys) * (1 + Grid.over(query.window, step).count) <= self._most
+
+    def _each(
+        self,
+        queries: Sequence[Query],
+        ask: Callable[[Query], Answer],
+        join: Callable[[Answer, Answer, Query], Answer],
+    ) -> Iterator[Answer]:
+        """An answer for each query, in that order; no more requests ahead of it than may be under way at once."""
+        wide = HOUR if join is _join_rollups else None
+        cut = [self.parts(query, wide or query.resolution) for query in queries]
+        with ThreadPoolExecutor(self._at_once) as pool:
+            # One at a time needs no thread, and errors then come from where they are raised.
+            submit = pool.submit if self._at_once > 1 else _at_once
+            rest = (part for parts in cut for part in parts)
+            waiting: deque[tuple[Query, Future[Answer]]] = deque()
+
+            def following() -> Answer:
+                # Not before its answer is wanted: what was answered before is committed by then.
+                waiting.extend((part, submit(ask, part)) for part in islice(rest, self._at_once - len(waiting)))
+                return self._finished(*waiting.popleft(), submit, ask, join)
+
+            def whole(query: Query, step: int) -> Answer:
+                halves = None if self._fits(query, step) else _halves(query, step)
+                if halves is None:
+                    return following()
+                first, second = (whole(half, step) for half in halves)
+                return join(first, second, query)
+
+            for query in queries:
+                yield whole(query, wide or query.resolution)
+
+    def _finished(
         self,
         query: Query,
+        future: Future[Answer],
+        submit: Callable[..., Future[Answer]],
         ask: Callable[[Query], Answer],
-        step: int,
         join: Callable[[Answer, Answer, Query], Answer],
     ) -> Answer:
+        """What was asked for in `future`, in halves if that was too much."""
+        self.sent += 1
         try:
-            self.sent += 1
-            answer = ask(query)
+            answer = future.result()
         except TooLarge as error:
+            step = HOUR if join is _join_rollups else query.resolution
             halves = _halves(query, step)
             if halves is None:
                 raise StoreError(
                     f"{self.name}: even one key in one {'hour' if step == HOUR else 'bucket'} is too much ({error})"
                 ) from None
-            first, second = (self._halve(half, ask, step, join) for half in halves)
+            asked = [(half, submit(ask, half)) for half in halves]
+            first, second = (self._finished(half, answer, submit, ask, join) for half, answer in asked)
             return join(first, second, query)
         self.points += len(query.keys) * answer.grid.count
         return answer
 
 
-class Rolled:
-    """A RollupSource out of any Source: reads the buckets once, rolls them up, answers suspects from what it read."""
+def _at_once(ask: Callable[[Query], Answer], query: Query) -> Future[Answer]:
+    """Like a pool's `submit`, done when it returns."""
+    future: Future[Answer] = Future()
+    try:
+        future.set_result(ask(query))
+    except TooLarge as error:
+        future.set_exception(error)
+    return future
 
-    def __init__(self, source: Source) -> None:
+
+class Rolled:
+    """Roll-ups out of any source: reads the buckets once, rolls them up, answers suspects from what it read."""
+
+    def __init__(self, source: Halving) -> None:
         self._source = source
         self.name = source.name
         self.metric = source.metric
@@ -106,6 +177,12 @@ class Rolled:
             and all(key in self._rows for key in query.keys)
             and query.window.clip(held.grid.window) == query.window
         )
+
+    def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
+        """A `series` for each, in that order, as they come."""
+        if any(self.holds(query) for query in queries):
+            return (self.series(query) for query in queries)
+        return self._source.several(queries)
 
     def series(self, query: Query) -> Matrix:
         """From the buckets that the last roll-up was made of, where they hold the answer; else from the source."""

@@ -51,6 +51,8 @@ class Job:
     exclude: tuple[str, ...] = ()
     full_scan: bool = False
     charts: int = 12
+    concurrency: int = 2
+    """Requests that are under way at once, where a store does not answer from the machine itself."""
 
 
 @dataclass
@@ -94,10 +96,10 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         UsageFailure: there is nothing in that window, or no key is left to look at.
         StoreError: the store cannot answer in full.
     """
-    asked = Halving(store)
+    asked = Halving(store, job.concurrency)
     with storage(job.output):
         shelf = Shelf(job.output / BUFFER_CACHE)
-    source = CachedSource(asked if hasattr(store, "rollup") else Rolled(asked), shelf, job.now)
+    source = CachedSource(asked if asked.rolls_up(job.resolution) else Rolled(asked), shelf, job.now)
     try:
         with ledger.stage("keys"):
             window, learned = _windows(source, job)

@@ -30,6 +30,7 @@ FIELD = "network.bytes"
     help="What to generate.  [default: input/scenario.yaml]",
 )
 @shared.store
+@shared.entry
 @shared.output
 @click.option(
     "--start", help="Fill from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: the scenario's]"
@@ -79,13 +80,15 @@ def generate(**options: Any) -> None:
             scenario=scenario.fingerprint,
             keys=len(scenario.customers.names),
             replace=options["replace"],
+            entry=shared.entry_of(options),
+            refused=output / "refused.ndjson",
         )
         with shared.bar("generate", options["quiet"]) as progress:
             done = generate(scenario, sink, now, output, progress)
     if options["as_json"]:
-        click.echo(json.dumps(_document(scenario, done, options["store"]), indent=1))
+        click.echo(json.dumps(_document(scenario, done, sink.name), indent=1))
     elif not options["quiet"]:
-        click.echo(_summary(done, options["store"]))
+        click.echo(_summary(done, sink.name))
     if options["verbose"]:
         shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from traffic.store.access import Access
     from traffic.store.base import Columns, Source
 
 SETTINGS = {"auto_envvar_prefix": "SL"}
@@ -34,14 +35,29 @@ store = click.option(
     "--store",
     default="output/traffic",
     show_default=True,
-    help="Folder of `generate`, or a file or 'glob' of your own.",
+    help="Folder of `generate`, a file or 'glob' of your own, or https://HOST:9200/INDEX.",
 )
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say where time went.")
 
+_ENTRY = (
+    click.option("--user", help="Elasticsearch: log in as; the password comes from the environment or a file."),
+    click.option(
+        "--password-file", type=click.Path(path_type=Path, dir_okay=False), help="Elasticsearch: holds the password."
+    ),
+    click.option(
+        "--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="Elasticsearch: holds an API key."
+    ),
+    click.option(
+        "--ca-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Elasticsearch: certificates of who signed the cluster's.",
+    ),
+    click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of a certificate to trust instead."),
+)
 _COLUMNS = (
-    click.option("--time", "time_column", envvar="SL_TIME", help="Own data: column of the time."),
+    click.option("--time", "time_column", envvar="SL_TIME", help="Own data: column (field) of the time."),
     click.option("--key", "key_column", envvar="SL_KEY", help="Own data: column that names the series."),
     click.option("--value", "value_column", envvar="SL_VALUE", help="Own data: column of the value."),
     click.option(
@@ -68,6 +84,14 @@ _COLUMNS = (
         show_default=True,
         help="Own file: zone of times that name none, as Europe/Berlin.",
     ),
+    click.option("--document-step", help="Own index: one document a key and step, such as 1m: rolled up in place."),
+    click.option(
+        "--filter",
+        "filter_file",
+        envvar="SL_FILTER",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Own index: a file with a query that documents have to meet.",
+    ),
 )
 
 
@@ -81,6 +105,7 @@ def columns(command: Callable[..., Any]) -> Callable[..., Any]:
 def columns_of(options: dict[str, Any]) -> Columns:
     """What these options said."""
     from traffic.store.base import Columns
+    from traffic.times import resolution
 
     return Columns(
         options["time_column"],
@@ -93,6 +118,30 @@ def columns_of(options: dict[str, Any]) -> Columns:
         wide=options["wide"],
         where=options["where"],
         zone=options["zone"],
+        step=None if options["document_step"] is None else resolution(options["document_step"]),
+        filter_file=options["filter_file"],
+    )
+
+
+def entry(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say how to get into a service."""
+    for option in reversed(_ENTRY):
+        command = option(command)
+    return command
+
+
+def entry_of(options: dict[str, Any]) -> Access | None:
+    """What these options said, and the environment where they said nothing; None for a store that is no service."""
+    from traffic.store.access import access
+
+    if ":" not in options["store"]:
+        return None
+    return access(
+        options["user"],
+        options["password_file"],
+        options["api_key_file"],
+        options["ca_file"],
+        options["ca_fingerprint"],
     )
 
 

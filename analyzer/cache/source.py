@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from analyzer.cache.shelf import Shelf, piece_hash
 from traffic.model import DAY, HOUR, Floats, Grid, Matrix, Query, Rollup, Window
-from traffic.store.base import RollupSource
+from traffic.store.base import Source
 from traffic.times import iso
 
 FORMAT = 1
@@ -21,12 +21,32 @@ EVER = Window(0, 2**33)
 """All of time that traffic is looked for in (to the year 2242)."""
 
 
-class Asked(RollupSource, Protocol):
+class Asked(Source, Protocol):
     """What a CachedSource is wrapped round."""
+
+    def rollup(self, query: Query) -> Rollup:
+        """As `RollupSource`."""
+        ...
+
+    def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
+        """A `series` for each, in that order, as they come."""
+        ...
 
     def holds(self, query: Query) -> bool:
         """Whether `series` can answer without asking the store."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Gap:
+    """A part of an answer that has to be asked for, and where it goes."""
+
+    asked: Query
+    names: list[str]
+    """Of its pieces, one for each key."""
+    result: Floats
+    rows: list[int]
+    part: slice
 
 
 class CachedSource:
@@ -122,16 +142,30 @@ class CachedSource:
         Each answer is committed before the next request goes to the store. Those that the source gives without one,
         because it holds them already, are committed together: a block of keys has a suspect hour on nearly every day.
         """
+        grids = [Grid.over(query.window, query.resolution) for query in queries]
+        results = [np.full((len(query.keys), grid.count), np.nan) for query, grid in zip(queries, grids, strict=True)]
+        gaps = [
+            gap
+            for query, grid, result in zip(queries, grids, results, strict=True)
+            for gap in self._gaps(query, grid, result)
+        ]
+        held = [self._source.holds(gap.asked) for gap in gaps]
         free: list[tuple[str, Floats]] = []
-        matrices = [self._answer(query, free) for query in queries]
+        for gap, is_held, answer in zip(gaps, held, self._source.several([gap.asked for gap in gaps]), strict=True):
+            gap.result[gap.rows, gap.part] = answer.values
+            if self._sealed(gap.asked.window):
+                pieces = list(zip(gap.names, answer.values, strict=True))
+                if is_held:
+                    free += pieces
+                else:
+                    self._commit("series", gap.asked, gap.asked.window, pieces)
         if free:
             whole = Window(min(q.window.start for q in queries), max(q.window.end for q in queries))
             self._commit("series", queries[0], whole, free)
-        return matrices
+        return [Matrix(query.keys, grid, r) for query, grid, r in zip(queries, grids, results, strict=True)]
 
-    def _answer(self, query: Query, free: list[tuple[str, Floats]]) -> Matrix:
-        grid = Grid.over(query.window, query.resolution)
-        result = np.full((len(query.keys), grid.count), np.nan)
+    def _gaps(self, query: Query, grid: Grid, result: Floats) -> Iterator[_Gap]:
+        """What the shelf does not know of a query, day by day; what it knows goes into `result`."""
         for day in query.window.pieces(DAY):
             part = grid.slice(day)
             sealed = self._sealed(day)
@@ -144,19 +178,9 @@ class CachedSource:
                 else:
                     self.cached += 1
                     result[row, part] = kept
-            if not missing:
-                continue
-            asked = Query(query.metric, tuple(query.keys[row] for row in missing), day, query.resolution)
-            held = self._source.holds(asked)
-            answer = self._source.series(asked)
-            result[missing, part] = answer.values
-            if sealed:
-                pieces = [(names[row], values) for row, values in zip(missing, answer.values, strict=True)]
-                if held:
-                    free += pieces
-                else:
-                    self._commit("series", query, day, pieces)
-        return Matrix(query.keys, grid, result)
+            if missing:
+                asked = Query(query.metric, tuple(query.keys[row] for row in missing), day, query.resolution)
+                yield _Gap(asked, [names[row] for row in missing], result, missing, part)
 
     def _sealed(self, piece: Window) -> bool:
         return self.settling is None or piece.end + self.settling <= self._now

@@ -26,6 +26,7 @@ TRUTH = "ground_truth.csv"
 @click.command(context_settings=shared.SETTINGS)
 @shared.store
 @shared.columns
+@shared.entry
 @click.option("--start", help="Look from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
 @click.option("--end", help="Look up to here.  [default: all there is]")
 @click.option(
@@ -85,7 +86,9 @@ def discover(**options: Any) -> int:
     now = int(time.time())
     ledger = Ledger()
     output: Path = options["output"]
-    source = open_source(options["store"], shared.columns_of(options))
+    source = open_source(options["store"], shared.columns_of(options), shared.entry_of(options))
+    # From here on by the name that holds no password: settings are written down.
+    options["store"] = source.name
     shared.introduce(source, options["quiet"])
     overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
     overrides["within"] = None if options["within"] is None else duration(options["within"])

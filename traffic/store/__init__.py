@@ -7,28 +7,36 @@ from pathlib import Path
 
 from traffic.disk import storage
 from traffic.errors import UsageFailure
+from traffic.store.access import Access, access
 from traffic.store.base import Columns, NoSuchStore, Sink, Source
 from traffic.store.folder import STORE, is_store
 
-__all__ = ["Columns", "open_sink", "open_source"]
+__all__ = ["Access", "Columns", "open_sink", "open_source"]
 
-_KNOWN = "a folder made by ./sl.py generate, or a CSV or Parquet file"
+_KNOWN = "a folder made by ./sl.py generate, a CSV or Parquet file, or https://HOST:9200/INDEX"
+_ELASTIC = re.compile(r"^(?:https?://|elasticsearch:)", re.IGNORECASE)
 # kentik: and https: are names of services; a Windows drive or a file called a:b is not.
 _SERVICE = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|kentik:)", re.IGNORECASE)
 
 
-def open_source(name: str, columns: Columns | None = None) -> Source:
+def open_source(name: str, columns: Columns | None = None, entry: Access | None = None) -> Source:
     """The store called `name`, to read from it.
 
     Args:
-        name: a folder of the embedded store, or a file or glob of a user's own.
-        columns: of a user's own file; a store of ours needs none.
+        name: a folder of the embedded store, a file or glob of a user's own, or an index in Elasticsearch.
+        columns: of a user's own file or index; a store of ours needs none.
+        entry: how to get into a service; None is what the environment says.
 
     Raises:
         NoSuchStore: there is nothing at that place that can be read as a store.
         UsageFailure: the columns cannot be meant.
     """
+    if _ELASTIC.match(name):
+        from traffic.store.elastic import ElasticSource
+
+        return ElasticSource(name, columns or Columns(), entry or access())
     _refuse_services(name)
+    _refuse_elastic(columns)
     path = Path(name)
     with storage(name):
         folder, ours, there = bool(name) and path.is_dir(), is_store(path), path.exists()
@@ -50,26 +58,47 @@ def open_source(name: str, columns: Columns | None = None) -> Source:
     return FilesSource(name, columns or Columns())
 
 
-def open_sink(name: str, field: str, step: int, scenario: str, keys: int, replace: bool) -> Sink:
+def open_sink(
+    name: str,
+    field: str,
+    step: int,
+    scenario: str,
+    keys: int,
+    replace: bool,
+    *,
+    entry: Access | None = None,
+    refused: Path = Path("refused.ndjson"),
+) -> Sink:
     """The store called `name`, to write generated traffic to it. It is held until its `finish()`.
 
     Args:
-        name: a folder of the embedded store; made if need be.
+        name: a folder of the embedded store, made if need be, or an index in Elasticsearch.
         field: what the amounts are, as `network.bytes`.
         step: seconds of a native step.
         scenario: hash of what is generated; a store that holds another is refused.
         keys: how many keys there are about to be, which decides how they are cut into blocks.
         replace: drop what the store holds first (only what we made).
+        entry: how to get into a service; None is what the environment says.
+        refused: the file that lists what a service did not take.
 
     Raises:
         ForeignStore: it holds something else.
         LockedFailure: another run writes to it.
         StorageFailure: it cannot be written.
     """
+    if _ELASTIC.match(name):
+        from traffic.store.elastic import ElasticSink
+
+        return ElasticSink(name, field, step, scenario, keys, replace, entry or access(), refused)
     _refuse_services(name)
     from traffic.store.parquet import ParquetSink
 
     return ParquetSink(Path(name), field, step, scenario, keys, replace)
+
+
+def _refuse_elastic(columns: Columns | None) -> None:
+    if columns is not None and (columns.step is not None or columns.filter_file is not None):
+        raise UsageFailure("--document-step and --filter are for an index in Elasticsearch: leave them out")
 
 
 def _refuse_services(name: str) -> None:

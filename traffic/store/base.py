@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from traffic.errors import Failure, StorageFailure, UsageFailure
@@ -46,6 +47,10 @@ class Columns:
     scale: float = 1.0
     empty: Empty | None = None
     """None: `zero` for sums and counts, where no row means nothing happened; `missing` for the others."""
+    step: int | None = None
+    """Seconds in which there is at most one document of a key: an index of metrics. None: any number, as of flows."""
+    filter_file: Path | None = None
+    """An Elasticsearch query that documents have to meet."""
     wide: bool = False
     """Whether every column but the time is a series of its own."""
     where: str | None = None
@@ -111,6 +116,10 @@ class Source(Protocol):
 
 class RollupSource(Source, Protocol):
     """A store that can make hourly roll-ups itself."""
+
+    def rolls_up(self, resolution: int) -> bool:
+        """Whether it can make them of buckets of `resolution` seconds."""
+        ...
 
     def rollup(self, query: Query) -> Rollup:
         """Hours of `query.window` (on whole hours), each rolled up from its buckets of `query.resolution` seconds."""

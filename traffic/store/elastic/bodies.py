@@ -1,0 +1,219 @@
+"""Pure: what is asked and sent, as values. No connection, no clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic.model import HOUR, Grid, Ints, Statistic, Window
+
+Body = dict[str, Any]
+Bytes = NDArray[np.uint8]
+
+DOCUMENTS = 20_000
+"""A bulk body, about: large enough that its way does not count, small enough to be held many times by a node."""
+
+KEY = "organization.name"
+TIME = "@timestamp"
+# Four digits at a time: 0..9999 with zeros in front, then with blanks in front (which JSON skips before a number).
+_WORDS = np.array([f"{n:04d}" for n in range(10_000)] + [f"{n or '':>4}" for n in range(10_000)], dtype="S4")
+_LAST = np.array([f"{n:04d}" for n in range(10_000)] + [f"{n:>4}" for n in range(10_000)], dtype="S4")
+
+
+def digits(values: Ints, groups: int) -> Bytes:
+    """Numbers from 0 as text, shape (values, 4 x groups), with blanks in front."""
+    text = np.empty((len(values), groups), dtype="S4")
+    rest = values
+    for place in range(groups - 1, -1, -1):
+        higher, group = np.divmod(rest, 10_000)
+        words = _LAST if place == groups - 1 else _WORDS
+        text[:, place] = words[group + 10_000 * (higher == 0)]
+        rest = higher
+    return text.view(np.uint8)
+
+
+def bulk_bodies(
+    keys: Sequence[str], grid: Grid, amounts: Ints, field: str, most: int = DOCUMENTS
+) -> Iterator[tuple[int, bytes]]:
+    """Bodies of the bulk API that create a document for each amount that is there, and how many each creates.
+
+    Encoded by the matrix: all lines of a key are as wide, so that a copy of columns does what a loop over documents
+    would.
+
+    Args:
+        amounts: shape (keys, steps), -1 = missing.
+        most: documents in a body, about.
+    """
+    times = digits(grid.times() * 1000, 4)
+    numbers = -(-len(str(int(amounts.max(initial=0)))) // 4)
+    parts: list[bytes] = []
+    count = 0
+    for key, row in zip(keys, amounts, strict=True):
+        for first in range(0, grid.count, most):
+            part = row[first : first + most]
+            there = np.flatnonzero(part >= 0)
+            if count and count + len(there) > most:
+                yield count, b"".join(parts)
+                parts, count = [], 0
+            parts.append(_lines(key, times[first + there], digits(part[there], numbers), field))
+            count += len(there)
+    if count:
+        yield count, b"".join(parts)
+
+
+def _lines(key: str, times: Bytes, numbers: Bytes, field: str) -> bytes:
+    """A document for each row of `times` and `numbers`, with the line before it that says what to do with it."""
+    head = f'{{"create":{{}}}}\n{{"{TIME}":'.encode()
+    middle = f",{json.dumps(field)}:".encode()
+    tail = f',"{KEY}":{json.dumps(key)}}}\n'.encode()
+    start, end = len(head), len(head) + times.shape[1]
+    blank = head + b" " * times.shape[1] + middle + b" " * numbers.shape[1] + tail
+    lines = np.tile(np.frombuffer(blank, dtype=np.uint8), (len(times), 1))
+    lines[:, start:end] = times
+    start = end + len(middle)
+    lines[:, start : start + numbers.shape[1]] = numbers
+    return lines.tobytes()
+
+
+def template(index: str, field: str) -> Body:
+    """The index template of our weekly indices: sorted and packed by series, a point at most once."""
+    return {
+        "index_patterns": [f"{index}-week-*"],
+        "template": {
+            "settings": {
+                "index": {
+                    "mode": "time_series",
+                    "routing_path": [KEY],
+                    "number_of_shards": 1,
+                    # None on a single node, one where there is a second: nothing to set, nothing yellow.
+                    "auto_expand_replicas": "0-1",
+                }
+            },
+            "mappings": {
+                # What is not ours is refused, so that it can never get into the sums.
+                "dynamic": "strict",
+                "properties": {
+                    TIME: {"type": "date"},
+                    KEY: {"type": "keyword", "time_series_dimension": True},
+                    field: {"type": "long", "time_series_metric": "gauge"},
+                },
+            },
+            "aliases": {index: {}},
+        },
+        "_meta": {"made by": "sl.py generate"},
+    }
+
+
+def weekly(week: Window, meta: Body) -> Body:
+    """An index of that template for one week."""
+    return {
+        "settings": {
+            "index": {
+                "time_series": {"start_time": week.start * 1000, "end_time": week.end * 1000},
+                # Searchable at the end of the load; until then the node has better things to do.
+                "refresh_interval": "-1",
+            }
+        },
+        "mappings": {"_meta": meta},
+    }
+
+
+class Fields:
+    """What the documents' fields are called, and which documents count: the bodies of all searches."""
+
+    def __init__(self, time: str, key: str, value: str | None, statistic: Statistic, also: Body | None = None) -> None:
+        """`also`: a query that documents have to meet as well."""
+        self.time = time
+        self.key = key
+        self.value = value
+        self.statistic = statistic
+        self._also = [] if also is None else [also]
+
+    def extent(self) -> Body:
+        """The first and the last time of all documents."""
+        return {"size": 0, "query": self._query(), "aggs": self._ends()}
+
+    def page(self, size: int, after: Body | None) -> Body:
+        """A page of all keys, each with the first and the last time of its documents; the first one counts keyless."""
+        composite: Body = {"size": size, "sources": [{"key": {"terms": {"field": self.key}}}]}
+        aggregations: Body = {"keys": {"composite": composite, "aggs": self._ends()}}
+        if after is None:
+            aggregations["keyless"] = {"missing": {"field": self.key}}
+        else:
+            composite["after"] = after
+        return {"size": 0, "query": self._query(), "aggs": aggregations}
+
+    def buckets(self, keys: Sequence[str], window: Window, step: int, include: bool) -> Body:
+        """The statistic of each key and bucket that holds a document."""
+        values = {"value": {self.statistic: {"field": self.value}}} if self.statistic != "count" else {}
+        return self._by_time(keys, window, step, values, include)
+
+    def hours(self, keys: Sequence[str], window: Window, include: bool) -> Body:
+        """Percentile 95, ends, mean and number of the values of each key and hour; exact where values are documents."""
+        values = {
+            "p95": {"percentiles": {"field": self.value, "percents": [95], "keyed": False}},
+            "stats": {"stats": {"field": self.value}},
+        }
+        return self._by_time(keys, window, HOUR, values, include)
+
+    def total(self, window: Window) -> Body:
+        """How many documents there are in the window, and the sum of their values."""
+        return {
+            "size": 0,
+            "query": self._query(window=window),
+            "aggs": {"count": {"value_count": {"field": self.time}}, "sum": {"sum": {"field": self.value}}},
+        }
+
+    def _by_time(self, keys: Sequence[str], window: Window, step: int, values: Body, include: bool) -> Body:
+        terms: Body = {"field": self.key, "size": max(1, len(keys))}
+        if include:
+            terms["include"] = list(keys)
+        histogram = {"field": self.time, "fixed_interval": f"{step}s", "min_doc_count": 1}
+        inner: Body = {"time": {"date_histogram": histogram}}
+        if values:
+            inner["time"]["aggs"] = values
+        return {
+            "size": 0,
+            "query": self._query(keys, window),
+            "aggs": {"keys": {"terms": terms, "aggs": inner}},
+        }
+
+    def _ends(self) -> Body:
+        return {"first": {"min": {"field": self.time}}, "last": {"max": {"field": self.time}}}
+
+    def _query(self, keys: Sequence[str] | None = None, window: Window | None = None) -> Body:
+        musts: list[Body] = [*self._also, {"exists": {"field": self.value or self.time}}]
+        if window is not None:
+            musts.append(self.within(window))
+        if keys is not None:
+            musts.append({"terms": {self.key: list(keys)}})
+        return {"bool": {"filter": musts}}
+
+    def within(self, window: Window) -> Body:
+        """Documents in a window."""
+        bounds = {"gte": window.start * 1000, "lt": window.end * 1000, "format": "epoch_millis"}
+        return {"range": {self.time: bounds}}
+
+
+ENDS = "aggregations.first.value,aggregations.last.value"
+PAGE = (
+    "aggregations.keyless.doc_count,aggregations.keys.after_key,aggregations.keys.buckets.key,"
+    "aggregations.keys.buckets.doc_count,"
+    "aggregations.keys.buckets.first.value,aggregations.keys.buckets.last.value"
+)
+_BY_TIME = (
+    "aggregations.keys.doc_count_error_upper_bound,aggregations.keys.sum_other_doc_count,"
+    "aggregations.keys.buckets.key,aggregations.keys.buckets.key_as_string,"
+    "aggregations.keys.buckets.time.buckets.key,aggregations.keys.buckets.time.buckets.doc_count"
+)
+BUCKETS = f"{_BY_TIME},aggregations.keys.buckets.time.buckets.value.value"
+HOURS = (
+    f"{_BY_TIME},aggregations.keys.buckets.time.buckets.p95.values.value,"
+    "aggregations.keys.buckets.time.buckets.stats.min,aggregations.keys.buckets.time.buckets.stats.max,"
+    "aggregations.keys.buckets.time.buckets.stats.avg"
+)
+TOTAL = "aggregations.count.value,aggregations.sum.value"

@@ -1,0 +1,123 @@
+"""Bulk loading with an account: stored + there already + refused = sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from traffic.disk import storage, write_atomic
+from traffic.store.base import StoreError, TooLarge
+from traffic.store.elastic.client import Cluster
+
+EXISTS = "version_conflict_engine_exception"
+"""What a second `create` of the same point answers."""
+
+ATTEMPTS = 8
+_BUSY = {"es_rejected_execution_exception", "circuit_breaking_exception", "unavailable_shards_exception"}
+_MOST_LISTED = 100_000
+
+
+class Loader:
+    """Sends bodies of documents, again where the cluster was busy. Safe to use from several threads."""
+
+    def __init__(self, cluster: Cluster, refused: Path) -> None:
+        """`refused`: the file that will list what the cluster did not take, with the reason."""
+        self._cluster = cluster
+        self._file = refused
+        self._refused: list[dict[str, Any]] = []
+        self._count = 0
+        self._lock = Lock()
+        self.sent = 0
+        self.stored = 0
+        self.there = 0
+
+    @property
+    def refused(self) -> int:
+        """Documents that the cluster did not take."""
+        return self._count
+
+    def load(self, index: str, count: int, body: bytes) -> int:
+        """Create `count` documents, and answer how many were not there before.
+
+        A body is safe to send again: what is there already is not created twice.
+
+        Raises:
+            StoreError: the cluster does not take the body however often it is sent.
+        """
+        stored = refused = 0
+        for attempt in range(ATTEMPTS):
+            try:
+                kinds = self._send(index, body)
+            except TooLarge:
+                return self._halves(index, count, body, attempt)
+            stored += count - sum(kinds.values())
+            if not kinds.keys() & _BUSY:
+                break
+            time.sleep(min(30.0, 0.25 * 2**attempt))
+        else:
+            raise StoreError(f"{self._cluster.name} has too much to do to take more documents: run again later")
+        if kinds.keys() - {EXISTS}:
+            refused = self._list_refused(index, body)
+        with self._lock:
+            self.sent += count
+            self.stored += stored
+            self.there += count - stored - refused
+        return stored
+
+    def close(self) -> None:
+        """All is sent.
+
+        Raises:
+            StoreError: documents were refused; they are listed in the file now.
+        """
+        with storage(self._file):
+            self._file.unlink(missing_ok=True)
+        if not self._count:
+            return
+        write_atomic(self._file, b"".join(json.dumps(one).encode() + b"\n" for one in self._refused))
+        reason = Counter(one["reason"] for one in self._refused).most_common(1)[0][0]
+        raise StoreError(
+            f"{self._count:,} of {self.sent:,} documents were refused ({self.stored:,} stored, {self.there:,} there "
+            f"already), such as: {reason[:150]}; {self._file} lists them"
+        )
+
+    def _send(self, index: str, body: bytes) -> Counter[str]:
+        """Send it, and count by kind of error what was not created."""
+        answer = self._cluster.ask(
+            "POST", f"/{index}/_bulk", {"filter_path": "errors,items.*.error.type"}, body, bulk=True
+        )
+        if "errors" not in answer:
+            raise StoreError(f"{self._cluster.name} does not say what became of the documents")
+        return Counter(one["create"]["error"]["type"] for one in answer.get("items", ()))
+
+    def _halves(self, index: str, count: int, body: bytes, attempt: int) -> int:
+        if count == 1 or attempt == ATTEMPTS - 1:
+            raise StoreError(f"{self._cluster.name} does not take documents: even a small body is too much for it")
+        lines = body.splitlines(keepends=True)
+        middle = count // 2 * 2
+        first, second = b"".join(lines[:middle]), b"".join(lines[middle:])
+        return self.load(index, middle // 2, first) + self.load(index, count - middle // 2, second)
+
+    def _list_refused(self, index: str, body: bytes) -> int:
+        """Send it once more, now to learn which documents are refused; those that were taken are there already."""
+        paths = "items.create.status,items.create.error.type,items.create.error.reason"
+        answer = self._cluster.ask("POST", f"/{index}/_bulk", {"filter_path": paths}, body, bulk=True)
+        documents = body.splitlines()[1::2]
+        found = [
+            {"index": index, "document": json.loads(document), "reason": _reason(item["create"]["error"])}
+            for document, item in zip(documents, answer["items"], strict=True)
+            if "error" in item["create"] and item["create"]["error"]["type"] != EXISTS
+        ]
+        with self._lock:
+            self._count += len(found)
+            self._refused += found[: max(0, _MOST_LISTED - len(self._refused))]
+        return len(found)
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    return f"{error.get('type')}: {error.get('reason')}"

@@ -1,0 +1,78 @@
+"""What a name like `https://host:9200/INDEX` means: nodes, index, and how to call it without a secret in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from traffic.errors import UsageFailure
+from traffic.store.access import URLS, first
+
+SCHEME = "elasticsearch:"
+"""Before an index whose cluster the environment names."""
+
+_NAME = re.compile(r"(https?://[^/,\s]+(?:,(?:https?://)?[^/,\s]+)*)/(.*)", re.IGNORECASE)
+_INDEX = re.compile(r"[^\s/\\?\"<>|#]+")
+
+
+@dataclass(frozen=True)
+class Place:
+    """An index, alias or pattern in a cluster."""
+
+    urls: tuple[str, ...]
+    """Without user and password."""
+    index: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """How it is called in outputs: no secrets."""
+        return f"{','.join(self.urls)}/{self.index}"
+
+    @property
+    def remote(self) -> bool:
+        """Whether a part of it lies in another cluster."""
+        return ":" in self.index
+
+
+def find_place(name: str) -> Place:
+    """What `name` means: `http(s)://HOST:PORT/INDEX`, several hosts with commas between, or `elasticsearch:INDEX`.
+
+    Raises:
+        UsageFailure: it has no index, or no host.
+    """
+    if name.lower().startswith(SCHEME):
+        hosts, index = first(URLS), name[len(SCHEME) :].strip("/")
+        if hosts is None:
+            raise UsageFailure(f"{name} leaves the cluster to the environment: set {URLS[0]}, or name it with --store")
+        name = ",".join(host.strip().rstrip("/") for host in hosts.split(",")) + "/" + index
+    match = _NAME.fullmatch(name)
+    path = match[2].strip("/") if match else ""
+    if match is None or not path:
+        # The name is not repeated: a password may stand in it.
+        raise UsageFailure("the store has no index: write https://HOST:9200/INDEX")
+    prefix, _, index = path.rpartition("/")
+    if not _INDEX.fullmatch(index):
+        raise UsageFailure(f"{index!r} cannot be the name of an index: write https://HOST:9200/INDEX")
+    return _place(match[1].split(","), prefix, index)
+
+
+def _place(hosts: list[str], prefix: str, index: str) -> Place:
+    urls, user, password = [], None, None
+    scheme = hosts[0].partition("://")[0].lower()
+    for host in hosts:
+        parts = urlsplit(host if "://" in host else f"{scheme}://{host}")
+        try:
+            name, port = parts.hostname, parts.port
+        except ValueError:
+            name, port = None, None
+        if not name:
+            raise UsageFailure("the store has no host, or its port is no number: write https://HOST:9200/INDEX")
+        if parts.username:
+            user, password = unquote(parts.username), unquote(parts.password or "")
+        known = port or (443 if parts.scheme == "https" else 80)
+        shown = f"[{name}]" if ":" in name else name
+        urls.append(f"{parts.scheme}://{shown}:{known}" + (f"/{prefix}" if prefix else ""))
+    return Place(tuple(urls), index, user, password)

@@ -1,0 +1,265 @@
+"""Elasticsearch, read: our own weekly indices, or any index or pattern of a user's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.model import BITS, HOUR, Floats, Grid, Matrix, Metric, Query, Rollup, Window
+from traffic.store.access import Access
+from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge
+from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
+from traffic.store.elastic.bodies import BUCKETS, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields
+from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.fields import check_fields
+from traffic.store.elastic.layout import Layout, look
+from traffic.store.elastic.place import find_place
+from traffic.store.elastic.stamps import Stamps
+
+MAX_BUCKETS = 65_536
+"""Of a request, where the cluster does not say: its default."""
+
+_PAGE = 1_000
+
+
+class ElasticSource:
+    """An index, alias or pattern in a cluster (`traffic.store.base.RollupSource`).
+
+    Where there is one document a key and step, and the step is the asked resolution, the cluster makes the roll-ups;
+    anywhere else it makes the buckets, and the caller rolls them up.
+    """
+
+    max_points = 20_000_000
+
+    def __init__(self, name: str, columns: Columns, access: Access) -> None:
+        """Connect, and look at what is there.
+
+        Args:
+            name: `https://HOST:9200/INDEX`, or `elasticsearch:INDEX` with the host from the environment.
+            columns: the fields of a user's own documents; an index of ours needs none.
+
+        Raises:
+            NoSuchStore: there is no such index.
+            UsageFailure: the fields cannot be meant.
+            AccessDenied: not logged in, not allowed, or TLS fails.
+        """
+        place = find_place(name)
+        self.name = place.name
+        self._cluster = Cluster(place, access)
+        layout = look(self._cluster)
+        if layout.ours is None and not layout.others:
+            raise NoSuchStore(f"there is no index {self.name}: check its name, or run ./sl.py generate to make it")
+        self._layout = layout
+        self._include = True
+        if layout.ours is not None and not layout.others:
+            self._open_ours(columns)
+        else:
+            self._open_foreign(columns, layout)
+        self.max_buckets = self._limit()
+        self._stamps = Stamps(self._cluster, self._fields, weekly=self._ours)
+        # The stamps are taken here, before anything is asked.
+        self.settling = self._stamps.settling
+        self._spans: dict[str, Window] | None = None
+        self._asking = Lock()
+        self.left_out: dict[str, int] = {}
+        """Why documents are not looked at -> how many; known once the keys were asked for."""
+
+    def rolls_up(self, resolution: int) -> bool:
+        """Whether the cluster can make roll-ups of such buckets: where each is one document."""
+        return self._step == resolution and self.metric.statistic != "count"
+
+    def extent(self) -> Window:
+        """From the first to the end of the last document that is there."""
+        found = self._cluster.search(self._fields.extent(), ENDS).get("aggregations", {})
+        if found.get("first", {}).get("value") is None:
+            raise NoSuchStore(f"{self.name} holds no documents that count: check --value and --filter, or load some")
+        return self._span(found)
+
+    def keys(self, window: Window) -> Mapping[str, Window]:
+        """Every key that has data from before the end to after the start of `window`, in order, and its whole span."""
+        return {key: span for key, span in self._all_spans().items() if span.overlap(window)}
+
+    def series(self, query: Query) -> Matrix:
+        """The buckets of `query.keys`: the statistic over their documents, times the metric's factor."""
+        grid = Grid.over(query.window, query.resolution)
+        self._check(query, grid)
+        values = np.full((len(query.keys), grid.count), np.nan)
+        if query.keys and grid.count:
+            if query.metric.empty == "zero" and self._step is None:
+                self._fill_zeros(values, query, grid)
+            body = self._fields.buckets(query.keys, grid.window, grid.step, self._include)
+            answer = self._cluster.search(body, BUCKETS)
+            rows, columns, documents, buckets = cells(answer, query.keys, grid, self.name)
+            if self._step is not None and len(documents) and documents.max() > grid.step // self._step:
+                raise self._crowded()
+            found = documents.astype(float) if query.metric.statistic == "count" else values_of(buckets)
+            values[rows, columns] = found * query.metric.factor(grid.step)
+        return Matrix(query.keys, grid, values)
+
+    def rollup(self, query: Query) -> Rollup:
+        """Hours of documents, rolled up by the cluster; percentiles of so few values are exact."""
+        if not self.rolls_up(query.resolution):
+            raise StoreError(f"{self.name} cannot make roll-ups of buckets of {query.resolution} s")
+        grid = Grid.over(query.window, HOUR)
+        self._check(query, grid)
+        shape = (len(query.keys), grid.count)
+        count, four = np.zeros(shape), np.full((4, *shape), np.nan)
+        if query.keys and grid.count:
+            answer = self._cluster.search(self._fields.hours(query.keys, grid.window, self._include), HOURS)
+            rows, columns, documents, buckets = cells(answer, query.keys, grid, self.name)
+            if len(documents) and documents.max() > HOUR // query.resolution:
+                raise self._crowded()
+            count[rows, columns] = documents
+            four[:, rows, columns] = hours_of(buckets) * query.metric.factor(query.resolution)
+        p95, maximum, minimum, mean = four
+        return Rollup(query.keys, grid, p95, maximum, minimum, mean, count)
+
+    def fingerprint(self, window: Window) -> str:
+        """A hash over what could answer for that window (`stamps.py`), and over how it is read."""
+        return self._stamps.fingerprint(window, self._reading)
+
+    def identity(self) -> str | None:
+        """What was generated into it, or None while that is not there as a whole, or the data is a user's own."""
+        return look(self._cluster).identity if self._ours else None
+
+    def _open_ours(self, columns: Columns) -> None:
+        assert self._layout.ours is not None
+        if columns.named or columns.step is not None:
+            raise UsageFailure(
+                f"{self.name} is a store of its own: leave out --time, --key, --value and --document-step"
+            )
+        field = self._layout.ours.field
+        self._ours = True
+        self._step: int | None = self._layout.ours.step
+        self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
+        self._reading = repr((field, self._step, self._layout.ours.scenario, columns.filter_file and _query(columns)))
+        self._fields = Fields(TIME, KEY, field, "sum", _query(columns))
+
+    def _open_foreign(self, columns: Columns, layout: Layout) -> None:
+        if layout.ours is not None:
+            raise UsageFailure(f"{self.name} mixes stores of ours with {layout.others[0]}: name one of them")
+        time, key = columns.time or TIME, columns.key
+        if key is None or (columns.value is None and columns.statistic != "count"):
+            raise UsageFailure(
+                f"{self.name} is an index of your own: say which field names the series with --key, and which holds "
+                f"the values with --value (or --statistic count)"
+            )
+        self._ours = False
+        self._step = columns.step
+        self.metric = columns.metric()
+        if columns.value is None:
+            self.metric = replace(self.metric, name="documents", field="documents")
+        if columns.step is not None:
+            # One document a step: a step without one was not measured.
+            self.metric = replace(self.metric, empty="missing")
+        self._include = check_fields(self._cluster, time, key, columns.value, columns.statistic)
+        also = _query(columns)
+        self._reading = repr((time, key, columns.value, columns.statistic, columns.step, also))
+        self._fields = Fields(time, key, columns.value, columns.statistic, also)
+
+    def _limit(self) -> int:
+        """Buckets that the cluster lets a request have."""
+        try:
+            found = self._cluster.ask(
+                "GET", "/_cluster/settings", {"include_defaults": "true", "filter_path": "*.search.max_buckets"}
+            )
+        except StoreError:
+            return MAX_BUCKETS
+        for level in ("transient", "persistent", "defaults"):
+            if limit := found.get(level, {}).get("search", {}).get("max_buckets"):
+                return int(limit)
+        return MAX_BUCKETS
+
+    def _check(self, query: Query, grid: Grid) -> None:
+        if (query.metric.field, query.metric.statistic) != (self.metric.field, self.metric.statistic):
+            raise StoreError(
+                f"{self.name} is read for {self.metric.statistic} of {self.metric.field}, "
+                f"not for {query.metric.statistic} of {query.metric.field}"
+            )
+        if self._step is not None and query.resolution % self._step:
+            raise UsageFailure(
+                f"{self.name} holds a value every {self._step} s: a resolution of {query.resolution} s cannot be made "
+                f"of it; ask for a multiple that divides an hour"
+            )
+        if len(query.keys) * grid.count > self.max_points:
+            raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {self.max_points} at once")
+
+    def _crowded(self) -> StoreError:
+        return StoreError(
+            f"{self.name} holds several documents of a key in {self._step} s: leave out --document-step, "
+            f"so that they are added up first"
+        )
+
+    def _fill_zeros(self, values: Floats, query: Query, grid: Grid) -> None:
+        spans = self._all_spans()
+        buckets = np.arange(grid.count)
+        for row, key in enumerate(query.keys):
+            if span := spans.get(key):
+                values[row, (buckets >= grid.index(span.start)) & (buckets <= grid.index(span.end - 1))] = 0.0
+
+    def _all_spans(self) -> dict[str, Window]:
+        """Of every key, in order of name; asked for once, page by page: a list of the largest ones would not do."""
+        with self._asking:
+            if self._spans is None:
+                self._spans = self._ask_spans()
+            return self._spans
+
+    def _ask_spans(self) -> dict[str, Window]:
+        spans: dict[str, Window] = {}
+        after: Body | None = None
+        # The page itself counts as a bucket in some versions.
+        size = max(1, min(_PAGE, self.max_buckets - 1))
+        nameless = 0
+        while True:
+            try:
+                answer = self._cluster.search(self._fields.page(size, after), PAGE)
+            except TooLarge:
+                if size == 1:
+                    raise
+                size = max(1, size // 2)
+                continue
+            found = answer.get("aggregations", {})
+            if after is None:
+                nameless += found.get("keyless", {}).get("doc_count", 0)
+            page = found.get("keys", {})
+            for bucket in page.get("buckets", ()):
+                key = text_of({"key": bucket["key"]["key"]})
+                if key:
+                    spans[key] = self._span(bucket)
+                else:
+                    nameless += bucket["doc_count"]
+            after = page.get("after_key")
+            if after is None:
+                self.left_out = {"no key": nameless} if nameless else {}
+                return {key: spans[key] for key in sorted(spans)}
+
+    def _span(self, ends: Mapping[str, Any]) -> Window:
+        first, last = (int(ends[name]["value"] // 1000) for name in ("first", "last"))
+        # How long a value holds is not written in a user's own documents.
+        return Window(first, last + (self._step or 1))
+
+
+def _query(columns: Columns) -> Body | None:
+    """The query of --filter."""
+    if columns.filter_file is None:
+        return None
+    path = columns.filter_file
+    with storage(path):
+        text = path.read_text(encoding="utf-8")
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageFailure(f"{path} is no JSON ({error}): --filter names a file with an Elasticsearch query") from None
+    if not isinstance(found, dict) or not found:
+        raise UsageFailure(f'{path} holds no query: write for instance {{"term": {{"event.outcome": "success"}}}}')
+    inner = found["query"] if set(found) == {"query"} else found
+    if not isinstance(inner, dict) or len(inner) != 1:
+        raise UsageFailure(f"{path} holds {len(inner)} queries beside each other: put them into one bool query")
+    return inner
