@@ -43,7 +43,7 @@ def generate(customers: int, weeks: int, folder: Path) -> None:
 
 
 def discover(folder: Path) -> None:
-    """The p95 of each slot's other weeks, three times that, two in ten minutes."""
+    """The p95 of each slot's other weeks, three times that, two in ten minutes; compared with the truth."""
     table = pd.read_parquet(folder / "traffic.parquet")
     table["value"] = table["bytes"] * 8 / 60
     table["hour"] = (table["time"] - MONDAY) // pd.Timedelta(hours=1)
@@ -54,7 +54,8 @@ def discover(folder: Path) -> None:
         others = hourly[hourly["week"] != week].groupby(["key", "slot"])["value"]
         usual = pd.DataFrame({"baseline": others.quantile(0.95), "weeks": others.count()}).reset_index()
         parts.append(own[["key", "hour", "slot"]].merge(usual[usual["weeks"] >= 2], on=["key", "slot"]))
-    table = table.merge(pd.concat(parts)[["key", "hour", "baseline"]], on=["key", "hour"], how="left")
+    judged = pd.concat(parts)[["key", "hour", "baseline"]]
+    table = table.merge(judged, on=["key", "hour"], how="left")
     table["threshold"] = np.maximum(table["baseline"] * 3, 1e6)
     hot = table[table["value"] > table["threshold"]].sort_values(["key", "time"]).copy()
     gap = hot.groupby("key")["time"].diff()
@@ -78,8 +79,18 @@ def discover(folder: Path) -> None:
         )
     events = pd.DataFrame(rows).sort_values(["start", "key"])
     truth = pd.read_csv(folder / "truth.csv", parse_dates=["start", "end"])
+    truth["label"] = truth.index
     both = events.reset_index().merge(truth, on="key", suffixes=("", "_truth"))
-    hits = both[(both["start"] < both["end_truth"]) & (both["start_truth"] < both["end"])]["index"].nunique()
+    both = both[(both["start"] < both["end_truth"]) & (both["start_truth"] < both["end"])]
+    hits = both["index"].nunique()
+    met = both.drop_duplicates("label").set_index("label")
+    truth["event"] = met["index"]
+    truth["onset_delay_s"] = (met["start"] - met["start_truth"]).dt.total_seconds()
+    truth["verdict"] = np.where(truth["event"].notna(), "hit", "miss")
+    truth.to_csv(folder / "comparison.csv", index=False)
+    there = table.groupby(["key", "hour"], as_index=False)["value"].size()
+    there = there.merge(judged, on=["key", "hour"], how="left")
+    there[(there["size"] < 30) | there["baseline"].isna()].to_csv(folder / "not_judged.csv", index=False)
     events.to_csv(folder / "events.csv", index=False)
     print(f"{len(events)} events, {hits} of them on one of {len(truth)} labels")
     draw(table, events, folder)
