@@ -29,8 +29,8 @@ def report() -> str:
     ratio = Ratio(tuple(ours), tuple(theirs))
     return "\n".join(
         [
-            f"{CUSTOMERS} customers x {WEEKS} weeks x 1 min, whole processes, {ROUNDS} rounds in turn. Ours keeps every",
-            f"answer of the store and peaks at {our_peak:.0f} MiB, beside processes that draw (about 90 MiB each);",
+            f"{CUSTOMERS} customers x {WEEKS} weeks x 1 min, whole processes, {ROUNDS} rounds in turn. Ours keeps",
+            f"every answer of the store and peaks at {our_peak:.0f} MiB, beside processes that draw (70 MiB each);",
             f"the twin peaks at {their_peak:.0f} MiB.",
             f"A second discover takes {min(again):.2f} of the first one's time: starting up and drawing are left.",
             "",
