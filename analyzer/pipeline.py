@@ -102,8 +102,8 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
     source = CachedSource(asked if asked.rolls_up(job.resolution) else Rolled(asked), shelf, job.now)
     try:
         with ledger.stage("keys"):
-            window, learned = _windows(source, job)
-            spans = _chosen(source.keys(learned), job, source.name, window)
+            window, learned = windows(source, job)
+            spans = chosen(source.keys(learned), job, source.name, window)
         if job.charts:
             get_ready()
         with ledger.stage("search"):
@@ -131,7 +131,7 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
     )
 
 
-def _windows(source: CachedSource, job: Job) -> tuple[Window, Window]:
+def windows(source: CachedSource, job: Job) -> tuple[Window, Window]:
     """What is looked at, in whole hours, and what is learned from: the history on both sides of it, in whole weeks.
 
     Weeks, so that the roll-ups of a window that moves with the clock are those of yesterday's.
@@ -154,7 +154,7 @@ def _windows(source: CachedSource, job: Job) -> tuple[Window, Window]:
     return window.clip(held), reach.clip(held)
 
 
-def _chosen(spans: Mapping[str, Window], job: Job, name: str, window: Window) -> dict[str, Window]:
+def chosen(spans: Mapping[str, Window], job: Job, name: str, window: Window) -> dict[str, Window]:
     """The keys that --only and --exclude leave, in order of name."""
     chosen = {
         key: spans[key]

@@ -157,7 +157,7 @@ def introduce(source: Source, silent: bool) -> None:
 
 
 def fitted(source: Source, asked: int, silent: bool) -> int:
-    """The resolution in seconds: what was asked for, or the data's own step where that is coarser, which is then said."""
+    """Seconds of the resolution: as asked for, or the data's own step where that is coarser, which is then said."""
     from traffic.text import length
     from traffic.times import fitting
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,6 +62,7 @@ class CachedSource:
         self._shelf = shelf
         self._now = now
         self._fingerprints: dict[Window, str] = {}
+        self._spans: Mapping[str, Window] = {}
         self.name = source.name
         self.metric = source.metric
         self.max_points = source.max_points
@@ -97,11 +98,12 @@ class CachedSource:
         name = piece_hash(about)
         if (kept := self._shelf.get(name)) is not None:
             self.cached += 1
-            return _decode_keys(kept)
-        keys = self._source.keys(window)
+            self._spans = _decode_keys(kept)
+            return self._spans
+        self._spans = self._source.keys(window)
         if self._sealed(window):
-            self._shelf.put([(name, _encode_keys(keys))], {**_readable(about), "keys": len(keys)})
-        return keys
+            self._shelf.put([(name, _encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
+        return self._spans
 
     def rollup(self, query: Query) -> Rollup:
         """As the source says, in pieces of (these keys, week)."""
@@ -117,7 +119,7 @@ class CachedSource:
                 result[..., grid.slice(piece)] = kept
         for group in self._requests(missing, len(query.keys) * HOUR // query.resolution):
             whole = Window(group[0].start, group[-1].end)
-            answer = self._source.rollup(Query(query.metric, query.keys, whole, query.resolution))
+            answer = self._source.rollup(replace(query, window=whole))
             stacked = np.stack([getattr(answer, name) for name in Rollup.FIELDS])
             result[..., grid.slice(whole)] = stacked
             self._commit(
@@ -131,6 +133,16 @@ class CachedSource:
                 ],
             )
         return Rollup(query.keys, grid, *result)
+
+    def unanswered(self, query: Query) -> list[Query]:
+        """The roll-ups of a query that the source would be asked for."""
+        missing = [
+            piece
+            for piece in self._rollup_pieces(query.window)
+            if not self._sealed(piece) or self._piece("rollup", query, piece) not in self._shelf
+        ]
+        found = self._requests(missing, len(query.keys) * HOUR // query.resolution)
+        return [replace(query, window=Window(group[0].start, group[-1].end)) for group in found]
 
     def series(self, query: Query) -> Matrix:
         """As the source says, in pieces of (key, day)."""
@@ -217,8 +229,12 @@ class CachedSource:
         }
 
     def _piece(self, kind: str, query: Query, window: Window, keys: tuple[str, ...] | None = None) -> str:
-        about = self._about(kind, window)
-        return piece_hash({**about, "keys": keys or query.keys, "resolution": query.resolution})
+        about = {**self._about(kind, window), "keys": keys or query.keys, "resolution": query.resolution}
+        if query.metric.empty == "zero":
+            # What a key's silence means depends on what came later, which another index may hold.
+            parts = [window.clip(self._spans[key]) for key in keys or query.keys if key in self._spans]
+            about["spans"] = [(part.start - window.start, window.end - part.end) for part in parts]
+        return piece_hash(about)
 
     def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
         if pieces:

@@ -15,7 +15,8 @@ from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
     from analyzer.model import Findings
-    from analyzer.pipeline import Ledger
+    from analyzer.pipeline import Job, Ledger
+    from traffic.store.base import Source
 
 EVENTS_FOUND = 3
 """Exit code of --fail-on-events and --require-f1."""
@@ -56,6 +57,14 @@ TRUTH = "ground_truth.csv"
 @click.option(
     "--full-scan", is_flag=True, help="Look at every bucket, not only where an event can be: slower, the same."
 )
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 16),
+    default=2,
+    show_default=True,
+    help="Requests to a service that are under way at once.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what the run would ask for, and about how long that takes.")
 @click.option(
     "--require-f1", type=click.FloatRange(0, 1), help="Exit with 3 if the F1 against the truth is below this."
 )
@@ -104,7 +113,10 @@ def discover(**options: Any) -> int:
         exclude=options["exclude"],
         full_scan=options["full_scan"],
         charts=options["charts"],
+        concurrency=options["concurrency"],
     )
+    if options["dry_run"]:
+        return _say_plan(source, job, options)
     with lock(output):
         labels = _truth(options["truth"], output / TRUTH, source.identity())
         with shared.bar("discover", options["quiet"]) as progress:
@@ -120,6 +132,29 @@ def discover(**options: Any) -> int:
     if options["verbose"]:
         shared.note(_cost(ledger))
     return _gate(findings, options)
+
+
+def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
+    from dataclasses import asdict
+
+    from analyzer.plan import plan
+    from traffic.disk import lock
+    from traffic.times import iso
+
+    with lock(job.output):
+        found = plan(source, job)
+    if options["as_json"]:
+        click.echo(json.dumps(asdict(found), indent=1))
+        return 0
+    what = "hourly roll-ups" if found.pushed else f"buckets of {job.resolution} s"
+    click.echo(f"keys       {found.keys:,}, from {iso(found.window.start)} to {iso(found.window.end)}")
+    click.echo(f"requests   {found.requests:,} for {found.buckets:,} {what} of {found.points:,} points")
+    if found.most_requests:
+        click.echo(
+            f"           then the days in which an event can be: usually few, {found.most_requests:,} at the most"
+        )
+    click.echo(f"time       about {found.seconds:,.1f} s for these, by a small one that was sent")
+    return 0
 
 
 def _policy_file(named: Path | None) -> Path | None:

@@ -68,12 +68,19 @@ class ElasticSource:
         self.settling = self._stamps.settling
         self._spans: dict[str, Window] | None = None
         self._asking = Lock()
-        self.left_out: dict[str, int] = {}
-        """Why documents are not looked at -> how many; known once the keys were asked for."""
+        self._keyless = 0
 
     def rolls_up(self, resolution: int) -> bool:
         """Whether the cluster can make roll-ups of such buckets: where each is one document."""
         return self._step == resolution and self.metric.statistic != "count"
+
+    def step(self) -> int | None:
+        """Seconds between the documents of a key; None where they come as they like."""
+        return self._step
+
+    def remarks(self) -> list[str]:
+        """What a person should know of the documents; nothing where the keys were known already."""
+        return [f"{self._keyless:,} documents without a key left out"] if self._keyless else []
 
     def extent(self) -> Window:
         """From the first to the end of the last document that is there."""
@@ -143,6 +150,8 @@ class ElasticSource:
         self._fields = Fields(TIME, KEY, field, "sum", _query(columns))
 
     def _open_foreign(self, columns: Columns, layout: Layout) -> None:
+        if columns.wide or columns.where is not None:
+            raise UsageFailure("--wide and --where are for files: give an index a query with --filter")
         if layout.ours is not None:
             raise UsageFailure(f"{self.name} mixes stores of ours with {layout.others[0]}: name one of them")
         time, key = columns.time or TIME, columns.key
@@ -237,7 +246,7 @@ class ElasticSource:
                     nameless += bucket["doc_count"]
             after = page.get("after_key")
             if after is None:
-                self.left_out = {"no key": nameless} if nameless else {}
+                self._keyless = nameless
                 return {key: spans[key] for key in sorted(spans)}
 
     def _span(self, ends: Mapping[str, Any]) -> Window:

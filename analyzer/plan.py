@@ -1,0 +1,87 @@
+"""What a run would cost, without running it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from analyzer.cache import CachedSource, Shelf
+from analyzer.fetch import Halving, Rolled, groups
+from analyzer.pipeline import BUFFER_CACHE, Job, chosen, windows
+from traffic.disk import storage
+from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
+from traffic.store.base import Source
+
+PROBE = 8
+"""Keys of the one request that is sent to learn how fast the store is: a week of them."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known before a run. Answers that are kept already are left out."""
+
+    keys: int
+    window: Window
+    """What is learned from."""
+    pushed: bool
+    """Whether the store makes the roll-ups; else it is asked for all buckets, and nothing else."""
+    requests: int
+    """For roll-ups, or for the buckets that they are made of."""
+    buckets: int
+    """That these are answered with."""
+    points: int
+    """Buckets of the resolution that the store has to look at for them."""
+    most_requests: int
+    """For the buckets of days in which an event can be, if it could be in every day of every key; usually few."""
+    seconds: float
+    """About how long the roll-ups will take."""
+
+
+def plan(store: Source, job: Job) -> Plan:
+    """Find the keys, cut the requests, and send one small one to see how long it takes.
+
+    Raises:
+        UsageFailure: there is nothing in that window, or no key is left to look at.
+        StoreError: the store cannot answer in full.
+    """
+    asked = Halving(store, job.concurrency)
+    pushed = asked.rolls_up(job.resolution)
+    with storage(job.output):
+        shelf = Shelf(job.output / BUFFER_CACHE)
+    source = CachedSource(asked if pushed else Rolled(asked), shelf, job.now)
+    window, learned = windows(source, job)
+    spans = chosen(source.keys(learned), job, source.name, window)
+    step = HOUR if pushed else job.resolution
+    blocks = [
+        Query(source.metric, keys, reach, job.resolution)
+        for keys, reach in groups(spans, learned, source.max_points, job.resolution)
+    ]
+    queries = [query for block in blocks for query in source.unanswered(block)]
+    requests = [part for query in queries for part in asked.parts(query, step)]
+    days = [replace(block, window=day) for block in blocks for day in block.window.pieces(DAY)]
+    points = sum(_points(query, job.resolution) for query in queries)
+    ask: Callable[[Query], object] = asked.rollup if pushed else asked.series
+    return Plan(
+        keys=len(spans),
+        window=learned,
+        pushed=pushed,
+        requests=len(requests),
+        buckets=sum(_points(query, step) for query in queries),
+        points=points,
+        most_requests=sum(len(asked.parts(day, job.resolution)) for day in days) if pushed else 0,
+        seconds=_seconds(ask, queries[0], points, job) if queries else 0.0,
+    )
+
+
+def _points(query: Query, step: int) -> int:
+    return len(query.keys) * Grid.over(query.window, step).count
+
+
+def _seconds(ask: Callable[[Query], object], query: Query, points: int, job: Job) -> float:
+    """Time a small part, and scale it."""
+    part = Window(max(query.window.start, query.window.end - WEEK), query.window.end)
+    probe = replace(query, keys=query.keys[:PROBE], window=part)
+    begun = time.perf_counter()
+    ask(probe)
+    return (time.perf_counter() - begun) * points / max(1, _points(probe, job.resolution))
