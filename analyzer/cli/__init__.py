@@ -4,7 +4,11 @@ Nothing but click is imported before a command runs, so that help answers at onc
 """
 
 from analyzer.cli.cache import cache
+from analyzer.cli.completion import completion
+from analyzer.cli.copy import copy
 from analyzer.cli.discover import discover
+from analyzer.cli.doctor import doctor
+from analyzer.cli.export import export
 from analyzer.cli.report import report
 
-COMMANDS = (discover, report, cache)
+COMMANDS = (discover, report, export, copy, cache, doctor, completion)

@@ -17,7 +17,20 @@ from traffic.store.files.sql import BLANK
 
 Holds = Literal["time", "epoch", "number", "text", "nothing"]
 
-TIMES = ("ts", "time", "timestamp", "datetime", "date", "eventtime", "start", "starttime", "begin", "when", "minute")
+TIMES = (
+    "ts",
+    "time",
+    "timestamp",
+    "datetime",
+    "date",
+    "eventtime",
+    "start",
+    "starttime",
+    "begin",
+    "when",
+    "minute",
+    "hour",
+)
 KEYS = ("key", "customer", "series", "client", "tenant", "account", "host", "device", "interface", "name", "id")
 VALUES = ("bytes", "value", "octets", "bits", "bps", "traffic", "requests", "hits", "packets", "latency", "count")
 """Names that say what a column is, the clearest first; compared without case and punctuation."""
@@ -102,11 +115,13 @@ def series_of(columns: Sequence[str], sample: Sequence[Row], time: str) -> tuple
 def _time(free: Sequence[str], holds: Mapping[str, Holds]) -> str | None:
     timely = [column for column in free if holds[column] in ("time", "epoch")]
     dated = [column for column in free if holds[column] == "time"]
-    # Before there are rows, a name is all there is.
+    # Without rows a name is all there is; and what is called a time but holds none is told with its row.
     return (
         _named(TIMES, timely)
         or (dated[0] if len(dated) == 1 else None)
-        or _named(TIMES, [column for column in free if holds[column] == "nothing"])
+        # A number may happen to look like a time: only beside another that can be the value.
+        or (timely[0] if len(timely) == 1 and any(holds[column] == "number" for column in free) else None)
+        or _named(TIMES, [column for column in free if holds[column] in ("nothing", "text")], whole=True)
     )
 
 
@@ -115,18 +130,18 @@ def _value(free: Sequence[str], holds: Mapping[str, Holds]) -> str | None:
     return (
         _named(VALUES, numbers)
         or (numbers[0] if len(numbers) == 1 else None)
-        or _named(VALUES, [column for column in free if holds[column] in ("nothing", "text")])
+        or _named(VALUES, [column for column in free if holds[column] in ("nothing", "text")], whole=True)
     )
 
 
-def _named(names: Sequence[str], columns: Sequence[str]) -> str | None:
-    """The column with the clearest of the names; a name that ends in one will do where none is just that."""
+def _named(names: Sequence[str], columns: Sequence[str], whole: bool = False) -> str | None:
+    """The column with the clearest of the names; unless `whole`, one whose last word it is will do."""
     plain = {column: re.sub(r"[^a-z0-9]", "", column.lower()) for column in columns}
     for name in names:
         for column, text in plain.items():
             if text == name:
                 return column
-    for name in names:
+    for name in () if whole else names:
         ending = [column for column in columns if re.split(r"[^a-z0-9]+", column.lower())[-1] == name]
         if len(ending) == 1:
             return ending[0]
@@ -144,7 +159,9 @@ def _unclear(name: str, columns: Sequence[str], holds: Mapping[str, Holds], name
         return f"{name} has no header, its first line is {first}: put a line above it that names the columns"
     kinds = {"epoch": "number", "nothing": "empty"}
     shown = [f"{column} ({kinds.get(holds[column], holds[column])})" for column in holds if column]
-    return f"say which columns of {name} to use with {', '.join(nameless)}: it has {listed(shown)}"
+    many = sum(held in ("number", "epoch") for held in holds.values()) > 2 and "--value" in nameless
+    or_wide = " (or --wide if each is a series)" if many else ""
+    return f"say which columns of {name} to use with {', '.join(nameless)}{or_wide}: it has {listed(shown)}"
 
 
 def _is_epoch(number: float) -> bool:

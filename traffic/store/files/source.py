@@ -116,6 +116,15 @@ class FilesSource:
         row, times = self._head()
         return own_step(row, times)
 
+    def glimpse(self) -> tuple[int, int, Window]:
+        """Of the first rows: how many they are, how many keys they have, and from when to when they are.
+
+        What can be said at once of files that take long to read.
+        """
+        row, times = self._head()
+        span = Window(int(times.min()), int(times.max()) + 1) if len(times) else Window(0, 0)
+        return len(row), len(np.unique(row)), span
+
     def extent(self) -> Window:
         """From the first to a second after the last row: how long a value holds is not written in it."""
         rows = self._rows()

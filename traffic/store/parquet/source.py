@@ -57,6 +57,10 @@ class ParquetSource:
         spans = [span for file in ends for span in self._head(file).spans]
         return Window(min(span.start for span in spans), max(span.end for span in spans))
 
+    def step(self) -> int:
+        """Seconds of a native step."""
+        return self._manifest.step
+
     def keys(self, window: Window) -> Mapping[str, Window]:
         """Every key with data in `window`, in order of name, and the span of all its data."""
         whole: dict[str, Window] = {}

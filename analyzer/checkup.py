@@ -1,0 +1,149 @@
+"""What `doctor` says: versions, folders, the store."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from traffic.disk import storage
+from traffic.errors import Failure, StorageFailure
+from traffic.model import WEEK, Query, Window
+from traffic.store import Access, Columns, open_source
+from traffic.store.base import NoSuchStore, Source
+from traffic.text import length, visible
+from traffic.times import fitting, iso
+
+PACKAGES = ("click", "duckdb", "elasticsearch", "matplotlib", "numpy", "pyarrow", "pydantic", "pyyaml", "tinydb")
+_OPTIONAL = {"elasticsearch"}
+_LARGE = 150_000_000
+"""Bytes of files from which on they are not read as a whole: what is parsed in two seconds or three."""
+_LOOKED_AT = 64
+_POINTS = 1_000_000
+_TABLES = ("*.csv", "*.csv.gz", "*.parquet", "*.ndjson", "*.jsonl")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One finding."""
+
+    name: str
+    text: str
+    ok: bool = True
+
+
+def examine(store: str, columns: Columns, entry: Access | None, output: Path) -> tuple[list[Line], int]:
+    """All findings, and the exit code: 0, or that of the first thing that is wrong."""
+    found: list[Line] = []
+    codes: list[int] = []
+    for check in (_versions(), _folders(output), _store(store, columns, entry)):
+        try:
+            found.extend(check)
+        except Failure as failure:
+            found.append(Line("store" if len(found) > 2 else "folders", visible(str(failure)), ok=False))
+            codes.append(failure.exit_code)
+            if isinstance(failure, NoSuchStore) and (there := stores_here()):
+                found.append(Line("there are", visible(", ".join(there))))
+    codes += [1 for line in found if not line.ok]
+    return found, codes[0] if codes else 0
+
+
+def stores_here() -> list[str]:
+    """What `--store` could name, seen from here."""
+    folders = sorted(str(path.parent) for depth in ("*", "*/*") for path in Path().glob(f"{depth}/store.json"))
+    tables = sorted(str(path) for pattern in _TABLES for path in Path().glob(pattern))
+    return [*folders, *tables][:10]
+
+
+def _versions() -> Iterator[Line]:
+    yield Line("python", f"{platform.python_version()} on {platform.system()}, {os.cpu_count()} cores")
+    there, missing = [], []
+    for name in PACKAGES:
+        try:
+            there.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            if name not in _OPTIONAL:
+                missing.append(name)
+    lacks = f"missing: {', '.join(missing)} (run make setup); " if missing else ""
+    yield Line("packages", lacks + ", ".join(there), ok=not missing)
+
+
+def _folders(output: Path) -> Iterator[Line]:
+    temporary = Path(tempfile.gettempdir())
+    yield Line("temporary", f"{temporary}, {_free(temporary)} free")
+    nearest = next(path for path in (output, *output.absolute().parents) if path.exists())
+    if not os.access(nearest, os.W_OK):
+        raise StorageFailure(f"cannot write to {output}: change its permissions or use another --output")
+    yield Line("output", f"{output}, {_free(nearest)} free" + ("" if output.exists() else " (will be made)"))
+
+
+def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
+    source = open_source(name, columns, entry)
+    for note in getattr(source, "notes", list)():
+        yield Line("columns", visible(note))
+    if getattr(source, "size", int)() > _LARGE:
+        yield from _beginning(source)
+        return
+    extent = source.extent()
+    spans = source.keys(extent)
+    some = ", ".join(list(spans)[:3]) + (", ..." if len(spans) > 3 else "")
+    metric = source.metric
+    unit = f" in {metric.unit}" if metric.unit else ""
+    yield Line("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
+    yield Line("keys", f"{len(spans):,}: {visible(some)}")
+    yield Line("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)})")
+    for remark in getattr(source, "remarks", list)():
+        yield Line("rows", visible(remark))
+    step = getattr(source, "step", lambda: None)()
+    yield _step(step)
+    yield _gaps(source, extent, list(spans), step)
+
+
+def _beginning(source: Source) -> Iterator[Line]:
+    rows, keys, window = source.glimpse()  # type: ignore[attr-defined]  # has a size, so it is a file
+    size = source.size() / 1e9  # type: ignore[attr-defined]
+    yield Line("store", f"{visible(source.name)}: {size:.1f} GB, of which the first {rows:,} rows were looked at")
+    yield Line("keys", f"{keys:,} in these rows")
+    yield Line("extent", f"{iso(window.start)} to {iso(window.end)} in these rows")
+    yield _step(source.step())  # type: ignore[attr-defined]
+
+
+def _step(step: int | None) -> Line:
+    if step is None:
+        return Line("step", "rows come at no regular step: buckets are made of what falls into them")
+    return Line("step", f"a value every {length(step)}")
+
+
+def _gaps(source: Source, extent: Window, keys: list[str], step: int | None) -> Line:
+    """How much of the last week is missing, by some of the keys."""
+    if source.metric.empty == "zero" and step is None:
+        return Line("gaps", "none can be told: where nothing was recorded, nothing happened")
+    resolution = fitting(step or 60, 60, adds_up=True)
+    window = Window(max(extent.start, extent.end - WEEK), extent.end).widen(3600)
+    most = max(1, min(_LOOKED_AT, _POINTS // (window.seconds // resolution)))
+    chosen = tuple(keys[:: -(-len(keys) // most)])
+    spans = source.keys(window)
+    values = source.series(Query(source.metric, chosen, window, resolution)).values
+    missing = np.isnan(values)
+    times = window.start + resolution * np.arange(values.shape[1])
+    # Before its first and after its last value a key has no gaps: it is not there.
+    starts = np.array([spans[key].start if key in spans else window.end for key in chosen])
+    ends = np.array([spans[key].end if key in spans else window.start for key in chosen])
+    inside = (times >= starts[:, None]) & (times + resolution <= ends[:, None])
+    share = (missing & inside).sum() / max(1, inside.sum())
+    gone = sum(key not in spans for key in chosen)
+    of = f" of {len(chosen)} keys" if len(chosen) < len(keys) else ""
+    silent = f"; {gone} keys{of and ' of these'} have no value in it" if gone else ""
+    return Line("gaps", f"{share:.1%} of the last week's buckets of {length(resolution)}{of} are missing{silent}")
+
+
+def _free(path: Path) -> str:
+    with storage(path):
+        return f"{shutil.disk_usage(path).free / 1e9:,.0f} GB"

@@ -1,0 +1,38 @@
+"""`completion`: what a shell needs to complete commands and options."""
+
+from __future__ import annotations
+
+import click
+
+from traffic import options as shared
+
+NAME = "sl.py"
+VARIABLE = "_SL_PY_COMPLETE"
+
+
+@click.command(context_settings=shared.SETTINGS)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what makes a shell complete commands and options of ./sl.py with the Tab key.
+
+    \b
+    Examples:
+      source <(./sl.py completion bash)        in ~/.bashrc, with the whole path
+      source <(./sl.py completion zsh)         in ~/.zshrc
+      ./sl.py completion fish | source         in ~/.config/fish/config.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    made = get_completion_class(shell)
+    assert made is not None
+    command = context.find_root().command
+    source = made.source_template % made(command, {}, NAME, VARIABLE).source_vars()
+    # The program is no command on the path: whatever was typed is what is asked.
+    typed = {"bash": "$1", "zsh": "${words[1]}", "fish": "(commandline -opc)[1]"}[shell]
+    for asked in (f"{VARIABLE}={shell}_complete $1", f"{VARIABLE}={shell}_complete {NAME}"):
+        source = source.replace(asked, f"{VARIABLE}={shell}_complete {typed}")
+    if shell == "fish":
+        source = source.replace(f"(commandline -t) {NAME}", f"(commandline -t) {typed}")
+    # And zsh would not even ask it.
+    click.echo(source.replace(f"    (( ! $+commands[{NAME}] )) && return 1\n", ""))

@@ -1,0 +1,74 @@
+"""`copy`: from one store into another."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+
+@click.command(context_settings=shared.SETTINGS)
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@shared.columns
+@shared.entry
+@click.option("--resolution", help="Width of what is stored.  [default: the data's own step, or 1m]")
+@click.option("--field", help="What the amounts are; network.bytes is shown in bit/s.  [default: as in FROM]")
+@click.option("--only", multiple=True, metavar="GLOB", help="These keys; may be said again.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; may be said again.")
+@click.option("--replace", is_flag=True, help="Drop what TO holds first (only what was generated or copied).")
+@shared.as_json
+@shared.quiet
+def copy(**options: Any) -> None:
+    """Copy the series of a store, or of a file of your own, into another store.
+
+    A store of ours holds whole amounts that add up (bytes, requests), so a file is copied with --statistic sum or
+    count. Copying the same again changes nothing. The truth stays where it is: name it with `discover --truth`.
+
+    \b
+    Examples:
+      ./sl.py copy output/traffic backup
+      ./sl.py copy flows.csv output/flows --statistic sum --field network.bytes
+    """
+    from analyzer.transfer import adds_up, cargo, copy, origin
+    from traffic.store import open_sink, open_source
+    from traffic.times import resolution
+
+    entry = shared.entry_of({**options, "store": f"{options['source']} {options['target']}"})
+    source = open_source(options["source"], shared.columns_of(options), entry)
+    shared.introduce(source, options["quiet"])
+    if not adds_up(source.metric):
+        raise UsageFailure(
+            f"the {source.metric.statistic} of {source.metric.field} does not add up, so a store cannot hold it: "
+            f"say --statistic sum if the values are amounts, or use ./sl.py export"
+        )
+    load = cargo(
+        source,
+        None if options["resolution"] is None else resolution(options["resolution"]),
+        only=options["only"],
+        exclude=options["exclude"],
+    )
+    sink = open_sink(
+        options["target"],
+        options["field"] or load.metric.field,
+        load.resolution,
+        scenario=origin(load),
+        keys=len(load.spans),
+        replace=options["replace"],
+        entry=entry,
+    )
+    with shared.bar("copy", options["quiet"]) as progress:
+        done = copy(load, sink, progress)
+    for remark in getattr(source, "remarks", list)():
+        shared.note(remark)
+    if done.rounded:
+        shared.note(f"{done.rounded:,} values were rounded to whole numbers")
+    if options["as_json"]:
+        document = {"keys": len(load.spans), "points": done.points, "new": done.new, "rounded": done.rounded}
+        click.echo(json.dumps({**document, "store": sink.name, "identity": done.identity}, indent=1))
+    elif not options["quiet"]:
+        click.echo(f"{done.points:,} points of {len(load.spans):,} keys in {sink.name}, {done.new:,} of them new")

@@ -1,0 +1,92 @@
+"""`export`: the series of a store as a table."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+ENDINGS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
+
+
+@click.command(context_settings=shared.SETTINGS)
+@shared.store
+@shared.columns
+@shared.entry
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "ndjson", "parquet"]),
+    help="Of the table.  [default: by the ending of --file, else csv]",
+)
+@click.option(
+    "--file", type=click.Path(path_type=Path, dir_okay=False), help="Write here; .gz packs it.  [default: stdout]"
+)
+@click.option("--start", help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
+@click.option("--end", help="Up to here.  [default: all there is]")
+@click.option("--resolution", help="Width of a bucket.  [default: the data's own step, or 1m]")
+@click.option("--only", multiple=True, metavar="GLOB", help="These keys; may be said again.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; may be said again.")
+@shared.quiet
+def export(**options: Any) -> None:
+    """Write the series of a store as a table: time, key, value.
+
+    A row for every bucket that is there, values as `discover` sees them (traffic in bit/s). The table is read again by
+    `discover --store FILE`, by pandas and by any spreadsheet; keys stand in it as they are.
+
+    \b
+    Examples:
+      ./sl.py export --file traffic.parquet
+      ./sl.py export --format csv --only customer-0001 --start now-7d | head
+      ./sl.py export --store flows.ndjson --resolution 60m --file hourly.csv.gz
+    """
+    from analyzer.transfer import cargo, pieces
+    from traffic.disk import write_atomic
+    from traffic.store import open_source
+    from traffic.store.files.write import encode, packed
+    from traffic.times import instant, resolution
+
+    file: Path | None = options["file"]
+    form = _format(options["form"], file)
+    if form == "parquet" and file is None and sys.stdout.isatty():
+        raise UsageFailure("a terminal cannot show Parquet: name a file with --file, or pipe it on")
+    now = int(time.time())
+    source = open_source(options["store"], shared.columns_of(options), shared.entry_of(options))
+    shared.introduce(source, options["quiet"])
+    load = cargo(
+        source,
+        None if options["resolution"] is None else resolution(options["resolution"]),
+        None if options["start"] is None else instant(options["start"], now),
+        None if options["end"] is None else instant(options["end"], now),
+        options["only"],
+        options["exclude"],
+    )
+    with shared.bar("export", options["quiet"]) as progress:
+        chunks = encode(pieces(load, progress), load.metric.name or "value", form)
+        if file is None:
+            for chunk in chunks:
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
+        else:
+            write_atomic(file, packed(chunks) if file.suffix == ".gz" else chunks)
+    for remark in getattr(source, "remarks", list)():
+        shared.note(remark)
+    if file is not None and not options["quiet"]:
+        shared.note(f"{len(load.spans):,} series in {file}")
+
+
+def _format(said: str | None, file: Path | None) -> Any:
+    if said is not None:
+        return said
+    if file is None:
+        return "csv"
+    ending = file.with_suffix("").suffix if file.suffix == ".gz" else file.suffix
+    if ending.lower() not in ENDINGS:
+        raise UsageFailure(f"{file}: say its format with --format, or let its name end in {', '.join(ENDINGS)}")
+    return ENDINGS[ending.lower()]

@@ -1,0 +1,124 @@
+"""Series as a long table (time, key, value) in CSV, NDJSON or Parquet: what `FilesSource` reads again as it was.
+
+Text is made by DuckDB, a piece at a time, in a temporary folder, and handed on as bytes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import numpy as np
+
+from traffic.disk import storage
+from traffic.errors import StorageFailure
+from traffic.model import Matrix
+from traffic.store.files.sql import identifier, text
+
+Format = Literal["csv", "ndjson", "parquet"]
+
+_CHUNK = 1 << 20
+_WRITTEN: dict[Format, str] = {
+    "csv": "FORMAT csv, HEADER false",
+    "ndjson": "FORMAT json",
+    "parquet": "FORMAT parquet, COMPRESSION zstd",
+}
+
+
+def encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[bytes]:
+    """The bytes of a table with a row for every bucket that is there, in the order of the pieces, key by key.
+
+    Numbers have as many digits as it takes to read them back as they were; times are ISO 8601 with Z (Parquet: a
+    timestamp in UTC). Keys stand as they are: this is data, so nothing in it is escaped for spreadsheets.
+
+    Args:
+        pieces: series, each on a grid of its own.
+        value: name of the column of the values; the others are `time` and `key`.
+        form: of the table.
+
+    Raises:
+        StorageFailure: the temporary folder is full.
+    """
+    with storage(tempfile.gettempdir()):
+        folder = Path(tempfile.mkdtemp(prefix="sl-"))
+    # In one thread rows stay in their order.
+    database = duckdb.connect(config={"threads": 1, "memory_limit": "512MiB"})
+    try:
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute("CREATE TABLE names (code INTEGER, name VARCHAR)")
+        if form == "csv":
+            yield (",".join(("time", "key", _cell(value))) + "\n").encode()
+        parts = []
+        for number, piece in enumerate(pieces):
+            part = folder / f"{number}.part"
+            if _write(database, piece, value, form, part):
+                if form == "parquet":
+                    parts.append(part)
+                else:
+                    yield from _chunks(part)
+                    part.unlink()
+        if form == "parquet":
+            whole = folder / "whole"
+            _join(database, parts, value, whole)
+            yield from _chunks(whole)
+    except duckdb.Error as error:
+        said = str(error).partition("\n")[0]
+        raise StorageFailure(
+            f"cannot write to {tempfile.gettempdir()} ({said}): free some space, or point TMPDIR to another folder"
+        ) from error
+    finally:
+        database.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def packed(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same, gzipped; the same bytes for the same content."""
+    packer = zlib.compressobj(wbits=31)
+    for chunk in chunks:
+        yield packer.compress(chunk)
+    yield packer.flush()
+
+
+def _write(database: duckdb.DuckDBPyConnection, piece: Matrix, value: str, form: Format, part: Path) -> bool:
+    """Write a piece; answers whether anything is in it."""
+    row, bucket = np.nonzero(~np.isnan(piece.values))
+    if not len(row):
+        return False
+    database.execute("DELETE FROM names")
+    codes = np.arange(len(piece.keys), dtype=np.int32)
+    database.execute("INSERT INTO names SELECT unnest(?), unnest(?)", [codes.tolist(), list(piece.keys)])
+    columns = {
+        "k": row.astype(np.int32),
+        "t": piece.grid.start + piece.grid.step * bucket.astype(np.int64),
+        "v": piece.values[row, bucket],
+    }
+    database.register("piece", columns)
+    stamp = "make_timestamp(t * 1000000)"
+    time = f"{stamp} AT TIME ZONE 'UTC'" if form == "parquet" else f"strftime({stamp}, '%Y-%m-%dT%H:%M:%SZ')"
+    database.execute(
+        f"COPY (SELECT {time} AS time, name AS key, v AS {identifier(value)} FROM piece LEFT JOIN names ON k = code) "  # noqa: S608
+        f"TO {text(str(part))} ({_WRITTEN[form]})"
+    )
+    database.unregister("piece")
+    return True
+
+
+def _join(database: duckdb.DuckDBPyConnection, parts: list[Path], value: str, whole: Path) -> None:
+    empty = f"SELECT now() AS time, '' AS key, 0::DOUBLE AS {identifier(value)} LIMIT 0"
+    source = f"SELECT * FROM read_parquet([{', '.join(text(str(part)) for part in parts)}])" if parts else empty  # noqa: S608
+    database.execute(f"COPY ({source}) TO {text(str(whole))} ({_WRITTEN['parquet']})")
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+
+
+def _cell(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"' if any(mark in name for mark in ',"\r\n') else name
