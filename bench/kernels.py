@@ -39,10 +39,10 @@ def ours(values: Floats) -> Runs:
     parts = []
     for first in range(0, len(values), 64):
         block = values[first : first + 64]
-        p95, maximum, _, _, count = roll_up(block, 60)
-        usual, _ = kernel.other_weeks(kernel.learnable(p95, count, 60, 0.5), START, 95.0)
+        hours = roll_up(block, 60)
+        usual, _ = kernel.other_weeks(kernel.learnable(hours.p95, hours.count, 60, 0.5), START, 95.0)
         limit = kernel.threshold(usual, 3.0, FLOOR)
-        row, hour = np.nonzero(kernel.suspects(maximum, limit))
+        row, hour = np.nonzero(kernel.suspects(hours.maximum, limit))
         minutes = block.reshape(len(block), -1, 60)[row, hour]
         hot, minute = np.nonzero(minutes > limit[row, hour][:, None])
         parts.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -12,8 +14,9 @@ from analyzer.kernels.baseline import other_weeks, suspects, threshold
 from analyzer.kernels.breach import runs
 from analyzer.kernels.grid import by_hour, by_week, slots, weeks
 from analyzer.kernels.match import covered, one_to_one
-from analyzer.kernels.rollup import roll_up
+from analyzer.kernels.rollup import Hours, roll_up
 from tests.worlds import MONDAY, percentile, slow_runs
+from traffic.model import Rollup, second_percent
 
 HOUR = 3600
 values_with_gaps = st.floats(0, 1e12) | st.just(np.nan)
@@ -22,18 +25,39 @@ values_with_gaps = st.floats(0, 1e12) | st.just(np.nan)
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.sampled_from([6, 12, 24])), elements=values_with_gaps))
 def test_a_rolled_up_hour_is_what_numpy_says_of_the_buckets_that_are_there(values: np.ndarray) -> None:
     per_hour = 6
-    p95, maximum, minimum, mean, count = roll_up(values, per_hour)
+    rolled = roll_up(values, per_hour)
     for key in range(values.shape[0]):
         for hour in range(values.shape[1] // per_hour):
             there = values[key, hour * per_hour : (hour + 1) * per_hour]
             there = there[~np.isnan(there)]
-            assert count[key, hour] == len(there)
+            found = {name: float(array[key, hour]) for name, array in zip(Rollup.FIELDS, rolled, strict=True)}
+            assert found.pop("count") == len(there)
             if len(there):
-                assert p95[key, hour] == np.percentile(there, 95)
-                assert (maximum[key, hour], minimum[key, hour]) == (there.max(), there.min())
-                assert mean[key, hour] == pytest.approx(there.mean(), rel=1e-12)
+                assert found.pop("mean") == pytest.approx(there.mean(), rel=1e-12)
+                assert (found.pop("maximum"), found.pop("minimum")) == (there.max(), there.min())
+                if len(there) == per_hour:
+                    assert found["second"] == np.sort(there)[-2]
+                assert found == pytest.approx(
+                    {
+                        "p95": np.percentile(there, 95),
+                        "second": np.percentile(there, second_percent(per_hour)),
+                        "p50": np.percentile(there, 50),
+                        "p20": np.percentile(there, 20),
+                    },
+                    rel=1e-12,
+                )
             else:
-                assert np.isnan([x[key, hour] for x in (p95, maximum, minimum, mean)]).all()
+                assert np.isnan(list(found.values())).all()
+
+
+def test_the_hours_of_the_kernel_are_the_fields_of_a_roll_up() -> None:
+    assert tuple(field.name for field in fields(Hours)) == Rollup.FIELDS
+    assert second_percent(1) == 100.0
+
+
+def test_hours_of_one_and_two_buckets_have_a_second() -> None:
+    assert roll_up(np.array([[5.0, 3.0]]), 1).second.tolist() == [[5.0, 3.0]]
+    assert roll_up(np.array([[5.0, 3.0]]), 2).second.tolist() == [[3.0]]
 
 
 def test_rolling_up_does_not_depend_on_how_many_keys_are_sorted_together() -> None:

@@ -182,12 +182,18 @@ class Matrix:
         _freeze(self.values)
 
 
+def second_percent(per_hour: int) -> float:
+    """Which percentile `Rollup.second` is where an hour has room for `per_hour` buckets; the maximum for one."""
+    return 100.0 * (per_hour - 2) / (per_hour - 1) if per_hour > 1 else 100.0
+
+
 @dataclass(frozen=True, eq=False)
 class Rollup:
     """What an hour of buckets comes to, per key: arrays of shape (keys, hours). Read-only.
 
-    `p95` is the linear 95th percentile of the hour's buckets at the query's resolution; `count` says how many of them
-    were there; the other four are NaN where `count` is 0. `grid.step` is 3600.
+    Of the hour's buckets at the query's resolution that are there: `count` says how many, everything else is NaN where
+    that is 0. Percentiles are linear. `second` is the percentile 100 (n - 2) / (n - 1), n being the buckets that an
+    hour has room for (`second_percent`): the second highest of a full hour. `grid.step` is 3600.
     """
 
     keys: tuple[str, ...]
@@ -197,8 +203,11 @@ class Rollup:
     minimum: Floats
     mean: Floats
     count: Floats
+    second: Floats
+    p50: Floats
+    p20: Floats
 
-    FIELDS = ("p95", "maximum", "minimum", "mean", "count")
+    FIELDS = ("p95", "maximum", "minimum", "mean", "count", "second", "p50", "p20")
 
     def __post_init__(self) -> None:
         shape = (len(self.keys), self.grid.count)

@@ -14,7 +14,7 @@ from traffic.model import DAY, HOUR, Floats, Grid, Matrix, Query, Rollup, Window
 from traffic.store.base import Source
 from traffic.times import iso
 
-FORMAT = 1
+FORMAT = 2
 """Counts up when the meaning of a stored array changes; older entries are then misses."""
 
 EVER = Window(0, 2**33)

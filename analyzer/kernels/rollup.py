@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,43 +42,66 @@ def lerp(a: Floats, b: Floats, t: Floats | float) -> Floats:
     return result
 
 
-def roll_up(values: Floats, per_hour: int) -> tuple[Floats, Floats, Floats, Floats, Floats]:
-    """Roll buckets up into hours.
+@dataclass(frozen=True, eq=False)
+class Hours:
+    """What hours of buckets come to, shape (keys, hours) each; all but `count` are NaN where it is 0."""
+
+    p95: Floats
+    maximum: Floats
+    minimum: Floats
+    mean: Floats
+    count: Floats
+    second: Floats
+    """The percentile 100 (n - 2) / (n - 1), n being the buckets an hour has room for; the maximum where that is one."""
+    p50: Floats
+    p20: Floats
+
+    def __iter__(self) -> Iterator[Floats]:
+        """The arrays, in the order of the fields."""
+        return (getattr(self, field.name) for field in fields(self))
+
+
+def roll_up(values: Floats, per_hour: int) -> Hours:
+    """Roll buckets up into hours; percentiles are linear.
 
     Args:
         values: shape (keys, hours x per_hour), NaN = missing; the first bucket starts an hour.
         per_hour: buckets in an hour.
-
-    Returns:
-        p95 (linear), maximum, minimum, mean and count of the buckets that are there, each of shape (keys, hours).
-        The first four are NaN where the count is 0.
     """
     keys, buckets = values.shape
     hours = buckets // per_hour
-    results = tuple(np.empty((keys, hours)) for _ in range(5))
+    results = Hours(*(np.empty((keys, hours)) for _ in fields(Hours)))
     rows = max(1, _CHUNK_BYTES // max(1, 8 * buckets))
     for first in range(0, keys, rows):
         part = values[first : first + rows].reshape(-1, hours, per_hour)
         for result, rolled in zip(results, _roll_up_chunk(part), strict=True):
             result[first : first + rows] = rolled
-    return results  # type: ignore[return-value]  # a tuple of five by construction
+    return results
 
 
-def _roll_up_chunk(hours: Floats) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+def _roll_up_chunk(hours: Floats) -> Hours:
     """The same for shape (keys, hours, buckets of an hour)."""
     ordered = np.sort(hours, axis=-1)
     per_hour = ordered.shape[-1]
+    second = 100.0 * (per_hour - 2) / (per_hour - 1) if per_hour > 1 else 100.0
     # A sorted hour that does not end in NaN has none: the usual case needs no counting and no gather.
     if not np.isnan(ordered[..., -1]).any():
-        position = (per_hour - 1) * 0.95
-        low = int(position)
-        high = min(low + 1, per_hour - 1)
-        p95 = lerp(ordered[..., low], ordered[..., high], position - low)
-        count = np.full(p95.shape, float(per_hour))
+
+        def percentile(q: float) -> Floats:
+            position = (per_hour - 1) * (q / 100.0)
+            low = int(position)
+            return lerp(ordered[..., low], ordered[..., min(low + 1, per_hour - 1)], position - low)
+
+        count = np.full(ordered.shape[:-1], float(per_hour))
         # einsum adds up a short last axis three times as fast as sum does.
-        return p95, ordered[..., -1], ordered[..., 0], np.einsum("khb->kh", ordered) / per_hour, count
+        mean = np.einsum("khb->kh", ordered) / per_hour
+        return Hours(
+            *(percentile(95.0), ordered[..., -1], ordered[..., 0], mean, count),
+            *(ordered[..., max(0, per_hour - 2)], percentile(50.0), percentile(20.0)),
+        )
     there = per_hour - np.isnan(ordered).sum(axis=-1)
     last = np.take_along_axis(ordered, np.maximum(there - 1, 0)[..., None], -1)[..., 0]
     total = np.nansum(ordered, axis=-1)
     mean = np.divide(total, there, out=np.full(total.shape, np.nan), where=there > 0)
-    return percentile_of_sorted(ordered, there, 95.0), last, ordered[..., 0], mean, there.astype(np.float64)
+    p95, beside_top, p50, p20 = (percentile_of_sorted(ordered, there, q) for q in (95.0, second, 50.0, 20.0))
+    return Hours(p95, last, ordered[..., 0], mean, there.astype(np.float64), beside_top, p50, p20)
