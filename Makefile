@@ -37,7 +37,7 @@ check: $(DEV) ## style, format, types, who may import whom
 	$(PY) -m pytest -q tests/test_architecture.py
 
 test: $(DEV) ## all tests, two at a time
-	$(PY) -m pytest -n 2 tests/
+	$(PY) -m pytest -n 2 --dist loadgroup tests/
 
 bench: $(DEV) ## measure speed and memory, write docs/benchmarks.md
 	$(PY) -m bench

@@ -1,7 +1,3 @@
-"""What all tests share."""
+"""Fixtures that tests in any folder may ask for."""
 
-from hypothesis import settings
-
-# Machines are shared and noisy: how long an example takes says nothing.
-settings.register_profile("sl", deadline=None)
-settings.load_profile("sl")
+pytest_plugins = ["tests.elasticsearch.fixtures"]

@@ -1,38 +1,39 @@
 """A real Elasticsearch node, or several of them as one cluster, as child processes of this one.
 
-    with Cluster(prepare("9.5.3"), nodes=1) as cluster:
-        requests.get(cluster.url + "/_cluster/health")
+    with Cluster(prepare("9.5.3"), nodes=3) as cluster:
+        cluster.call("GET", "/_cluster/health")
+        cluster.nodes[0].kill()
 
-A node binds free ports on loopback that the system chooses, and keeps everything else in one temporary folder. Its
-standard input is a pipe from here: when this process dies, however it dies, the pipe ends and the node halts itself.
+A node binds loopback ports that the system chooses, and keeps everything else in a temporary folder. Its standard input
+is a pipe from here: when this process dies, however it dies, the pipe ends and the node halts itself.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from tests.elasticsearch.home import Home
+from tests.elasticsearch.home import HERE, Home
+from tests.elasticsearch.server import Server
 
-START_SECONDS = 120.0  # 5 to 10 s on an idle machine; the two cores may have other work
+START_SECONDS = 120.0  # one node takes 3 s on an idle machine, three take 8; the cores may have other work
 STOP_SECONDS = 20.0
 
 JVM = (
     "-XX:+UseSerialGC",  # the collector for a small heap and two cores
     "--enable-native-access=ALL-UNNAMED",
-    "--add-modules=jdk.incubator.vector",
     "-Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false",  # its library is not on Maven Central
-    "-Dlog4j2.disable.jmx=true",
+    f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",
 )
+# Half the time to start, and faster through the first minute of work. Slower after that: not for measuring.
+QUICK = "-XX:TieredStopAtLevel=1"
 SETTINGS = {
     "network.host": "127.0.0.1",
     "http.port": "0",
@@ -56,14 +57,19 @@ class Node:
     """One node. It listens before it has joined a cluster: waiting for that is the cluster's business."""
 
     def __init__(
-        self, home: Home, folder: Path, name: str, heap: str = "512m", settings: Mapping[str, str] = {}
+        self, home: Home, folder: Path, heap: str = "512m", settings: Mapping[str, str] = {}, quick: bool = True
     ) -> None:
-        self.home = home
+        self.name = folder.name
         self.folder = folder
-        self.name = name
-        self.heap = heap
-        self.settings = {**SETTINGS, "node.name": name, **settings}
         self.log = folder / "node.log"
+        self._logs = folder / "logs"
+        self._config = folder / "config"
+        paths = {"path.home": home.path, "path.data": folder / "data", "path.logs": self._logs}
+        self._settings = {**SETTINGS, "node.name": self.name, **{key: str(path) for key, path in paths.items()}}
+        self._settings |= settings
+        classpath = f"{home.path / 'launcher'}:{home.path / 'lib'}/*"
+        self._java: list[str | Path] = [home.java, f"-Xms{heap}", f"-Xmx{heap}", *JVM, *([QUICK] if quick else [])]
+        self._java += [f"-Des.path.home={home.path}", f"-Djava.io.tmpdir={folder}", "-cp", classpath]
         self._process: subprocess.Popen | None = None
         self._url: str | None = None
 
@@ -79,53 +85,45 @@ class Node:
 
     @property
     def pid(self) -> int:
-        assert self._process is not None
+        assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
     def launch(self) -> None:
         """Start the process and return at once."""
-        config, logs = self.folder / "config", self.folder / "logs"
-        shutil.copytree(self.home.path / "config", config, dirs_exist_ok=True)
-        logs.mkdir(parents=True, exist_ok=True)
-        for name in ("http.ports", "transport.ports"):
-            (logs / name).unlink(missing_ok=True)
-        settings = {"path.home": self.home.path, "path.data": self.folder / "data", "path.logs": logs, **self.settings}
-        command: list[str | Path] = [self.home.java, f"-Xms{self.heap}", f"-Xmx{self.heap}", *JVM]
-        command += [f"-Des.path.home={self.home.path}", f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}"]
-        command += [
-            f"-Djava.io.tmpdir={self.folder}",
-            "-cp",
-            f"{self.home.path / 'launcher'}:{self.home.path / 'lib'}/*",
-        ]
-        command += ["Launcher", config, *(f"{key}={value}" for key, value in settings.items())]
-        with self.log.open("ab") as log:
+        for folder in (self._config, self._logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        for ports in self._logs.glob("*.ports"):
+            ports.unlink()
+        settings = [f"{key}={value}" for key, value in self._settings.items()]
+        with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                command,
+                [*self._java, "Launcher", self._config, *settings],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                start_new_session=True,  # Ctrl-C belongs to pytest, which then stops the node in order
+                start_new_session=True,  # Ctrl-C belongs to pytest, which then stops the node
             )
 
-    def await_ports(self, deadline: float) -> None:
-        """Wait until it listens. A later start takes the same HTTP port again, so that its URL stays what it was."""
-        http = self.address("http", deadline)
-        self._url = f"http://{http}"
-        self.settings["http.port"] = http.rsplit(":", 1)[1]
-
-    def address(self, kind: str, deadline: float) -> str:
-        file = self.folder / "logs" / f"{kind}.ports"
-        while not file.exists():
+    def await_ports(self, deadline: float) -> str:
+        """Wait until it listens: its transport address. A later start takes the same HTTP port, so the URL stays."""
+        while not all((self._logs / f"{kind}.ports").exists() for kind in ("http", "transport")):
             if not self.alive:
                 raise NodeFailed(f"{self.name} ended while it started: {self.trouble()}")
             if time.monotonic() > deadline:
                 raise NodeFailed(f"{self.name} did not listen in time: {self.trouble()}")
             time.sleep(0.05)
-        return file.read_text().split()[0]
+        http, transport = ((self._logs / f"{kind}.ports").read_text().split()[0] for kind in ("http", "transport"))
+        self._url = f"http://{http}"
+        self._settings["http.port"] = http.rpartition(":")[2]
+        return transport
+
+    def seeds(self, addresses: list[str]) -> None:
+        """Where to look for the others: read again and again while the node looks for a cluster."""
+        (self._config / "unicast_hosts.txt").write_text("".join(address + "\n" for address in addresses))
 
     def stop(self) -> None:
-        """Close it in order (flush, leave the cluster), as an administrator would."""
+        """Close it in order (leave the cluster, close the indices), as an administrator would."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
@@ -133,54 +131,50 @@ class Node:
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:
-        process = self._process
+        process, self._process = self._process, None
         if process is None:
             return
-        if process.poll() is None:
-            process.send_signal(how)
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        process.send_signal(how)  # does nothing to a process that has ended
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         if process.stdin is not None:
             process.stdin.close()
-        self._process = None
 
     def trouble(self) -> str:
         """What the log says about a failure: its errors, else its last lines."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        marks = ("][ERROR", "Exception", "Error:", "Error occurred")
+        lines = self.log.read_text(errors="replace").splitlines()
+        marks = ("[ERROR]", "Exception", "Error:", "Error occurred", "Could not ", "Unrecognized ")
         errors = [line for line in lines if any(mark in line for mark in marks) and not line.startswith("\tat ")]
-        return "\n  ".join(["", *(errors[:12] or lines[-12:])]) if lines else "its log is empty"
+        return "".join(f"\n  {line[:300]}" for line in errors[:12] or lines[-12:]) or "its log is empty"
 
 
-class Cluster:
+class Cluster(Server):
     """One or several nodes of one version that know each other; data in one temporary folder that goes with them."""
 
-    def __init__(self, home: Home, nodes: int = 1, heap: str = "512m", settings: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self,
+        home: Home,
+        nodes: int = 1,
+        heap: str = "512m",
+        settings: Mapping[str, str] = {},
+        quick: bool = True,
+        folder: Path | None = None,
+    ) -> None:
         self.home = home
-        self.folder = Path(tempfile.mkdtemp(prefix="sl-elasticsearch-"))
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="sl-elasticsearch-"))
         names = [f"node-{number}" for number in range(nodes)]
-        of_all = {"cluster.name": self.folder.name, **settings}
-        if nodes == 1:
-            of_all["discovery.type"] = "single-node"
-        else:
-            of_all |= {"discovery.seed_providers": "file", "cluster.initial_master_nodes": ",".join(names)}
-        self.nodes = [self._node(name, heap, of_all) for name in names]
-
-    def _node(self, name: str, heap: str, settings: Mapping[str, str]) -> Node:
-        folder = self.folder / name
-        folder.mkdir()
-        return Node(self.home, folder, name, heap, settings)
+        known = {"discovery.seed_providers": "file", "cluster.initial_master_nodes": ",".join(names)}
+        alone = {"discovery.type": "single-node"}
+        of_all = {"cluster.name": self.folder.name, **(known if nodes > 1 else alone), **settings}
+        self.nodes = [Node(home, self.folder / name, heap, of_all, quick) for name in names]
+        self._addresses: dict[str, str] = {}
 
     @property
     def version(self) -> str:
         return self.home.version
-
-    @property
-    def url(self) -> str:
-        return self.urls[0]
 
     @property
     def urls(self) -> list[str]:
@@ -188,52 +182,51 @@ class Cluster:
         return [node.url for node in self.nodes if node.alive]
 
     def start(self) -> Cluster:
-        """Start all nodes that do not run, and wait until every one of them is a member and every shard is there."""
+        """Start every node that does not run, and wait until all are members and all shards are there."""
         deadline = time.monotonic() + START_SECONDS
         try:
             missing = [node for node in self.nodes if not node.alive]
             for node in missing:
                 node.launch()
             for node in missing:
-                node.await_ports(deadline)
-            # The ports are known only now; the nodes read this file again and again until they have found each other.
-            seeds = "".join(node.address("transport", deadline) + "\n" for node in self.nodes)
+                self._addresses[node.name] = node.await_ports(deadline)
             for node in self.nodes:
-                (node.folder / "config" / "unicast_hosts.txt").write_text(seeds)
+                node.seeds(list(self._addresses.values()))
             self.await_health(deadline)
         except BaseException:
             self.discard()
             raise
         return self
 
-    def await_health(self, deadline: float | None = None, status: str | None = None) -> None:
-        """Wait for the cluster to be as healthy as its living nodes allow, or for the status that is asked for."""
+    def await_health(self, deadline: float | None = None) -> None:
+        """Wait until the cluster is as healthy as its living nodes allow: green only if all of several live."""
         deadline = deadline or time.monotonic() + START_SECONDS
-        alive = sum(node.alive for node in self.nodes)
-        wanted = status or ("green" if alive == len(self.nodes) > 1 else "yellow")
-        path = f"/_cluster/health?wait_for_nodes={alive}&wait_for_status={wanted}&wait_for_no_initializing_shards=true"
-        state = "no answer"
+        living = [node for node in self.nodes if node.alive]
+        status = "green" if len(living) == len(self.nodes) > 1 else "yellow"
+        wanted = f"wait_for_nodes={len(living)}&wait_for_status={status}&wait_for_no_initializing_shards=true"
+        said = "no answer"
         while time.monotonic() < deadline:
-            for node in self.nodes:
-                if not node.alive and alive == len(self.nodes):
+            for node in living:
+                if not node.alive:
                     raise NodeFailed(f"{node.name} ended while the cluster formed: {node.trouble()}")
             try:
-                with urllib.request.urlopen(f"{self.url}{path}&timeout=5s", timeout=10) as answer:
-                    if not json.load(answer)["timed_out"]:
-                        return
-            except urllib.error.HTTPError as error:
-                state = error.read().decode(errors="replace")[:500]
+                health = self.call("GET", f"/_cluster/health?{wanted}&timeout=2s&master_timeout=2s")
+            except urllib.error.HTTPError as error:  # 408: not yet; 503: no master yet
+                said = error.read().decode(errors="replace")[:500]
             except OSError as error:
-                state = str(error)
-            time.sleep(0.1)
-        raise NodeFailed(f"the cluster is not {wanted} with {alive} nodes: {state} {self.nodes[0].trouble()}")
+                said = str(error)
+            else:
+                if not health["timed_out"]:
+                    return
+            time.sleep(0.05)
+        raise NodeFailed(f"the cluster is not {status} with {len(living)} nodes: {said} {self.nodes[0].trouble()}")
 
     def stop(self) -> None:
         for node in self.nodes:
             node.stop()
 
     def discard(self) -> None:
-        """Stop without ceremony and delete everything: nobody will read it."""
+        """End it without ceremony and delete its data: nobody will read them."""
         for node in self.nodes:
             node.kill()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,64 @@
+"""An Elasticsearch that answers, whoever started it: what a test may ask of it."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from tests.elasticsearch.home import major_of
+
+
+class Server:
+    """`call` is a plain request, for a test that must not depend on the client; its errors are urllib's HTTPError."""
+
+    @property
+    def urls(self) -> list[str]:
+        raise NotImplementedError
+
+    @property
+    def version(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def url(self) -> str:
+        return self.urls[0]
+
+    @property
+    def major(self) -> int:
+        return major_of(self.version)
+
+    def call(self, method: str, path: str, body: Any = None, timeout: float = 60.0) -> Any:
+        """The JSON of an answer. A body is JSON, or bytes: lines of JSON as _bulk wants them."""
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        kind = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": kind}, method=method)
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return json.load(answer)
+
+    def drop(self, prefix: str) -> None:
+        """Delete the indices and templates whose name begins so: by name, as some servers refuse wildcards."""
+        indices = self.call("GET", "/_cat/indices?format=json&h=index&expand_wildcards=all")
+        templates = self.call("GET", "/_index_template?filter_path=index_templates.name").get("index_templates", [])
+        found = [f"/{each['index']}" for each in indices if each["index"].startswith(prefix)]
+        found += [f"/_index_template/{each['name']}" for each in templates if each["name"].startswith(prefix)]
+        for path in found:
+            self.call("DELETE", urllib.parse.quote(path))
+
+
+class Elsewhere(Server):
+    """A running server that SL_TEST_ES_URL names. It is asked for its version at once."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        nodes = self.call("GET", "/_nodes?filter_path=nodes.*.version")["nodes"]
+        self._version: str = next(iter(nodes.values()))["version"]
+
+    @property
+    def urls(self) -> list[str]:
+        return [self._url]
+
+    @property
+    def version(self) -> str:
+        return self._version
