@@ -1,3 +1,9 @@
-"""Fixtures that tests in any folder may ask for."""
+"""What all tests share."""
+
+from hypothesis import settings
 
 pytest_plugins = ["tests.elasticsearch.fixtures"]
+
+# Machines are shared and noisy: how long an example takes says nothing.
+settings.register_profile("sl", deadline=None)
+settings.load_profile("sl")
