@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.elasticsearch.home import Unavailable
 
 # Closes nginx when the pipe that is its standard input ends, that is when pytest has gone, and not before.
-SUPERVISE = '"$@" & child=$!; read -r _; kill "$child"; wait "$child"'
+SUPERVISE = '"$@" & child=$!; read -r _; kill "$child" 2>/dev/null; wait "$child"'
 START_SECONDS = 20.0
 
 CONFIGURATION = """
@@ -39,6 +39,7 @@ http {{
     scgi_temp_path {folder}/scgi;
     client_max_body_size {max_body};
     default_type application/json;
+    map_hash_bucket_size 256;
 
     map $http_authorization $who {{
         default "";
@@ -172,20 +173,9 @@ def _start(nginx: str, guard: Guard, folder: Path, nodes: Sequence[str], max_bod
         )
         (folder / "nginx.conf").write_text(text)
         log.write_text("")
-        command: list[str | Path] = [
-            "sh",
-            "-c",
-            SUPERVISE,
-            "sh",
-            nginx,
-            "-p",
-            folder,
-            "-e",
-            log,
-            "-c",
-            folder / "nginx.conf",
-        ]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        command: list[str | Path] = [nginx, "-p", folder, "-e", log, "-c", folder / "nginx.conf"]
+        supervised = ["sh", "-c", SUPERVISE, "sh", *command]
+        process = subprocess.Popen(supervised, stdin=subprocess.PIPE, start_new_session=True)
         deadline = time.monotonic() + START_SECONDS
         while "[emerg]" not in log.read_text() and time.monotonic() < deadline:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import pytest
-from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch, TransportError
+import re
+from pathlib import Path
+from typing import Any
 
-from tests.elasticsearch.guard import Guard
+import pytest
+from elastic_transport import TlsError
+from elasticsearch import ApiError, AuthenticationException, AuthorizationException, Elasticsearch
+
+from tests.elasticsearch.guard import Guard, guarded
 from tests.elasticsearch.server import Server
 
 DOCUMENT = {"bytes": 1}
 
 
-def client(guard: Guard, **options) -> Elasticsearch:
+def client(guard: Guard, **options: Any) -> Elasticsearch:
     return Elasticsearch(guard.url, max_retries=0, **{"ca_certs": str(guard.ca_file), **options})
 
 
 def test_password_and_api_key_open_the_door(guarded_elasticsearch: Guard, elasticsearch_index: str):
     guard = guarded_elasticsearch
-    for number, key in enumerate([{"basic_auth": (guard.user, guard.password)}, {"api_key": guard.api_key}], 1):
+    keys: list[dict[str, Any]] = [{"basic_auth": (guard.user, guard.password)}, {"api_key": guard.api_key}]
+    for number, key in enumerate(keys, 1):
         with client(guard, **key) as es:
             es.index(index=elasticsearch_index, document=DOCUMENT, refresh=True)
             assert es.count(index=elasticsearch_index)["count"] == number
@@ -58,16 +64,14 @@ def test_a_key_that_may_only_read_gets_403_for_writing(
 @pytest.mark.parametrize("trust", ["nobody", "another authority", "another fingerprint"])
 def test_a_certificate_that_is_not_trusted_ends_the_connection(guarded_elasticsearch: Guard, trust: str):
     guard = guarded_elasticsearch
-    options: dict = {
+    wrong: dict[str, dict[str, Any]] = {
         "nobody": {"ca_certs": None},
         "another authority": {"ca_certs": str(guard.other_ca_file)},
         "another fingerprint": {"ca_certs": None, "ssl_assert_fingerprint": "00" * 32},
-    }[trust]
-    with (
-        client(guard, api_key=guard.api_key, **options) as es,
-        pytest.raises(TransportError, match=r"(?i)certificate|fingerprint"),
-    ):
+    }
+    with client(guard, api_key=guard.api_key, **wrong[trust]) as es, pytest.raises(TlsError) as refused:
         es.cluster.health()
+    assert re.search(r"(?i)certificate verify failed|fingerprint", refused.value.message)
 
 
 @pytest.mark.filterwarnings("ignore:Connecting to .* using TLS with verify_certs=False")
@@ -84,3 +88,12 @@ def test_the_log_of_the_guard_tells_what_was_asked(guarded_elasticsearch: Guard)
     with client(guard, api_key=guard.api_key) as es, pytest.raises(ApiError):
         es.search(index="not-there")
     assert guard.requests()[-1] == "POST /not-there/_search 404"
+
+
+def test_the_guard_leaves_no_process(elasticsearch: Server, tmp_path: Path):
+    with guarded(elasticsearch.urls, tmp_path) as guard:
+        pid = int((tmp_path / "nginx.pid").read_text())
+        assert Path(f"/proc/{pid}").exists()
+        with client(guard, api_key=guard.api_key) as es:
+            es.cluster.health()
+    assert not Path(f"/proc/{pid}").exists()
