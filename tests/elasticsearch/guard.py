@@ -114,14 +114,19 @@ def _request_of(line: str) -> list[str]:
     return [*request.split(), rest.split()[0]]
 
 
-@contextlib.contextmanager
-def guarded(nodes: Sequence[str], folder: Path, max_body: str = "100m") -> Iterator[Guard]:
-    """nginx in front of these nodes, with a certificate of its own, until the block ends."""
+def find_nginx() -> str:
+    """Its folder is on root's path only."""
     nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if nginx is None:
         raise Unavailable(
             "nginx is not installed: it guards a node with TLS and passwords (tests/install-system-packages)"
         )
+    return nginx
+
+
+@contextlib.contextmanager
+def guarded(nodes: Sequence[str], folder: Path, max_body: str = "100m") -> Iterator[Guard]:
+    """nginx in front of these nodes, with a certificate of its own, until the block ends."""
     import trustme
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -141,7 +146,7 @@ def guarded(nodes: Sequence[str], folder: Path, max_body: str = "100m") -> Itera
         certificate_fingerprint=_fingerprint(own),
         access_log=folder / "access.log",
     )
-    process = _start(nginx, guard, folder, nodes, max_body)
+    process = _start(find_nginx(), guard, folder, nodes, max_body)
     try:
         yield guard
     finally:

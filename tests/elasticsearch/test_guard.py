@@ -92,8 +92,8 @@ def test_the_log_of_the_guard_tells_what_was_asked(guarded_elasticsearch: Guard)
 
 def test_the_guard_leaves_no_process(elasticsearch: Server, tmp_path: Path):
     with guarded(elasticsearch.urls, tmp_path) as guard:
-        pid = int((tmp_path / "nginx.pid").read_text())
-        assert Path(f"/proc/{pid}").exists()
         with client(guard, api_key=guard.api_key) as es:
             es.cluster.health()
+        pid = int((tmp_path / "nginx.pid").read_text())
+        assert Path(f"/proc/{pid}").exists()
     assert not Path(f"/proc/{pid}").exists()

@@ -1,0 +1,25 @@
+"""What a real node and its guard need and this machine lacks, a word each: for tests/install-system-packages."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+
+from tests.elasticsearch.guard import find_nginx
+from tests.elasticsearch.home import NEEDED_JAVA, Unavailable, find_java, find_zstd
+
+
+def missing() -> list[str]:
+    # The newest Java that is asked for runs every version.
+    finders = {"java": lambda: find_java(max(NEEDED_JAVA.values())), "libzstd1": find_zstd, "nginx": find_nginx}
+    words = [] if shutil.which("mvn") else ["maven"]
+    for word, find in finders.items():
+        try:
+            find()
+        except Unavailable:
+            words.append(word)
+    return words
+
+
+if __name__ == "__main__":
+    sys.stdout.write(" ".join(missing()))
