@@ -57,10 +57,23 @@ def values_of(buckets: Sequence[Answer]) -> Floats:
     return np.array([np.nan if (v := bucket["value"].get("value")) is None else v for bucket in buckets], dtype=float)
 
 
-def hours_of(buckets: Sequence[Answer]) -> Floats:
-    """Percentile 95, maximum, minimum and mean of each bucket, shape (4, buckets)."""
-    found = [
-        (bucket["p95"]["values"][0]["value"], (stats := bucket["stats"])["max"], stats["min"], stats["avg"])
-        for bucket in buckets
-    ]
-    return np.array(found, dtype=float).reshape(-1, 4).T
+def hours_of(buckets: Sequence[Answer], percents: Sequence[float]) -> dict[str, Floats]:
+    """What `Fields.hours` asked for, by the names of a roll-up, shape (buckets,) each.
+
+    Args:
+        percents: p95, second, p50 and p20.
+    """
+    found = np.array(
+        [
+            [one["value"] for one in bucket["percents"]["values"]]
+            + [(stats := bucket["stats"])["max"], stats["min"], stats["avg"]]
+            for bucket in buckets
+        ],
+        dtype=float,
+    )
+    # The server answers in order, whatever order was asked for, and each only once.
+    order = sorted(set(percents))
+    columns = found.reshape(len(buckets), len(order) + 3).T
+    named = zip(("p95", "second", "p50", "p20"), percents, strict=True)
+    ends = zip(("maximum", "minimum", "mean"), columns[-3:], strict=True)
+    return {name: columns[order.index(percent)] for name, percent in named} | dict(ends)

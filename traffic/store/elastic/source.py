@@ -16,7 +16,7 @@ from traffic.model import BITS, HOUR, Floats, Grid, Matrix, Metric, Query, Rollu
 from traffic.store.access import Access
 from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
-from traffic.store.elastic.bodies import BUCKETS, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields
+from traffic.store.elastic.bodies import BUCKETS, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.fields import check_fields
 from traffic.store.elastic.layout import Layout, look
@@ -72,7 +72,7 @@ class ElasticSource:
 
     def rolls_up(self, resolution: int) -> bool:
         """Whether the cluster can make roll-ups of such buckets: where each is one document."""
-        return self._step == resolution and self.metric.statistic != "count"
+        return self._step == resolution and self.metric.statistic != "count" and self.metric.scale > 0
 
     def step(self) -> int | None:
         """Seconds between the documents of a key; None where they come as they like."""
@@ -117,16 +117,18 @@ class ElasticSource:
         grid = Grid.over(query.window, HOUR)
         self._check(query, grid)
         shape = (len(query.keys), grid.count)
-        count, four = np.zeros(shape), np.full((4, *shape), np.nan)
+        rolled = {name: np.full(shape, np.nan) for name in Rollup.FIELDS} | {"count": np.zeros(shape)}
         if query.keys and grid.count:
-            answer = self._cluster.search(self._fields.hours(query.keys, grid.window, self._include), HOURS)
+            answer = self._cluster.search(
+                self._fields.hours(query.keys, grid.window, query.resolution, self._include), HOURS
+            )
             rows, columns, documents, buckets = cells(answer, query.keys, grid, self.name)
             if len(documents) and documents.max() > HOUR // query.resolution:
                 raise self._crowded()
-            count[rows, columns] = documents
-            four[:, rows, columns] = hours_of(buckets) * query.metric.factor(query.resolution)
-        p95, maximum, minimum, mean = four
-        return Rollup(query.keys, grid, p95, maximum, minimum, mean, count)
+            rolled["count"][rows, columns] = documents
+            for name, values in hours_of(buckets, roll_up_percents(query.resolution)).items():
+                rolled[name][rows, columns] = values * query.metric.factor(query.resolution)
+        return Rollup(query.keys, grid, **rolled)
 
     def fingerprint(self, window: Window) -> str:
         """A hash over what could answer for that window (`stamps.py`), and over how it is read."""
