@@ -15,10 +15,10 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo setup-dev check test bench lock clean
+.PHONY: help setup demo demo-elasticsearch setup-dev check test bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(RUNTIME) ## make .venv with what ./sl.py needs (only if missing or the lock changed)
 
@@ -28,7 +28,10 @@ demo: setup ## generate traffic with events in it, discover them, compare with t
 	@echo './sl.py discover'
 	@$(PY) sl.py discover
 
-setup-dev: $(DEV) ## the same, and the tools for check, test and bench
+demo-elasticsearch: $(DEV) ## the same with a real Elasticsearch, which is started for it and stopped (Linux, Java, Maven)
+	@$(PY) -m tests.elasticsearch.demo
+
+setup-dev: $(DEV) ## setup, and the tools for check, test and bench
 
 check: $(DEV) ## style, format, types, who may import whom
 	$(PY) -m ruff check .
