@@ -102,12 +102,10 @@ def wide(rows: Rows, path: Path, _rng: np.random.Generator) -> Columns:
     cells: dict[int, dict[str, float]] = {}
     for time, key, value in rows:
         cells.setdefault(time, {})[key] = value
-    lines: list[list[object]] = [
-        ["ts", *keys],
-        *([iso(time), *(of.get(key, "") for key in keys)] for time, of in cells.items()),
-    ]
     with path.open("w", newline="") as file:
-        csv.writer(file).writerows(lines)
+        writer = csv.writer(file)
+        writer.writerow(["ts", *keys])
+        writer.writerows([iso(time), *(of.get(key, "") for key in keys)] for time, of in cells.items())
     return Columns("ts", wide=True)
 
 

@@ -101,6 +101,9 @@ def complete(name: str, columns: Sequence[str], sample: Sequence[Row], said: Col
     nameless = [option for option, is_missing in missing.items() if is_missing]
     if nameless:
         raise UsageFailure(_unclear(name, columns, holds, nameless))
+    guessed = (time if said.time is None else None, value if said.value is None else None)
+    if any(held_by([column]) not in ("text", "nothing") for column in guessed if column):
+        raise UsageFailure(_no_header(name, columns))
     return replace(said, time=time, key=key, value=value)
 
 
@@ -155,13 +158,17 @@ def _unclear(name: str, columns: Sequence[str], holds: Mapping[str, Holds], name
             f"the columns of a CSV are told apart by comma, semicolon, tab or |"
         )
     if any(held_by([column]) not in ("text", "nothing") for column in columns):
-        first = listed(columns)[:80]
-        return f"{name} has no header, its first line is {first}: put a line above it that names the columns"
+        return _no_header(name, columns)
     kinds = {"epoch": "number", "nothing": "empty"}
     shown = [f"{column} ({kinds.get(holds[column], holds[column])})" for column in holds if column]
     many = sum(held in ("number", "epoch") for held in holds.values()) > 2 and "--value" in nameless
     or_wide = " (or --wide if each is a series)" if many else ""
     return f"say which columns of {name} to use with {', '.join(nameless)}{or_wide}: it has {listed(shown)}"
+
+
+def _no_header(name: str, columns: Sequence[str]) -> str:
+    first = listed(columns)[:80]
+    return f"{name} has no header, its first line is {first}: put a line above it that names the columns"
 
 
 def _is_epoch(number: float) -> bool:

@@ -105,7 +105,9 @@ class FilesSource:
         rows = self._staged
         if rows is None:
             return []
-        found = [f"{count:,} rows left out: {reason}" for reason, count in rows.left_out.items()]
+        found = [
+            f"{count:,} {'row' if count == 1 else 'rows'} left out: {reason}" for reason, count in rows.left_out.items()
+        ]
         last = int(rows.last.max())
         if last > time.time() + DAY:
             found.append(f"the last row is of {iso(last)}, which has not been yet: check {self._columns.time}")
