@@ -65,6 +65,7 @@ class CachedSource:
         self._spans: Mapping[str, Window] = {}
         self.name = source.name
         self.metric = source.metric
+        self._metric = asdict(source.metric)
         self.max_points = source.max_points
         self.settling = source.settling
         self.cached = 0
@@ -224,7 +225,7 @@ class CachedSource:
             "kind": kind,
             "store": self.name,
             "fingerprint": self.fingerprint(window),
-            "metric": asdict(self.metric),
+            "metric": self._metric,
             "window": [window.start, window.end],
         }
 
