@@ -90,7 +90,7 @@ def test_the_log_of_the_guard_tells_what_was_asked(guarded_elasticsearch: Guard)
     assert guard.requests()[-1] == "POST /not-there/_search 404"
 
 
-def test_the_guard_leaves_no_process(elasticsearch: Server, tmp_path: Path):
+def test_the_guard_leaves_no_process(guarded_elasticsearch: Guard, elasticsearch: Server, tmp_path: Path):
     with guarded(elasticsearch.urls, tmp_path) as guard:
         with client(guard, api_key=guard.api_key) as es:
             es.cluster.health()
