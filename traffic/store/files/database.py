@@ -139,7 +139,8 @@ class Database:
         """A file that is not what it seemed to be."""
         line, file, fields = _CSV_LINE.search(said), _CSV_FILE.search(said), _CSV_FIELDS.search(said)
         if json := _JSON.search(said):
-            where = f"{_shown(json[1], inputs)}, line {json[2]}"
+            # DuckDB counts from 1 and names the line after it.
+            where = f"{_shown(json[1], inputs)}, line {int(json[2]) - 1}"
             return DamagedStore(f"{where}: no JSON object: write one object a line, and all of it")
         where = (_shown(file[1], inputs) if file else self._name) + (f", line {line[1]}" if line else "")
         if fields:

@@ -1,0 +1,150 @@
+"""`export` and `copy`: what leaves a store is what was in it, and can be read again."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+
+from tests.commands import refused, sl
+from tests.conformance import MONDAY, NASTY, World, write_embedded
+from traffic.model import BITS, DAY, HOUR, WEEK, Query, Window
+from traffic.store import Columns, open_source
+
+WORLD: World = {
+    key: {MONDAY + DAY * number + 60 * i: (i * 7919 + number) % 10_007 for i in range(0, 300, 1 + number % 3)}
+    for number, key in enumerate(NASTY)
+} | {"late": {MONDAY + 2 * WEEK + 60 * i: 2**40 + i for i in range(90)}}
+ALL = Window(MONDAY, MONDAY + 3 * WEEK)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    write_embedded(WORLD, tmp_path / "store")
+    return tmp_path / "store"
+
+
+def values(path: Path, columns: Columns | None = None) -> dict[str, dict[int, float]]:
+    source = open_source(str(path), columns)
+    keys = tuple(source.keys(ALL))
+    found = source.series(Query(source.metric, keys, ALL, 60)).values
+    return {
+        key: {ALL.start + 60 * int(i): float(row[i]) for i in np.flatnonzero(~np.isnan(row))}
+        for key, row in zip(keys, found, strict=True)
+    }
+
+
+@pytest.mark.parametrize("name", ["all.csv", "all.csv.gz", "all.ndjson", "all.parquet", "all.jsonl.gz"])
+def test_what_was_exported_is_read_again_to_the_last_bit(store: Path, tmp_path: Path, name: str) -> None:
+    answer = sl("export", "--store", store, "--file", tmp_path / name)
+    assert (answer.code, answer.out) == (0, ""), answer
+    assert values(tmp_path / name, Columns()) == values(store)
+    before = (tmp_path / name).read_bytes()
+    sl("export", "--store", store, "--file", tmp_path / name)
+    if "parquet" not in name:
+        assert (tmp_path / name).read_bytes() == before
+
+
+def test_the_forms_are_plain(store: Path, tmp_path: Path) -> None:
+    said = sl("export", "--store", store, "--only", "late", "-q").out
+    rows = list(csv.DictReader(said.splitlines()))
+    assert list(rows[0]) == ["time", "key", "bits"]
+    assert rows[1] == {"time": "2025-01-20T00:01:00Z", "key": "late", "bits": str((2**40 + 1) * 8 / 60)}
+    lines = sl("export", "--store", store, "--only", "late", "-q", "--format", "ndjson").out.splitlines()
+    assert json.loads(lines[1]) == {"time": "2025-01-20T00:01:00Z", "key": "late", "bits": (2**40 + 1) * 8 / 60}
+    sl("export", "--store", store, "--only", "late", "--file", tmp_path / "late.pq")
+    schema = pq.read_schema(tmp_path / "late.pq")
+    assert [str(kind) for kind in schema.types] == ["timestamp[us, tz=UTC]", "string", "double"]
+
+
+def test_a_part_of_it_in_wider_buckets(store: Path) -> None:
+    window = ("--start", "2025-01-06T01:00Z", "--end", "2025-01-06T03:00Z")
+    said = sl("export", "--store", store, *window, "--resolution", "60m", "-q").out
+    rows = list(csv.DictReader(said.splitlines()))
+    first = WORLD[NASTY[0]]
+    assert [row["time"] for row in rows] == ["2025-01-06T01:00:00Z", "2025-01-06T02:00:00Z"]
+    hour = sum(amount for time, amount in first.items() if MONDAY + HOUR <= time < MONDAY + 2 * HOUR)
+    assert float(rows[0]["bits"]) == hour * 8 / 3600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--file", "{t}/x.xlsx"], "say its format with --format"),
+        (["--only", "nobody"], "nothing of"),
+        (["--start", "2020-01-01", "--end", "2020-02-01"], "data from 2025-01-06"),
+        (["--resolution", "7m"], "divide an hour"),
+        (["--time", "ts"], "leave out"),
+    ],
+)
+def test_what_cannot_be_exported_gets_one_line(store: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
+    answer = sl("export", "--store", store, *(text.replace("{t}", str(tmp_path)) for text in arguments))
+    assert says in refused(answer, 2)
+
+
+def test_a_failed_export_leaves_what_was_there(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "all.csv").write_text("before")
+    damaged = next(store.rglob("*.parquet"))
+    damaged.write_bytes(damaged.read_bytes()[:-40])
+    assert sl("export", "--store", store, "--file", tmp_path / "all.csv").code == 7
+    assert (tmp_path / "all.csv").read_text() == "before"
+    assert not list(tmp_path.glob(".sl-*"))
+
+
+# --- copy ------------------------------------------------------------------------------------------
+
+
+def test_a_copy_of_a_store_is_that_store_and_copying_again_changes_nothing(store: Path, tmp_path: Path) -> None:
+    answer = sl("copy", store, tmp_path / "copy", "--json")
+    assert answer.code == 0, answer
+    points = sum(map(len, WORLD.values()))
+    assert json.loads(answer.out)["points"] == json.loads(answer.out)["new"] == points
+    assert open_source(str(tmp_path / "copy")).metric == BITS
+    assert values(tmp_path / "copy") == values(store)
+    assert json.loads(sl("copy", store, tmp_path / "copy", "--json").out)["new"] == 0
+    assert open_source(str(tmp_path / "copy")).identity() != open_source(str(store)).identity()
+
+
+def test_a_file_of_amounts_becomes_a_store(tmp_path: Path) -> None:
+    rows = [(MONDAY + 60 * i + part, key, i + part) for key in "ab" for i in range(100) for part in (0, 30)]
+    with (tmp_path / "flows.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("ts", "customer", "bytes"), *rows])
+    arguments = (tmp_path / "flows.csv", tmp_path / "copy", "--statistic", "sum", "--field", "network.bytes")
+    answer = sl("copy", *arguments, "--resolution", "1m")
+    assert answer.code == 0, answer
+    found = values(tmp_path / "copy")["a"]
+    expected = [(2 * i + 30) * 8 / 60 for i in range(100)]
+    assert [found[MONDAY + 60 * i] for i in range(100)] == pytest.approx(expected, rel=1e-15)
+
+
+def test_what_is_no_amount_is_not_copied(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("ts,key,value\n" + "".join(f"{MONDAY + 60 * i},a,{i / 2}\n" for i in range(9)))
+    assert "say --statistic sum" in sl("copy", path, tmp_path / "copy").err
+    answer = sl("copy", path, tmp_path / "copy", "--statistic", "sum")
+    assert answer.code == 0
+    assert "4 values were rounded" in answer.err
+    path.write_text(f"ts,key,value\n{MONDAY},a,-5\n")
+    answer = sl("copy", path, tmp_path / "other", "--statistic", "sum")
+    assert answer.code == 2
+    assert "a has negative values" in answer.err
+    assert sl("copy", tmp_path / "nothing.csv", tmp_path / "other").code == 2
+
+
+def test_a_store_of_something_else_is_not_written_to(store: Path, tmp_path: Path) -> None:
+    write_embedded({"x": {MONDAY: 1}}, tmp_path / "other")
+    assert "--replace" in refused(sl("copy", store, tmp_path / "other"), 2)
+    assert sl("copy", store, tmp_path / "other", "--replace").code == 0
+    assert values(tmp_path / "other") == values(store)
+
+
+def test_gzip_is_the_same_from_run_to_run(store: Path, tmp_path: Path) -> None:
+    sl("export", "--store", store, "--file", tmp_path / "a.csv.gz")
+    sl("export", "--store", store, "--file", tmp_path / "b.csv.gz")
+    assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
+    assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).startswith(b"time,key,bits\n")
