@@ -247,7 +247,7 @@ class ElasticSource:
                 else:
                     nameless += bucket["doc_count"]
             after = page.get("after_key")
-            if after is None:
+            if after is None or len(page["buckets"]) < size:
                 self._keyless = nameless
                 return {key: spans[key] for key in sorted(spans)}
 
