@@ -83,7 +83,7 @@ def generate(**options: Any) -> None:
             entry=shared.entry_of(options),
             refused=output / "refused.ndjson",
         )
-        with shared.bar("generate", options["quiet"]) as progress:
+        with shared.bar("generate", options["quiet"], "points") as progress:
             done = generate(scenario, sink, now, output, progress)
     if options["as_json"]:
         click.echo(json.dumps(_document(scenario, done, sink.name), indent=1))

@@ -94,7 +94,6 @@ def test_the_default_scenario_gives_the_same_bytes(
     discover(ours / "traffic", ours)
     discover(store, theirs)
     assert tables(theirs) == tables(ours)
-    generate(store, theirs, *window)
 
 
 def _minutes(folder: Path) -> Iterator[tuple[int, str, int]]:

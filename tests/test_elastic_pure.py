@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Lock, Thread
+from typing import Any, ClassVar
 
 import elastic_transport
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.fetch import Halving
 from tests.conformance import NASTY
 from traffic.errors import AccessDenied, Failure, PartialAnswer, StorageFailure, UsageFailure
-from traffic.model import Grid
+from traffic.model import BITS, Grid, Matrix, Query, Window
 from traffic.store.access import Access, access
 from traffic.store.base import NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells
@@ -203,3 +207,101 @@ def test_what_goes_wrong_is_told_by_its_type(
     assert caught.value.exit_code == code
     assert "secret" not in str(caught.value)
     cluster.close()
+
+
+class _Limited:
+    """A store elsewhere: answers few buckets at once, and remembers how many requests were under way together."""
+
+    name, metric, max_points, settling = "limited", BITS, 10**9, None
+    extent = keys = fingerprint = identity = None
+
+    def __init__(self, said: int, meant: int) -> None:
+        self.max_buckets = said
+        self._meant = meant
+        self._lock = Lock()
+        self._now = self.most = 0
+
+    def series(self, query: Query) -> Matrix:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(0.001)
+        with self._lock:
+            self._now -= 1
+        grid = Grid.over(query.window, query.resolution)
+        if len(query.keys) * (1 + grid.count) > self._meant:
+            raise TooLarge("too many")
+        return Matrix(query.keys, grid, np.array([[float(key)] for key in query.keys]) * 1e12 + grid.times())
+
+
+@settings(deadline=None, max_examples=30)
+@given(said=st.integers(2, 400), meant=st.integers(2, 400), at_once=st.integers(1, 4), keys=st.integers(1, 7))
+def test_what_is_cut_and_asked_for_together_is_put_together_again(
+    said: int, meant: int, at_once: int, keys: int
+) -> None:
+    store = _Limited(said, meant)
+    halving = Halving(store, at_once)  # type: ignore[arg-type]
+    queries = [
+        Query(BITS, tuple(map(str, range(keys))), Window(start, start + 60 * count), 60)
+        for start, count in ((0, 30), (6_000, 1), (60, 90))
+    ]
+    for query, answer in zip(queries, halving.several(queries), strict=True):
+        grid = Grid.over(query.window, 60)
+        assert (answer.keys, answer.grid) == (query.keys, grid)
+        np.testing.assert_array_equal(answer.values, np.arange(keys)[:, None] * 1e12 + grid.times())
+    # The halves of a part that was refused are both sent at once, beside what was under way already.
+    assert store.most <= at_once + (0 if said <= meant else 2)
+    if said <= meant:
+        assert halving.sent == sum(len(halving.parts(query, 60)) for query in queries)
+
+
+class _Flaky(BaseHTTPRequestHandler):
+    """A node behind something that fails a few times."""
+
+    failures: ClassVar[list[int]] = []
+    asked = 0
+
+    def do_GET(self) -> None:
+        type(self).asked += 1
+        status = self.failures.pop() if self.failures else 200
+        body = b'{"ok":true}' if status == 200 else b'{"error":{"type":"es_rejected_execution_exception"}}'
+        self.send_response(status)
+        for name, value in (
+            ("X-Elastic-Product", "Elasticsearch"),
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+        ):
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("failures", "asked", "outcome"),
+    [
+        ([503], 2, None),
+        ([429, 502, 504], 4, None),
+        ([503] * 9, 4, "try again later"),
+        ([400], 1, "refuses the request"),
+        ([401], 1, "401"),
+    ],
+)
+def test_what_can_pass_is_tried_again_and_nothing_else(failures: list[int], asked: int, outcome: str | None) -> None:
+    _Flaky.failures, _Flaky.asked = list(failures), 0
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Flaky)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        cluster = Cluster(find_place(f"http://127.0.0.1:{server.server_address[1]}/x"), Access())
+        if outcome is None:
+            assert cluster.ask("GET", "/x") == {"ok": True}
+        else:
+            with pytest.raises(Failure, match=outcome):
+                cluster.ask("GET", "/x")
+        assert _Flaky.asked == asked
+        cluster.close()
+    finally:
+        server.shutdown()
+        server.server_close()

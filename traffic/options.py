@@ -189,19 +189,27 @@ class _Painted:
 
 
 @contextmanager
-def bar(label: str, silent: bool) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with ETA on a terminal, silence elsewhere. It is told what is done and what there is."""
+def bar(label: str, silent: bool, unit: str | None = None) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with ETA on a terminal, silence elsewhere. It is told what is done and what there is.
+
+    `unit`: what is counted, where it is worth knowing how many a second are done.
+    """
     if silent or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
     painted = _Painted()
-    with click.progressbar(length=1, label=label, file=sys.stderr, show_percent=True) as shown:
+    begun = time.monotonic()
+
+    def rate(done: int | None) -> str | None:
+        return f"{(done or 0) / max(0.001, time.monotonic() - begun):,.0f} {unit}/s" if unit else None
+
+    with click.progressbar(length=1, label=label, file=sys.stderr, show_percent=True, item_show_func=rate) as shown:
 
         def progress(done: int, total: int) -> None:
             shown.length = total
             # A terminal that is drawn faster than anybody can read costs more than the work.
             if done == total or time.monotonic() - painted.at > 0.1:
                 painted.at = time.monotonic()
-                shown.update(done - shown.pos)
+                shown.update(done - shown.pos, done)
 
         yield progress
