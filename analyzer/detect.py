@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from analyzer.cache import CachedSource
 from analyzer.fetch import suspect_days
-from analyzer.kernels import baseline as kernel
-from analyzer.kernels.breach import Runs, runs
-from analyzer.model import Event, NotJudged, Policy, Trace, event_id
-from traffic.model import HOUR, Bools, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
+from analyzer.kernels.baseline import suspects, threshold
+from analyzer.kernels.breach import Held, Runs, runs
+from analyzer.kernels.judge import Settings, judge
+from analyzer.kernels.rollup import Hours, percentile
+from analyzer.kernels.severity import severity
+from analyzer.kernels.usual import IDLE_SHARE
+from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace, event_id
+from traffic.model import (
+    HOUR,
+    WEEK,
+    Bools,
+    Direction,
+    Floats,
+    Grid,
+    Ints,
+    Matrix,
+    Metric,
+    Query,
+    Rollup,
+    Window,
+)
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
+HELD_SHARE = 0.8
+"""The share of half an hour or an hour for which a level must be held."""
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What is normal for a block: arrays of shape (keys, hours)."""
+    """What is normal for a block: arrays of shape (keys, hours).
+
+    Looking for traffic that falls, everything that is compared is turned round: values, baselines and thresholds are
+    negative, so that a breach always lies above.
+    """
 
     rollup: Rollup
     baseline: Floats
     threshold: Floats
-    """NaN where the hour is not judged."""
+    """What every breach lies above; NaN where the hour is not judged."""
+    peak: Floats
+    """What the matching breaches must lie above ..."""
+    half: Floats
+    """... those that are held for half an hour ..."""
+    hour: Floats
+    """... or an hour."""
     thin: Bools
     """Hours with too few buckets."""
     young: Bools
     """Hours with enough buckets, but too few other weeks to compare with."""
+    why: Ints
+    """Why the stated threshold is no event in an hour that passed it: a place in `WHY`; 0 where it is, or was not."""
+    sign: int = 1
+    fill: float = np.nan
+    """What a missing bucket of a key's span counts as."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +76,7 @@ class Found:
     not_judged: tuple[NotJudged, ...]
     judged_hours: int
     suspect_hours: int
+    suppressed: tuple[Suppressed, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,29 +88,82 @@ class _Breaches:
     value: Floats
     baseline: Floats
     threshold: Floats
+    peak: Floats
+    half: Floats
+    hour: Floats
+
+
+WHY = (
+    "",
+    "hardly any traffic for this key, or what the hours beside it or a new level explain",
+    "a bursty key: its ordinary peaks dwarf its p95",
+    "ordinary for this key: it passes the threshold more often than once in {weeks}",
+)
+"""Reasons for which what the stated threshold calls an event is none."""
 
 
 def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     """Learn the baseline of every hour of a block and say which hours can be judged."""
-    per_hour = HOUR // resolution
-    learned = kernel.learnable(rollup.p95, rollup.count, per_hour, policy.min_share)
-    baseline, weeks = kernel.other_weeks(learned, rollup.grid.start, policy.percentile)
-    thin = np.isnan(learned)
-    young = ~thin & (weeks < policy.min_weeks)
-    limit = kernel.threshold(baseline, policy.multiple, policy.floor)
-    return Judged(rollup, baseline, np.where(thin | young, np.nan, limit), thin, young)
+    hours = Hours(*(getattr(rollup, name) for name in Rollup.FIELDS))
+    limits = judge(hours, rollup.grid.start, HOUR // resolution, _settings(policy))
+    thin = np.isnan(limits.learned)
+    young = ~thin & (limits.weeks < policy.min_weeks)
+    unknown = thin | young
+    lowest, peak, half, hour = (
+        np.where(unknown, np.nan, limit) for limit in (limits.lowest, limits.peak, limits.half, limits.hour)
+    )
+    plain = threshold(limits.baseline, policy.multiple, policy.floor)
+    why = np.select([hours.second <= plain, limits.bursty & (hours.second <= peak)], [1, 2], 3)
+    passed = (hours.second > limits.stated) & (hours.second <= peak) & ~unknown
+    return Judged(rollup, limits.baseline, lowest, peak, half, hour, thin, young, np.where(passed, why, 0))
 
 
-def _inside(judged: Judged, looked: Window) -> Judged:
-    """What lies outside of `looked` was learned from, but is not judged."""
-    part = judged.rollup.grid.slice(looked)
-    outside = np.ones(judged.rollup.grid.count, dtype=bool)
-    outside[part] = False
+def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
+    """The same for traffic that falls: compared is what an hour is above for four fifths of its time.
+
+    Only hours whose usual low is above the floor, and not idle for the key, can fall.
+    """
+    start, per_hour = rollup.grid.start, HOUR // resolution
+    settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "pooled"})
+    low = Hours(*(rollup.p20 if name == "p95" else getattr(rollup, name) for name in Rollup.FIELDS))
+    limits = judge(low, start, per_hour, settings)
+    # An hour that is missing has nothing to learn from, but something to be judged by.
+    usual = limits.expected if policy.missing_is_fallen else limits.baseline
+    thin = np.isnan(usual) if policy.missing_is_fallen else np.isnan(limits.learned)
+    young = ~thin & (limits.weeks < policy.min_weeks)
+    least = np.fmax(policy.floor, IDLE_SHARE * percentile(limits.learned, 95.0)[:, None])
+    limit = np.where(thin | young | ~(usual > least), np.nan, -usual * (1 - policy.under_percent / 100))
+    nothing = np.zeros(limit.shape, dtype=np.int64)
+    fill = 0.0 if policy.missing_is_fallen else np.nan
+    return Judged(rollup, -usual, limit, limit, limit, limit, thin, young, nothing, -1, fill)
+
+
+def _settings(policy: Policy) -> Settings:
+    original = policy.baseline == "original"
+    return Settings(
+        percentile=95.0 if original else policy.percentile,
+        multiple=policy.multiple,
+        floor=policy.floor,
+        min_share=policy.min_share,
+        rules=() if original else policy.rules,
+        source=policy.baseline,
+        lookback=policy.lookback,
+        every=policy.rare_weeks * WEEK / HOUR,
+    )
+
+
+def _inside(judged: Judged, looked: Window, spans: Sequence[Window]) -> Judged:
+    """What lies outside of `looked` was learned from, but is not judged; nor is what lies outside of a key's span."""
+    grid = judged.rollup.grid
+    outside = np.ones((len(spans), grid.count), dtype=bool)
+    for row, span in enumerate(spans):
+        outside[row, grid.slice(span.widen(HOUR).clip(looked))] = False
     return replace(
         judged,
         threshold=np.where(outside, np.nan, judged.threshold),
         thin=judged.thin & ~outside,
         young=judged.young & ~outside,
+        why=np.where(outside, 0, judged.why),
     )
 
 
@@ -96,10 +185,50 @@ def find_events(
         full_scan: look at the buckets of every hour. The result is the same; only slower.
     """
     query = Query(source.metric, keys, window, resolution)
-    judged = _inside(judge_hours(source.rollup(query), policy, resolution), looked)
-    hot = kernel.suspects(judged.rollup.maximum, judged.threshold)
-    look_at = np.ones_like(hot) if full_scan else hot
-    days = suspect_days(look_at, window.start)
+    rollup = source.rollup(query)
+    parts = []
+    for own, rows in _by_policy(keys, policy):
+        part = replace(query, keys=tuple(keys[row] for row in rows))
+        hours = rollup if len(rows) == len(keys) else _rows(rollup, part.keys, rows)
+        if own.direction != "below":
+            parts.append(_find(source, part, spans, looked, own, judge_hours(hours, own, resolution), full_scan))
+        if own.direction != "above":
+            parts.append(_find(source, part, spans, looked, own, judge_falls(hours, own, resolution), full_scan))
+    return Found(
+        tuple(event for part in parts for event in part.events),
+        tuple(trace for part in parts for trace in part.traces),
+        tuple(dict.fromkeys(gap for part in parts for gap in part.not_judged)),
+        sum(part.judged_hours for part in parts),
+        sum(part.suspect_hours for part in parts),
+        tuple(some for part in parts for some in part.suppressed),
+    )
+
+
+def _by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:
+    found: dict[Policy, list[int]] = {}
+    for row, key in enumerate(keys):
+        found.setdefault(policy.of(key), []).append(row)
+    return list(found.items())
+
+
+def _rows(rollup: Rollup, keys: tuple[str, ...], rows: list[int]) -> Rollup:
+    return Rollup(keys, rollup.grid, *(getattr(rollup, name)[rows] for name in Rollup.FIELDS))
+
+
+def _find(
+    source: CachedSource,
+    query: Query,
+    spans: Mapping[str, Window],
+    looked: Window,
+    policy: Policy,
+    judged: Judged,
+    full_scan: bool,
+) -> Found:
+    """The events of keys with one policy, in one direction."""
+    keys, resolution = query.keys, query.resolution
+    judged = _inside(judged, looked, [spans[key] for key in keys])
+    hot = suspects(_highest(judged, resolution), judged.threshold)
+    days = suspect_days(np.ones_like(hot) if full_scan else hot, query.window.start)
     matrices = source.gather([replace(query, keys=tuple(keys[row] for row in rows), window=day) for day, rows in days])
     pieces = [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
     breaches = _breaches(pieces, judged, resolution)
@@ -108,11 +237,11 @@ def find_events(
         breaches.time,
         breaches.value,
         breaches.baseline,
-        policy.needed(resolution),
-        policy.within,
+        _ways(policy, breaches, resolution),
+        max(policy.merge, policy.within),
         resolution,
     )
-    events = _events(found, breaches, keys, source.metric, resolution)
+    events = _events(found, breaches, keys, source.metric, resolution, judged.sign)
     traces = _traces(events, breaches.row[found.first], pieces, judged, resolution)
     return Found(
         tuple(events),
@@ -120,39 +249,74 @@ def find_events(
         tuple(_not_judged(judged, keys, spans, policy)),
         int((~np.isnan(judged.threshold)).sum()),
         int(hot.sum()),
+        tuple(_suppressed(judged, keys, policy)),
     )
+
+
+def _highest(judged: Judged, resolution: int) -> Floats:
+    """What no bucket of an hour lies above, in the direction that is looked at."""
+    rollup = judged.rollup
+    if judged.sign > 0:
+        return rollup.maximum
+    gap = (rollup.count < HOUR // resolution) & (judged.fill == 0)
+    return np.where(gap, 0.0, -rollup.minimum)
+
+
+def _ways(policy: Policy, breaches: _Breaches, resolution: int) -> list[Held]:
+    """How an event can open: the matches, and where the rule `held` is on, most of half an hour or of an hour."""
+    ways = [Held(breaches.value > breaches.peak, policy.needed(resolution), policy.within)]
+    if "held" in policy.rules and "tail" in policy.rules:
+        for length, limit in ((HOUR // 2, breaches.half), (HOUR, breaches.hour)):
+            needed = max(1, math.ceil(HELD_SHARE * length / resolution))
+            ways.append(Held(breaches.value > limit, needed, max(length, resolution)))
+    return ways
+
+
+def _suppressed(judged: Judged, keys: tuple[str, ...], policy: Policy) -> Iterator[Suppressed]:
+    weeks = "a week" if policy.rare_weeks == 1 else f"{policy.rare_weeks:g} weeks"
+    for code, reason in enumerate(WHY):
+        for row, hours in enumerate((judged.why == code).sum(axis=1).tolist() if code else ()):
+            if hours:
+                yield Suppressed(keys[row], reason.format(weeks=weeks), hours)
 
 
 def _breaches(pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution: int) -> _Breaches:
     hours = judged.rollup.grid
+    hourly = (judged.baseline, judged.threshold, judged.peak, judged.half, judged.hour)
     parts = []
     for rows, matrix in pieces:
         span = hours.slice(matrix.grid.window)
-        limit = judged.threshold[rows, span]
         per_hour = HOUR // resolution
-        cube = matrix.values.reshape(len(rows), -1, per_hour)
-        row, hour, bucket = np.nonzero(cube > limit[..., None])
+        values = np.where(np.isnan(matrix.values), judged.fill, matrix.values) * judged.sign
+        cube = values.reshape(len(rows), -1, per_hour)
+        row, hour, bucket = np.nonzero(cube > judged.threshold[rows, span][..., None])
         parts.append(
             (
                 np.asarray(rows, dtype=np.int64)[row],
                 matrix.grid.start + (hour * per_hour + bucket) * resolution,
                 cube[row, hour, bucket],
-                judged.baseline[rows, span][row, hour],
-                limit[row, hour],
+                *(array[rows, span][row, hour] for array in hourly),
             )
         )
     if not parts:
         none = np.zeros(0)
-        return _Breaches(none.astype(np.int64), none.astype(np.int64), none, none, none)
+        return _Breaches(none.astype(np.int64), none.astype(np.int64), *([none] * 6))
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.lexsort((joined[1], joined[0]))
     return _Breaches(*(column[order] for column in joined))
 
 
-def _events(found: Runs, breaches: _Breaches, keys: tuple[str, ...], metric: Metric, resolution: int) -> list[Event]:
+def _events(
+    found: Runs, breaches: _Breaches, keys: tuple[str, ...], metric: Metric, resolution: int, sign: int
+) -> list[Event]:
     time, peak = breaches.time, found.peak
     # A rate over a bucket is a volume: bits for bit/s. Other values are added up as they are.
     volume = found.excess * (resolution if metric.rate else 1)
+    top, usual, limit = (sign * array[peak] for array in (breaches.value, breaches.baseline, breaches.threshold))
+    seconds = time[found.last] + resolution - time[found.first]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        margin = np.where(sign > 0, top / limit, limit / top)
+        matters = severity(margin, seconds.astype(float), found.excess * (resolution / HOUR) / usual)
     columns = (
         breaches.row[found.first],
         time[found.first],
@@ -160,28 +324,18 @@ def _events(found: Runs, breaches: _Breaches, keys: tuple[str, ...], metric: Met
         time[found.met] + resolution,
         found.last - found.first + 1,
         time[peak],
-        breaches.value[peak],
-        breaches.baseline[peak],
-        breaches.threshold[peak],
-        volume,
+        *(top, usual, limit, volume, matters),
     )
-
+    direction: Direction = "above" if sign > 0 else "below"
     return [
         Event(
-            event_id(keys[row], metric.name, "above", start),
+            event_id(keys[row], metric.name, direction, start),
             keys[row],
-            start,
-            end,
-            detected,
-            count,
-            peak_at,
-            top,
-            usual,
-            limit,
-            top / usual if usual > 0 else None,
-            excess,
+            *(start, end, detected, count, peak_at, top, usual, limit, top / usual if usual > 0 else None, excess),
+            direction,
+            matters,
         )
-        for row, start, end, detected, count, peak_at, top, usual, limit, excess in zip(
+        for row, start, end, detected, count, peak_at, top, usual, limit, excess, matters in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]
@@ -207,7 +361,8 @@ def _traces(
         def steps(hourly: Floats, row: int = row, span: slice = span) -> Floats:
             return np.repeat(hourly[row, span], per_hour)
 
-        yield Trace(event.id, grid, values, steps(judged.rollup.mean), steps(judged.baseline), steps(judged.threshold))
+        usual, limit = (judged.sign * steps(hourly) for hourly in (judged.baseline, judged.threshold))
+        yield Trace(event.id, grid, values, steps(judged.rollup.mean), usual, limit)
 
 
 def _not_judged(

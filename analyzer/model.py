@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import blake2b
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 from traffic.model import Direction, Floats, Grid, Label, Metric, Window
 
@@ -15,11 +16,22 @@ EventVerdict = Literal["hit", "false alarm", "neutral", ""]
 LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
 
 
+Baseline = Literal["retrospective", "trailing", "original"]
+Looking = Literal["above", "below", "both"]
+Band = Literal["critical", "major", "minor", "warning"]
+
+BANDS: tuple[tuple[Band, float], ...] = (("critical", 75.0), ("major", 50.0), ("minor", 25.0), ("warning", 0.0))
+"""Band -> the least severity of it, highest first."""
+
+RULES = ("level", "pooled", "idle", "edges", "tail", "volume", "held", "bursty")
+"""The rules on top of the stated threshold, all on by default. `analyzer.kernels.judge` has a sentence for each."""
+
+
 @dataclass(frozen=True)
 class Policy:
     """When traffic is called an event."""
 
-    percentile: float = 95.0
+    percentile: float = 50.0
     """Which percentile of the other weeks' hourly p95s is the baseline."""
     over_percent: float = 200.0
     """How far above the baseline the threshold lies: 200 means three times the baseline."""
@@ -33,6 +45,31 @@ class Policy:
     """How many other weeks a slot needs before it is judged."""
     min_share: float = 0.5
     """What share of an hour's buckets must be there before the hour is judged or learned from."""
+    merge: int = 1800
+    """An event goes on as long as the next breach starts less than this many seconds (or `within`) after the last."""
+    baseline: Baseline = "retrospective"
+    """Which weeks an hour is compared with: the others on both sides, those before it, or (to compare) all of them."""
+    lookback: int = 4
+    """How many weeks before `trailing` learns from."""
+    rare_weeks: float = 2.0
+    """A key that passes the threshold more often than once in so many weeks must pass what it passes that rarely."""
+    rules: tuple[str, ...] = RULES
+    """Which of `RULES` are on."""
+    direction: Looking = "above"
+    """Whether traffic that rises is looked for, traffic that falls, or both."""
+    under_percent: float = 70.0
+    """How far below its usual low traffic must fall: 70 means to less than 30 % of it."""
+    missing_is_fallen: bool = False
+    """Whether a bucket that is missing counts as traffic that fell to nothing."""
+    of_keys: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
+    """Glob of keys -> settings that differ for these; the first glob that fits counts."""
+
+    def of(self, key: str) -> Policy:
+        """The policy of one key."""
+        for glob, settings in self.of_keys:
+            if fnmatchcase(key, glob):
+                return replace(self, of_keys=(), **dict(settings))
+        return replace(self, of_keys=()) if self.of_keys else self
 
     def needed(self, resolution: int) -> int:
         """Breaches that make an event at this resolution: fewer than `matches` where `within` holds no more buckets."""
@@ -73,6 +110,13 @@ class Event:
     excess: float
     """What lies above the baseline over the breaches: bits for a rate in bit/s, else the sum over the buckets."""
     direction: Direction = "above"
+    severity: float = 0.0
+    """0 to 100: `analyzer.kernels.severity`."""
+
+    @property
+    def band(self) -> Band:
+        """Its severity in a word."""
+        return next(band for band, least in BANDS if self.severity >= least)
 
     @property
     def window(self) -> Window:
@@ -93,6 +137,15 @@ class NotJudged:
     start: int
     end: int
     reason: str
+
+
+@dataclass(frozen=True, order=True)
+class Suppressed:
+    """Hours of a key that the stated threshold alone would have called an event, and why they are none."""
+
+    key: str
+    reason: str
+    hours: int
 
 
 @dataclass(frozen=True)
@@ -215,3 +268,5 @@ class Findings:
     """None where there is no truth to compare with."""
     traces: tuple[Trace, ...]
     """One per event, in the same order."""
+    suppressed: tuple[Suppressed, ...] = ()
+    """In order of key, reason."""

@@ -14,7 +14,7 @@ from analyzer.cache import CachedSource, Shelf
 from analyzer.cache.log import write_log
 from analyzer.detect import Found, find_events
 from analyzer.fetch import Halving, Rolled, groups
-from analyzer.model import Event, Findings, NotJudged, Policy, Trace
+from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
 from analyzer.report.order import worst_first
 from analyzer.report.painters import get_ready
 from analyzer.verdict import judge
@@ -128,6 +128,7 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         labels=tuple(label for label in truth if label.window.overlap(window)),
         verdict=verdict,
         traces=found.traces,
+        suppressed=found.suppressed,
     )
 
 
@@ -176,12 +177,14 @@ def _search(
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
     not_judged: list[NotJudged] = []
+    suppressed: list[Suppressed] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = 0
     for keys, reach in groups(spans, learned, source.max_points, job.resolution):
         found = find_events(source, keys, spans, reach, looked, job.resolution, job.policy, job.full_scan)
         events += found.events
         not_judged += found.not_judged
+        suppressed += found.suppressed
         judged += found.judged_hours
         suspects += found.suspect_hours
         traces |= {trace.event_id: trace for trace in found.traces}
@@ -196,4 +199,5 @@ def _search(
         tuple(sorted(not_judged)),
         judged,
         suspects,
+        tuple(sorted(suppressed)),
     )

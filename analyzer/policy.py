@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from analyzer.model import Policy
+from analyzer.model import RULES, Baseline, Looking, Policy
 from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.model import Metric
@@ -16,43 +16,96 @@ from traffic.times import duration
 FLOORS = {"bits": 1_000_000.0}
 """Thresholds never lie below these, by the name of the metric; 0 for any other."""
 
+OF_KEYS: Mapping[str, Callable[[float], float]] = {
+    "percentile": float,
+    "over_percent": float,
+    "matches": int,
+    "floor": float,
+    "min_weeks": int,
+    "min_share": float,
+    "rare_weeks": float,
+    "under_percent": float,
+}
+"""Settings that may differ by key, besides within, merge and rules."""
+
 
 @dataclass(frozen=True)
 class PolicyFile:
     """The settings of policy.yaml; each may be left out."""
 
-    percentile: float = 95.0
+    percentile: float = 50.0
     over_percent: float = 200.0
     matches: int = 2
     within: str = "10m"
+    merge: str = "30m"
     floor: Mapping[str, float] = field(default_factory=lambda: dict(FLOORS))
     min_weeks: int = 2
     min_share: float = 0.5
+    baseline: Baseline = "retrospective"
+    lookback: int = 4
+    rare_weeks: float = 2.0
+    rules: Mapping[str, bool] = field(default_factory=dict)
+    direction: Looking = "above"
+    under_percent: float = 70.0
+    missing_is_fallen: bool = False
+    keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-def read_policy(path: Path | None, metric: Metric, overrides: Mapping[str, Any]) -> Policy:
+def read_policy(
+    path: Path | None, metric: Metric, overrides: Mapping[str, Any], without: Collection[str] = ()
+) -> Policy:
     """The policy of a file (the built-in one where there is none), with what the options say on top of it.
 
     Args:
         metric: decides which floor applies.
         overrides: settings of `Policy` by name; None means not said.
+        without: rules to leave out.
 
     Raises:
         UsageFailure: the file or a value cannot be meant.
     """
     settings = PolicyFile() if path is None else load(path, PolicyFile)
+    _known([*settings.rules, *without])
+    direct = ("percentile", "over_percent", "matches", "min_weeks", "min_share", "baseline", "lookback", "rare_weeks")
     policy = Policy(
-        percentile=settings.percentile,
-        over_percent=settings.over_percent,
-        matches=settings.matches,
+        **{name: getattr(settings, name) for name in (*direct, "direction", "under_percent", "missing_is_fallen")},
         within=duration(settings.within),
+        merge=duration(settings.merge),
         floor=settings.floor.get(metric.name, 0.0),
-        min_weeks=settings.min_weeks,
-        min_share=settings.min_share,
+        rules=tuple(name for name in RULES if settings.rules.get(name, True) and name not in without),
     )
     policy = replace(policy, **{name: value for name, value in overrides.items() if value is not None})
+    policy = replace(policy, of_keys=tuple((glob, _of_keys(glob, said)) for glob, said in settings.keys.items()))
     _check(policy)
+    for _, said in policy.of_keys:
+        _check(replace(policy, **dict(said)))
     return policy
+
+
+def _of_keys(glob: str, said: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """What policy.yaml says of some keys, as settings of `Policy`."""
+    where = f"policy: keys: {glob}"
+    if not isinstance(said, Mapping):
+        raise UsageFailure(f"{where}: write settings below it, such as {{over_percent: 400}}")
+    found: dict[str, Any] = {}
+    for name, value in said.items():
+        if name == "rules" and isinstance(value, Mapping):
+            _known(value)
+            found[name] = tuple(rule for rule in RULES if value.get(rule, True))
+        elif name in ("within", "merge"):
+            found[name] = duration(str(value))
+        elif name in OF_KEYS and isinstance(value, int | float) and not isinstance(value, bool):
+            found[name] = OF_KEYS[name](value)
+        else:
+            settings = ", ".join([*OF_KEYS, "within", "merge", "rules"])
+            raise UsageFailure(f"{where}: {name}: {value!r} cannot be meant; what may differ by key: {settings}")
+    return tuple(found.items())
+
+
+def _known(rules: Iterable[str]) -> None:
+    for name in rules:
+        if name not in RULES:
+            raise UsageFailure(f"policy: there is no rule {name!r}; there are {', '.join(RULES)}")
 
 
 def _check(policy: Policy) -> None:
@@ -61,9 +114,15 @@ def _check(policy: Policy) -> None:
         (0 <= policy.over_percent < float("inf"), "over_percent", "0 or more"),
         (policy.matches >= 1, "matches", "1 or more"),
         (policy.within >= 1, "within", "a length of time such as 10m"),
+        (policy.merge >= 1, "merge", "a length of time such as 30m"),
         (0 <= policy.floor < float("inf"), "floor", "0 or more"),
         (policy.min_weeks >= 1, "min_weeks", "1 or more"),
         (0 < policy.min_share <= 1, "min_share", "above 0, at most 1"),
+        (policy.baseline in get_args(Baseline), "baseline", " or ".join(get_args(Baseline))),
+        (policy.lookback >= 1, "lookback", "1 or more (weeks)"),
+        (0 < policy.rare_weeks < float("inf"), "rare_weeks", "above 0"),
+        (policy.direction in get_args(Looking), "direction", " or ".join(get_args(Looking))),
+        (0 < policy.under_percent <= 100, "under_percent", "above 0, at most 100"),
     )
     for right, name, range_ in rules:
         if not right:

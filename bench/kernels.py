@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.kernels import baseline as kernel
-from analyzer.kernels.breach import Runs, runs
+from analyzer.kernels.breach import Held, Runs, runs
 from analyzer.kernels.rollup import roll_up
 from bench.paired import HEADER, paired
 from traffic.model import FIRST_MONDAY, WEEK, Floats
@@ -49,7 +49,7 @@ def ours(values: Floats) -> Runs:
             (first + row[hot], START + (hour[hot] * 60 + minute) * 60, minutes[hot, minute], usual[row, hour][hot])
         )
     key, time, value, usual = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return runs(key, time, value, usual, 2, 600, 60)
+    return runs(key, time, value, usual, [Held(np.ones(len(key), dtype=bool), 2, 600)], 600, 60)
 
 
 def frame(values: Floats) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from analyzer.kernels.severity import severity
 from analyzer.model import (
     Event,
     EventVerdict,
@@ -10,6 +11,7 @@ from analyzer.model import (
     NotJudged,
     Outcome,
     Policy,
+    Suppressed,
     Trace,
     Verdict,
     event_id,
@@ -35,9 +37,12 @@ def make_event(key: str, start: int, minutes: float = 20, ratio: float | None = 
     peak = baseline * ratio if ratio is not None else 4e7
     threshold = max(3 * baseline, 1e6)
     peak_at = start + (end - start) // 120 * 60
+    hours = 0.8 * (peak / baseline - 1) * (end - start) / HOUR if baseline else np.inf
+    matters = severity(np.array(peak / threshold), np.array(float(end - start)), np.array(hours))
     return Event(
         *(event_id(key, "bits", "above", start), key, start, end, min(end, start + 120), max(1, round(minutes))),
         *(peak_at, peak, baseline, threshold, ratio, 0.8 * (peak - baseline) * (end - start)),
+        severity=float(matters),
     )
 
 
@@ -96,7 +101,7 @@ def make_findings(
         events.append(make_event(keys[k], start, minutes, ratio, float(base[k]) if ratio is not None else 0.0))
     events = sorted({event.id: event for event in events}.values(), key=lambda e: (e.start, e.key))
     verdict = make_verdict(events, keys, window) if truth else None
-    worst = {e.id for e in sorted(events, key=lambda e: -e.excess)[:traces]}
+    worst = {e.id for e in sorted(events, key=lambda e: -e.severity)[:traces]}
     gone = [
         NotJudged(key, window.start, window.start + 2 * WEEK, "fewer than 2 other weeks") for key in sorted(keys)[:3]
     ]
@@ -112,6 +117,7 @@ def make_findings(
         not_judged=tuple(sorted(gone)),
         labels=tuple(o.label for o in verdict.outcomes) if verdict else (),
         verdict=verdict,
+        suppressed=tuple(Suppressed(key, "ordinary for this key", 3 + i) for i, key in enumerate(sorted(keys)[:2])),
         traces=tuple(make_trace(e, full=i % 3 == 0, gaps=i % 4 == 0) for i, e in enumerate(events) if e.id in worst),
     )
 

@@ -10,7 +10,8 @@ import pytest
 
 import sl
 from analyzer.cli.discover import EVENTS_FOUND, TRUTH
-from analyzer.model import EventVerdict, LabelVerdict, Policy
+from analyzer.kernels import judge
+from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
 from analyzer.policy import FLOORS, read_policy
 from analyzer.report import table
 from traffic import errors, truth
@@ -42,6 +43,7 @@ def rows(heading: str) -> dict[str, str]:
         (table.EVENTS, table.EVENT_COLUMNS),
         (table.COMPARISON, table.COMPARISON_COLUMNS),
         (table.NOT_JUDGED, table.NOT_JUDGED_COLUMNS),
+        (table.SUPPRESSED, table.SUPPRESSED_COLUMNS),
         (TRUTH, truth.COLUMNS),
     ],
 )
@@ -51,15 +53,22 @@ def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[s
 
 def test_the_default_policy_is_the_page_and_the_file_people_edit_and_the_built_in_one() -> None:
     page = rows("setting")
-    minutes = int(re.fullmatch(r"(\d+)m", page["within"])[1])  # type: ignore[index]
+    lengths = {name: 60 * int(re.fullmatch(r"(\d+)m", page[name])[1]) for name in ("within", "merge")}  # type: ignore[index]
+    words = {"baseline": page["baseline"], "direction": page["direction"]}
     stated = Policy(
         percentile=float(page["percentile"]),
         over_percent=float(page["over_percent"]),
         matches=int(page["matches"]),
-        within=60 * minutes,
         floor=float(page["floor of bits"]),
         min_weeks=int(page["min_weeks"]),
         min_share=float(page["min_share"]),
+        lookback=int(page["lookback"]),
+        rare_weeks=float(page["rare_weeks"]),
+        rules=tuple(page["rules"].split(", ")),
+        under_percent=float(page["under_percent"]),
+        missing_is_fallen=page["missing_is_fallen"] != "no",
+        **lengths,  # type: ignore[arg-type]
+        **words,  # type: ignore[arg-type]
     )
     assert read_policy(None, BITS, {}) == stated
     assert read_policy(ROOT / "input" / "policy.yaml", BITS, {}) == stated
@@ -79,3 +88,20 @@ def test_every_exit_code_has_its_line() -> None:
     codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.Failure)}
     codes |= {0, EVENTS_FOUND, sl.INTERRUPTED, sl.TERMINATED}
     assert {int(code) for code in rows("code")} == codes
+
+
+def test_every_rule_is_the_same_sentence_everywhere() -> None:
+    assert tuple(judge.RULES) == RULES
+    page = (ROOT / "docs" / "detection.md").read_text()
+    for place in (page, (ROOT / "input" / "policy.yaml").read_text().replace("\n    # ", " ").replace("\n  # ", " ")):
+        text = " ".join(place.split())
+        for name, sentence in judge.RULES.items():
+            assert name in text
+            assert sentence in text, f"{name}: {sentence}"
+
+
+def test_the_bands_are_those_of_the_page() -> None:
+    said = PAGE.partition("| severity | 0 to 100")[2].partition("|")[0]
+    for band, least in BANDS[:-1]:
+        assert f"{band} from {least:g}" in said
+    assert f"else {BANDS[-1][0]}" in said

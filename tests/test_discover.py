@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analyzer.cache import Shelf
 from analyzer.fetch import groups, suspect_days
-from analyzer.model import Findings, Policy
+from analyzer.model import RULES, Baseline, Findings, Looking, Policy
 from analyzer.pipeline import Job, Ledger, discover
 from tests.worlds import MONDAY, MemorySource, slow_events
 from traffic.errors import UsageFailure
@@ -49,19 +49,33 @@ def worlds(draw: st.DrawFn) -> MemorySource:
     return MemorySource(start, values, metric=GAUGE, step=600)
 
 
+stated = {
+    "over_percent": st.sampled_from([50.0, 200.0]),
+    "matches": st.integers(1, 3),
+    "within": st.sampled_from([600, 1200, 3600]),
+    "merge": st.sampled_from([600, 3600]),
+    "floor": st.sampled_from([0.0, 35.0]),
+    "percentile": st.sampled_from([50.0, 95.0]),
+}
+plain_policies = st.builds(Policy, rules=st.just(()), **stated)
+some_rules = st.sets(st.sampled_from(RULES)).map(lambda on: tuple(name for name in RULES if name in on))
 policies = st.builds(
     Policy,
-    over_percent=st.sampled_from([50.0, 200.0]),
-    matches=st.integers(1, 3),
-    within=st.sampled_from([600, 1200, 3600]),
-    floor=st.sampled_from([0.0, 35.0]),
-    percentile=st.sampled_from([50.0, 95.0]),
+    rules=st.just(RULES) | some_rules,
+    baseline=st.sampled_from(get_args(Baseline)),
+    lookback=st.integers(1, 4),
+    rare_weeks=st.sampled_from([0.5, 2.0]),
+    direction=st.sampled_from(get_args(Looking)),
+    under_percent=st.sampled_from([30.0, 70.0, 100.0]),
+    missing_is_fallen=st.booleans(),
+    of_keys=st.just(()) | some_rules.map(lambda on: (("key-[13]", (("over_percent", 100.0), ("rules", on))),)),
+    **stated,
 )
 modest = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @modest
-@given(world=worlds(), policy=policies)
+@given(world=worlds(), policy=plain_policies)
 def test_the_events_are_those_of_the_slow_rule(
     world: MemorySource, policy: Policy, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -82,6 +96,7 @@ def test_roll_ups_first_finds_what_a_full_scan_finds(
     full, _ = run(world, tmp_path_factory.mktemp("full"), policy, resolution=resolution, full_scan=True)
     assert first.events == full.events
     assert first.not_judged == full.not_judged
+    assert first.suppressed == full.suppressed
 
 
 @modest
@@ -131,7 +146,7 @@ def test_another_policy_costs_no_roll_up(tmp_path: Path) -> None:
     stricter, _ = run(world, tmp_path, Policy(over_percent=400.0, percentile=50.0))
     assert world.asked == []
     assert stricter.events
-    looser, _ = run(world, tmp_path, Policy(over_percent=5.0))
+    looser, _ = run(world, tmp_path, Policy(over_percent=5.0, rules=()))
     assert len(looser.events) > len(stricter.events)
     assert all(query.window.seconds <= DAY for query in world.asked), "only the buckets of suspect days are new"
 

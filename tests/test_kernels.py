@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analyzer.kernels.baseline import other_weeks, suspects, threshold
-from analyzer.kernels.breach import runs
+from analyzer.kernels.breach import Held, runs
 from analyzer.kernels.grid import by_hour, by_week, slots, weeks
 from analyzer.kernels.match import covered, one_to_one
 from analyzer.kernels.rollup import Hours, roll_up
@@ -156,7 +156,8 @@ def test_breaches_join_into_events(
     name: str, minutes: list[int], needed: int, resolution: int, expected: list[tuple[int, int, int]]
 ) -> None:
     time = np.array(minutes, dtype=np.int64) * 60
-    found = runs(np.zeros_like(time), time, np.ones(len(time)), np.zeros(len(time)), needed, 600, resolution * 60)
+    way = Held(np.ones(len(time), dtype=bool), needed, 600)
+    found = runs(np.zeros_like(time), time, np.ones(len(time)), np.zeros(len(time)), [way], 600, resolution * 60)
     step = resolution * 60
     events = [
         (int(time[first]) // 60, int(time[last] + step) // 60, int(time[met] + step) // 60)
@@ -181,7 +182,8 @@ def test_events_of_many_keys_at_once_are_the_slow_rule_key_by_key(
     key = np.array([k for k, times in enumerate(world) for _ in times], dtype=np.int64)
     time = np.array([t * step for times in world for t in times], dtype=np.int64)
     value = np.array([float((t * 7919) % 13) for t in time])
-    found = runs(key, time, value, np.full(len(value), 0.5), needed, within * 60, step)
+    way = Held(np.ones(len(time), dtype=bool), needed, within * 60)
+    found = runs(key, time, value, np.full(len(value), 0.5), [way], within * 60, step)
     place = 0
     for k, times in enumerate(world):
         for start, end, met, n in slow_runs([t * step for t in times], needed, within * 60, step):

@@ -23,6 +23,8 @@ from analyzer.report.table import (
     EVENTS,
     NOT_JUDGED,
     NOT_JUDGED_COLUMNS,
+    SUPPRESSED,
+    SUPPRESSED_COLUMNS,
     as_written,
     number,
     read_comparison,
@@ -59,7 +61,8 @@ def test_tables_are_the_golden_ones(name, tmp_path):
 
 def test_tables_have_the_columns_of_the_contract(tmp_path):
     write_tables(nasty(), tmp_path)
-    for name, columns in ((EVENTS, EVENT_COLUMNS), (COMPARISON, COMPARISON_COLUMNS), (NOT_JUDGED, NOT_JUDGED_COLUMNS)):
+    tables = {EVENTS: EVENT_COLUMNS, COMPARISON: COMPARISON_COLUMNS, NOT_JUDGED: NOT_JUDGED_COLUMNS}
+    for name, columns in {**tables, SUPPRESSED: SUPPRESSED_COLUMNS}.items():
         assert tuple(pd.read_csv(tmp_path / name).columns) == columns
 
 
@@ -151,7 +154,18 @@ def test_findings_come_back_from_their_files(tmp_path, truth):
     findings = make_findings(40, truth=truth, keys=NASTY_KEYS)
     write_run(findings, tmp_path)
     again = load(tmp_path)
-    for name in ("store", "metric", "window", "resolution", "policy", "keys", "not_judged", "labels", "verdict"):
+    for name in (
+        "store",
+        "metric",
+        "window",
+        "resolution",
+        "policy",
+        "keys",
+        "not_judged",
+        "suppressed",
+        "labels",
+        "verdict",
+    ):
         assert getattr(again, name) == getattr(findings, name)
     assert [as_written(event) for event in again.events] == [as_written(event) for event in findings.events]
     traces = {trace.event_id: trace for trace in findings.traces}
@@ -170,7 +184,7 @@ def test_files_that_are_rebuilt_and_written_again_are_the_same(tmp_path):
     other.mkdir()
     write_run(nasty(), one)
     write_run(load(one), other)
-    for name in (EVENTS, COMPARISON, NOT_JUDGED, SERIES, RUN):
+    for name in (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, SERIES, RUN):
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
@@ -184,7 +198,7 @@ def test_a_run_without_events_comes_back(tmp_path):
     assert load(tmp_path).events == ()
 
 
-@pytest.mark.parametrize("name", [EVENTS, COMPARISON, NOT_JUDGED, SERIES, RUN])
+@pytest.mark.parametrize("name", [EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, SERIES, RUN])
 @pytest.mark.parametrize("damage", ["gone", "empty", "half", "last line", "noise", "folder"])
 def test_a_damaged_run_is_one_line(tmp_path, name, damage):
     write_run(nasty(), tmp_path)
@@ -210,7 +224,7 @@ def test_files_of_two_runs_do_not_make_one(tmp_path):
         load(tmp_path)
 
 
-def test_worst_first_is_by_excess_then_start_then_key():
+def test_worst_first_is_by_severity_then_excess_then_start_then_key():
     events = [make_event("b", 1_790_000_040), make_event("a", 1_790_000_040), make_event("c", 1_790_000_100, ratio=9)]
     assert [event.key for event in worst_first(events)] == ["c", "a", "b"]
 

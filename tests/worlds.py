@@ -77,7 +77,7 @@ def percentile(values: list[float], q: float) -> float:
 def slow_thresholds(
     times: list[int], values: list[float], resolution: int, policy: Policy
 ) -> dict[int, tuple[float, float]]:
-    """Hour -> (baseline, threshold) of the hours that are judged, by loops over dictionaries."""
+    """Hour -> (baseline, threshold) of the hours that are judged, by loops over dictionaries; no rule is on."""
     hours: dict[int, list[float]] = defaultdict(list)
     for time, value in zip(times, values, strict=True):
         if not math.isnan(value):
@@ -103,12 +103,14 @@ def slow_events(
         for time, value in zip(times, values, strict=True)
         if time // HOUR * HOUR in judged and value > judged[time // HOUR * HOUR][1]
     ]
-    return slow_runs(breaches, policy.needed(resolution), policy.within, resolution)
+    return slow_runs(breaches, policy.needed(resolution), policy.within, resolution, policy.merge)
 
 
-def slow_runs(breaches: list[int], needed: int, within: int, resolution: int) -> list[tuple[int, int, int, int]]:
+def slow_runs(
+    breaches: list[int], needed: int, within: int, resolution: int, merge: int = 0
+) -> list[tuple[int, int, int, int]]:
     """Breaches of one key, in order, as events: (start, end, detected, breaches)."""
-    events, place = [], 0
+    events, place, merge = [], 0, max(merge, within)
     while place + needed <= len(breaches):
         met = place + needed - 1
         if breaches[met] - breaches[place] >= within:
@@ -117,7 +119,7 @@ def slow_runs(breaches: list[int], needed: int, within: int, resolution: int) ->
         last = met
         while last + 1 < len(breaches):
             gap = breaches[last + 1] - breaches[last]
-            if gap >= within and gap > resolution:
+            if gap >= merge and gap > resolution:
                 break
             last += 1
         events.append((breaches[place], breaches[last] + resolution, breaches[met] + resolution, last - place + 1))

@@ -24,7 +24,18 @@ EVENTS_FOUND = 3
 TRUTH = "ground_truth.csv"
 
 
-@click.command(context_settings=shared.SETTINGS)
+class Discover(click.Command):
+    """Says at the end of its help what the rules of the policy are."""
+
+    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """A sentence each; where they are kept loads numpy, which no other help has to wait for."""
+        from analyzer.kernels.judge import RULES
+
+        with formatter.section("Rules on top of the threshold, all on by default"):
+            formatter.write_dl(list(RULES.items()))
+
+
+@click.command(cls=Discover, context_settings=shared.SETTINGS)
 @shared.store
 @shared.columns
 @shared.entry
@@ -44,7 +55,15 @@ TRUTH = "ground_truth.csv"
 @click.option("--matches", type=int, help="Buckets above the threshold that make an event ...")
 @click.option("--within", help="... inside this time.")
 @click.option("--floor", type=float, help="The threshold is never below this.")
+@click.option("--merge", help="A later breach less than this after the last one belongs to the same event.")
 @click.option("--percentile", type=float, help="Of the other weeks' hourly p95s: the baseline.")
+@click.option(
+    "--baseline",
+    type=click.Choice(["retrospective", "trailing", "original"]),
+    help="Compare an hour with all other weeks, with the weeks before it, or (to compare) with all, its own too.",
+)
+@click.option("--direction", type=click.Choice(["above", "below", "both"]), help="Look for rises, falls, or both.")
+@click.option("--without", multiple=True, metavar="RULE", help="Leave a rule out (see below); may be said again.")
 @click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; may be said again.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these keys out; may be said again.")
 @click.option(
@@ -100,10 +119,11 @@ def discover(**options: Any) -> int:
     options["store"] = source.name
     shared.introduce(source, options["quiet"])
     overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
-    overrides["within"] = None if options["within"] is None else duration(options["within"])
+    overrides |= {name: options[name] for name in ("baseline", "direction")}
+    overrides |= {name: options[name] and duration(options[name]) for name in ("within", "merge")}
     job = Job(
         output=output,
-        policy=read_policy(_policy_file(options["policy_file"]), source.metric, overrides),
+        policy=read_policy(_policy_file(options["policy_file"]), source.metric, overrides, options["without"]),
         resolution=shared.fitted(source, resolution(options["resolution"]), options["quiet"]),
         now=now,
         start=None if options["start"] is None else instant(options["start"], now),

@@ -1,12 +1,12 @@
-"""From roll-ups to what is normal, and from there to thresholds. The place where a better rule plugs in."""
+"""From roll-ups to what is normal, and from there to thresholds: the plain rule. `judge` puts the others on top."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.kernels.grid import by_hour, by_week
-from analyzer.kernels.rollup import lerp
+from analyzer.kernels.grid import by_hour, by_week, slots
+from analyzer.kernels.rollup import lerp, percentile_of_sorted
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -56,6 +56,27 @@ def _without(own: Floats, ordered: Floats, place: Ints) -> Floats:
     """
     here = np.take_along_axis(ordered, place, 1)
     return np.where(own <= here, np.take_along_axis(ordered, place + 1, 1), here)
+
+
+def weeks_before(hourly: Floats, start: int, percentile: float, lookback: int) -> tuple[Floats, Ints]:
+    """The baseline a live alert would have had: the percentile of the same slot in up to `lookback` weeks before."""
+    hours = hourly.shape[1]
+    values = by_week(hourly, start)
+    baseline, learned = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.int64)
+    for week in range(1, values.shape[1]):
+        ordered = np.sort(values[:, max(0, week - lookback) : week], axis=1).transpose(0, 2, 1)
+        learned[:, week] = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
+        baseline[:, week] = percentile_of_sorted(ordered, learned[:, week], percentile)
+    return by_hour(baseline, start, hours), by_hour(learned, start, hours)
+
+
+def every_week(hourly: Floats, start: int, percentile: float) -> tuple[Floats, Ints]:
+    """The percentile of the same slot in all weeks, the judged one too: it lifts its own baseline. For comparison."""
+    hours = hourly.shape[1]
+    ordered = np.sort(by_week(hourly, start), axis=1).transpose(0, 2, 1)
+    there = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    slot = slots(start, hours)
+    return percentile_of_sorted(ordered, there, percentile)[:, slot], there[:, slot]
 
 
 def threshold(baseline: Floats, multiple: float, floor: float) -> Floats:

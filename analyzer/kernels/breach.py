@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 
@@ -26,37 +28,55 @@ class Runs(NamedTuple):
     """The sum over the breaches of value - baseline."""
 
 
-def runs(key: Ints, time: Ints, value: Floats, baseline: Floats, needed: int, within: int, resolution: int) -> Runs:
+class Held(NamedTuple):
+    """One way to meet the rule: `needed` of the breaches that are `over`, starting less than `within` seconds apart."""
+
+    over: Bools
+    """Shape (breaches,)."""
+    needed: int
+    """At least 1."""
+    within: int
+
+
+def runs(
+    key: Ints,
+    time: Ints,
+    value: Floats,
+    baseline: Floats,
+    ways: Sequence[Held],
+    merge: int,
+    resolution: int,
+) -> Runs:
     """Join breaches into events.
 
-    An event opens at the first of `needed` breaches whose starts lie less than `within` seconds apart, and goes on as
-    long as the next breach starts less than `within` after the last, or is the next bucket.
+    An event opens at the first of the breaches that meet the rule in any of its ways, and goes on as long as the next
+    breach starts less than `merge` seconds after the last, or is the next bucket.
 
     Args:
         key, time: shape (breaches,), in order of key, then start of the bucket in seconds; each pair once.
         value, baseline: shape (breaches,).
-        needed: at least 1.
-        within, resolution: seconds.
+        merge: seconds, at least the `within` of every way.
+        resolution: seconds.
 
     Returns:
         The events, in the order of the breaches.
     """
     total = len(time)
     none = np.zeros(0, dtype=np.int64)
-    if total == 0:
+    firsts, mets = zip(*(_meets(key, time, way) for way in ways), strict=True)
+    meets, met = np.concatenate(firsts), np.concatenate(mets)
+    if len(meets) == 0:
         return Runs(none, none, none, none, np.zeros(0))
     step = np.diff(time)
-    linked = (np.diff(key) == 0) & ((step < within) | (step <= resolution))
+    linked = (np.diff(key) == 0) & ((step < merge) | (step <= resolution))
     chain = np.concatenate([[0], np.cumsum(~linked)])
     chain_end = np.append(np.flatnonzero(~linked), total - 1)
 
-    start = np.arange(total - needed + 1)
-    meets = start[(key[start + needed - 1] == key[start]) & (time[start + needed - 1] - time[start] < within)]
-    opened, index = np.unique(chain[meets], return_index=True)
-    first = meets[index]
+    opened, index = np.unique(chain[meets], return_inverse=True)
+    first, soonest = np.full(len(opened), total), np.full(len(opened), total)
+    np.minimum.at(first, index, meets)
+    np.minimum.at(soonest, index, met)
     last = chain_end[opened]
-    if len(first) == 0:
-        return Runs(none, none, none, none, np.zeros(0))
 
     # Segments first..last+1 and the breaches between two events, in turn: every second one is an event.
     edges = np.stack([first, last + 1], axis=1).ravel()
@@ -68,4 +88,12 @@ def runs(key: Ints, time: Ints, value: Floats, baseline: Floats, needed: int, wi
     position = np.repeat(first, last - first + 1) + member
     tops = np.flatnonzero(value[position] == highest[event])
     _, earliest = np.unique(event[tops], return_index=True)
-    return Runs(first, last, first + needed - 1, position[tops[earliest]], excess)
+    return Runs(first, last, soonest, position[tops[earliest]], excess)
+
+
+def _meets(key: Ints, time: Ints, way: Held) -> tuple[Ints, Ints]:
+    """The first and the last of every `needed` neighbouring breaches that meet the rule in this way."""
+    places = np.flatnonzero(way.over)
+    first, last = places[: max(0, len(places) - way.needed + 1)], places[way.needed - 1 :]
+    meets = (key[last] == key[first]) & (time[last] - time[first] < way.within)
+    return first[meets], last[meets]

@@ -35,6 +35,24 @@ def percentile_of_sorted(ordered: Floats, count: NDArray[np.int64], q: float) ->
     return lerp(a, b, position - low)
 
 
+def low_median(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """The lower of the middle values along the last axis, NaN where there is none; and how many values are there.
+
+    A value that occurs, not one between two: it commutes with every monotone function, so that the median of ratios is
+    the ratio of nobody in between.
+    """
+    ordered = np.sort(values, axis=-1)
+    there = values.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    middle = np.take_along_axis(ordered, np.maximum((there - 1) // 2, 0)[..., None], -1)[..., 0]
+    return middle, there
+
+
+def percentile(values: Floats, q: float) -> Floats:
+    """The linear percentile `q` of what is there along the last axis; NaN where nothing is."""
+    ordered = np.sort(values, axis=-1)
+    return percentile_of_sorted(ordered, values.shape[-1] - np.isnan(ordered).sum(axis=-1), q)
+
+
 def lerp(a: Floats, b: Floats, t: Floats | float) -> Floats:
     """Between `a` (t = 0) and `b` (t = 1), rounded as numpy's percentile rounds it, so that both agree to the bit."""
     step = b - a

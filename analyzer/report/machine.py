@@ -31,6 +31,9 @@ def as_json(findings: Findings) -> dict[str, Any]:
                 "excess": rounded(event.excess),
                 "verdict": verdict,
                 "label_id": label_id or None,
+                "severity": rounded(event.severity),
+                "band": event.band,
+                "direction": event.direction,
             }
         )
     return {
@@ -43,6 +46,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
         "events": events,
         "scores": None if findings.verdict is None else scores(findings.verdict),
         "not_judged": not_judged(findings),
+        "suppressed": suppressed(findings),
     }
 
 
@@ -74,3 +78,11 @@ def not_judged(findings: Findings) -> dict[str, Any]:
         "share": rounded(sum(hours.values()) * HOUR / total) if total else None,
         "key_hours": {reason: rounded(hours[reason]) for reason in sorted(hours)},
     }
+
+
+def suppressed(findings: Findings) -> dict[str, int]:
+    """Key-hours that passed the stated threshold and are no events, by reason."""
+    hours: dict[str, int] = {}
+    for some in findings.suppressed:
+        hours[some.reason] = hours.get(some.reason, 0) + some.hours
+    return dict(sorted(hours.items()))

@@ -9,8 +9,8 @@ from analyzer.report.table import rounded
 
 
 def worst_first(events: Iterable[Event]) -> list[Event]:
-    """The events by how much lies above the baseline, most first; ties by start, then key.
+    """The events by severity, then by how much lies above the baseline, most first; ties by start, then key.
 
     What is compared is what events.csv shows, so that a run and a `report` read from its files agree.
     """
-    return sorted(events, key=lambda event: (-rounded(event.excess), event.start, event.key))
+    return sorted(events, key=lambda event: (-rounded(event.severity), -rounded(event.excess), event.start, event.key))

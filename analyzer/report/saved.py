@@ -23,9 +23,11 @@ from analyzer.report.table import (
     COMPARISON,
     EVENTS,
     NOT_JUDGED,
+    SUPPRESSED,
     read_comparison,
     read_events,
     read_not_judged,
+    read_suppressed,
     readable,
 )
 from traffic.disk import write_atomic
@@ -35,7 +37,7 @@ from traffic.times import instant, iso
 SERIES = "series.npz"
 RUN = "run.json"
 
-_FORMAT = 1
+_FORMAT = 2
 _ARRAYS = ("values", "usual", "baseline", "threshold")
 
 
@@ -51,6 +53,7 @@ def describe(findings: Findings) -> dict[str, Any]:
         "keys": len(findings.keys),
         "events": len(findings.events),
         "not_judged": len(findings.not_judged),
+        "suppressed": len(findings.suppressed),
         "labels": None if findings.verdict is None else len(findings.verdict.outcomes),
     }
 
@@ -109,6 +112,7 @@ def load(folder: Path) -> Findings:
                 *(row.event_id, row.key, row.start, row.end, row.detected, int(series["breaches"][i])),
                 *(int(series["peak_at"][i]), row.peak, row.baseline, row.threshold, row.ratio, row.excess),
                 direction="below" if series["below"][i] else "above",
+                severity=row.severity,
             )
             for i, row in enumerate(rows)
         )
@@ -116,6 +120,8 @@ def load(folder: Path) -> Findings:
         keys = _unpack(series["keys"])
     not_judged = tuple(read_not_judged(folder / NOT_JUDGED))
     _check(folder / NOT_JUDGED, len(not_judged), about["not_judged"])
+    suppressed = tuple(read_suppressed(folder / SUPPRESSED))
+    _check(folder / SUPPRESSED, len(suppressed), about["suppressed"])
     verdict = None
     if about["labels"] is not None:
         of_event = {row.event_id: (row.verdict, row.label_id) for row in rows if row.verdict}
@@ -133,6 +139,7 @@ def load(folder: Path) -> Findings:
         labels=tuple(outcome.label for outcome in verdict.outcomes) if verdict is not None else (),
         verdict=verdict,
         traces=traces,
+        suppressed=suppressed,
     )
 
 
@@ -143,8 +150,18 @@ def _about(path: Path) -> dict[str, Any]:
         if about["format"] != _FORMAT:
             raise ValueError("written by another version")
         start, end = (instant(text, now=0) for text in about["window"])
-        whole = {"metric": Metric(**about["metric"]), "policy": Policy(**about["policy"]), "window": Window(start, end)}
-        return {name: about[name] for name in ("store", "resolution", "events", "not_judged", "labels")} | whole
+        whole = {"metric": Metric(**about["metric"]), "policy": _policy(about["policy"]), "window": Window(start, end)}
+        names = ("store", "resolution", "events", "not_judged", "suppressed", "labels")
+        return {name: about[name] for name in names} | whole
+
+
+def _policy(about: Mapping[str, Any]) -> Policy:
+    """JSON knows lists only; a policy holds tuples."""
+    return Policy(**{name: _tuples(value) for name, value in about.items()})
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _check(path: Path, rows: int, written: int) -> None:

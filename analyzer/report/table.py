@@ -14,7 +14,7 @@ from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, get_args
 
-from analyzer.model import Event, EventVerdict, Findings, LabelVerdict, NotJudged, Outcome
+from analyzer.model import Event, EventVerdict, Findings, LabelVerdict, NotJudged, Outcome, Suppressed
 from traffic.disk import storage, write_atomic
 from traffic.errors import StorageFailure
 from traffic.model import Kind, Label
@@ -24,15 +24,17 @@ from traffic.times import iso
 EVENTS = "events.csv"
 COMPARISON = "comparison.csv"
 NOT_JUDGED = "not_judged.csv"
+SUPPRESSED = "suppressed.csv"
 
 EVENT_COLUMNS = (
     *("event_id", "key", "start", "end", "detected", "minutes", "peak", "baseline", "threshold", "ratio", "excess"),
-    *("metric", "unit", "verdict", "label_id"),
+    *("metric", "unit", "verdict", "label_id", "severity"),
 )
 COMPARISON_COLUMNS = (
     *("label_id", "key", "kind", "start", "end", "shape", "factor", "verdict", "event_id", "onset_delay_s", "overlap"),
 )
 NOT_JUDGED_COLUMNS = ("key", "start", "end", "reason")
+SUPPRESSED_COLUMNS = ("key", "hours", "reason")
 
 _QUOTED = re.compile('[,"\r\n]')
 
@@ -54,6 +56,7 @@ class EventRow(NamedTuple):
     excess: float
     verdict: EventVerdict
     label_id: str
+    severity: float
 
 
 def number(value: float) -> str:
@@ -83,23 +86,25 @@ def as_written(event: Event) -> Event:
         threshold=rounded(event.threshold),
         ratio=None if event.ratio is None else rounded(event.ratio),
         excess=rounded(event.excess),
+        severity=rounded(event.severity),
     )
 
 
 def write_tables(findings: Findings, folder: Path) -> list[Path]:
-    """Write events.csv, not_judged.csv and, where there was a truth, comparison.csv; their paths.
+    """Write events.csv, not_judged.csv, suppressed.csv and, where there was a truth, comparison.csv; their paths.
 
     A comparison.csv of an earlier run is removed where there is none now.
 
     Raises:
         StorageFailure: the folder cannot be written.
     """
-    written = [folder / EVENTS, folder / NOT_JUDGED]
+    written = [folder / EVENTS, folder / NOT_JUDGED, folder / SUPPRESSED]
     write_atomic(written[0], _encode(EVENT_COLUMNS, event_lines(findings)))
     write_atomic(written[1], _encode(NOT_JUDGED_COLUMNS, _not_judged_lines(findings.not_judged)))
+    write_atomic(written[2], _encode(SUPPRESSED_COLUMNS, _suppressed_lines(findings.suppressed)))
     if findings.verdict is not None:
         written.append(folder / COMPARISON)
-        write_atomic(written[2], _encode(COMPARISON_COLUMNS, _comparison_lines(findings.verdict.outcomes)))
+        write_atomic(written[3], _encode(COMPARISON_COLUMNS, _comparison_lines(findings.verdict.outcomes)))
     else:
         remove(folder / COMPARISON)
     return written
@@ -125,7 +130,7 @@ def event_lines(findings: Findings) -> Iterator[str]:
         ratio = "" if e.ratio is None else number(e.ratio)
         yield (
             f"{e.id},{_text(e.key)},{iso(e.start)},{iso(e.end)},{iso(e.detected)},{number(e.minutes)},{number(e.peak)},"
-            f"{number(e.baseline)},{number(e.threshold)},{ratio},{number(e.excess)},{metric},{verdict},{_text(label_id)}"
+            f"{number(e.baseline)},{number(e.threshold)},{ratio},{number(e.excess)},{metric},{verdict},{_text(label_id)},{number(e.severity)}"
         )
 
 
@@ -142,6 +147,11 @@ def _comparison_lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
 def _not_judged_lines(stretches: Sequence[NotJudged]) -> Iterator[str]:
     for n in sorted(stretches):
         yield f"{_text(n.key)},{iso(n.start)},{iso(n.end)},{_text(n.reason)}"
+
+
+def _suppressed_lines(suppressed: Sequence[Suppressed]) -> Iterator[str]:
+    for s in sorted(suppressed):
+        yield f"{_text(s.key)},{s.hours},{_text(s.reason)}"
 
 
 def _text(text: str) -> str:
@@ -182,13 +192,22 @@ def read_not_judged(path: Path) -> list[NotJudged]:
     return _read(path, NOT_JUDGED_COLUMNS, lambda r: NotJudged(uncell(r[0]), _time(r[1]), _time(r[2]), uncell(r[3])))
 
 
+def read_suppressed(path: Path) -> list[Suppressed]:
+    """What a suppressed.csv counts, in its order.
+
+    Raises:
+        StorageFailure: the file is missing or is not what `write_tables` wrote.
+    """
+    return _read(path, SUPPRESSED_COLUMNS, lambda r: Suppressed(uncell(r[0]), uncell(r[2]), int(r[1])))
+
+
 def _event_row(r: list[str]) -> EventRow:
     start, end, detected = map(_time, r[2:5])
     peak, baseline, threshold = map(_value, r[6:9])
     ratio = _value(r[9]) if r[9] else None
     verdict = _one_of(r[13], EventVerdict)
     figures = (peak, baseline, threshold, ratio, _value(r[10]))
-    return EventRow(r[0], uncell(r[1]), start, end, detected, *figures, verdict, uncell(r[14]))
+    return EventRow(r[0], uncell(r[1]), start, end, detected, *figures, verdict, uncell(r[14]), _value(r[15]))
 
 
 def _outcome(r: list[str]) -> Outcome:

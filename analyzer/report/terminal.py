@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from analyzer.model import Findings, NotJudged, Outcome, Verdict
+from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
-from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, as_written
+from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
 from analyzer.report.words import clock, day, made, plural, rule, stretch, times
 from traffic.model import DAY, HOUR, Label
 from traffic.text import length, si, visible
@@ -31,7 +32,7 @@ def summary(findings: Findings, width: int = _LEAST_WIDTH, colour: bool = False)
     """
     width = max(_LEAST_WIDTH, width)
     parts = (_head(findings, width, colour), _events(findings, width, colour), _verdict(findings, width, colour))
-    blocks = ["\n".join(part) for part in (*parts, _not_judged(findings, width))]
+    blocks = ["\n".join(part) for part in (*parts, _not_judged(findings, width), _suppressed(findings, width))]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -51,11 +52,17 @@ def _events(findings: Findings, width: int, colour: bool) -> Iterator[str]:
         return
     worst = worst_first(findings.events)
     unit = findings.metric.unit
-    rows: list[tuple[str, ...]] = [("key", "start", "length", "peak", "baseline", "ratio", "verdict")]
+    rows: list[tuple[str, ...]] = [("key", "start", "length", "peak", "ratio", "sev", "verdict")]
     of_event = findings.verdict.of_event if findings.verdict is not None else {}
     for event in map(as_written, worst[:ROWS]):
         ratio = times(event.ratio).translate(_PLAIN)
-        figures = (_brief(event.window.seconds), si(event.peak, unit), si(event.baseline, unit), ratio)
+        figures = (
+            _brief(event.window.seconds),
+            si(event.peak, unit),
+            si(event.baseline, unit),
+            ratio,
+            f"{event.severity:.0f}",
+        )
         rows.append((event.key, _start(findings, event.start), *figures, of_event.get(event.id, ("", ""))[0]))
     if findings.verdict is None:
         rows = [row[:-1] for row in rows]
@@ -146,6 +153,16 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
         keys = plural(len({gap.key for gap in gaps}), "key")
         rows.append((reason, keys, f"{hours:,.0f} key-hours", _percent(_seconds(gaps), total)))
     yield from ("  " + line for line in _table(rows, ">>>", width - 2))
+
+
+def _suppressed(findings: Findings, width: int) -> Iterator[str]:
+    if not findings.suppressed:
+        return
+    hours, keys = sum(some.hours for some in findings.suppressed), {some.key for some in findings.suppressed}
+    what = f"{plural(hours, 'key-hour')} of {plural(len(keys), 'key')}"
+    yield from wrap(f"Above {findings.policy.multiple:g}x, but no event: {what} ({SUPPRESSED})", width)
+    for reason, count in sorted(suppressed(findings).items(), key=lambda item: (-item[1], item[0])):
+        yield from wrap(f"{reason}: {plural(count, 'key-hour')}", width, initial_indent="  ", subsequent_indent="    ")
 
 
 def _by_reason(gaps: Iterable[NotJudged]) -> dict[str, list[NotJudged]]:

@@ -55,15 +55,24 @@ def when(window: Window) -> str:
 
 
 def rule(findings: Findings) -> str:
-    """The policy: `2 buckets of 1 min within 10 min above 3 × the p95 of that hour in other weeks, and above ...`."""
+    """The policy: `2 buckets of 1 min within 10 min above 3 × the median p95 of that hour in other weeks, ...`."""
     policy, resolution = findings.policy, findings.resolution
     needed = policy.needed(resolution)
     buckets = f"{needed} buckets of {length(resolution)}" if needed > 1 else f"1 bucket of {length(resolution)}"
     within = f" within {length(policy.within)}" if needed > 1 else ""
     floor = f", and above {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
-    return (
-        f"{buckets}{within} above {policy.multiple:g} × the p{policy.percentile:g} of that hour in other weeks{floor}"
-    )
+    weeks = {
+        "retrospective": "other weeks",
+        "trailing": f"the {policy.lookback} weeks before",
+        "original": "all weeks, its own too",
+    }[policy.baseline]
+    share = "median" if policy.percentile == 50 else f"p{policy.percentile:g} of the"
+    share = "p95 of the" if policy.baseline == "original" else share
+    more = "; higher for a key that often passes that"
+    more = more if "tail" in policy.rules and policy.baseline != "original" else ""
+    above = f"{buckets}{within} above {policy.multiple:g} × the {share} p95 of that hour in {weeks}{floor}{more}"
+    below = f"{buckets}{within} more than {policy.under_percent:g} % below its usual low"
+    return {"above": above, "below": below, "both": f"{above}; or {below}"}[policy.direction]
 
 
 def volume_unit(metric: Metric) -> str:

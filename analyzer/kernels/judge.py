@@ -1,0 +1,192 @@
+"""The rules put together: from an hour's roll-ups to its baseline and to what a breach must lie above.
+
+Every rule works on hourly roll-ups alone, so it costs no query for buckets, and every limit holds for a whole hour: the
+hours in which a breach can be are those whose maximum is above the lowest limit, whatever rules are on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.kernels import baseline as plain
+from analyzer.kernels import level, tail, usual
+from analyzer.kernels.grid import by_hour, by_week
+from analyzer.kernels.rollup import Hours, percentile
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+Learned = Literal["retrospective", "trailing", "original"]
+
+RULES = {
+    "level": "A level that lasts longer than half a week and is twice the usual one (or half of it) is a new normal.",
+    "pooled": "Where an hour has room for fewer than four buckets, its baseline is the median of its and its "
+    "neighbours'.",
+    "idle": "No baseline is below a tenth of the key's weekly p95: three times nothing is nothing.",
+    "edges": "A baseline is at least half of those of the hours before and after: mornings shift when clocks change.",
+    "tail": "A key that passes the threshold more often than once in two weeks must pass what it passes that rarely.",
+    "volume": "Where the tail asks for more, it asks half for what is rare for the hour, half for what is rare for the "
+    "key.",
+    "held": "What is held for most of half an hour or an hour is compared with what was held so long before.",
+    "bursty": "A key that passes the threshold in more than 15 % of its hours has no usual peak: an event must also "
+    "pass 1.5 x what the key reaches once in two weeks.",
+}
+"""Name -> its sentence, in the order in which they are applied."""
+
+BURSTY_SHARE = 0.15
+BURSTY_FACTOR = 1.5
+FEW_BUCKETS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What is usual and what is too much, shape (keys, hours) each."""
+
+    learned: Floats
+    """The p95s that could be learned from; NaN where an hour has too few buckets."""
+    weeks: Ints
+    """Of how many weeks the baseline was learned."""
+    stated: Floats
+    """The threshold that the policy states, before any rule."""
+    baseline: Floats
+    """NaN where the hour has too few buckets ..."""
+    expected: Floats
+    """... and what it would be there."""
+    peak: Floats
+    """What the matching buckets must lie above ..."""
+    half: Floats
+    """... most of half an hour ..."""
+    hour: Floats
+    """... and most of an hour."""
+    bursty: Bools
+    """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
+
+    @property
+    def lowest(self) -> Floats:
+        """What every breach lies above."""
+        return np.minimum(self.peak, np.minimum(self.half, self.hour))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a policy says of limits."""
+
+    percentile: float
+    """Of the p95s of the weeks that are learned from."""
+    multiple: float
+    floor: float
+    min_share: float
+    """Of an hour's buckets must be there."""
+    rules: Collection[str]
+    """Names of `RULES`."""
+    source: Learned
+    lookback: int
+    """Weeks before that `trailing` learns from."""
+    every: float
+    """Hours between two that pass what counts as rare."""
+
+
+def judge(hours: Hours, start: int, per_hour: int, settings: Settings) -> Limits:
+    """Learn what is usual from the roll-ups of hours from `start` (epoch seconds) on, and what is too much."""
+    past = _Past(start, settings)
+    learned = plain.learnable(hours.p95, hours.count, per_hour, settings.min_share)
+    first, weeks = past.weeks(learned)
+    expected = _corrected(learned, first, per_hour, past)
+    base = np.where(np.isnan(learned), np.nan, expected)
+    limit = plain.threshold(base, settings.multiple, settings.floor)
+    limits = Limits(
+        learned,
+        weeks,
+        plain.threshold(first, settings.multiple, settings.floor),
+        *(base, expected, limit, limit, limit),
+        np.zeros((len(base), 1), dtype=bool),
+    )
+    return _with_tail(limits, hours, past) if "tail" in settings.rules else limits
+
+
+class _Past:
+    """What an hour may be compared with: the other weeks, the weeks before, or all of them."""
+
+    def __init__(self, start: int, settings: Settings) -> None:
+        self.start, self.settings = start, settings
+
+    def weeks(self, hourly: Floats) -> tuple[Floats, Ints]:
+        """The percentile of the same slot in the weeks that may be learned from, and how many had it."""
+        if self.settings.source == "trailing":
+            return plain.weeks_before(hourly, self.start, self.settings.percentile, self.settings.lookback)
+        if self.settings.source == "original":
+            return plain.every_week(hourly, self.start, self.settings.percentile)
+        return plain.other_weeks(hourly, self.start, self.settings.percentile)
+
+    def all_of_it(self, hourly: Floats, what: Callable[[Floats], Floats]) -> Floats:
+        """A figure of all hours that may be learned from: shape (keys, 1), or (keys, hours) where that is the past."""
+        if self.settings.source != "trailing":
+            return what(hourly)[:, None]
+        cube = by_week(hourly, self.start)
+        result = np.full(cube.shape, np.nan)
+        for week in range(1, cube.shape[1]):
+            before = cube[:, max(0, week - self.settings.lookback) : week]
+            result[:, week] = what(before.reshape(len(cube), -1))[:, None]
+        spread: Floats = by_hour(result, self.start, hourly.shape[1])
+        return spread
+
+    def rarely(self, hourly: Floats) -> Floats:
+        """What is passed once in `every` hours."""
+        return self.all_of_it(hourly, lambda values: tail.rare(values, self.settings.every))
+
+
+def _corrected(learned: Floats, baseline: Floats, per_hour: int, past: _Past) -> Floats:
+    """The rules of what a baseline is."""
+    rules = past.settings.rules
+    factor = np.ones_like(baseline)
+    if "level" in rules and past.settings.source == "trailing":
+        factor = level.lately(learned, baseline)
+        baseline = baseline * factor
+    elif "level" in rules:
+        factor = level.lasting(learned, past.start, usual.IDLE_SHARE)
+        baseline = past.weeks(learned / factor)[0] * factor
+    if "pooled" in rules and per_hour < FEW_BUCKETS:
+        baseline = usual.pooled(baseline)
+    if "idle" in rules:
+        weekly = past.all_of_it(learned / factor, lambda values: percentile(values, 95.0))
+        baseline = usual.idle(baseline, usual.IDLE_SHARE * weekly * factor)
+    return usual.edges(baseline) if "edges" in rules else baseline
+
+
+def _with_tail(limits: Limits, hours: Hours, past: _Past) -> Limits:
+    """The rules of what is ordinary for a key, though it is above the threshold."""
+    rules, multiple = past.settings.rules, past.settings.multiple
+    base, limit = limits.baseline, limits.peak
+    some = np.where(base > 0, base, np.nan)
+
+    def seen(values: Floats) -> Floats:
+        return np.where(np.isnan(limits.learned), np.nan, values)
+
+    def wanted(held: Floats) -> Floats:
+        high, reached = past.rarely(seen(held / some)) * base, past.rarely(seen(held))
+        more = np.sqrt(high * reached) if "volume" in rules else high
+        # Where the baseline is 0 there is no ratio; what is rare for the key is all there is to go by.
+        return np.fmax(limit, np.where(base > 0, np.where(high > multiple * base, more, 0.0), reached))
+
+    peak = wanted(hours.second)
+    ways = [peak, *((wanted(hours.p50), wanted(hours.p20)) if "held" in rules else (peak, peak))]
+    bursty = limits.bursty
+    if "bursty" in rules:
+        passes = np.where(np.isnan(base), np.nan, hours.maximum > multiple * base)
+        bursty = past.all_of_it(passes, _mean) > BURSTY_SHARE
+        top = np.where(bursty, BURSTY_FACTOR * past.rarely(seen(hours.second)), 0.0)
+        ways = [np.fmax(way, top) for way in ways]
+    peak, half, hour = (np.where(np.isnan(limit), np.nan, way) for way in ways)
+    return replace(limits, peak=peak, half=half, hour=hour, bursty=bursty)
+
+
+def _mean(values: Floats) -> Floats:
+    there = values.shape[-1] - np.isnan(values).sum(axis=-1)
+    mean: Floats = np.nansum(values, axis=-1) / np.maximum(there, 1)
+    return mean

@@ -1,0 +1,39 @@
+"""What a key passes only now and then: an exponential tail of its own past, so that no event shapes what finds it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.kernels.rollup import percentile_of_sorted
+
+Floats = NDArray[np.float64]
+
+BODY = 80.0
+"""Percentile at which the tail begins."""
+CENSORED = 98.0
+"""Percentile beyond which it is only counted that there was something, not how high: past events lie there."""
+_LEAST = 48
+"""Hours without which there is no tail."""
+
+
+def rare(values: Floats, every: float) -> Floats:
+    """What is passed about once in `every` hours: the level u + sigma ln(share of the tail x every), shape (...).
+
+    u is the 80th percentile of the hours, sigma the mean height above it of the fifth of the hours that lie there, all
+    above the 98th percentile taken as if they lay at it. Never above the highest hour; NaN for fewer than 48 hours.
+
+    Args:
+        values: shape (..., hours), NaN = missing.
+        every: hours between two that pass it, at least 1.
+    """
+    ordered = np.sort(values, axis=-1)
+    there = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    low, high = (percentile_of_sorted(ordered, there, q)[..., None] for q in (BODY, CENSORED))
+    above = ordered > low
+    full = np.count_nonzero(above & ~(ordered > high), axis=-1)
+    over = np.where(above, np.minimum(ordered, high) - low, 0.0).sum(axis=-1)
+    sigma = np.divide(over, full, out=np.zeros(full.shape), where=full > 0)
+    reached = low[..., 0] + sigma * np.log(max(1.0, (1 - BODY / 100) * every))
+    top = np.take_along_axis(ordered, np.maximum(there - 1, 0)[..., None], -1)[..., 0]
+    return np.where(there >= _LEAST, np.minimum(reached, top), np.nan)
