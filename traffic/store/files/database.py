@@ -46,10 +46,11 @@ class Database:
             UsageFailure: there is no such time zone.
         """
         self._name = name
+        self._threads = min(_THREADS, os.cpu_count() or 1)
         self._columns = columns
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
-            "threads": min(_THREADS, os.cpu_count() or 1),
+            "threads": self._threads,
             # The order of rows decides nothing, and keeping it would hold many of them back.
             "preserve_insertion_order": False,
             # Nothing is ever fetched from a network.
@@ -72,7 +73,8 @@ class Database:
             ordered: keep the rows as they stand in the files, which is slower.
         """
         try:
-            self._connection.execute(f"SET preserve_insertion_order = {ordered}")
+            # Where several threads read, rows come as they are ready.
+            self._connection.execute(f"SET threads = {1 if ordered else self._threads}")
             return self._connection.sql(sql, params=list(parameters)).to_arrow_reader(size)
         except duckdb.Error as error:
             raise self.failure(error, inputs) from error
@@ -92,10 +94,16 @@ class Database:
         except duckdb.Error as error:
             raise self.failure(error, inputs) from error
 
-    def table(self, file: Input, numbers: Sequence[str] = ()) -> Table:
-        """How files like this one are read. `numbers`: columns that a row filter sees as numbers."""
+    def table(self, file: Input, numbers: Sequence[str] = (), types: Mapping[str, str] | None = None) -> Table:
+        """How files like this one are read.
+
+        Args:
+            file: one of them.
+            numbers: columns that a row filter sees as numbers.
+            types: of the columns of a CSV; what is not in it is text.
+        """
         if file.kind == "csv":
-            return csv_table(file, numbers)
+            return csv_table(file, numbers, types)
         if file.kind == "json":
             return json_table(file, numbers)
         empty = self.run("SELECT * FROM read_parquet(?) LIMIT 0", [paths([file])], [file])

@@ -181,6 +181,9 @@ class FilesSource:
         if self._staged is not None:
             self._staged.close()
             self._staged = None
+        self._close_database()
+
+    def _close_database(self) -> None:
         if self._database_opened is not None:
             self._database_opened.close()
             self._database_opened = None
@@ -221,6 +224,8 @@ class FilesSource:
                     staged.close()
                     raise StoreError(f"{self.name} changed while it was read: run again when nothing writes to it")
                 self._staged = staged
+                # What it holds of memory is needed for answers now.
+                self._close_database()
             return self._staged
 
     def _stat(self) -> list[tuple[str, str, int]]:

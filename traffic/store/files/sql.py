@@ -37,14 +37,16 @@ class Table:
     """Column -> SQL of what a row filter sees of it, where that is not the column itself."""
 
 
-def csv_table(file: Input, numbers: Sequence[str] = ()) -> Table:
+def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str] | None = None) -> Table:
     """Everything is text and nothing guessed: a later row may contradict a sample, and 007 stays 007.
 
     Args:
         file: one of those that look like this.
         numbers: columns that a row filter sees as numbers.
+        types: of columns that are read as what they seem to hold: half the work, and an error where one is not.
     """
-    layout = ", ".join(f"sl_{place}: 'VARCHAR'" for place in range(len(file.columns)))
+    types = types or {}
+    layout = ", ".join(f"sl_{place}: '{types.get(column, 'VARCHAR')}'" for place, column in enumerate(file.columns))
     scan = (
         f"read_csv(?, columns = {{{layout}}}, auto_detect = false, header = true, delim = '{file.delimiter}', "
         f"quote = '\"', escape = '\"', compression = '{_compression(file)}'"
@@ -52,7 +54,20 @@ def csv_table(file: Input, numbers: Sequence[str] = ()) -> Table:
     names: dict[str, str] = {}
     for place, column in enumerate(file.columns):
         names.setdefault(column, f"sl_{place}")
-    return Table(f"{scan})", names, dict.fromkeys(names, "VARCHAR"), _filtered(names, numbers))
+    known = {column: types.get(column, "VARCHAR") for column in names}
+    return Table(f"{scan})", names, known, _filtered(names, numbers))
+
+
+def seeming_types(holds: Mapping[str, str], columns: Columns, series: Sequence[str]) -> dict[str, str]:
+    """The types that the columns which are read seem to have; none where texts are needed all the same."""
+    values = [*series, *filter(None, [columns.value])]
+    wanted = [*filter(None, [columns.time, columns.key]), *values]
+    if columns.where is not None or len(set(wanted)) < len(wanted):
+        return {}
+    types = {column: "DOUBLE" for column in values if holds[column] in ("number", "epoch")}
+    if columns.time and holds[columns.time] in ("time", "epoch"):
+        types[columns.time] = "TIMESTAMPTZ" if holds[columns.time] == "time" else "DOUBLE"
+    return types
 
 
 def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -21,19 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic.disk import storage
-from traffic.errors import UsageFailure
+from traffic.errors import Failure, UsageFailure
 from traffic.model import Floats, Grid, Ints, Statistic, block_of
 from traffic.store.base import Columns, NoSuchStore
 from traffic.store.files.buckets import fill
 from traffic.store.files.database import Database, paths
 from traffic.store.files.guess import contents, series_of
 from traffic.store.files.look import Input
-from traffic.store.files.sql import NO_TIME, select_rows
+from traffic.store.files.sql import NO_TIME, seeming_types, select_rows
 
 _BATCH = 500_000
 """Rows that are taken at once."""
 _PART_BITS = 6
-_AT_ONCE = 4_000_000
+_AT_ONCE = 2_000_000
 """Rows that a question looks at together: what bounds its memory, at about 100 bytes each."""
 _YEARS = (-62_135_596_800, 253_402_300_800)
 """Seconds of the years 1 to 9999."""
@@ -78,22 +78,17 @@ class Staged:
             DamagedStore: a file cannot be read.
             StorageFailure: the temporary folder is full.
         """
-        self.ids = {}
-        self.first = self.last = np.zeros(0, dtype=np.int64)
-        self.rows = 0
-        self._lost = dict.fromkeys(("without a key", "without a time", "without a finite value"), 0)
-        self._part_of = np.zeros(0, dtype=np.uint8)
-        self._segments: list[list[_Segment]] = [[] for _ in range(1 << _PART_BITS)]
         # Unlinked from the start: it goes with the process, however that ends.
         with storage(tempfile.gettempdir()):
             self._file = tempfile.TemporaryFile(prefix="sl-")  # noqa: SIM115  # closed below
         # Without a warning where nobody closed it.
         self._remove = weakref.finalize(self, self._file.close)
-        seen = 0
         try:
-            for batch in batches(database, inputs, columns, _BATCH):
-                seen += batch.num_rows
-                self._take(batch)
+            try:
+                seen = self._read_all(batches(database, inputs, columns, _BATCH, typed=True))
+            except Failure:
+                # Not all is what it seemed to be: once more as text, which copes with it or says where it cannot.
+                seen = self._read_all(batches(database, inputs, columns, _BATCH))
         except BaseException:
             self.close()
             raise
@@ -151,6 +146,22 @@ class Staged:
         """Remove the temporary file."""
         self._remove()
 
+    def _read_all(self, rows: Iterable[Any]) -> int:
+        """Lay down all batches, from nothing; answers how many rows they have."""
+        self.ids = {}
+        self.first = self.last = np.zeros(0, dtype=np.int64)
+        self.rows = seen = 0
+        self._lost = dict.fromkeys(("without a key", "without a time", "without a finite value"), 0)
+        self._part_of = np.zeros(0, dtype=np.uint8)
+        self._segments: list[list[_Segment]] = [[] for _ in range(1 << _PART_BITS)]
+        with storage(tempfile.gettempdir()):
+            self._file.seek(0)
+            self._file.truncate()
+        for batch in rows:
+            seen += batch.num_rows
+            self._take(batch)
+        return seen
+
     def _take(self, batch: Any) -> None:
         """Lay down the rows of an Arrow record batch with the columns k, t and v."""
         encoded = batch.column(0).dictionary_encode()
@@ -159,16 +170,17 @@ class Staged:
         blank = names.index("") if "" in names else -1
         no_key, no_time = codes == blank, t == NO_TIME
         bad = ~np.isfinite(v)
+        used = range(len(names))
         if no_key.any() or no_time.any() or bad.any():
             there = ~no_key & ~no_time & ~bad
             for reason, lost in zip(self._lost, (no_key, no_time & ~no_key, bad & ~no_key & ~no_time), strict=True):
                 self._lost[reason] += int(lost.sum())
             codes, t, v = codes[there], t[there], v[there]
+            used = np.unique(codes).tolist()
         if not len(t):
             return
-        used = np.unique(codes).tolist()
         numbers = np.zeros(len(names), dtype=np.uint32)
-        numbers[used] = self._number([names[code] for code in used])
+        numbers[list(used)] = self._number([names[code] for code in used])
         ids = numbers[codes]
         # Numpy's own way to do this at any place that an array names is fast since 1.25.
         np.minimum.at(self.first, ids, t)
@@ -191,8 +203,9 @@ class Staged:
 
     def _lay_down(self, ids: _Numbers, t: Ints, v: Floats) -> None:
         parts = self._part_of[ids]
-        order = np.argsort(parts, kind="stable")  # of bytes: a radix sort
-        ids, t, v = ids[order], t[order], v[order]
+        if (parts[1:] < parts[:-1]).any():
+            order = np.argsort(parts, kind="stable")  # of bytes: a radix sort
+            ids, t, v = ids[order], t[order], v[order]
         counts = np.bincount(parts, minlength=1 << _PART_BITS)
         starts = np.cumsum(counts) - counts
         there = np.flatnonzero(counts)
@@ -230,7 +243,12 @@ class Staged:
 
 
 def batches(
-    database: Database, inputs: Sequence[Input], columns: Columns, size: int, limit: int | None = None
+    database: Database,
+    inputs: Sequence[Input],
+    columns: Columns,
+    size: int,
+    limit: int | None = None,
+    typed: bool = False,
 ) -> Iterator[Any]:
     """The rows of some files as Arrow record batches with the columns k, t and v (see `sql`), none of them null.
 
@@ -240,6 +258,7 @@ def batches(
         columns: which of their columns are meant.
         size: rows of a batch, about.
         limit: read no more than the first so many rows of the first file, in their order.
+        typed: take columns of a CSV for what their first rows hold, and fail where a later one is something else.
 
     Raises:
         UsageFailure: a column is missing, or holds what it cannot mean.
@@ -252,9 +271,10 @@ def batches(
     for _, group in groupby(sorted(chosen, key=layout), key=layout):
         alike = list(group)
         file = alike[0]
-        holds = contents(file.columns, file.sample) if columns.where else {}
-        table = database.table(file, [column for column, held in holds.items() if held in ("number", "epoch")])
+        holds = contents(file.columns, file.sample)
         series = series_of(file.columns, file.sample, columns.time or "")[0] if columns.wide else []
+        numbers = [column for column, held in holds.items() if held in ("number", "epoch")]
+        table = database.table(file, numbers, seeming_types(holds, columns, series) if typed else None)
         if columns.wide and not series:
             raise UsageFailure(
                 f"{file.name} has no column of numbers beside {columns.time}: --wide has nothing to read"
