@@ -56,13 +56,7 @@ def _events(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     of_event = findings.verdict.of_event if findings.verdict is not None else {}
     for event in map(as_written, worst[:ROWS]):
         ratio = times(event.ratio).translate(_PLAIN)
-        figures = (
-            _brief(event.window.seconds),
-            si(event.peak, unit),
-            si(event.baseline, unit),
-            ratio,
-            f"{event.severity:.0f}",
-        )
+        figures = (_brief(event.window.seconds), si(event.peak, unit), ratio, f"{event.severity:.0f}")
         rows.append((event.key, _start(findings, event.start), *figures, of_event.get(event.id, ("", ""))[0]))
     if findings.verdict is None:
         rows = [row[:-1] for row in rows]
