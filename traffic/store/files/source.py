@@ -19,8 +19,9 @@ from traffic.store.files.database import Database
 from traffic.store.files.guess import complete, series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
 from traffic.store.files.look import Input, listed, look_at, require_columns
+from traffic.store.files.rows import batches
 from traffic.store.files.sql import NO_TIME
-from traffic.store.files.staged import Staged, batches
+from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
 from traffic.times import iso
 
