@@ -11,7 +11,12 @@ from bench.processes import Spent, generate, run
 CUSTOMERS, WEEKS, ROUNDS = 1250, 8, 2
 """100 million rows, 5 GB. SL_BENCH_CUSTOMERS takes fewer."""
 
-ASK = "import duckdb, sys; print(duckdb.connect().execute(f'SELECT {sys.argv[2]} FROM read_csv(?)', sys.argv[1:2]).fetchone()[0])"  # noqa: E501
+ASK = """
+import duckdb, sys
+database = duckdb.connect()
+database.execute("SET enable_progress_bar = false")
+print(database.execute(f"SELECT {sys.argv[2]} FROM read_csv(?)", sys.argv[1:2]).fetchone()[0])
+"""
 
 
 def ask(path: Path, what: str) -> Spent:

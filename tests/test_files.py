@@ -239,6 +239,8 @@ def test_a_zone_is_for_times_that_name_none(tmp_path: Path) -> None:
         ("bytes,packets,customer_id,start,end", "5,1,17,2025-01-06,2025-01-07", "start, customer_id, bytes"),
         ("timestamp,value", "2025-01-06,5", "timestamp, the name of the file, value"),
         ("Time,Host,CPU", f"{MONDAY},a,5", "Time, Host, CPU"),
+        (",ts,key,cpu", "0,2025-01-06,a,5", "ts, key, cpu"),
+        (",key,cpu", "2025-01-06,a,5", "column 1, key, cpu"),
         ("day,region,orders", "2025-01-06,north,5", "day, region, orders"),
         ("t,sensor,reading", f"{MONDAY},a,5", "t, sensor, reading"),
         ("@timestamp,source.ip,network.bytes", f"{MONDAY}000,a,5", "@timestamp, source.ip, network.bytes"),

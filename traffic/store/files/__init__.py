@@ -1,10 +1,8 @@
 """A user's own tables as a store: CSV, NDJSON and Parquet files, a glob of them, or what is piped in.
 
-    look      what a file is, by its first bytes          guess     which columns are meant
-    sql       SQL that reads key, time and value          database  DuckDB, and its complaints in one line
-    rows      these as they stream out of it              staged    laid down once, in parts of a temporary file
-    buckets   rows to buckets                             step      how often there is a value
-    source    all of it with a Source's face              write     series to a table again
+`look` tells by its first bytes what a file is, `guess` which of its columns are meant; `sql` and `database` make DuckDB
+read key, time and value, which come out of `rows`; `staged` lays them down once, and `buckets` and `step` are what is
+made of them. `source` gives all this a Source's face. `write` goes the other way.
 """
 
 from traffic.store.files.source import FilesSource

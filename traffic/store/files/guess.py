@@ -36,6 +36,7 @@ VALUES = ("bytes", "value", "octets", "bits", "bps", "traffic", "requests", "hit
 """Names that say what a column is, the clearest first; compared without case and punctuation."""
 
 _DATED = re.compile(r"\s*\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ].*)?")
+_NAMELESS = re.compile(r"column \d+")
 _NUMBER = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*|[-+]?inf(?:inity)?", re.IGNORECASE)
 # 1995 to 2100, in seconds and in finer units: what a number has to be to be taken for a time.
 _SECONDS = (8e8, 4.1e9)
@@ -77,7 +78,8 @@ def complete(name: str, columns: Sequence[str], sample: Sequence[Row], said: Col
     holds = contents(columns, sample)
     free = [column for column in holds if column and column not in (said.time, said.key, said.value)]
     time = said.time or _time(free, holds)
-    free = [column for column in free if column != time]
+    # A column without a name may be the index of a frame, and that may be the time; it is nothing else.
+    free = [column for column in free if column != time and not _NAMELESS.fullmatch(column)]
     key, value = said.key, said.value
     if not said.wide:
         keyless = False

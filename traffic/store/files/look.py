@@ -95,7 +95,8 @@ def look_at(path: str, wanted: Sequence[str], name: str | None = None) -> Input:
         ((mark, _rows(name, text, mark)) for mark in _DELIMITERS),
         key=lambda found: (len(set(wanted) & set(found[1][0])), len(found[1][0])),
     )
-    names, width = rows[0], len(rows[0])
+    # What pandas writes above its index is nothing.
+    names, width = [cell or f"column {place}" for place, cell in enumerate(rows[0], 1)], len(rows[0])
     sample = tuple(tuple(row) for row in rows[1:] if len(row) == width)
     return Input(path, name, "csv", packed, delimiter, tuple(names), sample)
 
