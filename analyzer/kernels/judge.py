@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 Learned = Literal["retrospective", "trailing", "original"]
 
 RULES = {
-    "level": "A level that lasts longer than half a week and is twice the usual one (or half of it) is a new normal.",
+    "level": "A level that lasts longer than a day or two and is twice the usual one (or half of it) is a new normal.",
     "pooled": "Where an hour has room for fewer than four buckets, its baseline is the median of its and its "
     "neighbours'.",
     "idle": "No baseline is below a tenth of the key's weekly p95: three times nothing is nothing.",

@@ -12,54 +12,53 @@ Floats = NDArray[np.float64]
 
 CHANGE = 2.0
 """A level this many times higher or lower than the usual one is another level; anything less is noise or growth."""
-_ROUNDS = 3
 _BLOCK = 3
 """Hours that share a level: a week of blocks is sorted nine times faster than a week of hours."""
-_SPAN = 57
-"""Blocks round the judged one that decide: a week. Half of it has to be high before the level is."""
-_ENOUGH = 14
-"""Blocks that must be there for a level: a quarter of them."""
+_WEEK, _DAYS = 57, 25
+"""Blocks round the judged one that decide: a week, and three days where the edge of a level is looked for."""
 _HOURS_BEFORE = 24
 
 
 def lasting(hourly: Floats, start: int, share: float) -> Floats:
     """By what factor the level round each hour differs from the key's usual one; 1 where that is less than `CHANGE`.
 
-    The level is the median, over the week round the hour, of the p95s divided by what is usual for their slot. Slot
-    medians mix the levels, so both are taken in turn a few times (Tukey's median polish). An edge stays an edge: a
-    median over a week moves when the level does, and an event of a day or two does not move it.
+    The level is the median, over the week round the hour, of the p95s divided by what is usual for their slot; what is
+    usual is the median over the weeks of the p95s divided by their level. Both are taken in turn (Tukey's median
+    polish), at last over three days, so that an edge is found where it is; an event of a day does not move a level.
 
     Args:
         hourly: shape (keys, hours), NaN = nothing to learn.
         start: of the first hour, epoch seconds.
         share: hours whose slot is usually below this share of the key's weekly p95 say nothing about its level.
     """
-    factor = np.ones_like(hourly)
+    # A week holds every slot once, so a median over a week of p95s moves with the level alone, though not sharply.
+    middle = low_median(hourly)[0][:, None]
+    factor = _running(hourly / np.where(middle > 0, middle, np.nan), _WEEK)
     rows = np.arange(len(hourly))
-    for turn in range(_ROUNDS):
+    for span in (_WEEK, _DAYS):
         flat = hourly[rows] / factor[rows]
         usual = low_median(by_week(flat, start).transpose(0, 2, 1))[0][:, slots(start, flat.shape[1])]
         least = share * percentile(flat, 95.0)[:, None]
-        factor[rows] *= _running(np.where((usual >= least) & (usual > 0), flat, np.nan) / np.where(usual > 0, usual, 1))
-        if turn == 0:
-            # Where the level hardly moves there is nothing to polish.
-            rows = np.flatnonzero(factor.max(axis=1) >= np.sqrt(CHANGE) * factor.min(axis=1))
+        lively = np.where((usual >= least) & (usual > 0), flat, np.nan) / np.where(usual > 0, usual, 1)
+        factor[rows] *= _running(lively, span)
+        # Where the level hardly moves there is nothing to sharpen.
+        rows = rows[factor[rows].max(axis=1) >= np.sqrt(CHANGE) * factor[rows].min(axis=1)]
     result = np.ones_like(hourly)
     moved = factor[rows] / low_median(np.where(np.isnan(hourly[rows]), np.nan, factor[rows]))[0][:, None]
     result[rows] = np.where((moved > CHANGE) | (moved < 1 / CHANGE), moved, 1.0)
     return result
 
 
-def _running(ratio: Floats) -> Floats:
-    """The median of `ratio` over the week round each hour; 1 where too little is there."""
+def _running(ratio: Floats, span: int) -> Floats:
+    """The median of `ratio` over `span` blocks round each hour; 1 where less than a quarter of them is there."""
     keys, hours = ratio.shape
     count = -(-hours // _BLOCK)
     blocks = np.full((keys, count * _BLOCK), np.nan)
     blocks[:, :hours] = ratio
-    padded = np.full((keys, count + _SPAN - 1), np.nan)
-    padded[:, _SPAN // 2 : _SPAN // 2 + count] = low_median(blocks.reshape(keys, count, _BLOCK))[0]
-    middle, there = low_median(np.lib.stride_tricks.sliding_window_view(padded, _SPAN, axis=1))
-    level = np.where((there >= _ENOUGH) & (middle > 0), middle, 1.0)
+    padded = np.full((keys, count + span - 1), np.nan)
+    padded[:, span // 2 : span // 2 + count] = low_median(blocks.reshape(keys, count, _BLOCK))[0]
+    middle, there = low_median(np.lib.stride_tricks.sliding_window_view(padded, span, axis=1))
+    level = np.where((4 * there >= span) & (middle > 0), middle, 1.0)
     return np.repeat(level, _BLOCK, axis=1)[:, :hours]
 
 

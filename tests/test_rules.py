@@ -1,0 +1,292 @@
+"""The rules of the detector, one by one, against slow, obvious twins; and what each of them is for."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from analyzer.kernels import level, tail, usual
+from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
+from analyzer.kernels.breach import Held, runs
+from analyzer.kernels.grid import slots, weeks
+from analyzer.kernels.judge import RULES, Learned, Limits, Settings, judge
+from analyzer.kernels.rollup import low_median, roll_up
+from analyzer.kernels.rollup import percentile as percentiles
+from analyzer.kernels.severity import severity
+from analyzer.model import Policy
+from analyzer.policy import read_policy
+from tests.worlds import MONDAY, percentile
+from traffic.errors import UsageFailure
+from traffic.model import BITS, HOUR, Floats
+
+DEFAULT = Settings(50.0, 3.0, 0.0, 0.5, tuple(RULES), "retrospective", 4, 336.0)
+heights = st.floats(0, 1e6, allow_subnormal=False) | st.just(np.nan)
+
+
+def there(values: Floats) -> list[float]:
+    return [float(value) for value in values if not math.isnan(value)]
+
+
+@given(
+    hnp.arrays(np.float64, st.tuples(st.integers(1, 2), st.integers(1, 700)), elements=heights),
+    st.integers(0, 200),
+    st.integers(1, 4),
+)
+def test_weeks_before_and_every_week_are_what_their_words_say(hourly: Floats, offset: int, lookback: int) -> None:
+    start = MONDAY + offset * HOUR
+    before, learned = weeks_before(hourly, start, 50.0, lookback)
+    pooled, count = every_week(hourly, start, 95.0)
+    slot, week = slots(start, hourly.shape[1]), weeks(start, hourly.shape[1])
+    for hour in range(0, hourly.shape[1], 37):
+        same = slot == slot[hour]
+        past = there(hourly[0, same & (week < week[hour]) & (week >= week[hour] - lookback)])
+        assert learned[0, hour] == len(past)
+        assert (
+            before[0, hour] == pytest.approx(percentile(past, 50), nan_ok=True) if past else np.isnan(before[0, hour])
+        )
+        every = there(hourly[0, same])
+        assert count[0, hour] == len(every)
+        assert pooled[0, hour] == pytest.approx(percentile(every, 95)) if every else np.isnan(pooled[0, hour])
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 40), elements=heights))
+def test_percentile_and_low_median_of_what_is_there(values: Floats) -> None:
+    known = there(values)
+    middle, count = low_median(values)
+    assert count == len(known)
+    if known:
+        assert middle == sorted(known)[(len(known) - 1) // 2]
+        assert percentiles(values, 80.0) == pytest.approx(percentile(known, 80))
+    else:
+        assert np.isnan(middle)
+        assert np.isnan(percentiles(values, 80.0))
+
+
+def slow_rare(values: list[float], every: float) -> float:
+    low, high = percentile(values, 80), percentile(values, 98)
+    above = [value for value in values if value > low]
+    uncensored = [value for value in above if value <= high]
+    if len(values) < 48:
+        return math.nan
+    sigma = sum(min(value, high) - low for value in above) / len(uncensored) if uncensored else 0.0
+    return min(low + sigma * math.log(max(1.0, 0.2 * every)), max(values))
+
+
+@given(hnp.arrays(np.float64, st.integers(1, 300), elements=heights), st.sampled_from([1.0, 168.0, 336.0]))
+def test_what_is_rare_is_an_exponential_tail_with_its_top_censored(values: Floats, every: float) -> None:
+    known = there(values)
+    if len(known) < 48:
+        assert np.isnan(tail.rare(values, every))
+    else:
+        assert tail.rare(values, every) == pytest.approx(slow_rare(known, every), rel=1e-9)
+
+
+def test_what_is_rare_is_about_what_an_exponential_passes_so_rarely() -> None:
+    values = np.random.default_rng(3).exponential(size=(50, 20_000))
+    assert tail.rare(values, 336.0).mean() == pytest.approx(math.log(336), rel=0.02)
+    attacked = values.copy()
+    attacked[:, :200] *= 50
+    assert tail.rare(attacked, 336.0).mean() == pytest.approx(math.log(336), rel=0.15), "attacks hardly shape it"
+
+
+@given(hnp.arrays(np.float64, st.tuples(st.just(1), st.integers(1, 30)), elements=heights))
+def test_neighbours_correct_a_baseline(baseline: Floats) -> None:
+    edges, pooled, row = usual.edges(baseline), usual.pooled(baseline), baseline[0]
+    for hour, own in enumerate(row):
+        if math.isnan(own):
+            assert np.isnan(edges[0, hour])
+            assert np.isnan(pooled[0, hour])
+            continue
+        beside = there(np.array([row[h] for h in (hour - 1, hour + 1) if 0 <= h < len(row)]))
+        assert edges[0, hour] == max([own, *(0.5 * value for value in beside)])
+        assert pooled[0, hour] == pytest.approx(percentile([own, *beside], 50))
+
+
+def week_of(height: float, noise: float, weeks_: int, seed: int = 1) -> Floats:
+    """Hourly p95s with a day's wave: shape (1, hours)."""
+    hour = np.arange(weeks_ * 168)
+    wave = 1 + 0.6 * np.sin(hour % 24 / 24 * 2 * np.pi)
+    return (height * wave * np.random.default_rng(seed).lognormal(0, noise, len(hour)))[None]
+
+
+@pytest.mark.parametrize("factor", [4.0, 6.0, 0.2])
+@pytest.mark.parametrize("at", [300, 3 * 168, 3 * 168 + 15, 500 + 84, 700])
+def test_a_step_for_good_is_another_level(factor: float, at: int) -> None:
+    hourly, true = week_of(1e8, 0.1, 6), week_of(1e8, 0.0, 6)
+    for series in (hourly, true):
+        series[:, at:] *= factor
+    levels = level.lasting(hourly, MONDAY, 0.1)
+    baseline = other_weeks(hourly / levels, MONDAY, 50.0)[0] * levels
+    wrong = np.flatnonzero(np.abs(np.log(baseline / true)[0]) > np.log(2))
+    assert len(wrong) <= 24
+    assert (np.abs(wrong - at) <= 30).all(), "at the edge, and nowhere else"
+    plain = other_weeks(hourly, MONDAY, 50.0)[0]
+    assert (np.abs(np.log(plain / true)) > np.log(2)).sum() > 150
+
+
+@pytest.mark.parametrize("hours", [1, 12, 24])
+def test_an_event_of_a_day_is_no_level(hours: int) -> None:
+    hourly = week_of(1e8, 0.1, 6)
+    hourly[:, 500 : 500 + hours] *= 8
+    np.testing.assert_array_equal(level.lasting(hourly, MONDAY, 0.1), 1.0)
+
+
+def test_gaps_and_idle_hours_say_nothing_about_a_level() -> None:
+    hourly = week_of(1e8, 0.1, 6)
+    hourly[:, 200:400] = np.nan
+    np.testing.assert_array_equal(level.lasting(hourly, MONDAY, 0.1), 1.0)
+    office = np.where(np.arange(hourly.shape[1]) % 24 < 9, 1e3 * np.random.default_rng(1).lognormal(0, 3), 1e8)[None]
+    np.testing.assert_array_equal(level.lasting(office, MONDAY, 0.1), 1.0)
+    np.testing.assert_array_equal(level.lasting(np.zeros((2, 700)), MONDAY, 0.1), 1.0)
+    np.testing.assert_array_equal(level.lasting(np.full((1, 200), np.nan), MONDAY, 0.1), 1.0)
+
+
+def test_one_who_only_knows_the_past_sees_a_level_half_a_day_later() -> None:
+    hourly, baseline = np.full((1, 300), 50.0), np.full((1, 300), 10.0)
+    hourly[:, :100] = 10.0
+    levels = level.lately(hourly, baseline)[0]
+    assert levels[:112].tolist() == [1.0] * 112
+    assert levels[113:].tolist() == [5.0] * 187
+
+
+def minutes(weeks_: int = 6, noise: float = 0.1, seed: int = 1) -> Floats:
+    """A day's wave by the minute: shape (1, minutes)."""
+    wave = np.repeat(week_of(1e6, 0.0, weeks_), 60, axis=1)
+    return wave * np.random.default_rng(seed).lognormal(0, noise, wave.shape)
+
+
+def limits_of(values: Floats, settings: Settings = DEFAULT, per_hour: int = 60) -> Limits:
+    return judge(roll_up(values, per_hour), MONDAY, per_hour, settings)
+
+
+@pytest.mark.parametrize("source", ["retrospective", "trailing", "original"])
+def test_on_calm_traffic_the_rules_change_nothing(source: Learned) -> None:
+    values = minutes()
+    plain = limits_of(values, replace(DEFAULT, rules=(), source=source))
+    ruled = limits_of(values, replace(DEFAULT, source=source))
+    np.testing.assert_array_equal(plain.lowest, plain.stated)
+    np.testing.assert_array_equal(plain.baseline * 3, plain.lowest)
+    np.testing.assert_array_equal(ruled.lowest, plain.lowest)
+    np.testing.assert_array_equal(ruled.peak, plain.lowest)
+    assert not ruled.bursty.any()
+
+
+@given(st.integers(0, 1000), st.sets(st.sampled_from(list(RULES))), st.sampled_from([1, 6, 60]))
+def test_no_rule_asks_for_less_than_three_times_the_baseline(seed: int, on: set[str], per_hour: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.lognormal(0, rng.uniform(0.1, 2), (2, 4 * 168 * per_hour)) * rng.choice(
+        [1.0, 0.0], (2, 1), p=[0.9, 0.1]
+    )
+    values[:, rng.integers(0, values.shape[1]) :][:, :300] = np.nan
+    limits = limits_of(values, replace(DEFAULT, rules=on, floor=0.5), per_hour)
+    judged = ~np.isnan(limits.baseline)
+    for limit in (limits.peak, limits.half, limits.hour, limits.lowest):
+        assert (limit >= np.maximum(3 * limits.baseline, 0.5))[judged].all()
+        assert np.isnan(limit[~judged]).all()
+
+
+def test_a_key_that_often_passes_three_times_must_pass_more() -> None:
+    values = minutes()
+    rng = np.random.default_rng(5)
+    for at in rng.integers(0, values.shape[1] - 30, 60):
+        values[:, at : at + 20] *= rng.uniform(3, 6)
+    limits = limits_of(values)
+    assert np.nanmedian(limits.peak / limits.baseline) > 3.2
+    np.testing.assert_array_equal(limits.hour, limits.stated)
+    without = limits_of(values, replace(DEFAULT, rules=set(RULES) - {"tail"}))
+    np.testing.assert_array_equal(without.lowest, without.stated)
+
+
+def test_a_bursty_key_must_pass_what_it_reaches_once_in_two_weeks() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.lognormal(0, 0.2, (1, 6 * 10080))
+    for at in rng.integers(0, values.shape[1] - 30, 400):
+        values[:, at : at + rng.integers(3, 9)] += 100 * rng.lognormal(0, 0.7)
+    limits = limits_of(values)
+    assert limits.bursty.all()
+    seconds = roll_up(values, 60).second
+    assert np.nanmin(limits.lowest) == pytest.approx(1.5 * float(tail.rare(seconds, 336.0)[0]), rel=1e-9)
+
+
+def test_an_idle_hour_is_compared_with_a_tenth_of_the_weeks_p95() -> None:
+    values = minutes()
+    values[:, np.arange(values.shape[1]) % 1440 < 360] = 1.0
+    limits = limits_of(values, replace(DEFAULT, rules=("idle",)))
+    weekly = float(percentiles(roll_up(values, 60).p95, 95.0)[0])
+    assert np.nanmin(limits.baseline) == pytest.approx(0.1 * weekly)
+
+
+def test_an_event_may_open_in_any_of_its_ways() -> None:
+    time = 60 * np.array([*range(60), 500, 505], dtype=np.int64)
+    value, none = np.ones(len(time)), np.zeros(len(time), dtype=bool)
+    pair, held = none.copy(), none.copy()
+    pair[-2:] = True
+    held[10:60] = True
+    ways = [Held(pair, 2, 600), Held(held, 24, 1800), Held(none, 48, 3600)]
+    found = runs(np.zeros_like(time), time, value, np.zeros(len(time)), ways, 1800, 60)
+    assert found.first.tolist() == [10, 60]
+    assert found.last.tolist() == [59, 61]
+    assert found.met.tolist() == [33, 61]
+
+
+def test_severity_grows_with_all_three_and_stays_below_100() -> None:
+    one = (np.array(2.0), np.array(600.0), np.array(1.0))
+    base = float(severity(*one))
+    assert base == pytest.approx(60 / 2 + 20 / 4 + 20 / 2)
+    for place in range(3):
+        more = [value * (10 if i == place else 1) for i, value in enumerate(one)]
+        assert base < float(severity(*more)) < 100
+    assert float(severity(np.array(np.inf), np.array(600.0), np.array(np.inf))) == pytest.approx(60 + 5 + 20)
+
+
+def policy_of(text: str, folder: Path, **overrides: object) -> Policy:
+    path = folder / "policy.yaml"
+    path.write_text(text)
+    return read_policy(path, BITS, overrides)
+
+
+def test_rules_are_switched_off_in_the_file_and_by_name(tmp_path: Path) -> None:
+    assert "held" not in policy_of("rules: {held: false}", tmp_path).rules
+    assert read_policy(None, BITS, {}, without=("tail", "level")).rules == tuple(
+        name for name in RULES if name not in ("tail", "level")
+    )
+
+
+def test_some_keys_have_their_own_settings(tmp_path: Path) -> None:
+    text = """
+    over_percent: 100
+    keys:
+      "backup-*": {over_percent: 400, within: 1h, rules: {held: false}}
+      "*": {matches: 3}
+    """
+    policy = policy_of(text, tmp_path)
+    own = policy.of("backup-1")
+    assert (own.over_percent, own.within, own.matches) == (400.0, 3600, 2)
+    assert "held" not in own.rules
+    assert (policy.of("a").over_percent, policy.of("a").matches) == (100.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("rules: {helt: false}", "there is no rule 'helt'; there are level, "),
+        ("keys: {a: {rules: {helt: false}}}", "there is no rule 'helt'"),
+        ("keys: {a: {over: 3}}", "keys: a: over: 3 cannot be meant; what may differ by key: percentile, "),
+        ("keys: {a: {over_percent: much}}", "'much' cannot be meant"),
+        ("keys: {a: {over_percent: -1}}", "over_percent is -1.0, it must be 0 or more"),
+        ("baseline: both", "baseline"),
+        ("under_percent: 0", "under_percent is 0"),
+        ("rare_weeks: 0", "rare_weeks is 0"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_line(text: str, says: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageFailure, match=says.replace("(", r"\(")) as failure:
+        policy_of(text, tmp_path)
+    assert "\n" not in str(failure.value)
