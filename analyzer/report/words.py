@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from analyzer.model import EventVerdict, Findings, LabelVerdict
+from analyzer.model import EventVerdict, Findings, LabelVerdict, Policy
 from traffic.model import Label, Metric, Window
 from traffic.text import length, si
 
@@ -54,23 +54,28 @@ def when(window: Window) -> str:
     return f"{start} – {day(window.end, weekday=True)} {clock(window.end)}"
 
 
-def rule(findings: Findings) -> str:
-    """The policy: `2 buckets of 1 min within 10 min above 3 × the median p95 of that hour in other weeks, ...`."""
+def usual(policy: Policy) -> str:
+    """What a baseline is: `median p95 of other weeks`."""
+    if policy.baseline == "original":
+        return "p95 of the p95 of all weeks, its own too"
+    weeks = "other weeks" if policy.baseline == "retrospective" else f"the {policy.lookback} weeks before"
+    return f"{'median' if policy.percentile == 50 else f'p{policy.percentile:g} of the'} p95 of {weeks}"
+
+
+def rule(findings: Findings, brief: bool = False) -> str:
+    """The policy: `2 buckets of 1 min within 10 min above 3 × that hour's median p95 of other weeks, ...`.
+
+    `brief` leaves out what only matters to who asks further: floor and tail.
+    """
     policy, resolution = findings.policy, findings.resolution
     needed = policy.needed(resolution)
     buckets = f"{needed} buckets of {length(resolution)}" if needed > 1 else f"1 bucket of {length(resolution)}"
     within = f" within {length(policy.within)}" if needed > 1 else ""
     floor = f", and above {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
-    weeks = {
-        "retrospective": "other weeks",
-        "trailing": f"the {policy.lookback} weeks before",
-        "original": "all weeks, its own too",
-    }[policy.baseline]
-    share = "median" if policy.percentile == 50 else f"p{policy.percentile:g} of the"
-    share = "p95 of the" if policy.baseline == "original" else share
     more = "; higher for a key that often passes that"
     more = more if "tail" in policy.rules and policy.baseline != "original" else ""
-    above = f"{buckets}{within} above {policy.multiple:g} × the {share} p95 of that hour in {weeks}{floor}{more}"
+    above = f"{buckets}{within} above {policy.multiple:g} × that hour's {usual(policy)}"
+    above += "" if brief else floor + more
     below = f"{buckets}{within} more than {policy.under_percent:g} % below its usual low"
     return {"above": above, "below": below, "both": f"{above}; or {below}"}[policy.direction]
 

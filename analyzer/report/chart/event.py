@@ -29,7 +29,7 @@ from analyzer.report.chart.style import (
     scale_y,
     text_width,
 )
-from analyzer.report.words import LABEL_WORDS, made, times, volume_unit, when
+from analyzer.report.words import LABEL_WORDS, made, times, usual, volume_unit, when
 from traffic.model import HOUR, Bools, Floats, Kind
 from traffic.text import length, si
 
@@ -110,7 +110,7 @@ def _range(event: Event, trace: Trace, room: float) -> tuple[float, float, bool]
 def _draw_series(sheet: Sheet, findings: Findings, trace: Trace, low: float) -> Iterator[Artist]:
     grid, policy = trace.grid, findings.policy
     floor = f", at least {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
-    baseline = f"baseline (p{policy.percentile:g} of other weeks)"
+    baseline = f"baseline ({usual(policy)})"
     threshold = f"threshold ({policy.multiple:g} × baseline{floor})"
     lines: tuple[tuple[Floats, str, dict[str, Any]], ...] = (
         (np.where(asked(trace), np.nan, trace.usual), "hourly mean", {"color": SKY, "linewidth": 1.6}),

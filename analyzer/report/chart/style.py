@@ -187,8 +187,9 @@ def time_ticks(start: int, end: int, most: int = 9) -> list[tuple[int, str]]:
             first, second = clock(time), day(time, weekday=True)
         else:
             first, second = day(time), day(time, year=True)[-4:]
-        # Two lines in any case, or the labels would not stand on one line.
-        ticks.append((time, f"{first}\n{second if second != last else ' '}"))
+        # Two lines in any case, or the labels would not stand on one line. At the very end a day has no room, and
+        # nothing of it is to be seen.
+        ticks.append((time, f"{first}\n{second if second != last and time < end else ' '}"))
         last = second
     return ticks
 
