@@ -17,7 +17,7 @@ from traffic.disk import storage
 from traffic.errors import Failure, StorageFailure
 from traffic.model import WEEK, Query, Window
 from traffic.store import Access, Columns, open_source
-from traffic.store.base import NoSuchStore, Source
+from traffic.store.base import Source
 from traffic.text import length, visible
 from traffic.times import fitting, iso
 
@@ -27,7 +27,6 @@ _LARGE = 150_000_000
 """Bytes of files from which on they are not read as a whole: what is parsed in two seconds or three."""
 _LOOKED_AT = 64
 _POINTS = 1_000_000
-_TABLES = ("*.csv", "*.csv.gz", "*.parquet", "*.ndjson", "*.jsonl")
 
 
 @dataclass(frozen=True)
@@ -49,17 +48,8 @@ def examine(store: str, columns: Columns, entry: Access | None, output: Path) ->
         except Failure as failure:
             found.append(Line("store" if len(found) > 2 else "folders", visible(str(failure)), ok=False))
             codes.append(failure.exit_code)
-            if isinstance(failure, NoSuchStore) and (there := stores_here()):
-                found.append(Line("there are", visible(", ".join(there))))
     codes += [1 for line in found if not line.ok]
     return found, codes[0] if codes else 0
-
-
-def stores_here() -> list[str]:
-    """What `--store` could name, seen from here."""
-    folders = sorted(str(path.parent) for depth in ("*", "*/*") for path in Path().glob(f"{depth}/store.json"))
-    tables = sorted(str(path) for pattern in _TABLES for path in Path().glob(pattern))
-    return [*folders, *tables][:10]
 
 
 def _versions() -> Iterator[Line]:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-SECTIONS = ("kernels", "store", "end_to_end", "scale", "elasticsearch")
+SECTIONS = ("kernels", "store", "end_to_end", "scale", "files", "elasticsearch")
 
 
 def main(names: list[str]) -> None:

@@ -11,9 +11,10 @@ from traffic.store.access import Access, access
 from traffic.store.base import Columns, NoSuchStore, Sink, Source
 from traffic.store.folder import STORE, is_store
 
-__all__ = ["Access", "Columns", "open_sink", "open_source"]
+__all__ = ["Access", "Columns", "open_sink", "open_source", "stores_here"]
 
-_KNOWN = "a folder made by ./sl.py generate, a CSV or Parquet file, or https://HOST:9200/INDEX"
+_KNOWN = "a folder made by ./sl.py generate, a CSV, Parquet or NDJSON file, or https://HOST:9200/INDEX"
+_TABLES = ("*.csv", "*.csv.gz", "*.parquet", "*.ndjson", "*.jsonl")
 _ELASTIC = re.compile(r"^(?:https?://|elasticsearch:)", re.IGNORECASE)
 # kentik: and https: are names of services; a Windows drive or a file called a:b is not.
 _SERVICE = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|kentik:)", re.IGNORECASE)
@@ -34,6 +35,7 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
     if _ELASTIC.match(name):
         from traffic.store.elastic import ElasticSource
 
+        _refuse_files(columns)
         return ElasticSource(name, columns or Columns(), entry or access())
     _refuse_services(name)
     _refuse_elastic(columns)
@@ -42,7 +44,7 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
         folder, ours, there = bool(name) and path.is_dir(), is_store(path), path.exists()
     if ours:
         if columns is not None and columns.named:
-            raise UsageFailure(f"{name} is a store of its own: leave out --time, --key and --value")
+            raise UsageFailure(f"{name} is a store of its own: leave out --time, --key and --value, --wide and --where")
         from traffic.store.parquet import ParquetSource
 
         return ParquetSource(path)
@@ -52,7 +54,9 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
         )
     # A name like a file's is looked for as one, and missed as one.
     if not name or not (name == "-" or there or path.suffix or set("*?[") & set(name)):
-        raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or name {_KNOWN}")
+        here = stores_here()
+        known = f"name one of those here ({', '.join(here)}), or {_KNOWN}" if here else f"name {_KNOWN}"
+        raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or {known}")
     from traffic.store.files import FilesSource
 
     return FilesSource(name, columns or Columns())
@@ -94,6 +98,21 @@ def open_sink(
     from traffic.store.parquet import ParquetSink
 
     return ParquetSink(Path(name), field, step, scenario, keys, replace)
+
+
+def stores_here() -> list[str]:
+    """What a store could be called, seen from the working folder: the first ten."""
+    with storage("."):
+        folders = sorted(str(path.parent) for depth in ("*", "*/*") for path in Path().glob(f"{depth}/{STORE}"))
+        tables = sorted(str(path) for pattern in _TABLES for path in Path().glob(pattern))
+    return [*folders, *tables][:10]
+
+
+def _refuse_files(columns: Columns | None) -> None:
+    if columns is not None and (columns.wide or columns.where is not None or columns.zone != "UTC"):
+        raise UsageFailure(
+            "--wide, --where and --timezone-of-data are for files: leave them out (an index has --filter)"
+        )
 
 
 def _refuse_elastic(columns: Columns | None) -> None:
