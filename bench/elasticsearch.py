@@ -24,7 +24,7 @@ from traffic.model import BITS, WEEK, Grid, Window, week_start
 from traffic.store import open_sink, open_source
 
 KEYS, WEEKS = 32, 6
-LOADED = 12
+LOADED = 24
 """Keys of a week in the paired loads: few enough that helpers.bulk comes to an end."""
 START = week_start(int(datetime(2026, 9, 7, tzinfo=UTC).timestamp()))
 ROUNDS = 3

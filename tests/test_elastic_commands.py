@@ -28,7 +28,10 @@ RESOLUTIONS = ("1m", "5m", "60m")
 
 
 def generate(store: str | Path, output: Path, *more: str, **environment: str) -> Answer:
-    answer = sl("generate", "--store", store, "--output", output, *(more or WORLD), cwd=ROOT, **environment)
+    process = start("generate", "--store", store, "--output", output, *(more or WORLD), **environment)
+    # Millions of documents into a node that shares its cores with other tests.
+    out, err = process.communicate(timeout=1200)
+    answer = Answer(process.returncode, out, err)
     assert answer.code == 0, answer
     return answer
 
@@ -106,7 +109,7 @@ def _minutes(folder: Path) -> Iterator[tuple[int, str, int]]:
             yield matrix.grid.start + 60 * step, key, int(amounts[step])
 
 
-OWN = ("--key", "customer", "--value", "bytes", "--statistic", "sum", "--floor", "1000000")
+OWN = ("--key", "customer", "--value", "bytes", "--statistic", "sum", "--floor", "1000000", "--over-percent", "40")
 
 
 @pytest.mark.slow
@@ -135,7 +138,7 @@ def test_flows_and_metrics_of_ones_own_give_what_a_file_of_them_gives(
     for empty, index, more in (("zero", "flows", ()), ("missing", "metrics", ("--document-step", "1m"))):
         file_run, run = tmp_path / f"file-{empty}", tmp_path / index
         discover(tmp_path / "minutes.csv", file_run, *own, "--empty", empty)
-        assert len((file_run / "events.csv").read_bytes().splitlines()) > 2
+        assert len((file_run / "events.csv").read_bytes().splitlines()) > 5
         discover(f"{elasticsearch.url}/{elasticsearch_index}-{index}", run, *own, *more)
         assert (run / "events.csv").read_bytes() == (file_run / "events.csv").read_bytes()
         again = discover(f"{elasticsearch.url}/{elasticsearch_index}-{index}", run, *own, *more)

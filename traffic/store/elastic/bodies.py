@@ -177,6 +177,16 @@ class Fields:
             "aggs": {"count": {"value_count": {"field": self.time}}, "sum": {"sum": {"field": self.value}}},
         }
 
+    def sums(self, keys: Sequence[str], window: Window) -> Body:
+        """How many documents there are of each key in the window, and the sum of their values."""
+        terms = {"field": self.key, "size": max(1, len(keys)), "include": list(keys)}
+        sums = {"sum": {"sum": {"field": self.value}}}
+        return {
+            "size": 0,
+            "query": self._query(keys, window),
+            "aggs": {"keys": {"terms": terms, "aggs": sums}},
+        }
+
     def _by_time(self, keys: Sequence[str], window: Window, step: int, values: Body, include: bool) -> Body:
         terms: Body = {"field": self.key, "size": max(1, len(keys))}
         if include:
@@ -225,4 +235,5 @@ HOURS = (
     "aggregations.keys.buckets.time.buckets.stats.min,aggregations.keys.buckets.time.buckets.stats.max,"
     "aggregations.keys.buckets.time.buckets.stats.avg"
 )
+SUMS = "aggregations.keys.buckets.key,aggregations.keys.buckets.doc_count,aggregations.keys.buckets.sum.value"
 TOTAL = "aggregations.count.value,aggregations.sum.value"

@@ -19,6 +19,10 @@ from traffic.store.elastic.place import Place
 TIMEOUT = 120.0
 """Seconds that a request may take before it is cut in halves."""
 
+MAX_BUCKETS = 65_536
+"""Of a request, unless the cluster says otherwise."""
+
+_LEVELS = ("transient", "persistent", "defaults")
 _PASSING = (429, 502, 503, 504)
 _TOO_LARGE = {
     "too_many_buckets_exception",
@@ -129,6 +133,16 @@ class Cluster:
         if not answer["_shards"]["total"]:
             raise NoSuchStore(f"there is no index {self.name}: check its name")
         return answer
+
+    def max_buckets(self) -> int:
+        """What the cluster lets a request have; its default where we may not know."""
+        params = {"include_defaults": "true", "filter_path": "*.search.max_buckets"}
+        try:
+            found = self.ask("GET", "/_cluster/settings", params)
+        except (AccessDenied, StoreError):
+            return MAX_BUCKETS
+        said = (found.get(level, {}).get("search", {}).get("max_buckets") for level in _LEVELS)
+        return next((int(limit) for limit in said if limit), MAX_BUCKETS)
 
     def close(self) -> None:
         """Let go of the connections."""

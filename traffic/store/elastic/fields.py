@@ -1,11 +1,15 @@
-"""Whether the fields that a user named can be meant."""
+"""Whether the fields and the query that a user named can be meant."""
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
+from pathlib import Path
 
+from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import Statistic
+from traffic.store.elastic.bodies import Body
 from traffic.store.elastic.client import Cluster
 
 _NAMES = {"keyword", "constant_keyword", "wildcard", "version"}
@@ -50,3 +54,26 @@ def _near(cluster: Cluster, path: str, name: str) -> str:
     names = sorted(every.get("fields", {}))
     close = get_close_matches(name, names, n=3, cutoff=0.4)
     return f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(names[:20]) or 'none'}"
+
+
+def read_filter(path: Path | None) -> Body | None:
+    """The query of --filter.
+
+    Raises:
+        UsageFailure: there is none in the file, or no JSON.
+        StorageFailure: it cannot be read.
+    """
+    if path is None:
+        return None
+    with storage(path):
+        text = path.read_text(encoding="utf-8")
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise UsageFailure(f"{path} is no JSON ({error}): --filter names a file with an Elasticsearch query") from None
+    if not isinstance(found, dict) or not found:
+        raise UsageFailure(f'{path} holds no query: write for instance {{"term": {{"event.outcome": "success"}}}}')
+    inner = found["query"] if set(found) == {"query"} else found
+    if not isinstance(inner, dict) or len(inner) != 1:
+        raise UsageFailure(f"{path} holds {len(inner)} queries beside each other: put them into one bool query")
+    return inner

@@ -11,10 +11,10 @@ from threading import Lock
 import numpy as np
 
 from traffic.errors import UsageFailure
-from traffic.model import WEEK, Grid, Ints, Window, block_bits, blocks, week_start
+from traffic.model import WEEK, Bools, Grid, Ints, Window, block_bits, blocks, week_start
 from traffic.store.access import Access
 from traffic.store.base import ForeignStore, StoreError
-from traffic.store.elastic.bodies import KEY, TIME, TOTAL, Fields, bulk_bodies, template, weekly
+from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields, bulk_bodies, template, weekly
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.layout import drop, look, said, week_index, whole_week
@@ -82,6 +82,7 @@ class ElasticSink:
             )
         self._manifest = layout.ours or Manifest(FORMAT, field, step, 0, scenario)
         self._weeks = dict(layout.weeks)
+        self._begun_before = frozenset(layout.weeks)
 
     def begin(self, window: Window) -> Window:
         """Announce what will be written; the answer is the hull of it and of what is there or was announced."""
@@ -94,6 +95,8 @@ class ElasticSink:
         self._say(changed(self._manifest, window=None, begun=whole))
         if self._weeks:
             self._cluster.ask("PUT", f"/{index}/_settings", body={"index": {"refresh_interval": "-1"}})
+            # What another run loaded has to be seen, so that it need not be sent again.
+            self._cluster.ask("POST", f"/{index}/_refresh")
         for week in (week_start(part.start) for part in whole.weeks()):
             if week not in self._weeks:
                 body = weekly(whole_week(week), said(self._manifest))
@@ -108,7 +111,8 @@ class ElasticSink:
     def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
         """Store amounts, shape (keys, steps), -1 = missing, and answer how many were not there before.
 
-        What is there already stays; `finish` finds out whether it is the same.
+        What is there already stays; `finish` finds out whether it is the same. Keys of which another run loaded all
+        of this week are not sent again.
 
         Raises:
             StoreError: the cluster does not take them.
@@ -122,6 +126,9 @@ class ElasticSink:
             self._documents[week] += int(np.count_nonzero(amounts >= 0))
             # Python's own integers: a week of many customers is more than 64 bits could be trusted with.
             self._sums[week] += sum(map(int, amounts.clip(0).sum(axis=1)))
+        if week in self._begun_before:
+            there = self._complete(week, keys, grid, amounts)
+            keys, amounts = tuple(key for key, one in zip(keys, there, strict=True) if not one), amounts[~there]
         bodies = bulk_bodies(keys, grid, amounts, self._manifest.field)
         return sum(self._loader.load(self._weeks[week], count, body) for count, body in bodies)
 
@@ -145,6 +152,22 @@ class ElasticSink:
         identity = self._manifest.identity
         assert identity is not None
         return identity
+
+    def _complete(self, week: int, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> Bools:
+        """Which keys are there, by number and sum of their documents: a 409 costs as much as loading."""
+        answer = self._cluster.search(self._fields.sums(keys, grid.window), SUMS, self._weeks[week])
+        found = {
+            bucket["key"]: (bucket["doc_count"], bucket["sum"]["value"])
+            for bucket in answer.get("aggregations", {}).get("keys", {}).get("buckets", ())
+        }
+        counts, sums = (amounts >= 0).sum(axis=1).tolist(), amounts.clip(0).sum(axis=1).tolist()
+        return np.array(
+            [
+                wanted == found.get(key, (0, 0)) and wanted[1] < _EXACT
+                for key, wanted in zip(keys, zip(counts, sums, strict=True), strict=True)
+            ],
+            dtype=bool,
+        )
 
     def _verify(self, week: int, whole: Window) -> None:
         """Hold number and sum of a week against what was written: "it exists already" does not say that it is equal."""

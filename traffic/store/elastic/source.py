@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from threading import Lock
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, Floats, Grid, Matrix, Metric, Query, Rollup, Window
 from traffic.store.access import Access
@@ -18,13 +16,10 @@ from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
 from traffic.store.elastic.bodies import BUCKETS, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
-from traffic.store.elastic.fields import check_fields
+from traffic.store.elastic.fields import check_fields, read_filter
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.stamps import Stamps
-
-MAX_BUCKETS = 65_536
-"""Of a request, where the cluster does not say: its default."""
 
 _PAGE = 1_000
 
@@ -62,7 +57,7 @@ class ElasticSource:
             self._open_ours(columns)
         else:
             self._open_foreign(columns, layout)
-        self.max_buckets = self._limit()
+        self.max_buckets = self._cluster.max_buckets()
         self._stamps = Stamps(self._cluster, self._fields, weekly=self._ours)
         # The stamps are taken here, before anything is asked.
         self.settling = self._stamps.settling
@@ -148,8 +143,9 @@ class ElasticSource:
         self._ours = True
         self._step: int | None = self._layout.ours.step
         self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
-        self._reading = repr((field, self._step, self._layout.ours.scenario, columns.filter_file and _query(columns)))
-        self._fields = Fields(TIME, KEY, field, "sum", _query(columns))
+        also = read_filter(columns.filter_file)
+        self._reading = repr((field, self._step, self._layout.ours.scenario, also))
+        self._fields = Fields(TIME, KEY, field, "sum", also)
 
     def _open_foreign(self, columns: Columns, layout: Layout) -> None:
         if columns.wide or columns.where is not None:
@@ -171,22 +167,9 @@ class ElasticSource:
             # One document a step: a step without one was not measured.
             self.metric = replace(self.metric, empty="missing")
         self._include = check_fields(self._cluster, time, key, columns.value, columns.statistic)
-        also = _query(columns)
+        also = read_filter(columns.filter_file)
         self._reading = repr((time, key, columns.value, columns.statistic, columns.step, also))
         self._fields = Fields(time, key, columns.value, columns.statistic, also)
-
-    def _limit(self) -> int:
-        """Buckets that the cluster lets a request have."""
-        try:
-            found = self._cluster.ask(
-                "GET", "/_cluster/settings", {"include_defaults": "true", "filter_path": "*.search.max_buckets"}
-            )
-        except StoreError:
-            return MAX_BUCKETS
-        for level in ("transient", "persistent", "defaults"):
-            if limit := found.get(level, {}).get("search", {}).get("max_buckets"):
-                return int(limit)
-        return MAX_BUCKETS
 
     def _check(self, query: Query, grid: Grid) -> None:
         if (query.metric.field, query.metric.statistic) != (self.metric.field, self.metric.statistic):
@@ -255,22 +238,3 @@ class ElasticSource:
         first, last = (int(ends[name]["value"] // 1000) for name in ("first", "last"))
         # How long a value holds is not written in a user's own documents.
         return Window(first, last + (self._step or 1))
-
-
-def _query(columns: Columns) -> Body | None:
-    """The query of --filter."""
-    if columns.filter_file is None:
-        return None
-    path = columns.filter_file
-    with storage(path):
-        text = path.read_text(encoding="utf-8")
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise UsageFailure(f"{path} is no JSON ({error}): --filter names a file with an Elasticsearch query") from None
-    if not isinstance(found, dict) or not found:
-        raise UsageFailure(f'{path} holds no query: write for instance {{"term": {{"event.outcome": "success"}}}}')
-    inner = found["query"] if set(found) == {"query"} else found
-    if not isinstance(inner, dict) or len(inner) != 1:
-        raise UsageFailure(f"{path} holds {len(inner)} queries beside each other: put them into one bool query")
-    return inner
