@@ -249,8 +249,16 @@ def _find(
         tuple(_not_judged(judged, keys, spans, policy)),
         int((~np.isnan(judged.threshold)).sum()),
         int(hot.sum()),
-        tuple(_suppressed(judged, keys, policy)),
+        tuple(_suppressed(_without_events(judged, events, breaches.row[found.first]), keys, policy)),
     )
+
+
+def _without_events(judged: Judged, events: Sequence[Event], rows: Ints) -> Judged:
+    """An hour that an event touches was not suppressed."""
+    why = judged.why.copy()
+    for event, row in zip(events, rows.tolist(), strict=True):
+        why[row, judged.rollup.grid.slice(event.window.widen(HOUR))] = 0
+    return replace(judged, why=why)
 
 
 def _highest(judged: Judged, resolution: int) -> Floats:

@@ -321,3 +321,64 @@ def test_a_window_that_moves_with_the_clock_asks_for_no_roll_up_again(tmp_path: 
     world.asked.clear()
     run(world, tmp_path, start=MONDAY + 4 * WEEK + 5 * HOUR, end=MONDAY + 5 * WEEK + 5 * HOUR)
     assert all(query.window.seconds <= DAY for query in world.asked)
+
+
+def falling(missing: bool = False) -> MemorySource:
+    """Four weeks of calm traffic with an outage of an hour and a half."""
+    values = 1000 + np.random.default_rng(7).integers(0, 100, 4 * 1008).astype(float)
+    values[2 * 1008 + 203 :][:9] = np.nan if missing else 5.0
+    return MemorySource(MONDAY, {"a": values, "b": np.full(len(values), 500.0)}, metric=GAUGE, step=600)
+
+
+OUTAGE = (MONDAY + 2 * WEEK + 203 * 600, MONDAY + 2 * WEEK + 212 * 600)
+
+
+def test_an_outage_is_found_where_falls_are_looked_for(tmp_path: Path) -> None:
+    assert run(falling(), tmp_path)[0].events == ()
+    for policy in (Policy(direction="below"), Policy(direction="both")):
+        found, ledger = run(falling(), tmp_path, policy)
+        [event] = found.events
+        assert (event.key, event.start, event.end, event.direction) == ("a", *OUTAGE, "below")
+        assert event.peak == 5.0
+        assert event.threshold == pytest.approx(0.3 * event.baseline)
+        assert event.ratio == pytest.approx(event.peak / event.baseline)
+        assert event.excess == pytest.approx(9 * (event.baseline - 5.0), rel=0.05)
+        assert event.severity > 60
+        assert ledger.points["suspect hours"] == 3
+
+
+def test_what_is_missing_has_fallen_only_if_the_policy_says_so(tmp_path: Path) -> None:
+    assert run(falling(missing=True), tmp_path, Policy(direction="below"))[0].events == ()
+    found, _ = run(falling(missing=True), tmp_path, Policy(direction="below", missing_is_fallen=True))
+    [event] = found.events
+    assert (event.start, event.end, event.peak, event.ratio) == (*OUTAGE, 0.0, 0.0)
+
+
+def test_falls_are_not_looked_for_where_there_is_nothing_to_fall_from(tmp_path: Path) -> None:
+    policy = Policy(direction="below", floor=2000.0)
+    assert run(falling(), tmp_path, policy)[0].events == ()
+
+
+def test_what_the_stated_threshold_alone_would_raise_is_counted_with_its_reason(tmp_path: Path) -> None:
+    values = 10 + np.random.default_rng(7).integers(0, 4, 4 * 1008).astype(float)
+    for at in range(50, len(values) - 10, 61):
+        values[at : at + 2] *= 5
+    values[1500:1530] *= 20
+    world = MemorySource(MONDAY, {"busy": values, "calm": values * 0 + 10}, metric=GAUGE, step=600)
+    plain, _ = run(world, tmp_path, Policy(rules=()))
+    ruled, _ = run(world, tmp_path)
+    assert len(plain.events) > 30
+    assert plain.suppressed == ()
+    assert [(event.start - MONDAY) // 600 for event in ruled.events] == [1500]
+    assert {some.key for some in ruled.suppressed} == {"busy"}
+    assert 20 < sum(some.hours for some in ruled.suppressed) <= 66
+    assert "ordinary" in ruled.suppressed[0].reason
+
+
+def test_keys_with_settings_of_their_own_share_the_roll_ups_of_the_others(tmp_path: Path) -> None:
+    world = spiky()
+    run(world, tmp_path)
+    world.asked.clear()
+    found, _ = run(world, tmp_path, Policy(of_keys=(("k1", (("over_percent", 2000.0),)),)))
+    assert world.asked == []
+    assert {event.key for event in found.events} == {"k0", "k2"}
