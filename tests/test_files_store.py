@@ -372,7 +372,7 @@ WRONG: dict[str, Wrong] = {
         lambda f: csv_file(f, "1,2,3", header="a,b,c"),
         Columns(),
         UsageFailure,
-        r"say which columns of .* to use with --time, --key, --value \.*: it has a \(number\), b \(number\), c \(number\)",
+        r"say which columns of .* to use with --time, --key, --value .*: it has a \(number\), b \(number\), c",
     ),
     "two that could be the key": (
         lambda f: csv_file(f, "x,y,2025-01-06,3", header="from,to,ts,bytes"),
