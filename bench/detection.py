@@ -29,7 +29,7 @@ def score(scorer: Path, suites: list[Path], options: str) -> Scores:
         answer = Path(folder) / "scores.json"
         command = [sys.executable, str(scorer), "--sl", f"{sys.executable} {ROOT / 'sl.py'}"]
         subprocess.run(
-            [*command, f"--options={options}", "--json", str(answer), *map(str, suites)],
+            [*command, f"--options=--charts 0 {options}", "--json", str(answer), *map(str, suites)],
             check=True,
             stdout=subprocess.DEVNULL,
         )
