@@ -55,7 +55,10 @@ def table(scored: dict[str, Scores]) -> str:
     suites = list(next(iter(scored.values())))
     lines = ["| | " + " | ".join(suites) + " |", "| --- " * (len(suites) + 1) + "|"]
     for name, scores in scored.items():
-        cells = (" / ".join(f"{scores[suite][figure]:.{digits}f}" for figure, digits in FIGURES) for suite in suites)
+        cells = (
+            " / ".join(f"{scores[suite][figure]:.{digits}f}".replace("nan", "-") for figure, digits in FIGURES)
+            for suite in suites
+        )
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
