@@ -24,7 +24,9 @@ if __name__ == "__main__":
     _find_python()
 
 # What follows runs in the right Python.
+import _thread
 import signal
+import time
 from types import FrameType
 from typing import NoReturn
 
@@ -35,6 +37,9 @@ import generator.cli
 from traffic.errors import Failure
 
 INTERRUPTED, TERMINATED = 130, 143
+STOPPED = "stopped; the same command goes on where it was"
+PATIENCE = 10
+"""Seconds that a run has to end after it was asked to."""
 
 
 class _Stopped(BaseException):
@@ -60,7 +65,21 @@ for _command in (*generator.cli.COMMANDS, *analyzer.cli.COMMANDS):
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     # Once is a request, twice is an order.
     signal.signal(number, signal.SIG_DFL)
+    # An exception that comes from outside can meet a lock at the one moment at which nobody gives it back. What has not
+    # unwound by then is cut off: every file is whole or absent whenever that happens. Not threading.Timer: starting one
+    # takes locks as well.
+    _thread.start_new_thread(_cut_off, (_code_of(number),))
     raise _Stopped(signal.Signals(number))
+
+
+def _code_of(number: int) -> int:
+    return INTERRUPTED if number == signal.SIGINT else TERMINATED
+
+
+def _cut_off(code: int) -> None:
+    time.sleep(PATIENCE)
+    os.write(2, f"sl: {STOPPED}\n".encode())
+    os._exit(code)
 
 
 def main() -> int:
@@ -80,8 +99,7 @@ def main() -> int:
     except Failure as error:
         return _say(str(error), error.exit_code)
     except _Stopped as stop:
-        code = INTERRUPTED if stop.args[0] is signal.SIGINT else TERMINATED
-        return _say("stopped; the same command goes on where it was", code)
+        return _say(STOPPED, _code_of(stop.args[0]))
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

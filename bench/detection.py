@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from analyzer.kernels.judge import RULES
+from analyzer.kernels.rules import RULES
 from bench.__main__ import put
 
 ROOT = Path(__file__).resolve().parent.parent

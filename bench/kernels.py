@@ -14,8 +14,9 @@ import pandas as pd
 
 from analyzer.kernels import baseline as kernel
 from analyzer.kernels.breach import Held, Runs, runs
-from analyzer.kernels.judge import RULES, Settings, judge
+from analyzer.kernels.judge import Settings, judge
 from analyzer.kernels.rollup import roll_up
+from analyzer.kernels.rules import RULES
 from bench.paired import HEADER, paired
 from traffic.model import FIRST_MONDAY, WEEK, Floats
 

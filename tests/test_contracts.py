@@ -10,7 +10,7 @@ import pytest
 
 import sl
 from analyzer.cli.discover import EVENTS_FOUND, TRUTH
-from analyzer.kernels import judge
+from analyzer.kernels import rules
 from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
 from analyzer.policy import FLOORS, read_policy
 from analyzer.report import table
@@ -91,11 +91,11 @@ def test_every_exit_code_has_its_line() -> None:
 
 
 def test_every_rule_is_the_same_sentence_everywhere() -> None:
-    assert tuple(judge.RULES) == RULES
+    assert tuple(rules.RULES) == RULES
     page = (ROOT / "docs" / "detection.md").read_text()
     for place in (page, (ROOT / "input" / "policy.yaml").read_text().replace("\n    # ", " ").replace("\n  # ", " ")):
         text = " ".join(place.split())
-        for name, sentence in judge.RULES.items():
+        for name, sentence in rules.RULES.items():
             assert name in text
             assert sentence in text, f"{name}: {sentence}"
 

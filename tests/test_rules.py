@@ -16,9 +16,10 @@ from analyzer.kernels import level, tail, usual
 from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
 from analyzer.kernels.breach import Held, runs
 from analyzer.kernels.grid import slots, weeks
-from analyzer.kernels.judge import RULES, Learned, Limits, Settings, judge
+from analyzer.kernels.judge import Learned, Limits, Settings, judge
 from analyzer.kernels.rollup import low_median, roll_up
 from analyzer.kernels.rollup import percentile as percentiles
+from analyzer.kernels.rules import RULES
 from analyzer.kernels.severity import severity
 from analyzer.model import Policy
 from analyzer.policy import read_policy

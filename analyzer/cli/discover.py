@@ -29,7 +29,7 @@ class Discover(click.Command):
 
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A sentence each; where they are kept loads numpy, which no other help has to wait for."""
-        from analyzer.kernels.judge import RULES
+        from analyzer.kernels.rules import RULES
 
         with formatter.section("Rules on top of the threshold, all on by default"):
             formatter.write_dl(list(RULES.items()))
