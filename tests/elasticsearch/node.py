@@ -158,7 +158,7 @@ class Cluster(Server):
         self,
         home: Home,
         nodes: int = 1,
-        heap: str = "512m",
+        heap: str = "1g",
         settings: Mapping[str, str] = {},
         quick: bool = True,
         folder: Path | None = None,

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from typing import Any
 
 from tests.elasticsearch.home import major_of
+
+PATIENCE = 30
+"""How often a server that is busy for the moment is asked again, a second apart."""
 
 
 class Server:
@@ -34,8 +39,15 @@ class Server:
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         kind = "application/x-ndjson" if isinstance(body, bytes) else "application/json"
         request = urllib.request.Request(self.url + path, data, {"Content-Type": kind}, method=method)
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return json.load(answer)
+        for left in range(PATIENCE, -1, -1):
+            try:
+                with urllib.request.urlopen(request, timeout=timeout) as answer:
+                    return json.load(answer)
+            except urllib.error.URLError as error:
+                if not left or not _is_busy(error):
+                    raise
+                time.sleep(1)
+        raise AssertionError("the last attempt answers or raises")
 
     def drop(self, prefix: str) -> None:
         """Delete the indices and templates whose name begins so: by name, as some servers refuse wildcards."""
@@ -45,6 +57,13 @@ class Server:
         found += [f"/_index_template/{each['name']}" for each in templates if each["name"].startswith(prefix)]
         for path in found:
             self.call("DELETE", urllib.parse.quote(path))
+
+
+def _is_busy(error: urllib.error.URLError) -> bool:
+    """Its heap is full for the moment: 429, or the line is cut while the body is being sent. Nothing was done then."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code == 429
+    return isinstance(error.reason, BrokenPipeError | ConnectionResetError)
 
 
 class Elsewhere(Server):
