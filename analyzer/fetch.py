@@ -21,7 +21,21 @@ BLOCK = 64
 Answer = TypeVar("Answer", Matrix, Rollup)
 
 
-class Halving:
+class _Face:
+    """What a wrapper says of itself is what its source says."""
+
+    def __init__(self, source: Source) -> None:
+        self.name = source.name
+        self.metric = source.metric
+        self.max_points = source.max_points
+        self.settling = source.settling
+        self.extent = source.extent
+        self.keys = source.keys
+        self.fingerprint = source.fingerprint
+        self.identity = source.identity
+
+
+class Halving(_Face):
     """Asks a store, and where a request is too much for it, asks for halves: keys first, then the window.
 
     What the store says it takes at once (`max_buckets`) is cut before it is sent; what it refuses all the same, then.
@@ -33,14 +47,7 @@ class Halving:
         self._store = store
         self._most: int | None = getattr(store, "max_buckets", None)
         self._at_once = concurrency if self._most is not None else 1
-        self.name = store.name
-        self.metric = store.metric
-        self.max_points = store.max_points
-        self.settling = store.settling
-        self.extent = store.extent
-        self.keys = store.keys
-        self.fingerprint = store.fingerprint
-        self.identity = store.identity
+        super().__init__(store)
         self.sent = 0
         """Requests for data that the store was sent."""
         self.points = 0
@@ -145,19 +152,12 @@ def _at_once(ask: Callable[[Query], Answer], query: Query) -> Future[Answer]:
     return future
 
 
-class Rolled:
+class Rolled(_Face):
     """Roll-ups out of any source: reads the buckets once, rolls them up, answers suspects from what it read."""
 
     def __init__(self, source: Halving) -> None:
         self._source = source
-        self.name = source.name
-        self.metric = source.metric
-        self.max_points = source.max_points
-        self.settling = source.settling
-        self.extent = source.extent
-        self.keys = source.keys
-        self.fingerprint = source.fingerprint
-        self.identity = source.identity
+        super().__init__(source)
         self._held: Matrix | None = None
         self._rows: dict[str, int] = {}
 
