@@ -1,4 +1,4 @@
-"""What a real node and its guard need and this machine lacks, a word each: for tests/install-system-packages."""
+"""What the tests with real services need and this machine lacks, a word each: for tests/install-system-packages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from tests.elasticsearch.home import NEEDED_JAVA, Unavailable, find_java, find_z
 def missing() -> list[str]:
     # The newest Java that is asked for runs every version.
     finders = {"java": lambda: find_java(max(NEEDED_JAVA.values())), "libzstd1": find_zstd, "nginx": find_nginx}
-    words = [] if shutil.which("mvn") else ["maven"]
+    programs = {"mvn": "maven", "redis-server": "redis-server", "chromium": "chromium"}
+    words = [package for program, package in programs.items() if not shutil.which(program)]
     for word, find in finders.items():
         try:
             find()
