@@ -64,7 +64,7 @@ HOMES: Table = {
     "elastic_transport": ({"traffic.store.elastic"}, "the errors of the same client"),
     "orjson": ({"traffic.store.elastic"}, "the same client reads its answers with it"),
     "requests": ({"traffic.store.kentik"}, "the Kentik API is the only plain HTTP service"),
-    "tenacity": ({"traffic.store.kentik"}, "the client of the Kentik API is the only one that has no retries of its own"),
+    "tenacity": ({"traffic.store.kentik"}, "only the Kentik client has no retries of its own"),
     "redis": ({"generator.logs.sinks"}, "one of the places where log lines go"),
     "fastapi": ({"generator.logs.server"}, "the live server is the only one who answers requests"),
     "starlette": ({"generator.logs.server"}, "what fastapi is made of"),
