@@ -69,7 +69,7 @@ def cargo(
     """
     step = getattr(source, "step", lambda: None)()
     if resolution is None:
-        resolution = step if step and 3600 % step == 0 else fitting(step or 60, 60, adds_up(source.metric))
+        resolution = step if step and 3600 % step == 0 else fitting(step or 60, 60, source.metric.adds_up)
     extent = source.extent()
     asked = Window(extent.start if start is None else start, max(start or 0, extent.end if end is None else end))
     window = asked.clip(extent).widen(resolution)
@@ -125,11 +125,6 @@ def copy(load: Cargo, sink: Sink, progress: Progress) -> Copied:
         done += len(keys)
         progress(done, len(load.spans))
     return Copied(points, new, rounded, sink.finish())
-
-
-def adds_up(metric: Metric) -> bool:
-    """Whether a bucket of several values is their sum, so that buckets of buckets are sums as well."""
-    return metric.statistic in ("sum", "count")
 
 
 def origin(load: Cargo) -> str:

@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-Statistic = Literal["sum", "count", "avg", "max"]
+Statistic = Literal["sum", "count", "avg", "max", "share", "p95"]
 Empty = Literal["zero", "missing"]
 Kind = Literal["required", "optional", "ignore", "decoy"]
 Direction = Literal["above", "below"]
@@ -133,7 +133,8 @@ class Metric:
     """What is measured: a field, how a bucket of it is made, and how the result is called.
 
     The value of a bucket is the statistic over all that fell into it, times `scale`, divided by the bucket's
-    seconds when `rate` is set.
+    seconds when `rate` is set. `share` is what meets a condition of the store's (it is an error) over all; `count`
+    counts what meets it, where there is one.
     """
 
     name: str
@@ -147,6 +148,13 @@ class Metric:
     def factor(self, resolution: int) -> float:
         """What a bucket's statistic is multiplied with."""
         return self.scale / resolution if self.rate else self.scale
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the buckets of an hour add up to the hour. Of any other statistic a coarser bucket cannot be made of
+        finer ones (two minutes of p95s are no p95 of both): the store has to be asked for it.
+        """
+        return self.statistic in ("sum", "count")
 
 
 # The default metric of everything this project generates: bits per second from bytes.

@@ -164,7 +164,7 @@ def fitted(source: Source, asked: int, silent: bool) -> int:
     step = getattr(source, "step", lambda: None)()
     if step is None or step <= asked:
         return asked
-    resolution = fitting(step, asked, source.metric.statistic in ("sum", "count"))
+    resolution = fitting(step, asked, source.metric.adds_up)
     if not silent:
         rest = ", and only hours that hold one are judged" if step > 3600 else ""
         note(f"there is a value every {length(step)}: buckets of {length(resolution)}, not {length(asked)}{rest}")

@@ -34,14 +34,14 @@ def copy(**options: Any) -> None:
       ./sl.py copy output/traffic backup
       ./sl.py copy flows.csv output/flows --statistic sum --field network.bytes
     """
-    from analyzer.transfer import adds_up, cargo, copy, origin
+    from analyzer.transfer import cargo, copy, origin
     from traffic.store import open_sink, open_source
     from traffic.times import resolution
 
     entry = shared.entry_of({**options, "store": f"{options['source']} {options['target']}"})
     source = open_source(options["source"], shared.columns_of(options), entry)
     shared.introduce(source, options["quiet"])
-    if not adds_up(source.metric):
+    if not source.metric.adds_up:
         raise UsageFailure(
             f"the {source.metric.statistic} of {source.metric.field} does not add up, so a store cannot hold it: "
             f"say --statistic sum if the values are amounts, or use ./sl.py export"
