@@ -151,8 +151,10 @@ class Metric:
 
     @property
     def adds_up(self) -> bool:
-        """Whether the buckets of an hour add up to the hour. Of any other statistic a coarser bucket cannot be made of
-        finer ones (two minutes of p95s are no p95 of both): the store has to be asked for it.
+        """Whether the buckets of an hour add up to the hour.
+
+        Of any other statistic a coarser bucket cannot be made of finer ones (the p95s of two minutes are no p95 of
+        both): the store has to be asked for it.
         """
         return self.statistic in ("sum", "count")
 

@@ -57,12 +57,25 @@ _ENTRY = (
     click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of a certificate to trust instead."),
 )
 _COLUMNS = (
+    click.option(
+        "--metric",
+        "preset",
+        envvar="SL_METRIC",
+        type=click.Choice(["requests", "errors", "error-share", "latency", "latency-p95"]),
+        help="Log lines: what is looked at, by service; fields that are not named are told from the log.",
+    ),
+    click.option(
+        "--errors",
+        metavar="CONDITION",
+        help='Log lines: which are errors, as "status >= 400" of a file, "status:>=400" of an index.  '
+        "[default: level ERROR, CRITICAL or FATAL, or status 500 and more]",
+    ),
     click.option("--time", "time_column", envvar="SL_TIME", help="Own data: column (field) of the time."),
     click.option("--key", "key_column", envvar="SL_KEY", help="Own data: column that names the series."),
     click.option("--value", "value_column", envvar="SL_VALUE", help="Own data: column of the value."),
     click.option(
         "--statistic",
-        type=click.Choice(["avg", "sum", "count", "max"]),
+        type=click.Choice(["avg", "sum", "count", "max", "share", "p95"]),
         default="avg",
         show_default=True,
         help="Own data: what a bucket of several rows is.",
@@ -120,6 +133,8 @@ def columns_of(options: dict[str, Any]) -> Columns:
         zone=options["zone"],
         step=None if options["document_step"] is None else resolution(options["document_step"]),
         filter_file=options["filter_file"],
+        preset=options["preset"],
+        errors=options["errors"],
     )
 
 

@@ -43,6 +43,8 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
     with storage(name):
         folder, ours, there = bool(name) and path.is_dir(), is_store(path), path.exists()
     if ours:
+        if columns is not None and columns.preset is not None:
+            raise UsageFailure(f"{name} holds sums by the minute and no log lines: leave out --metric")
         if columns is not None and columns.named:
             raise UsageFailure(f"{name} is a store of its own: leave out --time, --key and --value, --wide and --where")
         from traffic.store.parquet import ParquetSource

@@ -57,17 +57,24 @@ class Columns:
     """SQL condition on the columns: the rows that are read."""
     zone: str = "UTC"
     """What a time means that names no zone (IANA name)."""
+    preset: str | None = None
+    """A name of `log_fields.PRESETS`: what is not said is filled in from the fields that a log is known to have."""
+    errors: str | None = None
+    """Which lines are errors: a condition in SQL for files, in Lucene's query language for an index. What `share` is
+    the share of; what `count` counts, where it is said."""
 
     @property
     def named(self) -> bool:
         """Whether any column was named."""
-        return self.wide or any(name is not None for name in (self.time, self.key, self.value, self.where))
+        said = (self.time, self.key, self.value, self.where, self.preset, self.errors)
+        return self.wide or any(name is not None for name in said)
 
     def metric(self) -> Metric:
         """What is read with them, called like the column of the values."""
         empty = self.empty or ("zero" if self.statistic in ("sum", "count") else "missing")
-        name = self.value or ("rows" if self.statistic == "count" and not self.wide else "value" if self.wide else "")
-        return Metric(name, name, self.statistic, scale=self.scale, unit=self.unit, empty=empty)
+        counted = {"count": "rows" if self.errors is None else "errors", "share": "errors"}.get(self.statistic, "")
+        field = self.value or ("value" if self.wide else counted)
+        return Metric(self.preset or field, field, self.statistic, scale=self.scale, unit=self.unit, empty=empty)
 
 
 class Source(Protocol):

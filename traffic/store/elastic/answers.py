@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from traffic.model import Floats, Grid, Ints
+from traffic.model import Floats, Grid, Ints, Statistic
 from traffic.store.base import StoreError
 
 Answer = Mapping[str, Any]
@@ -52,9 +52,15 @@ def text_of(bucket: Answer) -> str:
     return key if isinstance(key, str) else str(key)
 
 
-def values_of(buckets: Sequence[Answer]) -> Floats:
-    """The statistic of each bucket; NaN where there is none."""
-    return np.array([np.nan if (v := bucket["value"].get("value")) is None else v for bucket in buckets], dtype=float)
+def values_of(buckets: Sequence[Answer], statistic: Statistic) -> Floats:
+    """The statistic of each bucket; NaN where there is none. Of a bucket with errors in it, their number."""
+    if statistic == "p95":
+        found = [bucket["value"]["values"][0].get("value") for bucket in buckets]
+    elif statistic in ("share", "count"):
+        found = [bucket["value"]["doc_count"] for bucket in buckets]
+    else:
+        found = [bucket["value"].get("value") for bucket in buckets]
+    return np.array([np.nan if value is None else value for value in found], dtype=float)
 
 
 def hours_of(buckets: Sequence[Answer], percents: Sequence[float]) -> dict[str, Floats]:

@@ -19,6 +19,8 @@ DOCUMENTS = 20_000
 
 KEY = "organization.name"
 TIME = "@timestamp"
+COMPRESSION = 200
+"""Of the t-digest that a bucket's p95 is told from: up to about so many documents it is exact, of more it is near."""
 # Four digits at a time: 0..9999 with zeros in front, then with blanks in front (which JSON skips before a number).
 _WORDS = np.array([f"{n:04d}" for n in range(10_000)] + [f"{n or '':>4}" for n in range(10_000)], dtype="S4")
 _LAST = np.array([f"{n:04d}" for n in range(10_000)] + [f"{n:>4}" for n in range(10_000)], dtype="S4")
@@ -133,12 +135,21 @@ def roll_up_percents(step: int) -> tuple[float, float, float, float]:
 class Fields:
     """What the documents' fields are called, and which documents count: the bodies of all searches."""
 
-    def __init__(self, time: str, key: str, value: str | None, statistic: Statistic, also: Body | None = None) -> None:
-        """`also`: a query that documents have to meet as well."""
+    def __init__(
+        self,
+        time: str,
+        key: str,
+        value: str | None,
+        statistic: Statistic,
+        also: Body | None = None,
+        errors: Body | None = None,
+    ) -> None:
+        """`also`: a query that documents have to meet as well. `errors`: the one for those that are counted."""
         self.time = time
         self.key = key
         self.value = value
         self.statistic = statistic
+        self.errors = errors
         self._also = [] if also is None else [also]
 
     def extent(self) -> Body:
@@ -157,8 +168,7 @@ class Fields:
 
     def buckets(self, keys: Sequence[str], window: Window, step: int, include: bool) -> Body:
         """The statistic of each key and bucket that holds a document."""
-        values = {"value": {self.statistic: {"field": self.value}}} if self.statistic != "count" else {}
-        return self._by_time(keys, window, step, values, include)
+        return self._by_time(keys, window, step, self._statistic(), include)
 
     def hours(self, keys: Sequence[str], window: Window, step: int, include: bool) -> Body:
         """Percentiles, ends, mean and number of the values of each key and hour; exact where values are documents."""
@@ -186,6 +196,14 @@ class Fields:
             "query": self._query(keys, window),
             "aggs": {"keys": {"terms": terms, "aggs": sums}},
         }
+
+    def _statistic(self) -> Body:
+        if self.errors is not None:
+            return {"value": {"filter": self.errors}}
+        if self.statistic == "p95":
+            digest = {"tdigest": {"compression": COMPRESSION}}
+            return {"value": {"percentiles": {"field": self.value, "percents": [95.0], "keyed": False, **digest}}}
+        return {"value": {self.statistic: {"field": self.value}}} if self.statistic != "count" else {}
 
     def _by_time(self, keys: Sequence[str], window: Window, step: int, values: Body, include: bool) -> Body:
         terms: Body = {"field": self.key, "size": max(1, len(keys))}
@@ -229,7 +247,8 @@ _BY_TIME = (
     "aggregations.keys.buckets.key,aggregations.keys.buckets.key_as_string,"
     "aggregations.keys.buckets.time.buckets.key,aggregations.keys.buckets.time.buckets.doc_count"
 )
-BUCKETS = f"{_BY_TIME},aggregations.keys.buckets.time.buckets.value.value"
+_VALUE = "aggregations.keys.buckets.time.buckets.value"
+BUCKETS = f"{_BY_TIME},{_VALUE}.value,{_VALUE}.doc_count,{_VALUE}.values.value"
 HOURS = (
     f"{_BY_TIME},aggregations.keys.buckets.time.buckets.percents.values.value,"
     "aggregations.keys.buckets.time.buckets.stats.min,aggregations.keys.buckets.time.buckets.stats.max,"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from traffic.errors import UsageFailure
 from traffic.model import Statistic
 from traffic.store.elastic.bodies import Body
 from traffic.store.elastic.client import Cluster
+from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
 
 _NAMES = {"keyword", "constant_keyword", "wildcard", "version"}
 _KEYS = _NAMES | {"ip", "boolean", "byte", "short", "integer", "long", "unsigned_long", "flattened"}
@@ -32,9 +34,9 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     found = cluster.ask("GET", path, {"fields": ",".join(wanted.values()), "filter_path": "fields"}).get("fields", {})
     for option, name in wanted.items():
         if name not in found:
-            raise UsageFailure(f"{cluster.name} has no field {name} ({option}): {_near(cluster, path, name)}")
+            raise UsageFailure(f"{cluster.name} has no field {name} ({option}): {_near(cluster, name)}")
         kinds = set(found[name])
-        good = {"--time": _TIMES, "--key": _KEYS}.get(option, _NUMBERS if statistic != "count" else kinds)
+        good = {"--time": _TIMES, "--key": _KEYS}.get(option, kinds if statistic == "count" else _NUMBERS)
         if "text" in kinds:
             raise UsageFailure(f"{name} ({option}) is a text, which nothing can be grouped by: try {name}.keyword")
         if kinds - good:
@@ -44,14 +46,51 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     return set(found[key]) <= _NAMES
 
 
+def field_types(cluster: Cluster) -> dict[str, set[str]]:
+    """Every field of the index that holds values, and its types (of several indices there may be several)."""
+    params = {"fields": "*", "filters": "-metadata,-parent", "filter_path": "fields.*.*.type"}
+    found = cluster.ask("GET", f"/{cluster.place.index}/_field_caps", params).get("fields", {})
+    return {name: set(kinds) for name, kinds in sorted(found.items())}
+
+
+def readable(types: Mapping[str, set[str]]) -> dict[str, str]:
+    """Field -> the one that can be grouped by in its place: itself, or the keyword that lies below a text."""
+    found = {}
+    for name, kinds in types.items():
+        below = f"{name}.keyword"
+        if "text" not in kinds:
+            found[name] = name
+        elif below in types:
+            found[name] = below
+    return found
+
+
+def default_errors(known: LogFields, types: Mapping[str, set[str]]) -> Body:
+    """The query for the lines that are errors where nobody said which."""
+    ways: list[Body] = []
+    if known.level is not None:
+        levels = [written for level in ERROR_LEVELS for written in (level, level.lower(), level.title())]
+        ways.append({"terms": {known.level: levels}})
+    if known.status is not None and types[known.status] & _NUMBERS:
+        ways.append({"range": {known.status: {"gte": ERROR_STATUS}}})
+    elif known.status is not None:
+        # A number that was stored as text is in no order but that of its digits.
+        ways.append({"prefix": {known.status: str(ERROR_STATUS)[0]}})
+    return {"bool": {"should": ways, "minimum_should_match": 1}}
+
+
+def said_errors(text: str) -> Body:
+    """The query of --errors, in Lucene's language."""
+    return {"query_string": {"query": text}}
+
+
 def _meant(option: str) -> str:
     kind = {"--time": "a date", "--key": "a keyword, a number or an address"}.get(option, "a number")
     return f"name a field that is {kind}"
 
 
-def _near(cluster: Cluster, path: str, name: str) -> str:
-    every = cluster.ask("GET", path, {"fields": "*", "filters": "-metadata,-parent", "filter_path": "fields.*.*.type"})
-    names = sorted(every.get("fields", {}))
+def _near(cluster: Cluster, name: str) -> str:
+    names = list(field_types(cluster))
     close = get_close_matches(name, names, n=3, cutoff=0.4)
     return f"did you mean {' or '.join(close)}?" if close else f"it has {', '.join(names[:20]) or 'none'}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -10,16 +10,24 @@ from typing import Any
 import numpy as np
 
 from traffic.errors import UsageFailure
-from traffic.model import BITS, HOUR, Floats, Grid, Matrix, Metric, Query, Rollup, Window
+from traffic.model import BITS, HOUR, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
 from traffic.store.access import Access
 from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
 from traffic.store.elastic.bodies import BUCKETS, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
-from traffic.store.elastic.fields import check_fields, read_filter
+from traffic.store.elastic.fields import (
+    check_fields,
+    default_errors,
+    field_types,
+    read_filter,
+    readable,
+    said_errors,
+)
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.stamps import Stamps
+from traffic.store.log_fields import asks_errors, recognise, understood
 
 _PAGE = 1_000
 
@@ -53,6 +61,7 @@ class ElasticSource:
             raise NoSuchStore(f"there is no index {self.name}: check its name, or run ./sl.py generate to make it")
         self._layout = layout
         self._include = True
+        self._notes: list[str] = []
         if layout.ours is not None and not layout.others:
             self._open_ours(columns)
         else:
@@ -67,7 +76,11 @@ class ElasticSource:
 
     def rolls_up(self, resolution: int) -> bool:
         """Whether the cluster can make roll-ups of such buckets: where each is one document."""
-        return self._step == resolution and self.metric.statistic != "count" and self.metric.scale > 0
+        return self._step == resolution and self.metric.statistic not in ("count", "share") and self.metric.scale > 0
+
+    def notes(self) -> list[str]:
+        """What a person should know before anything is read: which fields were taken for what."""
+        return self._notes
 
     def step(self) -> int | None:
         """Seconds between the documents of a key; None where they come as they like."""
@@ -101,8 +114,7 @@ class ElasticSource:
             rows, columns, documents, buckets = cells(answer, query.keys, grid, self.name)
             if self._step is not None and len(documents) and documents.max() > grid.step // self._step:
                 raise self._crowded()
-            found = documents.astype(float) if query.metric.statistic == "count" else values_of(buckets)
-            values[rows, columns] = found * query.metric.factor(grid.step)
+            values[rows, columns] = self._found(documents, buckets) * query.metric.factor(grid.step)
         return Matrix(query.keys, grid, values)
 
     def rollup(self, query: Query) -> Rollup:
@@ -135,6 +147,8 @@ class ElasticSource:
 
     def _open_ours(self, columns: Columns) -> None:
         assert self._layout.ours is not None
+        if columns.preset is not None:
+            raise UsageFailure(f"{self.name} holds sums by the minute and no log lines: leave out --metric")
         if columns.named or columns.step is not None:
             raise UsageFailure(
                 f"{self.name} is a store of its own: leave out --time, --key, --value and --document-step"
@@ -152,24 +166,40 @@ class ElasticSource:
             raise UsageFailure("--wide and --where are for files: give an index a query with --filter")
         if layout.ours is not None:
             raise UsageFailure(f"{self.name} mixes stores of ours with {layout.others[0]}: name one of them")
+        types = field_types(self._cluster) if columns.preset is not None else {}
+        known = recognise(readable(types))
+        errors = None if columns.errors is None else said_errors(columns.errors)
+        if asks_errors(columns) and (known.level or known.status):
+            errors = default_errors(known, types)
+        columns = understood(columns, known, self.name)
         time, key = columns.time or TIME, columns.key
-        if key is None or (columns.value is None and columns.statistic != "count"):
+        if key is None or (columns.value is None and columns.statistic not in ("count", "share")):
             raise UsageFailure(
                 f"{self.name} is an index of your own: say which field names the series with --key, and which holds "
-                f"the values with --value (or --statistic count)"
+                f"the values with --value (or --statistic count, or for log lines --metric)"
             )
         self._ours = False
         self._step = columns.step
         self.metric = columns.metric()
-        if columns.value is None:
+        if columns.value is None and errors is None and columns.preset is None:
             self.metric = replace(self.metric, name="documents", field="documents")
         if columns.step is not None:
             # One document a step: a step without one was not measured.
             self.metric = replace(self.metric, empty="missing")
         self._include = check_fields(self._cluster, time, key, columns.value, columns.statistic)
         also = read_filter(columns.filter_file)
-        self._reading = repr((time, key, columns.value, columns.statistic, columns.step, also))
-        self._fields = Fields(time, key, columns.value, columns.statistic, also)
+        self._reading = repr((time, key, columns.value, columns.statistic, columns.step, also, errors))
+        self._fields = Fields(time, key, columns.value, columns.statistic, also, errors)
+        if columns.preset is not None:
+            value = "" if columns.value is None else f", {columns.value}"
+            self._notes.append(f"using {time}, {key}{value}")
+
+    def _found(self, documents: Ints, buckets: Sequence[Mapping[str, Any]]) -> Floats:
+        """The statistic of each bucket, before its factor."""
+        if self.metric.statistic == "count" and self._fields.errors is None:
+            return documents.astype(float)
+        found = values_of(buckets, self.metric.statistic)
+        return found / documents if self.metric.statistic == "share" else found
 
     def _check(self, query: Query, grid: Grid) -> None:
         if (query.metric.field, query.metric.statistic) != (self.metric.field, self.metric.statistic):

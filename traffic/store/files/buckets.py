@@ -21,7 +21,7 @@ def fill(values: Floats, row: Ints, bucket: Ints, value: Floats, statistic: Stat
         values: shape (keys, buckets); may be a view.
         row: shape (n,), which key.
         bucket: shape (n,), which bucket.
-        value: shape (n,), finite.
+        value: shape (n,), finite; for `share` 1 for what is counted and 0 for what is not.
         statistic: of the values of a cell.
     """
     keys, count = values.shape
@@ -31,10 +31,10 @@ def fill(values: Floats, row: Ints, bucket: Ints, value: Floats, statistic: Stat
         if statistic == "count" or rows.max() == 1:
             values[row, bucket] = rows[cell] if statistic == "count" else value
             return
-        if statistic != "max" and _whole(value):
+        if statistic in ("sum", "avg", "share") and _whole(value):
             total = np.bincount(cell, weights=value, minlength=keys * count)
             there = np.flatnonzero(rows)
-            found = total[there] / rows[there] if statistic == "avg" else total[there]
+            found = total[there] if statistic == "sum" else total[there] / rows[there]
             values[there // count, there % count] = found
             return
     order = np.lexsort((value, cell))
@@ -45,12 +45,24 @@ def fill(values: Floats, row: Ints, bucket: Ints, value: Floats, statistic: Stat
         found = sizes.astype(np.float64)
     elif statistic == "max":
         found = value[starts + sizes - 1]
+    elif statistic == "p95":
+        found = _p95(value, starts, sizes)
     else:
         found = np.add.reduceat(value, starts)
-        if statistic == "avg":
+        if statistic != "sum":
             found = found / sizes
     there = cell[starts]
     values[there // count, there % count] = found
+
+
+def _p95(value: Floats, starts: Ints, sizes: Ints) -> Floats:
+    """Linear, of each run of `sizes` values in order that begins at `starts`."""
+    place = 0.95 * (sizes - 1)
+    low = np.floor(place).astype(np.int64)
+    high = np.minimum(low + 1, sizes - 1)
+    below = value[starts + low]
+    found: Floats = below + (place - low) * (value[starts + high] - below)
+    return found
 
 
 def _whole(value: Floats) -> bool:

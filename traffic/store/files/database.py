@@ -139,7 +139,9 @@ class Database:
             return StorageFailure(f"no space is left for the rows of {self._name}: free some")
         if "Out of Memory" in said:
             return StoreError(f"{self._name} does not fit into {MEMORY} of memory: split it by time or by key")
-        if self._columns.where and isinstance(error, duckdb.ParserException | duckdb.BinderException):
+        if (self._columns.where or self._columns.errors) and isinstance(
+            error, duckdb.ParserException | duckdb.BinderException
+        ):
             return self._bad_filter(said, inputs)
         return self._unreadable(said, inputs)
 
@@ -167,14 +169,18 @@ class Database:
         return DamagedStore(f"{where} cannot be read ({reason}): make it anew or name another file")
 
     def _bad_filter(self, said: str, inputs: Sequence[Input]) -> Failure:
+        conditions = {"--where": self._columns.where, "--errors": self._columns.errors}
+        option, condition = next((option, text) for option, text in conditions.items() if text)
+        if all(conditions.values()):
+            option = "--where or --errors"
         if unknown := _UNKNOWN.search(said):
             columns = list(inputs[0].columns) if inputs else []
             return UsageFailure(
-                f"--where speaks of {unknown[1]}, which is no column of {self._name}: it has {listed(columns)} "
+                f"{option} speaks of {unknown[1]}, which is no column of {self._name}: it has {listed(columns)} "
                 f"(a text stands in single quotes)"
             )
         reason = said.partition("\n")[0].partition(": ")[2] or said
-        return UsageFailure(f"--where {self._columns.where!r} is no condition ({reason}): write for instance bytes > 0")
+        return UsageFailure(f"{option} {condition!r} is no condition ({reason}): write for instance bytes > 0")
 
     def _stopped(self, wanted: str, cell: str, inputs: Sequence[Input]) -> Failure:
         """Where the text is that should have been a time or a number."""

@@ -86,17 +86,18 @@ def complete(name: str, columns: Sequence[str], sample: Sequence[Row], said: Col
         if key is None:
             key = _named(KEYS, free)
             free = [column for column in free if column != key]
-        if value is None and said.statistic != "count":
+        counts = said.statistic in ("count", "share")
+        if value is None and not counts:
             value = _value(free, holds)
             free = [column for column in free if column != value]
         if key is None:
             texts = [column for column in free if holds[column] not in ("nothing", "number")]
             key = texts[0] if len(texts) == 1 else None
-            keyless = not texts and time is not None and (value is not None or said.statistic == "count")
+            keyless = not texts and time is not None and (value is not None or counts)
         missing = {
             "--time": time is None,
             "--key": key is None and not keyless,
-            "--value": value is None and said.statistic != "count",
+            "--value": value is None and not counts,
         }
     else:
         missing = {"--time": time is None}

@@ -20,9 +20,10 @@ from traffic.store.files.guess import complete, series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
 from traffic.store.files.look import Input, listed, look_at, require_columns
 from traffic.store.files.rows import batches
-from traffic.store.files.sql import NO_TIME
+from traffic.store.files.sql import NO_TIME, error_condition
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
+from traffic.store.log_fields import asks_errors, recognise, understood
 from traffic.times import iso
 
 _HEAD = 200_000
@@ -66,7 +67,11 @@ class FilesSource:
         wanted = [name for name in (columns.time, columns.key, columns.value) if name]
         self._inputs = [self._look(path, wanted) for path in self._files]
         first = self._inputs[0]
-        self._columns = complete(first.name, first.columns, first.sample, columns)
+        known = recognise(first.columns)
+        said = understood(columns, known, first.name)
+        if asks_errors(columns):
+            said = replace(said, errors=error_condition(known))
+        self._columns = complete(first.name, first.columns, first.sample, said)
         chosen = {"--time": self._columns.time, "--key": self._columns.key, "--value": self._columns.value}
         for file in self._inputs[1:]:
             require_columns(file.name, file.columns, chosen)
@@ -116,6 +121,9 @@ class FilesSource:
 
     def step(self) -> int | None:
         """Seconds between the values of a key; None where rows come as they like. Told from the first rows."""
+        if self._columns.preset is not None:
+            # Log lines, however regular they may look.
+            return None
         row, times = self._head()
         return own_step(row, times)
 
@@ -157,7 +165,9 @@ class FilesSource:
             found = np.full((len(ids), grid.count), np.nan)
             if query.metric.empty == "zero":
                 found[:] = _zeros(rows.first[ids], rows.last[ids], grid)
-            rows.buckets(query.metric.statistic, ids, grid, found)
+            # Of lines that are marked as errors with a 1 the sum is their number.
+            marked = query.metric.statistic == "count" and self._columns.errors is not None
+            rows.buckets("sum" if marked else query.metric.statistic, ids, grid, found)
             found *= query.metric.factor(grid.step)
             values[places] = found
         return Matrix(query.keys, grid, values)

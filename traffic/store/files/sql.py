@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
 from traffic.store.files.look import Input
+from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
 
 STOP = "this is no"
 NO_TIME = -(2**63)
@@ -62,7 +63,7 @@ def seeming_types(holds: Mapping[str, str], columns: Columns, series: Sequence[s
     """The types that the columns which are read seem to have; none where texts are needed all the same."""
     values = [*series, *filter(None, [columns.value])]
     wanted = [*filter(None, [columns.time, columns.key]), *values]
-    if columns.where is not None or len(set(wanted)) < len(wanted):
+    if columns.where is not None or columns.errors is not None or len(set(wanted)) < len(wanted):
         return {}
     types = {column: "DOUBLE" for column in values if holds[column] in ("number", "epoch")}
     if columns.time and holds[columns.time] in ("time", "epoch"):
@@ -106,7 +107,7 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
         UsageFailure: a column is of a type that cannot be meant.
     """
     t, raw_t = _seconds(file.name, table, columns.time or "")
-    rows = f"(SELECT * FROM {_with_filter(table, columns.where)})"  # noqa: S608
+    rows = f"(SELECT * FROM {_with_filter(table, columns.where, columns.errors)})"  # noqa: S608
     if columns.wide:
         written = all(table.types[column] == "VARCHAR" for column in series)
         values = [table.names[column] if written else _number(file.name, table, column)[0] for column in series]
@@ -121,6 +122,8 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
     else:
         k = f"CAST({table.names[columns.key]} AS VARCHAR)" if columns.key else text(_stem(file))
         v, raw_v = _number(file.name, table, columns.value) if columns.value else ("1.0", "NULL")
+        if columns.errors is not None:
+            v, raw_v = "sl_error", "NULL"
     return f"""
         SELECT coalesce(k, '') AS k, coalesce({_or_stop("t", "raw_t", "time")}, {NO_TIME}) AS t,
             coalesce({_or_stop("v", "raw_v", "number")}, 'nan'::DOUBLE) AS v
@@ -147,12 +150,25 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _with_filter(table: Table, where: str | None) -> str:
-    if where is None:
+def error_condition(known: LogFields) -> str:
+    """The condition for the lines that are errors where nobody said which."""
+    ways = []
+    if known.level is not None:
+        levels = ", ".join(map(text, ERROR_LEVELS))
+        ways.append(f"upper(CAST({identifier(known.level)} AS VARCHAR)) IN ({levels})")
+    if known.status is not None:
+        ways.append(f"TRY_CAST({identifier(known.status)} AS DOUBLE) >= {ERROR_STATUS}")
+    return " OR ".join(ways)
+
+
+def _with_filter(table: Table, where: str | None, errors: str | None) -> str:
+    if where is None and errors is None:
         return table.scan
     shown = "".join(f", {sql} AS {identifier(column)}" for column, sql in table.shown.items())
     # On lines of its own: a comment at its end would swallow what follows.
-    return f"(SELECT *{shown} FROM {table.scan}) WHERE (\n{where}\n)"  # noqa: S608
+    flag = "" if errors is None else f", CASE WHEN (\n{errors}\n) THEN 1.0 ELSE 0.0 END AS sl_error"
+    met = "" if where is None else f" WHERE (\n{where}\n)"
+    return f"(SELECT *{flag} FROM (SELECT *{shown} FROM {table.scan}){met})"  # noqa: S608
 
 
 def _filtered(names: Mapping[str, str], numbers: Sequence[str]) -> dict[str, str]:
