@@ -40,7 +40,8 @@ def section(command: click.Command) -> str:
     if examples:
         shown = inspect.cleandoc("\n".join(f"  {line}" for line in examples.splitlines()[1:]))
         lines += ["".join(f"    {line}\n" for line in shown.splitlines())]
-    options = [row(option, context) for option in command.params if isinstance(option, click.Option)]
+    listed = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    options = [row(option, context) for option in listed]
     lines += ["| option | meaning | environment |", "| --- | --- | --- |", *options] if options else []
     return "\n".join(lines) + "\n"
 

@@ -107,7 +107,7 @@ def test_help_gives_an_example_and_loads_nothing_heavy(command: list[str]) -> No
 
 def test_a_misspelt_command_or_option_is_one_line() -> None:
     assert "generate" in refused(sl("generat"), 2)
-    assert "--resolution" in refused(sl("discover", "--resultion", "1"), 2)
+    assert "--resolution" in refused(sl("discover", "--resolutoin", "1"), 2)
 
 
 def test_every_option_can_come_from_the_environment(tmp_path: Path) -> None:

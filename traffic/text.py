@@ -19,7 +19,7 @@ _SYMBOLS = {"bit/s": "b/s", "bit": "b", "b/s": "b/s", "b": "b", "byte/s": "B/s",
     unit: unit for unit in ("B", "B/s", "Hz", "W", "Wh", "V", "A", "J", "pps", "bps")
 }
 # Units with a scale of their own, which a prefix would only obscure ("1.2 kms").
-_PLAIN = frozenset(("%", "s", "ms", "us", "µs", "μs", "ns", "min", "h", "d", "°C"))
+_PLAIN = frozenset(("%", "s", "ms", "us", "µs", "μs", "ns", "min", "h", "d", "°C", "Mb/s"))
 _PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 
 

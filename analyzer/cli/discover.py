@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzer.cli.original import Misspelt, original_files, originals
 from analyzer.cli.report import RUN, charts, write_reports
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -44,7 +45,14 @@ class Discover(click.Command):
 @click.option(
     "--history", default="6w", show_default=True, help="Learn from this much before and after what is looked at."
 )
-@click.option("--resolution", default="1m", show_default=True, help="Width of a bucket: 1m, 5m, 10m, 60m.")
+@click.option(
+    "--resolution",
+    "--resultion",
+    cls=Misspelt,
+    default="1m",
+    show_default=True,
+    help="Width of a bucket: 1m, 5m, 10m, 60m.",
+)
 @click.option(
     "--policy",
     "policy_file",
@@ -73,6 +81,7 @@ class Discover(click.Command):
 )
 @shared.output
 @charts
+@originals
 @click.option(
     "--full-scan", is_flag=True, help="Look at every bucket, not only where an event can be: slower, the same."
 )
@@ -118,6 +127,7 @@ def discover(**options: Any) -> int:
     # From here on by the name that holds no password: settings are written down.
     options["store"] = source.name
     shared.introduce(source, options["quiet"])
+    options["original_files"] = original_files(options)
     overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
     overrides |= {name: options[name] for name in ("baseline", "direction")}
     overrides |= {name: options[name] and duration(options[name]) for name in ("within", "merge")}

@@ -12,7 +12,10 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from analyzer.model import Findings
+    from analyzer.report.chart.picture import Picture
 
 RUN = "run.json"
 
@@ -40,20 +43,36 @@ def report(**options: Any) -> None:
     if not (output / RUN).exists():
         raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
     with lock(output):
-        write_reports(load(output), output, options)
+        write_reports(load(output), output, options | {"original_files": wrote_original(output)})
 
 
 def write_reports(findings: Findings, output: Path, options: dict[str, Any]) -> None:
     """Tables and pictures into the folder, the summary or the JSON document to stdout."""
     from analyzer.report.chart import draw
     from analyzer.report.machine import as_json
+    from analyzer.report.original import original_pictures, remove_original, write_original
     from analyzer.report.table import write_tables
     from analyzer.report.terminal import summary
 
     write_tables(findings, output)
+    more: Mapping[Path, Picture] = {}
+    if options["original_files"]:
+        write_original(findings, output)
+        more = original_pictures(findings, output)
+    elif wrote_original(output):
+        # Only what a run of ours wrote: files of that name may also be the original's own.
+        remove_original(output)
     with shared.bar("pictures", options["quiet"]) as progress:
-        draw(findings, output, options["charts"], progress)
+        draw(findings, output, options["charts"], progress, more)
     if options["as_json"]:
         click.echo(json.dumps(as_json(findings), indent=1))
     elif not options["quiet"]:
         click.echo(summary(findings, width=shared.width(), colour=shared.colour()))
+
+
+def wrote_original(output: Path) -> bool:
+    """Whether the last run in this folder wrote the original's files; a folder without a run wrote none."""
+    try:
+        return bool(json.loads((output / RUN).read_bytes())["settings"]["original_files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

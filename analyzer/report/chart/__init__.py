@@ -23,12 +23,17 @@ _OURS = re.compile(r"[0-9a-f]{12}\.png")
 
 
 def draw(
-    findings: Findings, folder: Path, charts: int = 12, progress: Callable[[int, int], None] | None = None
+    findings: Findings,
+    folder: Path,
+    charts: int = 12,
+    progress: Callable[[int, int], None] | None = None,
+    more: Mapping[Path, Picture] | None = None,
 ) -> list[Path]:
     """Draw events.png, events_long.png and events/ID.png of the `charts` worst events that have a trace.
 
     Pictures of single events that an earlier run left and this one does not draw are removed. `progress` is told how
-    many pictures of how many are done. The same findings make the same pixels, whoever draws them. Answers the paths.
+    many pictures of how many are done. `more` are drawn as well, to where they say. The same findings make the same
+    pixels, whoever draws them. Answers the paths.
 
     Raises:
         StorageFailure: the folder cannot be written.
@@ -44,6 +49,7 @@ def draw(
     pictures: dict[Path, Picture] = {
         folder / ALL: AllEvents(replace(findings, traces=())),
         folder / LONG: AllEvents(replace(findings, traces=()), longer_than=60),
+        **(more or {}),
     }
     for event in events:
         # A label without a key speaks of all keys.

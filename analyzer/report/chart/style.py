@@ -238,4 +238,8 @@ def scale_y(sheet: Sheet, low: float, high: float, unit: str, log: bool = False)
     sheet.axes.set_ylim(low, high)
     ticks = value_ticks(low, high, log)
     shown = unit if len(unit) <= 6 else ""
-    sheet.axes.set_yticks(ticks, [si(tick, shown, pad=False) for tick in ticks])
+    labels = [si(tick, shown, pad=False) for tick in ticks]
+    if any(text_width(label, _RC["font.size"]) > sheet.axes.bbox.x0 - 10 for label in labels):
+        # A unit that takes no prefix leaves long numbers: they stand alone, and the axis' title has the unit.
+        labels = [label.removesuffix(f" {shown}") for label in labels]
+    sheet.axes.set_yticks(ticks, labels)

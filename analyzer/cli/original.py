@@ -1,0 +1,71 @@
+"""What a user of kentik_event_discovery may type or have in the environment, and what becomes of it here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+DATABASE = ("--dbUrl", "--dbUser", "--dbPassword")
+VARIABLES = ("HARPERDB_URL", "HARPERDB_USER", "HARPERDB_PASSWORD")
+KENTIK = "kentik:"
+
+_INSTEAD = "there is no database to set up: answers are kept in buffer_cache/ of the --output folder"
+
+
+class Misspelt(click.Option):
+    """--resolution, which may also be written as the original wrote it; help speaks of the right spelling only."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Without the other spelling."""
+        record = super().get_help_record(ctx)
+        return record and (record[0].replace(", --resultion", ""), record[1])
+
+
+def _refuse(_context: click.Context, option: click.Parameter, value: str | None) -> None:
+    # What was given is not repeated: it may be a password.
+    if value is not None:
+        raise UsageFailure(f"leave out {option.opts[0]}: {_INSTEAD}")
+
+
+_OPTIONS = (
+    click.option(
+        "--original-files/--no-original-files",
+        default=None,
+        help="Write the files of kentik_event_discovery as well (times in UTC).  [default: if the store is Kentik]",
+    ),
+    *(
+        click.option(
+            name,
+            hidden=True,
+            expose_value=False,
+            is_eager=True,
+            allow_from_autoenv=False,
+            callback=_refuse,
+            help="Of the original's database, which is not needed.",
+        )
+        for name in DATABASE
+    ),
+)
+
+
+def originals(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that are there for users of the original."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def original_files(options: dict[str, Any]) -> bool:
+    """Whether to write the original's files; says once that settings of its database are not used."""
+    kentik = str(options["store"]).lower().startswith(KENTIK)
+    wanted = kentik if options["original_files"] is None else bool(options["original_files"])
+    found = [name for name in VARIABLES if os.environ.get(name)]
+    if (wanted or kentik) and found and not options["quiet"]:
+        shared.note(f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} not used; {_INSTEAD}")
+    return wanted
