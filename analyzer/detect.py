@@ -17,6 +17,7 @@ from analyzer.kernels.rollup import Hours, percentile
 from analyzer.kernels.severity import severity
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace, event_id
+from analyzer.slots import Marks, marks
 from traffic.model import (
     HOUR,
     WEEK,
@@ -62,6 +63,9 @@ class Judged:
     """Hours with enough buckets, but too few other weeks to compare with."""
     why: Ints
     """Why the stated threshold is no event in an hour that passed it: a place in `WHY`; 0 where it is, or was not."""
+    marks: Marks
+    unjudged: Ints
+    """Hours that the calendar takes from judging: 0, or the place of the reason in `marks.reasons`, from 1 on."""
     sign: int = 1
     fill: float = np.nan
     """What a missing bucket of a key's span counts as."""
@@ -105,8 +109,9 @@ WHY = (
 def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     """Learn the baseline of every hour of a block and say which hours can be judged."""
     hours = Hours(*(getattr(rollup, name) for name in Rollup.FIELDS))
-    limits = judge(hours, rollup.grid.start, HOUR // resolution, _settings(policy))
-    thin = np.isnan(limits.learned)
+    said = marks(policy, rollup.grid)
+    limits = judge(hours, said.weeks, HOUR // resolution, _settings(policy), said.unlearned)
+    thin = limits.thin
     young = ~thin & (limits.weeks < policy.min_weeks)
     unknown = thin | young
     lowest, peak, half, hour = (
@@ -115,7 +120,8 @@ def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     plain = threshold(limits.baseline, policy.multiple, policy.floor)
     why = np.select([hours.second <= plain, limits.bursty & (hours.second <= peak)], [1, 2], 3)
     passed = (hours.second > limits.stated) & (hours.second <= peak) & ~unknown
-    return Judged(rollup, limits.baseline, lowest, peak, half, hour, thin, young, np.where(passed, why, 0))
+    why = np.where(passed, why, 0)
+    return Judged(rollup, limits.baseline, lowest, peak, half, hour, thin, young, why, said, said.unjudged)
 
 
 def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
@@ -123,19 +129,19 @@ def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
 
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
     """
-    start, per_hour = rollup.grid.start, HOUR // resolution
+    said = marks(policy, rollup.grid)
     settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "pooled"})
     low = Hours(*(rollup.p20 if name == "p95" else getattr(rollup, name) for name in Rollup.FIELDS))
-    limits = judge(low, start, per_hour, settings)
+    limits = judge(low, said.weeks, HOUR // resolution, settings, said.unlearned)
     # An hour that is missing has nothing to learn from, but something to be judged by.
     usual = limits.expected if policy.missing_is_fallen else limits.baseline
-    thin = np.isnan(usual) if policy.missing_is_fallen else np.isnan(limits.learned)
+    thin = np.isnan(usual) if policy.missing_is_fallen else limits.thin
     young = ~thin & (limits.weeks < policy.min_weeks)
     least = np.fmax(policy.floor, IDLE_SHARE * percentile(limits.learned, 95.0)[:, None])
     limit = np.where(thin | young | ~(usual > least), np.nan, -usual * (1 - policy.under_percent / 100))
     nothing = np.zeros(limit.shape, dtype=np.int64)
     fill = 0.0 if policy.missing_is_fallen else np.nan
-    return Judged(rollup, -usual, limit, limit, limit, limit, thin, young, nothing, -1, fill)
+    return Judged(rollup, -usual, limit, limit, limit, limit, thin, young, nothing, said, said.unjudged, -1, fill)
 
 
 def _settings(policy: Policy) -> Settings:
@@ -153,17 +159,19 @@ def _settings(policy: Policy) -> Settings:
 
 
 def _inside(judged: Judged, looked: Window, spans: Sequence[Window]) -> Judged:
-    """What lies outside of `looked` was learned from, but is not judged; nor is what lies outside of a key's span."""
+    """Take out what is not judged: what lies outside of `looked` or of a key's span, and what its calendar excludes."""
     grid = judged.rollup.grid
     outside = np.ones((len(spans), grid.count), dtype=bool)
     for row, span in enumerate(spans):
         outside[row, grid.slice(span.widen(HOUR).clip(looked))] = False
+    out = outside | (judged.marks.unjudged > 0)
     return replace(
         judged,
-        threshold=np.where(outside, np.nan, judged.threshold),
-        thin=judged.thin & ~outside,
-        young=judged.young & ~outside,
-        why=np.where(outside, 0, judged.why),
+        threshold=np.where(out, np.nan, judged.threshold),
+        thin=judged.thin & ~out,
+        young=judged.young & ~out,
+        why=np.where(out, 0, judged.why),
+        unjudged=np.where(outside, 0, judged.marks.unjudged),
     )
 
 
@@ -378,11 +386,13 @@ def _not_judged(
 ) -> Iterator[NotJudged]:
     """Stretches of hours inside each key's span that were not judged, with the reason."""
     hours = judged.rollup.grid
-    reasons = {
-        1: f"fewer than {policy.min_share:.0%} of the hour's buckets",
-        2: f"fewer than {policy.min_weeks} other weeks to compare with",
-    }
-    code = judged.thin * 1 + judged.young * 2
+    reasons = (
+        "",
+        f"fewer than {policy.min_share:.0%} of the hour's buckets",
+        f"fewer than {policy.min_weeks} other weeks to compare with",
+        *judged.marks.reasons,
+    )
+    code = np.where(judged.unjudged > 0, 2 + judged.unjudged, judged.thin * 1 + judged.young * 2)
     starts = np.array([hours.index(spans[key].start) for key in keys])
     ends = np.array([-(-(spans[key].end - hours.start) // HOUR) for key in keys])
     index = np.arange(hours.count)
@@ -395,5 +405,5 @@ def _not_judged(
     for r, first, last in zip(
         row[:-1][same_row].tolist(), edge[:-1][same_row].tolist(), edge[1:][same_row].tolist(), strict=True
     ):
-        if reason := reasons.get(int(code[r, first])):
+        if reason := reasons[code[r, first]]:
             yield NotJudged(keys[r], hours.start + first * HOUR, hours.start + last * HOUR, reason)

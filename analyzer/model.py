@@ -18,6 +18,7 @@ LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
 
 Baseline = Literal["retrospective", "trailing", "original"]
 Looking = Literal["above", "below", "both"]
+Meaning = Literal["ignore", "not judged", "not learned", "sunday"]
 Band = Literal["critical", "major", "minor", "warning"]
 
 BANDS: tuple[tuple[Band, float], ...] = (("critical", 75.0), ("major", 50.0), ("minor", 25.0), ("warning", 0.0))
@@ -25,6 +26,20 @@ BANDS: tuple[tuple[Band, float], ...] = (("critical", 75.0), ("major", 50.0), ("
 
 RULES = ("level", "pooled", "idle", "edges", "tail", "volume", "held", "bursty")
 """The rules on top of the stated threshold, all on by default. `analyzer.kernels.judge` has a sentence for each."""
+
+
+@dataclass(frozen=True)
+class CalendarRow:
+    """A row of a calendar, as it was written: `analyzer.calendar` says what it means."""
+
+    start: str
+    """A day, or a time, on the key's own clock where it names no zone."""
+    end: str
+    """The last day, or the time before which it ends; "" for the one day of `start`."""
+    what: Meaning
+    key: str = ""
+    """Glob of the keys that it holds for; "" for all."""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -61,15 +76,20 @@ class Policy:
     """How far below its usual low traffic must fall: 70 means to less than 30 % of it."""
     missing_is_fallen: bool = False
     """Whether a bucket that is missing counts as traffic that fell to nothing."""
+    timezone: str = "UTC"
+    """Whose clock the hours of the week are those of."""
+    calendar: tuple[CalendarRow, ...] = ()
+    """Times that are not judged, not learned from, or like Sundays."""
     of_keys: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     """Glob of keys -> settings that differ for these; the first glob that fits counts."""
 
     def of(self, key: str) -> Policy:
-        """The policy of one key."""
-        for glob, settings in self.of_keys:
-            if fnmatchcase(key, glob):
-                return replace(self, of_keys=(), **dict(settings))
-        return replace(self, of_keys=()) if self.of_keys else self
+        """The policy of one key; of the calendar, the rows that hold for it."""
+        if not self.of_keys and not self.calendar:
+            return self
+        settings = next((settings for glob, settings in self.of_keys if fnmatchcase(key, glob)), ())
+        calendar = tuple(row for row in self.calendar if not row.key or fnmatchcase(key, row.key))
+        return replace(self, of_keys=(), calendar=calendar, **dict(settings))
 
     def needed(self, resolution: int) -> int:
         """Breaches that make an event at this resolution: fewer than `matches` where `within` holds no more buckets."""

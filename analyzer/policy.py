@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
+from analyzer.calendar import read_calendar
 from analyzer.model import RULES, Baseline, Looking, Policy
 from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.model import Metric
-from traffic.times import duration
+from traffic.times import duration, zone
 
 FLOORS = {"bits": 1_000_000.0}
 """Thresholds never lie below these, by the name of the metric; 0 for any other."""
@@ -26,7 +27,7 @@ OF_KEYS: Mapping[str, Callable[[float], float]] = {
     "rare_weeks": float,
     "under_percent": float,
 }
-"""Settings that may differ by key, besides within, merge and rules."""
+"""Settings that may differ by key, besides within, merge, rules and timezone."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,17 @@ class PolicyFile:
     direction: Looking = "above"
     under_percent: float = 70.0
     missing_is_fallen: bool = False
+    timezone: str = "UTC"
+    calendar: str | None = None
     keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_policy(
-    path: Path | None, metric: Metric, overrides: Mapping[str, Any], without: Collection[str] = ()
+    path: Path | None,
+    metric: Metric,
+    overrides: Mapping[str, Any],
+    without: Collection[str] = (),
+    calendar: Path | None = None,
 ) -> Policy:
     """The policy of a file (the built-in one where there is none), with what the options say on top of it.
 
@@ -60,19 +67,25 @@ def read_policy(
         metric: decides which floor applies.
         overrides: settings of `Policy` by name; None means not said.
         without: rules to leave out.
+        calendar: its file, instead of the one that the policy names (as seen from its own folder).
 
     Raises:
-        UsageFailure: the file or a value cannot be meant.
+        UsageFailure: a file or a value cannot be meant.
+        StorageFailure: a file is there but cannot be read.
     """
     settings = PolicyFile() if path is None else load(path, PolicyFile)
     _known([*settings.rules, *without])
+    if calendar is None and path is not None and settings.calendar:
+        calendar = path.parent / settings.calendar
     direct = ("percentile", "over_percent", "matches", "min_weeks", "min_share", "baseline", "lookback", "rare_weeks")
     policy = Policy(
         **{name: getattr(settings, name) for name in (*direct, "direction", "under_percent", "missing_is_fallen")},
+        timezone=settings.timezone,
         within=duration(settings.within),
         merge=duration(settings.merge),
         floor=settings.floor.get(metric.name, 0.0),
         rules=tuple(name for name in RULES if settings.rules.get(name, True) and name not in without),
+        calendar=() if calendar is None else read_calendar(calendar),
     )
     policy = replace(policy, **{name: value for name, value in overrides.items() if value is not None})
     policy = replace(policy, of_keys=tuple((glob, _of_keys(glob, said)) for glob, said in settings.keys.items()))
@@ -94,10 +107,12 @@ def _of_keys(glob: str, said: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
             found[name] = tuple(rule for rule in RULES if value.get(rule, True))
         elif name in ("within", "merge"):
             found[name] = duration(str(value))
+        elif name == "timezone" and isinstance(value, str):
+            found[name] = value
         elif name in OF_KEYS and isinstance(value, int | float) and not isinstance(value, bool):
             found[name] = OF_KEYS[name](value)
         else:
-            settings = ", ".join([*OF_KEYS, "within", "merge", "rules"])
+            settings = ", ".join([*OF_KEYS, "within", "merge", "rules", "timezone"])
             raise UsageFailure(f"{where}: {name}: {value!r} cannot be meant; what may differ by key: {settings}")
     return tuple(found.items())
 
@@ -109,6 +124,7 @@ def _known(rules: Iterable[str]) -> None:
 
 
 def _check(policy: Policy) -> None:
+    zone(policy.timezone)
     rules = (
         (0 <= policy.percentile <= 100, "percentile", "0 to 100"),
         (0 <= policy.over_percent < float("inf"), "over_percent", "0 or more"),

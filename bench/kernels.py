@@ -14,6 +14,7 @@ import pandas as pd
 
 from analyzer.kernels import baseline as kernel
 from analyzer.kernels.breach import Held, Runs, runs
+from analyzer.kernels.grid import utc
 from analyzer.kernels.judge import Settings, judge
 from analyzer.kernels.rollup import roll_up
 from analyzer.kernels.rules import RULES
@@ -44,7 +45,9 @@ def ours(values: Floats) -> Runs:
     for first in range(0, len(values), 64):
         block = values[first : first + 64]
         hours = roll_up(block, 60)
-        usual, _ = kernel.other_weeks(kernel.learnable(hours.p95, hours.count, 60, 0.5), START, 95.0)
+        usual, _ = kernel.other_weeks(
+            kernel.learnable(hours.p95, hours.count, 60, 0.5), utc(START, hours.p95.shape[1]), 95.0
+        )
         limit = kernel.threshold(usual, 3.0, FLOOR)
         row, hour = np.nonzero(kernel.suspects(hours.maximum, limit))
         minutes = block.reshape(len(block), -1, 60)[row, hour]
@@ -61,7 +64,9 @@ def thresholds(values: Floats, settings: Settings) -> int:
     hot = 0
     for first in range(0, len(values), 64):
         hours = roll_up(values[first : first + 64], 60)
-        hot += int(kernel.suspects(hours.maximum, judge(hours, START, 60, settings).lowest).sum())
+        hot += int(
+            kernel.suspects(hours.maximum, judge(hours, utc(START, hours.p95.shape[1]), 60, settings).lowest).sum()
+        )
     return hot
 
 

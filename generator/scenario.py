@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from generator.disturbance import Decoys, Events, Outage, Required
 from generator.span import Span
 from traffic.errors import UsageFailure
 from traffic.model import HOUR
 from traffic.settings import BadSetting, Range, check, check_range
-from traffic.times import duration, instant
+from traffic.times import duration, instant, zone
 
 # Raise it with any change that makes other integers or other labels from the same settings: a store knows then that it
 # holds something else than what would be written now.
@@ -174,7 +172,10 @@ class Scenario:
             raise BadSetting("step", str(failure)) from None
         if seconds % MINUTE or HOUR % seconds:
             raise BadSetting("step", f"{self.step!r} is no whole number of minutes that divides an hour; use 1m or 5m")
-        self._check_zone()
+        try:
+            zone(self.time_zone)
+        except UsageFailure as failure:
+            raise BadSetting("time_zone", str(failure)) from None
         if not sum(profile.share for profile in self.profiles.values()):
             raise BadSetting("profiles", "no profile has a share above 0")
         for place, one in enumerate(self.customers.named):
@@ -183,15 +184,6 @@ class Scenario:
                 raise BadSetting(
                     f"customers.named[{place}].profile", f"there is no profile {one.profile!r}; there are {there}"
                 )
-
-    def _check_zone(self) -> None:
-        try:
-            ZoneInfo(self.time_zone)
-        # It looks the name up in folders, so that a name can also be a folder or a path that leads out of them.
-        except (KeyError, ValueError, OSError):
-            close = get_close_matches(self.time_zone, available_timezones(), 1)
-            hint = f"did you mean {close[0]!r}?" if close else "write for instance UTC or Europe/Berlin"
-            raise BadSetting("time_zone", f"there is no time zone {self.time_zone!r}; {hint}") from None
 
     @property
     def seconds(self) -> int:

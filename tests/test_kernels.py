@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from analyzer.kernels.baseline import other_weeks, suspects, threshold
 from analyzer.kernels.breach import Held, runs
-from analyzer.kernels.grid import by_hour, by_week, slots, weeks
+from analyzer.kernels.grid import utc
 from analyzer.kernels.match import covered, one_to_one
 from analyzer.kernels.rollup import Hours, roll_up
 from tests.worlds import MONDAY, percentile, slow_runs
@@ -73,17 +73,17 @@ def test_rolling_up_does_not_depend_on_how_many_keys_are_sorted_together() -> No
     [(MONDAY, 0), (MONDAY + HOUR, 1), (MONDAY - HOUR, 167), (0, 72), (MONDAY + 6 * 86400 + 23 * HOUR, 167)],
 )
 def test_slot_0_is_monday_midnight_utc(start: int, first_slot: int) -> None:
-    assert slots(start, 3).tolist() == [first_slot, (first_slot + 1) % 168, (first_slot + 2) % 168]
+    assert utc(start, 3).slot.tolist() == [first_slot, (first_slot + 1) % 168, (first_slot + 2) % 168]
 
 
 @given(st.integers(0, 400), st.integers(1, 500))
 def test_hours_laid_out_by_week_come_back_as_they_were(offset: int, hours: int) -> None:
-    start = MONDAY + offset * HOUR
+    weeks = utc(MONDAY + offset * HOUR, hours)
     values = np.arange(2.0 * hours).reshape(2, hours)
-    cube = by_week(values, start)
-    np.testing.assert_array_equal(by_hour(cube, start, hours), values)
+    cube = weeks.by_week(values)
+    np.testing.assert_array_equal(weeks.by_hour(cube), values)
     for hour in (0, hours - 1):
-        assert cube[1, weeks(start, hours)[hour], slots(start, hours)[hour]] == values[1, hour]
+        assert cube[1, (offset % 168 + hour) // 168, weeks.slot[hour]] == values[1, hour]
 
 
 @given(
@@ -96,7 +96,7 @@ def test_hours_laid_out_by_week_come_back_as_they_were(offset: int, hours: int) 
 def test_the_baseline_of_an_hour_is_the_percentile_of_the_same_slot_in_all_other_weeks(
     hourly: np.ndarray, offset: int, q: float
 ) -> None:
-    baseline, learned = other_weeks(hourly, MONDAY + offset * HOUR, q)
+    baseline, learned = other_weeks(hourly, utc(MONDAY + offset * HOUR, hourly.shape[1]), q)
     for key in range(2):
         for hour in range(0, hourly.shape[1], 7):
             others = [
@@ -115,7 +115,7 @@ def test_a_week_never_judges_itself() -> None:
     quiet = np.ones((1, 168 * 5))
     loud = quiet.copy()
     loud[0, 168 * 2 + 10] = 1e9
-    assert other_weeks(loud, MONDAY, 95.0)[0][0, 168 * 2 + 10] == 1.0
+    assert other_weeks(loud, utc(MONDAY, 168 * 5), 95.0)[0][0, 168 * 2 + 10] == 1.0
 
 
 @pytest.mark.parametrize(

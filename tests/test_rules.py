@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from analyzer.kernels import level, tail, usual
 from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
 from analyzer.kernels.breach import Held, runs
-from analyzer.kernels.grid import slots, weeks
+from analyzer.kernels.grid import utc
 from analyzer.kernels.judge import Learned, Limits, Settings, judge
 from analyzer.kernels.rollup import low_median, roll_up
 from analyzer.kernels.rollup import percentile as percentiles
@@ -42,9 +42,11 @@ def there(values: Floats) -> list[float]:
 )
 def test_weeks_before_and_every_week_are_what_their_words_say(hourly: Floats, offset: int, lookback: int) -> None:
     start = MONDAY + offset * HOUR
-    before, learned = weeks_before(hourly, start, 50.0, lookback)
-    pooled, count = every_week(hourly, start, 95.0)
-    slot, week = slots(start, hourly.shape[1]), weeks(start, hourly.shape[1])
+    grid = utc(start, hourly.shape[1])
+    before, learned = weeks_before(hourly, grid, 50.0, lookback)
+    pooled, count = every_week(hourly, grid, 95.0)
+    slot = (start - MONDAY) // HOUR % 168 + np.arange(hourly.shape[1])
+    slot, week = slot % 168, slot // 168
     for hour in range(0, hourly.shape[1], 37):
         same = slot == slot[hour]
         past = there(hourly[0, same & (week < week[hour]) & (week >= week[hour] - lookback)])
@@ -123,12 +125,12 @@ def test_a_step_for_good_is_another_level(factor: float, at: int) -> None:
     hourly, true = week_of(1e8, 0.1, 6), week_of(1e8, 0.0, 6)
     for series in (hourly, true):
         series[:, at:] *= factor
-    levels = level.lasting(hourly, MONDAY, 0.1)
-    baseline = other_weeks(hourly / levels, MONDAY, 50.0)[0] * levels
+    levels = level.lasting(hourly, utc(MONDAY, hourly.shape[1]), 0.1)
+    baseline = other_weeks(hourly / levels, utc(MONDAY, hourly.shape[1]), 50.0)[0] * levels
     wrong = np.flatnonzero(np.abs(np.log(baseline / true)[0]) > np.log(2))
     assert len(wrong) <= 24
     assert (np.abs(wrong - at) <= 30).all(), "at the edge, and nowhere else"
-    plain = other_weeks(hourly, MONDAY, 50.0)[0]
+    plain = other_weeks(hourly, utc(MONDAY, hourly.shape[1]), 50.0)[0]
     assert (np.abs(np.log(plain / true)) > np.log(2)).sum() > 150
 
 
@@ -136,17 +138,17 @@ def test_a_step_for_good_is_another_level(factor: float, at: int) -> None:
 def test_an_event_of_a_day_is_no_level(hours: int) -> None:
     hourly = week_of(1e8, 0.1, 6)
     hourly[:, 500 : 500 + hours] *= 8
-    np.testing.assert_array_equal(level.lasting(hourly, MONDAY, 0.1), 1.0)
+    np.testing.assert_array_equal(level.lasting(hourly, utc(MONDAY, hourly.shape[1]), 0.1), 1.0)
 
 
 def test_gaps_and_idle_hours_say_nothing_about_a_level() -> None:
     hourly = week_of(1e8, 0.1, 6)
     hourly[:, 200:400] = np.nan
-    np.testing.assert_array_equal(level.lasting(hourly, MONDAY, 0.1), 1.0)
+    np.testing.assert_array_equal(level.lasting(hourly, utc(MONDAY, hourly.shape[1]), 0.1), 1.0)
     office = np.where(np.arange(hourly.shape[1]) % 24 < 9, 1e3 * np.random.default_rng(1).lognormal(0, 3), 1e8)[None]
-    np.testing.assert_array_equal(level.lasting(office, MONDAY, 0.1), 1.0)
-    np.testing.assert_array_equal(level.lasting(np.zeros((2, 700)), MONDAY, 0.1), 1.0)
-    np.testing.assert_array_equal(level.lasting(np.full((1, 200), np.nan), MONDAY, 0.1), 1.0)
+    np.testing.assert_array_equal(level.lasting(office, utc(MONDAY, office.shape[1]), 0.1), 1.0)
+    np.testing.assert_array_equal(level.lasting(np.zeros((2, 700)), utc(MONDAY, 700), 0.1), 1.0)
+    np.testing.assert_array_equal(level.lasting(np.full((1, 200), np.nan), utc(MONDAY, 200), 0.1), 1.0)
 
 
 def test_one_who_only_knows_the_past_sees_a_level_half_a_day_later() -> None:
@@ -164,7 +166,7 @@ def minutes(weeks_: int = 6, noise: float = 0.1, seed: int = 1) -> Floats:
 
 
 def limits_of(values: Floats, settings: Settings = DEFAULT, per_hour: int = 60) -> Limits:
-    return judge(roll_up(values, per_hour), MONDAY, per_hour, settings)
+    return judge(roll_up(values, per_hour), utc(MONDAY, values.shape[1] // per_hour), per_hour, settings)
 
 
 @pytest.mark.parametrize("source", ["retrospective", "trailing", "original"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from difflib import get_close_matches
+from zoneinfo import ZoneInfo, available_timezones
 
 from traffic.errors import UsageFailure
 
@@ -60,6 +62,24 @@ def instant(text: str, now: int) -> int:
     if time_of_day.tzinfo is None:
         time_of_day = time_of_day.replace(tzinfo=UTC)
     return int(time_of_day.timestamp())
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name, such as `Europe/Berlin`.
+
+    Raises:
+        UsageFailure: there is none; close names are suggested.
+    """
+    try:
+        return ZoneInfo(name)
+    # It looks the name up in folders, so that a name can also be a folder or a path that leads out of them.
+    except (KeyError, ValueError, OSError):
+        known = {one.lower(): one for one in sorted(available_timezones())}
+        said = name.strip().lower().replace(" ", "_")
+        close = get_close_matches(said, known, 3, 0.85) or get_close_matches(said, known, 3)
+        names = " or ".join(repr(known[one]) for one in close)
+        hint = f"did you mean {names}?" if close else "write for instance UTC or Europe/Berlin"
+        raise UsageFailure(f"there is no time zone {name!r}; {hint}") from None
 
 
 def resolution(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.kernels.grid import by_hour, by_week, slots
+from analyzer.kernels.grid import Weeks
 from analyzer.kernels.rollup import lerp, percentile_of_sorted
 
 Floats = NDArray[np.float64]
@@ -19,24 +19,23 @@ def learnable(p95: Floats, count: Floats, per_hour: int, min_share: float) -> Fl
     return result
 
 
-def other_weeks(hourly: Floats, start: int, percentile: float) -> tuple[Floats, Ints]:
+def other_weeks(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats, Ints]:
     """The baseline of every hour: the linear percentile of the same slot in all *other* weeks.
 
     A week never judges itself, so an event of a few hours cannot lift its own baseline.
 
     Args:
         hourly: shape (keys, hours), what may be learned from; NaN = nothing to learn.
-        start: of the first hour, epoch seconds.
+        weeks: where these hours stand.
         percentile: 0..100.
 
     Returns:
         baseline, shape (keys, hours), NaN where no other week has that slot; and of how many weeks it was learned.
     """
-    hours = hourly.shape[1]
-    values = by_week(hourly, start)
-    keys, weeks, slots = values.shape
+    values = weeks.by_week(hourly)
+    keys, count, slots = values.shape
     # One more week, never there: stepping over a value may look one place beyond the last.
-    ordered = np.full((keys, weeks + 1, slots), np.nan)
+    ordered = np.full((keys, count + 1, slots), np.nan)
     ordered[:, :-1] = np.sort(values, axis=1)
     there = ~np.isnan(values)
     others = there.sum(axis=1, keepdims=True) - there
@@ -45,7 +44,7 @@ def other_weeks(hourly: Floats, start: int, percentile: float) -> tuple[Floats, 
     high = np.minimum(low + 1, np.maximum(others - 1, 0))
     baseline = lerp(_without(values, ordered, low), _without(values, ordered, high), position - low)
     baseline[others == 0] = np.nan
-    return by_hour(baseline, start, hours), by_hour(others, start, hours)
+    return weeks.by_hour(baseline), weeks.by_hour(others)
 
 
 def _without(own: Floats, ordered: Floats, place: Ints) -> Floats:
@@ -58,25 +57,22 @@ def _without(own: Floats, ordered: Floats, place: Ints) -> Floats:
     return np.where(own <= here, np.take_along_axis(ordered, place + 1, 1), here)
 
 
-def weeks_before(hourly: Floats, start: int, percentile: float, lookback: int) -> tuple[Floats, Ints]:
+def weeks_before(hourly: Floats, weeks: Weeks, percentile: float, lookback: int) -> tuple[Floats, Ints]:
     """The baseline a live alert would have had: the percentile of the same slot in up to `lookback` weeks before."""
-    hours = hourly.shape[1]
-    values = by_week(hourly, start)
+    values = weeks.by_week(hourly)
     baseline, learned = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.int64)
     for week in range(1, values.shape[1]):
         ordered = np.sort(values[:, max(0, week - lookback) : week], axis=1).transpose(0, 2, 1)
         learned[:, week] = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
         baseline[:, week] = percentile_of_sorted(ordered, learned[:, week], percentile)
-    return by_hour(baseline, start, hours), by_hour(learned, start, hours)
+    return weeks.by_hour(baseline), weeks.by_hour(learned)
 
 
-def every_week(hourly: Floats, start: int, percentile: float) -> tuple[Floats, Ints]:
+def every_week(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats, Ints]:
     """The percentile of the same slot in all weeks, the judged one too: it lifts its own baseline. For comparison."""
-    hours = hourly.shape[1]
-    ordered = np.sort(by_week(hourly, start), axis=1).transpose(0, 2, 1)
+    ordered = np.sort(weeks.by_week(hourly), axis=1).transpose(0, 2, 1)
     there = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
-    slot = slots(start, hours)
-    return percentile_of_sorted(ordered, there, percentile)[:, slot], there[:, slot]
+    return percentile_of_sorted(ordered, there, percentile)[:, weeks.slot], there[:, weeks.slot]
 
 
 def threshold(baseline: Floats, multiple: float, floor: float) -> Floats:

@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
 SLOTS = 168
 _HOUR = 3600
+_DAY = 24
+_SUNDAY = 6
 # The epoch was a Thursday: four days to the first Monday.
 _FIRST_MONDAY_HOUR = 96
 
 
-def slots(start: int, hours: int) -> Ints:
-    """The slot (hour of the week, 0 = Monday 00:00 UTC) of `hours` hours from `start` (epoch seconds, on an hour)."""
-    return (start // _HOUR - _FIRST_MONDAY_HOUR + np.arange(hours, dtype=np.int64)) % SLOTS
+@dataclass(frozen=True, eq=False)
+class Weeks:
+    """Where hours stand in a grid of weeks by slots (hours of the week, 0 = Monday 00:00).
+
+    A cell that no hour falls into is missing. One that several fall into, when a clock is turned back or a holiday
+    counts as a Sunday, holds the mean of what is there: a week has one value a slot, and never judges itself.
+    """
+
+    cell: slice | Ints
+    """Of each hour: 168 x week + slot. A slice where the hours follow one another: copying is then a single move."""
+    slot: Ints
+    """Of each hour."""
+    count: int
+    """Weeks, the first and the last of which may lack hours."""
+    shared: Ints
+    """Cells with several hours, shape (n,) ..."""
+    sharing: Ints
+    """... and these hours, shape (n, most of them), filled up with -1."""
+
+    def by_week(self, values: Floats) -> Floats:
+        """Hours, shape (keys, hours), as shape (keys, weeks, 168); NaN where a cell has no hour."""
+        grid = np.full((len(values), self.count * SLOTS), np.nan)
+        grid[:, self.cell] = values
+        if len(self.shared):
+            several = np.where(self.sharing < 0, np.nan, values[:, self.sharing])
+            there = self.sharing.shape[1] - np.isnan(several).sum(axis=-1)
+            mean = np.full(there.shape, np.nan)
+            grid[:, self.shared] = np.divide(np.nansum(several, axis=-1), there, out=mean, where=there > 0)
+        return grid.reshape(len(values), self.count, SLOTS)
+
+    def by_hour(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The way back: shape (keys, weeks, 168) to (keys, hours)."""
+        return values.reshape(len(values), -1)[:, self.cell]
 
 
-def weeks(start: int, hours: int) -> Ints:
-    """The week of each hour, counted from the week of the first one."""
-    first = (start // _HOUR - _FIRST_MONDAY_HOUR) % SLOTS
-    return (first + np.arange(hours, dtype=np.int64)) // SLOTS
+def weeks_of(local: Ints) -> Weeks:
+    """The weeks of hours, each given as hours since 1970-01-01 00:00 on the clock that counts, shape (hours,)."""
+    cell = local - _FIRST_MONDAY_HOUR
+    cell -= cell.min() // SLOTS * SLOTS
+    count = int(cell.max()) // SLOTS + 1
+    if (np.diff(cell) == 1).all():
+        none = np.zeros(0, dtype=np.int64)
+        return Weeks(slice(int(cell[0]), int(cell[0]) + len(cell)), cell % SLOTS, count, none, none[:, None])
+    order = np.argsort(cell, kind="stable")
+    cells, first, hours = np.unique(cell[order], return_index=True, return_counts=True)
+    several = hours > 1
+    place = np.arange(hours.max())
+    sharing = order[np.minimum(first[several, None] + place, len(order) - 1)]
+    return Weeks(cell, cell % SLOTS, count, cells[several], np.where(place < hours[several, None], sharing, -1))
 
 
-def by_week(values: Floats, start: int) -> Floats:
-    """Hours, shape (keys, hours), from `start` as shape (keys, weeks, 168); NaN where the outer weeks lack hours."""
-    keys, hours = values.shape
-    before = (start // _HOUR - _FIRST_MONDAY_HOUR) % SLOTS
-    whole = -(-(before + hours) // SLOTS)
-    padded = np.full((keys, whole * SLOTS), np.nan)
-    padded[:, before : before + hours] = values
-    return padded.reshape(keys, whole, SLOTS)
+def utc(start: int, hours: int) -> Weeks:
+    """The weeks of `hours` hours from `start` (epoch seconds, on an hour) in UTC."""
+    return weeks_of(start // _HOUR + np.arange(hours, dtype=np.int64))
 
 
-def by_hour(values: NDArray[Any], start: int, hours: int) -> NDArray[Any]:
-    """The way back: shape (keys, weeks, 168) to (keys, hours)."""
-    before = (start // _HOUR - _FIRST_MONDAY_HOUR) % SLOTS
-    return values.reshape(values.shape[0], -1)[:, before : before + hours]
+def as_sundays(local: Ints, which: Bools) -> Ints:
+    """Hours as `weeks_of` takes them, those of `which` moved to the same time of their week's Sunday."""
+    day = (local - _FIRST_MONDAY_HOUR) // _DAY % 7
+    return np.where(which, local + (_SUNDAY - day) * _DAY, local)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analyzer.kernels import baseline as plain
 from analyzer.kernels import level, tail, usual
-from analyzer.kernels.grid import by_hour, by_week
+from analyzer.kernels.grid import Weeks
 from analyzer.kernels.rollup import Hours, percentile
 
 Floats = NDArray[np.float64]
@@ -34,7 +34,9 @@ class Limits:
     """What is usual and what is too much, shape (keys, hours) each."""
 
     learned: Floats
-    """The p95s that could be learned from; NaN where an hour has too few buckets."""
+    """The p95s that could be learned from; NaN where an hour has too few buckets, or must not be learned from."""
+    thin: Bools
+    """Whether an hour has too few buckets."""
     weeks: Ints
     """Of how many weeks the baseline was learned."""
     stated: Floats
@@ -77,17 +79,26 @@ class Settings:
     """Hours between two that pass what counts as rare."""
 
 
-def judge(hours: Hours, start: int, per_hour: int, settings: Settings) -> Limits:
-    """Learn what is usual from the roll-ups of hours from `start` (epoch seconds) on, and what is too much."""
-    past = _Past(start, settings)
-    learned = plain.learnable(hours.p95, hours.count, per_hour, settings.min_share)
-    first, weeks = past.weeks(learned)
+def judge(hours: Hours, weeks: Weeks, per_hour: int, settings: Settings, unlearned: Bools | None = None) -> Limits:
+    """Learn what is usual from the roll-ups of hours, and what is too much.
+
+    Args:
+        weeks: where these hours stand.
+        per_hour: buckets that an hour has room for.
+        unlearned: shape (hours,), hours that are judged like any other, but that no rule learns anything from.
+    """
+    past = _Past(weeks, settings)
+    seen = plain.learnable(hours.p95, hours.count, per_hour, settings.min_share)
+    thin = np.isnan(seen)
+    learned = seen if unlearned is None else np.where(unlearned, np.nan, seen)
+    first, compared = past.weeks(learned)
     expected = _corrected(learned, first, per_hour, past)
-    base = np.where(np.isnan(learned), np.nan, expected)
+    base = np.where(thin, np.nan, expected)
     limit = plain.threshold(base, settings.multiple, settings.floor)
     limits = Limits(
         learned,
-        weeks,
+        thin,
+        compared,
         plain.threshold(first, settings.multiple, settings.floor),
         *(base, expected, limit, limit, limit),
         np.zeros((len(base), 1), dtype=bool),
@@ -98,27 +109,27 @@ def judge(hours: Hours, start: int, per_hour: int, settings: Settings) -> Limits
 class _Past:
     """What an hour may be compared with: the other weeks, the weeks before, or all of them."""
 
-    def __init__(self, start: int, settings: Settings) -> None:
-        self.start, self.settings = start, settings
+    def __init__(self, grid: Weeks, settings: Settings) -> None:
+        self.grid, self.settings = grid, settings
 
     def weeks(self, hourly: Floats) -> tuple[Floats, Ints]:
         """The percentile of the same slot in the weeks that may be learned from, and how many had it."""
         if self.settings.source == "trailing":
-            return plain.weeks_before(hourly, self.start, self.settings.percentile, self.settings.lookback)
+            return plain.weeks_before(hourly, self.grid, self.settings.percentile, self.settings.lookback)
         if self.settings.source == "original":
-            return plain.every_week(hourly, self.start, self.settings.percentile)
-        return plain.other_weeks(hourly, self.start, self.settings.percentile)
+            return plain.every_week(hourly, self.grid, self.settings.percentile)
+        return plain.other_weeks(hourly, self.grid, self.settings.percentile)
 
     def all_of_it(self, hourly: Floats, what: Callable[[Floats], Floats]) -> Floats:
         """A figure of all hours that may be learned from: shape (keys, 1), or (keys, hours) where that is the past."""
         if self.settings.source != "trailing":
             return what(hourly)[:, None]
-        cube = by_week(hourly, self.start)
+        cube = self.grid.by_week(hourly)
         result = np.full(cube.shape, np.nan)
         for week in range(1, cube.shape[1]):
             before = cube[:, max(0, week - self.settings.lookback) : week]
             result[:, week] = what(before.reshape(len(cube), -1))[:, None]
-        spread: Floats = by_hour(result, self.start, hourly.shape[1])
+        spread: Floats = self.grid.by_hour(result)
         return spread
 
     def rarely(self, hourly: Floats) -> Floats:
@@ -134,7 +145,7 @@ def _corrected(learned: Floats, baseline: Floats, per_hour: int, past: _Past) ->
         factor = level.lately(learned, baseline)
         baseline = baseline * factor
     elif "level" in rules:
-        factor = level.lasting(learned, past.start, usual.IDLE_SHARE)
+        factor = level.lasting(learned, past.grid, usual.IDLE_SHARE)
         baseline = past.weeks(learned / factor)[0] * factor
     if "pooled" in rules and per_hour < FEW_BUCKETS:
         baseline = usual.pooled(baseline)
@@ -163,7 +174,7 @@ def _with_tail(limits: Limits, hours: Hours, past: _Past) -> Limits:
     ways = [peak, *((wanted(hours.p50), wanted(hours.p20)) if "held" in rules else (peak, peak))]
     bursty = limits.bursty
     if "bursty" in rules:
-        passes = np.where(np.isnan(base), np.nan, hours.maximum > multiple * base)
+        passes = np.where(np.isnan(base) | np.isnan(limits.learned), np.nan, hours.maximum > multiple * base)
         bursty = past.all_of_it(passes, _mean) > BURSTY_SHARE
         top = np.where(bursty, BURSTY_FACTOR * past.rarely(seen(hours.second)), 0.0)
         ways = [np.fmax(way, top) for way in ways]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.kernels.grid import by_week, slots
+from analyzer.kernels.grid import Weeks
 from analyzer.kernels.rollup import low_median, percentile
 
 Floats = NDArray[np.float64]
@@ -19,7 +19,7 @@ _WEEK, _DAYS = 57, 25
 _HOURS_BEFORE = 24
 
 
-def lasting(hourly: Floats, start: int, share: float) -> Floats:
+def lasting(hourly: Floats, weeks: Weeks, share: float) -> Floats:
     """By what factor the level round each hour differs from the key's usual one; 1 where that is less than `CHANGE`.
 
     The level is the median, over the week round the hour, of the p95s divided by what is usual for their slot; what is
@@ -28,7 +28,7 @@ def lasting(hourly: Floats, start: int, share: float) -> Floats:
 
     Args:
         hourly: shape (keys, hours), NaN = nothing to learn.
-        start: of the first hour, epoch seconds.
+        weeks: where these hours stand.
         share: hours whose slot is usually below this share of the key's weekly p95 say nothing about its level.
     """
     # A week holds every slot once, so a median over a week of p95s moves with the level alone, though not sharply.
@@ -37,7 +37,7 @@ def lasting(hourly: Floats, start: int, share: float) -> Floats:
     rows = np.arange(len(hourly))
     for span in (_WEEK, _DAYS):
         flat = hourly[rows] / factor[rows]
-        usual = low_median(by_week(flat, start).transpose(0, 2, 1))[0][:, slots(start, flat.shape[1])]
+        usual = low_median(weeks.by_week(flat).transpose(0, 2, 1))[0][:, weeks.slot]
         least = share * percentile(flat, 95.0)[:, None]
         lively = np.where((usual >= least) & (usual > 0), flat, np.nan) / np.where(usual > 0, usual, 1)
         factor[rows] *= _running(lively, span)
