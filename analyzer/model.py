@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -227,6 +228,15 @@ class Verdict:
     def decoys_fired(self) -> int:
         """Those that did not."""
         return self._labels("fired")
+
+    @cached_property
+    def by_shape(self) -> Mapping[str, Mapping[LabelVerdict, int]]:
+        """How many labels of each shape have which verdict, in order of name; neutral ones are left out."""
+        counted: dict[str, Counter[LabelVerdict]] = {}
+        for outcome in self.outcomes:
+            if outcome.verdict != "neutral":
+                counted.setdefault(outcome.label.shape, Counter())[outcome.verdict] += 1
+        return {shape: counted[shape] for shape in sorted(counted)}
 
     @property
     def precision(self) -> float | None:

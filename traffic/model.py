@@ -158,6 +158,11 @@ class Metric:
         """
         return self.statistic in ("sum", "count")
 
+    @property
+    def least(self) -> int:
+        """How many documents a bucket needs: of fewer it is missing. One error in three lines is no share of 33 %."""
+        return 10 if self.statistic == "share" else 1
+
 
 # The default metric of everything this project generates: bits per second from bytes.
 BITS = Metric(name="bits", field="network.bytes", statistic="sum", scale=8.0, unit="bit/s", empty="zero", rate=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from hashlib import blake2b
 from io import StringIO
 from math import isfinite, nan
@@ -24,6 +25,9 @@ COLUMNS = ("id", "key", "start", "end", "shape", "factor", "direction", "kind", 
 NEEDED = ("key", "start", "end")
 
 Value = TypeVar("Value")
+
+_INCIDENTS = {"incident_id": "id", "service": "key", "type": "shape"}
+"""What the columns of a list of log incidents are called here."""
 
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _DIRECTIONS: dict[str, Direction] = {direction: direction for direction in get_args(Direction)}
@@ -55,11 +59,16 @@ def encode(labels: Iterable[Label], identity: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def read(path: Path) -> tuple[tuple[Label, ...], str | None]:
+def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], str | None]:
     """The labels of a file, in order of start, key, id, and the identity of the store that they speak of.
 
     `key`, `start` and `end` are enough: the identity is None then, the kind `required`, the direction `above`, the
     factor NaN, and the id a hash of the three. An empty key stands for every key. Times: ISO 8601 or epoch seconds.
+    In a list of log incidents the service is the key and the type the shape.
+
+    Args:
+        shows_in: what is looked at. An incident that says where it shows (a column `shows_in`, words with blanks
+            between) and does not name this is optional: finding it is right, missing it is no fault.
 
     Raises:
         UsageFailure: the file is not there or a row of it cannot be meant: one line with file, line and what to do.
@@ -72,6 +81,8 @@ def read(path: Path) -> tuple[tuple[Label, ...], str | None]:
     try:
         for row in _rows(lines):
             label = _label(row)
+            if shows_in and (named := row.get("shows_in", "").split()) and shows_in not in named:
+                label = replace(label, kind="optional" if label.kind == "required" else label.kind)
             if label.id in seen:
                 raise UsageFailure(f"the incident of line {seen[label.id]} again; remove one of them")
             seen[label.id] = lines.line_num
@@ -102,6 +113,7 @@ def _text(path: Path) -> str:
 def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
     """Each row by the names of its columns."""
     header = [name.strip().lower() for name in next(lines, [])]
+    header = [_INCIDENTS[name] if name in _INCIDENTS and _INCIDENTS[name] not in header else name for name in header]
     for name in NEEDED:
         if name not in header:
             there = ", ".join(filter(None, header)) or "none"

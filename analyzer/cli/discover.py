@@ -23,6 +23,8 @@ EVENTS_FOUND = 3
 """Exit code of --fail-on-events and --require-f1."""
 
 TRUTH = "ground_truth.csv"
+LOG_TRUTH = "log_incidents.csv"
+"""What `logs` writes; taken for the truth where log lines are looked at."""
 
 
 class Discover(click.Command):
@@ -49,9 +51,7 @@ class Discover(click.Command):
     "--resolution",
     "--resultion",
     cls=Misspelt,
-    default="1m",
-    show_default=True,
-    help="Width of a bucket: 1m, 5m, 10m, 60m.",
+    help="Width of a bucket: 1m, 5m, 10m, 60m.  [default: 1m; with --metric 5m]",
 )
 @click.option(
     "--policy",
@@ -128,6 +128,8 @@ def discover(**options: Any) -> int:
     options["store"] = source.name
     shared.introduce(source, options["quiet"])
     options["original_files"] = original_files(options)
+    # Few lines fall into a minute, and a share of few is noise.
+    options["resolution"] = options["resolution"] or ("1m" if options["preset"] is None else "5m")
     overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
     overrides |= {name: options[name] for name in ("baseline", "direction")}
     overrides |= {name: options[name] and duration(options[name]) for name in ("within", "merge")}
@@ -148,7 +150,7 @@ def discover(**options: Any) -> int:
     if options["dry_run"]:
         return _say_plan(source, job, options)
     with lock(output):
-        labels = _truth(options["truth"], output / TRUTH, source.identity())
+        labels = _truth(options, output, source)
         with shared.bar("discover", options["quiet"]) as progress:
             findings = discover(source, job, labels, ledger, progress)
         for remark in getattr(source, "remarks", list)():
@@ -193,12 +195,19 @@ def _policy_file(named: Path | None) -> Path | None:
     return named or (own if own.exists() else None)
 
 
-def _truth(named: Path | None, own: Path, identity: str | None) -> Any:
+def _truth(options: dict[str, Any], output: Path, source: Source) -> Any:
     """The labels to compare with: a named file's, or those that were written for just this store; else None."""
     from traffic import truth
+    from traffic.store.log_fields import PRESETS
 
+    shows_in = None if options["preset"] is None else PRESETS[options["preset"]].shows_in
+    named, own, incidents = options["truth"], output / TRUTH, output / LOG_TRUTH
+    if named is None and shows_in is not None and incidents.exists():
+        shared.note(f"comparing with {incidents}: the incidents that show in {shows_in}")
+        named = incidents
     if named is not None:
-        return truth.read(named)[0]
+        return truth.read(named, shows_in)[0]
+    identity = source.identity()
     if identity is None or not own.exists():
         return None
     labels, store = truth.read(own)

@@ -9,6 +9,9 @@ from analyzer.report.table import rounded
 from traffic.model import HOUR
 from traffic.times import iso
 
+LISTED = 20
+"""Keys that are named where there may be many."""
+
 
 def as_json(findings: Findings) -> dict[str, Any]:
     """The run as values for `json.dumps`, in the words of the CSV files; events in order of start and key."""
@@ -42,6 +45,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
         "unit": findings.metric.unit,
         "window": {"start": iso(findings.window.start), "end": iso(findings.window.end)},
         "resolution": findings.resolution,
+        "timezone": findings.policy.timezone,
         "keys": len(findings.keys),
         "events": events,
         "scores": None if findings.verdict is None else scores(findings.verdict),
@@ -50,8 +54,8 @@ def as_json(findings: Findings) -> dict[str, Any]:
     }
 
 
-def scores(verdict: Verdict) -> dict[str, float | int | None]:
-    """The figures of a comparison; None where there is nothing to divide by."""
+def scores(verdict: Verdict) -> dict[str, Any]:
+    """The figures of a comparison; None where there is nothing to divide by. By shape: the labels of each verdict."""
     return {
         "precision": verdict.precision,
         "recall": verdict.recall,
@@ -64,20 +68,34 @@ def scores(verdict: Verdict) -> dict[str, float | int | None]:
         "neutral_events": verdict.neutral_events,
         "labels_not_judged": verdict.not_judged,
         "median_onset_delay_s": verdict.median_onset_delay,
+        "by_shape": {shape: dict(sorted(counts.items())) for shape, counts in verdict.by_shape.items()},
     }
 
 
 def not_judged(findings: Findings) -> dict[str, Any]:
-    """What was not judged: how many keys, what share of all key-hours, and the key-hours by reason."""
+    """What was not judged: how many keys, what share of all key-hours, the key-hours by reason, and the worst keys."""
     total = len(findings.keys) * findings.window.seconds
+    of_key = hours_not_judged(findings)
     hours: dict[str, float] = {}
-    for gap in findings.not_judged:
-        hours[gap.reason] = hours.get(gap.reason, 0.0) + (gap.end - gap.start) / HOUR
+    for reasons in of_key.values():
+        for reason, some in reasons.items():
+            hours[reason] = hours.get(reason, 0.0) + some
+    worst = sorted(of_key, key=lambda key: (-sum(of_key[key].values()), key))[:LISTED]
     return {
-        "keys": len({gap.key for gap in findings.not_judged}),
+        "keys": len(of_key),
         "share": rounded(sum(hours.values()) * HOUR / total) if total else None,
         "key_hours": {reason: rounded(hours[reason]) for reason in sorted(hours)},
+        "worst": [{"key": key, "hours": dict(sorted(of_key[key].items()))} for key in worst],
     }
+
+
+def hours_not_judged(findings: Findings) -> dict[str, dict[str, float]]:
+    """Key -> reason -> hours; only of keys that have some."""
+    hours: dict[str, dict[str, float]] = {}
+    for gap in findings.not_judged:
+        reasons = hours.setdefault(gap.key, {})
+        reasons[gap.reason] = reasons.get(gap.reason, 0.0) + (gap.end - gap.start) / HOUR
+    return hours
 
 
 def suppressed(findings: Findings) -> dict[str, int]:

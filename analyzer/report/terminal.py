@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
 from analyzer.model import Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
-from analyzer.report.words import clock, day, made, plural, rule, stretch, times
+from analyzer.report.words import clock, day, made, plural, rule, special, stretch, times
 from traffic.model import DAY, HOUR, Label
 from traffic.text import length, si, visible
 
 ROWS = 20
 _LISTED = 5
+_REASONS = 8
 _LEAST_WIDTH = 80
 _LEAST_KEY = 8
 
@@ -41,6 +42,8 @@ def _head(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     yield _paint(_shorten(f"{count} in {visible(findings.store)}", width), _BOLD, colour)
     yield f"{stretch(findings.window)} UTC, {plural(len(findings.keys), 'key')}".translate(_PLAIN)
     yield from wrap(f"An event: {rule(findings)}.".translate(_PLAIN), width)
+    if said := special(findings.policy):
+        yield from wrap(f"{said}; times here are UTC.", width)
     policy = findings.policy
     if policy.needed(findings.resolution) < policy.matches:
         reason = f"{length(policy.within)} hold no {policy.matches} buckets of {length(findings.resolution)}"
@@ -92,7 +95,20 @@ def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     ]
     for (name, count, of), (other, figure) in zip(left, right, strict=True):
         yield f"  {name:<18} {count:>6,}{of:<12}{other:<18} {figure:>9}"
+    yield from _by_shape(verdict, width)
     yield from _listed(findings, verdict, width)
+
+
+def _by_shape(verdict: Verdict, width: int) -> Iterator[str]:
+    """What was found of which shape, where there are several."""
+    counted = [(shape, counts) for shape, counts in verdict.by_shape.items() if counts.get("hit") or counts.get("miss")]
+    if len(counted) < 2:
+        return
+    rows: list[tuple[str, ...]] = [("by shape", "hits", "misses")]
+    for shape, counts in counted:
+        name = visible(shape.replace("_", " ")) or "(none)"
+        rows.append((name, f"{counts.get('hit', 0):,}", f"{counts.get('miss', 0):,}"))
+    yield from ("  " + line for line in _table(rows, ">>", width - 2))
 
 
 def _listed(findings: Findings, verdict: Verdict, width: int) -> Iterator[str]:
@@ -142,11 +158,23 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
     keys = f"{len(seconds):,} of {plural(len(findings.keys), 'key')}" + (f", {whole:,} of them wholly" if whole else "")
     yield from wrap(f"Not judged: {share} of the key-hours; {keys} ({NOT_JUDGED})", width)
     rows = []
-    for reason, gaps in sorted(_by_reason(findings.not_judged).items(), key=lambda item: (-_seconds(item[1]), item[0])):
+    reasons = sorted(_by_reason(findings.not_judged).items(), key=lambda item: (-_seconds(item[1]), item[0]))
+    for reason, gaps in reasons[:_REASONS]:
         hours = _seconds(gaps) / HOUR
         keys = plural(len({gap.key for gap in gaps}), "key")
         rows.append((reason, keys, f"{hours:,.0f} key-hours", _percent(_seconds(gaps), total)))
     yield from ("  " + line for line in _table(rows, ">>>", width - 2))
+    if len(reasons) > _REASONS:
+        yield f"  ... and {plural(len(reasons) - _REASONS, 'more reason')} in {NOT_JUDGED}"
+    yield f"  {_most(seconds)}"
+
+
+def _most(seconds: Mapping[str, int]) -> str:
+    """The keys that were judged least."""
+    most = sorted(seconds, key=lambda key: (-seconds[key], key))
+    if len(most) > 1 and seconds[most[0]] == seconds[most[-1]]:
+        return f"each of these keys: {seconds[most[0]] / HOUR:,.0f} h"
+    return "most: " + ", ".join(f"{_shorten(visible(key), 14)} {seconds[key] / HOUR:,.0f} h" for key in most[:3])
 
 
 def _suppressed(findings: Findings, width: int) -> Iterator[str]:

@@ -70,9 +70,13 @@ def renamed(recognised: LogFields, said: Mapping[str, str]) -> LogFields:
 
 
 @dataclass(frozen=True)
-class _Preset:
+class Preset:
+    """What a name of --metric stands for."""
+
     statistic: Statistic
     unit: str
+    shows_in: str
+    """What a list of incidents calls it."""
     scale: float = 1.0
     errors: bool = False
     """Whether it asks which lines are errors."""
@@ -80,12 +84,12 @@ class _Preset:
     """Whether it reads how long a request took."""
 
 
-PRESETS: Mapping[str, _Preset] = {
-    "requests": _Preset("count", "requests"),
-    "errors": _Preset("count", "errors", errors=True),
-    "error-share": _Preset("share", "%", 100.0, errors=True),
-    "latency": _Preset("avg", "ms", latency=True),
-    "latency-p95": _Preset("p95", "ms", latency=True),
+PRESETS: Mapping[str, Preset] = {
+    "requests": Preset("count", "requests", "requests"),
+    "errors": Preset("count", "errors", "errors", errors=True),
+    "error-share": Preset("share", "%", "errors", 100.0, errors=True),
+    "latency": Preset("avg", "ms", "latency", latency=True),
+    "latency-p95": Preset("p95", "ms", "latency", latency=True),
 }
 """What --metric can be."""
 
@@ -117,7 +121,7 @@ def asks_errors(said: Columns) -> bool:
     return said.preset is not None and PRESETS[said.preset].errors and said.errors is None
 
 
-def _with_preset(said: Columns, preset: _Preset, known: LogFields, name: str) -> Columns:
+def _with_preset(said: Columns, preset: Preset, known: LogFields, name: str) -> Columns:
     if said.statistic not in ("avg", preset.statistic):
         raise UsageFailure(f"--metric {said.preset} is made with {preset.statistic}: leave out --statistic")
     if said.value is not None and not preset.latency:

@@ -188,14 +188,9 @@ def _write_title(sheet: Sheet, findings: Findings, event: Event, log: bool) -> N
     baseline = (
         "baseline 0" if event.ratio is None else f"{times(event.ratio)} the baseline of {si(event.baseline, unit)}"
     )
-    excess = f"{si(event.excess, volume_unit(findings.metric))} above it in all"
-    facts = (
-        f"{when(event.window)} UTC",
-        length(event.window.seconds),
-        f"peak {si(event.peak, unit)}",
-        baseline,
-        excess,
-    )
+    facts = [f"{when(event.window)} UTC", length(event.window.seconds), f"peak {si(event.peak, unit)}", baseline]
+    if findings.metric.adds_up:
+        facts.append(f"{si(event.excess, volume_unit(findings.metric))} above it in all")
     sheet.write(20, 42, "  ·  ".join(facts), WIDTH - 40, size=10, color=GREY)
     sheet.write(20, 66, axis_name(findings.metric, log), size=9, color=GREY)
     verdict = findings.verdict.of_event.get(event.id, ("", ""))[0] if findings.verdict is not None else ""

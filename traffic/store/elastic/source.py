@@ -199,7 +199,9 @@ class ElasticSource:
         if self.metric.statistic == "count" and self._fields.errors is None:
             return documents.astype(float)
         found = values_of(buckets, self.metric.statistic)
-        return found / documents if self.metric.statistic == "share" else found
+        if self.metric.statistic == "share":
+            return np.where(documents < self.metric.least, np.nan, found / documents)
+        return found
 
     def _check(self, query: Query, grid: Grid) -> None:
         if (query.metric.field, query.metric.statistic) != (self.metric.field, self.metric.statistic):

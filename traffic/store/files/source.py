@@ -168,6 +168,10 @@ class FilesSource:
             # Of lines that are marked as errors with a 1 the sum is their number.
             marked = query.metric.statistic == "count" and self._columns.errors is not None
             rows.buckets("sum" if marked else query.metric.statistic, ids, grid, found)
+            if query.metric.least > 1:
+                lines = np.zeros(found.shape)
+                rows.buckets("count", ids, grid, lines)
+                found[lines < query.metric.least] = np.nan
             found *= query.metric.factor(grid.step)
             values[places] = found
         return Matrix(query.keys, grid, values)
