@@ -194,18 +194,20 @@ def find_events(
     """
     query = Query(source.metric, keys, window, resolution)
     rollup = source.rollup(query)
-    parts = []
+    parts: list[Found] = []
+    not_judged: list[NotJudged] = []
     for own, rows in _by_policy(keys, policy):
         part = replace(query, keys=tuple(keys[row] for row in rows))
         hours = rollup if len(rows) == len(keys) else _rows(rollup, part.keys, rows)
-        if own.direction != "below":
-            parts.append(_find(source, part, spans, looked, own, judge_hours(hours, own, resolution), full_scan))
-        if own.direction != "above":
-            parts.append(_find(source, part, spans, looked, own, judge_falls(hours, own, resolution), full_scan))
+        ways = {"above": (judge_hours,), "below": (judge_falls,), "both": (judge_hours, judge_falls)}[own.direction]
+        found = [_find(source, part, spans, looked, own, way(hours, own, resolution), full_scan) for way in ways]
+        parts += found
+        # An hour in which a fall cannot be judged is one in which a rise cannot: the rises' list holds both.
+        not_judged += found[0].not_judged
     return Found(
         tuple(event for part in parts for event in part.events),
         tuple(trace for part in parts for trace in part.traces),
-        tuple(dict.fromkeys(gap for part in parts for gap in part.not_judged)),
+        tuple(not_judged),
         sum(part.judged_hours for part in parts),
         sum(part.suspect_hours for part in parts),
         tuple(some for part in parts for some in part.suppressed),

@@ -70,6 +70,14 @@ class Discover(click.Command):
     type=click.Choice(["retrospective", "trailing", "original"]),
     help="Compare an hour with all other weeks, with the weeks before it, or (to compare) with all, its own too.",
 )
+@click.option(
+    "--timezone", metavar="ZONE", help="Whose clock the hours of the week follow: Europe/Berlin ...  [default: UTC]"
+)
+@click.option(
+    "--calendar",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Holidays and maintenance (CSV: start,end,what,key,note): not judged, not learned from, or like Sundays.",
+)
 @click.option("--direction", type=click.Choice(["above", "below", "both"]), help="Look for rises, falls, or both.")
 @click.option("--without", multiple=True, metavar="RULE", help="Leave a rule out (see below); may be said again.")
 @click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; may be said again.")
@@ -113,6 +121,7 @@ def discover(**options: Any) -> int:
       ./sl.py discover --over-percent 100 --only 'customer-0*'
       ./sl.py discover --store flows.csv --time ts --key customer --value bytes --statistic sum
     """
+    from analyzer.calendar import unmet
     from analyzer.pipeline import Job, Ledger, discover
     from analyzer.policy import read_policy
     from analyzer.report.saved import save
@@ -131,11 +140,13 @@ def discover(**options: Any) -> int:
     # Few lines fall into a minute, and a share of few is noise.
     options["resolution"] = options["resolution"] or ("1m" if options["preset"] is None else "5m")
     overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
-    overrides |= {name: options[name] for name in ("baseline", "direction")}
+    overrides |= {name: options[name] for name in ("baseline", "direction", "timezone")}
     overrides |= {name: options[name] and duration(options[name]) for name in ("within", "merge")}
     job = Job(
         output=output,
-        policy=read_policy(_policy_file(options["policy_file"]), source.metric, overrides, options["without"]),
+        policy=read_policy(
+            _policy_file(options["policy_file"]), source.metric, overrides, options["without"], options["calendar"]
+        ),
         resolution=shared.fitted(source, resolution(options["resolution"]), options["quiet"]),
         now=now,
         start=None if options["start"] is None else instant(options["start"], now),
@@ -153,7 +164,8 @@ def discover(**options: Any) -> int:
         labels = _truth(options, output, source)
         with shared.bar("discover", options["quiet"]) as progress:
             findings = discover(source, job, labels, ledger, progress)
-        for remark in getattr(source, "remarks", list)():
+        slips = () if options["only"] or options["exclude"] else unmet(job.policy.calendar, findings.keys)
+        for remark in (*getattr(source, "remarks", list)(), *slips):
             shared.note(remark)
         if ledger.damaged:
             shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
@@ -218,13 +230,14 @@ def _truth(options: dict[str, Any], output: Path, source: Source) -> Any:
 
 
 def _write_run(output: Path, options: dict[str, Any], findings: Findings, ledger: Ledger) -> None:
-    from analyzer.report.machine import scores
+    from analyzer.report.machine import not_judged, scores
     from analyzer.report.saved import describe
     from traffic.disk import write_atomic
 
     scored = {} if findings.verdict is None else scores(findings.verdict)
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-    run = {"version": 1, "settings": settings, "scores": scored, **ledger.as_dict(), "findings": describe(findings)}
+    said = {"settings": settings, "scores": scored, "not_judged": not_judged(findings)}
+    run = {"version": 1, **said, **ledger.as_dict(), "findings": describe(findings)}
     write_atomic(output / RUN, (json.dumps(run, indent=1) + "\n").encode())
 
 

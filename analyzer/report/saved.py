@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.model import Event, Findings, Policy, Trace, Verdict
+from analyzer.model import CalendarRow, Event, Findings, Policy, Trace, Verdict
 from analyzer.report.order import worst_first
 from analyzer.report.table import (
     COMPARISON,
@@ -156,8 +156,9 @@ def _about(path: Path) -> dict[str, Any]:
 
 
 def _policy(about: Mapping[str, Any]) -> Policy:
-    """JSON knows lists only; a policy holds tuples."""
-    return Policy(**{name: _tuples(value) for name, value in about.items()})
+    """JSON knows lists only; a policy holds tuples, and a calendar of rows."""
+    calendar = tuple(CalendarRow(**row) for row in about.get("calendar", ()))
+    return Policy(**{name: _tuples(value) for name, value in about.items() if name != "calendar"}, calendar=calendar)
 
 
 def _tuples(value: Any) -> Any:

@@ -80,6 +80,19 @@ def rule(findings: Findings, brief: bool = False) -> str:
     return {"above": above, "below": below, "both": f"{above}; or {below}"}[policy.direction]
 
 
+def special(policy: Policy) -> str:
+    """Whose hours and what calendar: `Hours of the week: Europe/Berlin; calendar: 3 rows`; "" where it is only UTC."""
+    zones = dict.fromkeys(
+        [policy.timezone, *(dict(said).get("timezone", policy.timezone) for _, said in policy.of_keys)]
+    )
+    rows = f"calendar: {plural(len(policy.calendar), 'row')}" if policy.calendar else ""
+    return (
+        ""
+        if list(zones) == ["UTC"] and not rows
+        else "; ".join(part for part in (f"Hours of the week: {', '.join(zones)}", rows) if part)
+    )
+
+
 def volume_unit(metric: Metric) -> str:
     """The unit of an event's excess: of a rate, what it is a rate of (bit/s adds up to bit)."""
     return metric.unit.removesuffix("/s") if metric.rate else metric.unit
