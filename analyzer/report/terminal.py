@@ -166,7 +166,7 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
     yield from ("  " + line for line in _table(rows, ">>>", width - 2))
     if len(reasons) > _REASONS:
         yield f"  ... and {plural(len(reasons) - _REASONS, 'more reason')} in {NOT_JUDGED}"
-    yield f"  {_most(seconds)}"
+    yield from wrap(_most(seconds), width, initial_indent="  ", subsequent_indent="    ")
 
 
 def _most(seconds: Mapping[str, int]) -> str:
@@ -174,7 +174,7 @@ def _most(seconds: Mapping[str, int]) -> str:
     most = sorted(seconds, key=lambda key: (-seconds[key], key))
     if len(most) > 1 and seconds[most[0]] == seconds[most[-1]]:
         return f"each of these keys: {seconds[most[0]] / HOUR:,.0f} h"
-    return "most: " + ", ".join(f"{_shorten(visible(key), 14)} {seconds[key] / HOUR:,.0f} h" for key in most[:3])
+    return "most: " + ", ".join(f"{_shorten(visible(key), 24)} {seconds[key] / HOUR:,.0f} h" for key in most[:3])
 
 
 def _suppressed(findings: Findings, width: int) -> Iterator[str]:

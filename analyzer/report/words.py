@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from analyzer.model import EventVerdict, Findings, LabelVerdict, Policy
 from traffic.model import Label, Metric, Window
@@ -32,6 +33,13 @@ def clock(time: int) -> str:
     """`14:05`, or `14:05:30` where the minute does not say it. UTC."""
     at = datetime.fromtimestamp(time, UTC)
     return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+
+
+def local(time: int, timezone: str) -> str:
+    """`Tue 17 Nov 15:05` on the clock of a zone."""
+    offset = datetime.fromtimestamp(time, ZoneInfo(timezone)).utcoffset()
+    shown = time + (0 if offset is None else round(offset.total_seconds()))
+    return f"{day(shown, weekday=True)} {clock(shown)}"
 
 
 def stretch(window: Window) -> str:

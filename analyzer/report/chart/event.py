@@ -29,14 +29,15 @@ from analyzer.report.chart.style import (
     scale_y,
     text_width,
 )
-from analyzer.report.words import LABEL_WORDS, made, times, usual, volume_unit, when
-from traffic.model import HOUR, Bools, Floats, Kind
+from analyzer.report.words import LABEL_WORDS, local, made, times, usual, volume_unit, when
+from traffic.model import HOUR, Bools, Floats, Kind, Window
 from traffic.text import length, si
 
 WIDTH, HEIGHT = 1200, 520
 _MARGIN = {"left": 92, "right": 24, "top": 94, "bottom": 100}
 # Above this multiple of the threshold a linear axis would press baseline and threshold flat on the ground.
 _LOG_FROM = 12.0
+_REASONS = 2
 
 # Kind: name in the legend, hatch, colour; those of what a detector owes most come first.
 _TRUTH: dict[Kind, tuple[str, str, str]] = {
@@ -61,6 +62,7 @@ def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequenc
         *_draw_event(sheet, findings, event),
         *_draw_truth(sheet, outcomes),
         *_draw_missing(sheet, trace),
+        *_draw_not_judged(sheet, findings, window),
     ]
     sheet.legend_below(handles)
     _write_title(sheet, findings, event, log)
@@ -182,6 +184,20 @@ def _draw_missing(sheet: Sheet, trace: Trace) -> Iterator[Artist]:
     yield Patch(facecolor=PALE, label="no data")
 
 
+def _draw_not_judged(sheet: Sheet, findings: Findings, window: Window) -> Iterator[Artist]:
+    """The stretches that were not judged, a legend for each of the first reasons."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for gap in findings.not_judged:
+        if gap.start < window.end and gap.end > window.start:
+            spans.setdefault(gap.reason, []).append((gap.start, gap.end - gap.start))
+    look: dict[str, Any] = {"facecolor": "none", "edgecolor": GREY, "hatch": "xx", "alpha": 0.35, "linewidth": 0}
+    across = sheet.axes.get_xaxis_transform()
+    for place, (reason, lengths) in enumerate(spans.items()):
+        sheet.axes.broken_barh(lengths, (0, 1), transform=across, zorder=0.1, **look)
+        if place < _REASONS:
+            yield Patch(label=f"not judged ({plain(reason, 34)})", **look)
+
+
 def _write_title(sheet: Sheet, findings: Findings, event: Event, log: bool) -> None:
     unit = findings.metric.unit
     sheet.write(20, 14, plain(event.key, 120), WIDTH - 190, size=14, weight="bold")
@@ -193,6 +209,10 @@ def _write_title(sheet: Sheet, findings: Findings, event: Event, log: bool) -> N
         facts.append(f"{si(event.excess, volume_unit(findings.metric))} above it in all")
     sheet.write(20, 42, "  ·  ".join(facts), WIDTH - 40, size=10, color=GREY)
     sheet.write(20, 66, axis_name(findings.metric, log), size=9, color=GREY)
+    timezone = findings.policy.of(event.key).timezone
+    if timezone != "UTC":
+        there = f"starts {local(event.start, timezone)} in {timezone}"
+        sheet.write(WIDTH - 24, 66, there, size=9, color=GREY, ha="right")
     verdict = findings.verdict.of_event.get(event.id, ("", ""))[0] if findings.verdict is not None else ""
     if verdict:
         sheet.write(WIDTH - 24, 16, verdict, size=12, weight="bold", color=_VERDICT_COLOURS[verdict], ha="right")

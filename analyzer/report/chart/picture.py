@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from analyzer.model import Event, Findings, Outcome, Trace
+from analyzer.model import Event, Findings, NotJudged, Outcome, Trace
 
 
 class Picture(Protocol):
@@ -56,7 +57,13 @@ def without_lists(findings: Findings, event: Event) -> Findings:
     verdict = findings.verdict
     if verdict is not None:
         verdict = replace(verdict, outcomes=(), of_event={event.id: verdict.of_event.get(event.id, ("", ""))})
-    return replace(findings, keys=(), events=(), not_judged=(), labels=(), verdict=verdict, traces=())
+    first = bisect_left(findings.not_judged, event.key, key=_key)
+    gaps = findings.not_judged[first : bisect_right(findings.not_judged, event.key, lo=first, key=_key)]
+    return replace(findings, keys=(), events=(), not_judged=gaps, labels=(), verdict=verdict, traces=())
+
+
+def _key(gap: NotJudged) -> str:
+    return gap.key
 
 
 def rehearse() -> None:
