@@ -21,7 +21,7 @@ from analyzer.report.chart import draw
 from analyzer.report.chart.events import draw_events
 from analyzer.report.chart.picture import AllEvents
 from analyzer.report.chart.style import style
-from tests.commands import refused, sl
+from tests.commands import Answer, refused, sl
 from tests.findings_maker import MONDAY, NASTY_KEYS, make_event, make_findings
 from tests.test_chart import assert_readable
 from traffic.model import BITS, HOUR, WEEK, Metric, Window
@@ -99,6 +99,23 @@ def test_what_is_no_traffic_keeps_its_unit_and_its_name(tmp_path: Path) -> None:
     assert row.endswith(',20,950.25,300,"latency, p95"')
 
 
+@pytest.mark.parametrize(
+    ("name", "unit", "said", "value"),
+    [
+        ("bits", "bit/s", "both_bits_per_sec", "0.95025"),
+        ("in_bits_per_sec", "bit/s", "in_bits_per_sec", "0.95025"),
+        ("packets", "packet/s", "packets", "950250"),
+    ],
+)
+def test_the_series_has_kentiks_name_and_rates_of_bits_are_in_mb(
+    name: str, unit: str, said: str, value: str, tmp_path: Path
+) -> None:
+    event = replace(make_event("c", MONDAY), peak=950250.0, threshold=3e5)
+    found = findings(event, keys=("c",), metric=Metric(name, name, "sum", unit=unit))
+    row = written(found, tmp_path)["kentik_historic_events.csv"].splitlines()[1].split(",")
+    assert (row[4], row[6]) == (value, said)
+
+
 def pictures(found: Findings, folder: Path) -> dict[str, AllEvents]:
     return {path.name: what for path, what in original.original_pictures(found, folder).items()}  # type: ignore[misc]
 
@@ -155,9 +172,12 @@ def world(seeded: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(seeded, tmp_path / "world", copy_function=shutil.copy2))
 
 
-def discover(folder: Path, *more: str, **environment: str) -> None:
-    answer = sl("discover", "--store", folder / "traffic", "--output", folder, "--charts", "0", *more, **environment)
+def discover(folder: Path, *more: str, url: str = "", password: str = "") -> Answer:
+    """With these settings of the original's database."""
+    given = ("--store", folder / "traffic", "--output", folder, "--charts", "0")
+    answer = sl("discover", *given, *more, HARPERDB_URL=url, HARPERDB_PASSWORD=password)
     assert answer.code == 0, answer
+    return answer
 
 
 def originals_in(folder: Path) -> dict[str, bytes]:
@@ -177,10 +197,11 @@ def test_discover_writes_them_when_asked_and_report_writes_them_again(world: Pat
     assert set(first) == set(original.FILES)
     ours, theirs = rows(world / "events.csv"), rows(world / "kentik_historic_events.csv")
     assert ours
-    assert sorted((r["key"], r["start"], float(r["peak"])) for r in ours) == sorted(
-        (r["CustomerASN"], r["StartTime"].replace(" ", "T") + "Z", pytest.approx(float(r["Value"]) * 1e6))
-        for r in theirs
-    )
+    peaks = {(r["key"], r["start"]): float(r["peak"]) for r in ours}
+    assert len(theirs) == len(peaks)
+    for row in theirs:
+        peak = peaks[row["CustomerASN"], row["StartTime"].replace(" ", "T") + "Z"]
+        assert float(row["Value"]) * 1e6 == pytest.approx(peak)
     for name in original.FILES:
         (world / name).unlink()
     assert sl("report", "--output", world, "--charts", "0").code == 0
@@ -234,18 +255,13 @@ def test_its_database_is_refused_with_what_replaces_it_and_no_secret_is_repeated
 
 
 def test_its_databases_variables_are_said_to_be_unused_and_appear_in_no_file(world: Path) -> None:
-    secret = {"HARPERDB_URL": "harperdb:9925", "HARPERDB_PASSWORD": "s3cr3t"}
-    answer = sl(
-        "discover", "--store", world / "traffic", "--output", world, "--charts", "0", "--original-files", **secret
-    )
-    assert answer.code == 0
+    answer = discover(world, "--original-files", url="harperdb:9925", password="s3cr3t")
     (line,) = answer.err.splitlines()
     assert line.startswith("sl: HARPERDB_URL, HARPERDB_PASSWORD are not used; ")
     assert "buffer_cache" in line
     found = [path for path in world.rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()]
     assert found == []
-    discover(world, "-q", **secret)
-    plain = sl("discover", "--store", world / "traffic", "--output", world, "--charts", "0", **secret)
+    plain = discover(world, password="s3cr3t")
     assert plain.err == "", "who does not come from the original may have a database of that name"
 
 

@@ -29,7 +29,7 @@ FILES = (CUSTOMERS, KEYS, EVENTS, ALL, LONG)
 COLUMNS = ("CustomerASN", "StartTime", "EndTime", "Length", "Value", "Baseline", "Metric")
 
 BITS = "both_bits_per_sec"
-"""The series that it asked Kentik for, and the name in its last column."""
+"""The series that it asked Kentik for: what stands in its last column."""
 
 _ASN = re.compile(r"\((\d+)\)\s*$")
 _MEGA = 1e6
@@ -83,7 +83,8 @@ def remove_original(folder: Path) -> None:
 
 def _lines(findings: Findings) -> Iterator[str]:
     """Customer by customer, as it listed them; each in order of time."""
-    series = _quoted(_series(findings.metric)) if not _in_bits(findings.metric) else BITS
+    series = _series(findings.metric)
+    series = series if series.isidentifier() else _quoted(series)
     for event in sorted(findings.events, key=lambda event: (event.key, event.start)):
         scaled = _in_its_units(as_written(event), findings.metric)
         yield (
@@ -97,7 +98,8 @@ def _in_bits(metric: Metric) -> bool:
 
 
 def _series(metric: Metric) -> str:
-    return BITS if _in_bits(metric) else metric.name
+    """By the name that Kentik has for it; our own stores call theirs just bits."""
+    return BITS if _in_bits(metric) and metric.name == "bits" else metric.name
 
 
 def _in_its_units(event: Event, metric: Metric) -> Event:
