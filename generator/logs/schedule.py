@@ -1,0 +1,154 @@
+"""When incidents begin and end, so that the share of anomalous lines comes out as asked.
+
+The schedule runs along the usual lines: one unit is as much time as one line takes when nothing is wrong. An incident
+that lasts for `span` units has `rate * span` anomalous lines and takes away `away * span` usual ones. For these to be
+the asked share of all, it is given a cycle of the schedule:
+
+    anomalous / share = cycle + anomalous - away * span
+
+Cycles follow one another, an incident lies somewhere in its own; where cycles are shorter than incidents these overlap,
+on different services. Where it is known how much there will be in all, the last incidents are cut to what is left, so
+that the share is met there and not only in the long run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from math import inf
+
+from generator.logs.happening import Happening, Plan
+
+_SHORTEST = 1e-3
+_FAR = 1e6
+_LAST = 1.5
+"""An incident that leaves less than half of itself for the next one takes that as well."""
+
+
+@dataclass(frozen=True)
+class Rest:
+    """How much the stream hands out in all, where that is known: lines, or units of the schedule."""
+
+    amount: float
+    of_lines: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Lines `first` to `last` (not included) between which nothing begins or ends; `at` is the unit at `first`."""
+
+    first: int
+    last: int
+    at: float
+    active: tuple[Happening, ...] = ()
+
+    @property
+    def lines_a_unit(self) -> float:
+        """How many lines there are for each usual one."""
+        return lines_a_unit(self.active)
+
+
+def lines_a_unit(active: tuple[Happening, ...] | list[Happening]) -> float:
+    """How many lines there are for each usual one while all these go on."""
+    return max(1.0 + sum(one.plan.rate - one.plan.away for one in active), _SHORTEST)
+
+
+@dataclass
+class Schedule:
+    """Lays incidents out along the lines of one stream, one segment after the other.
+
+    `draw`: at which unit, and the services that are taken -> what goes wrong next; None where no service is left.
+    `jitter`: where in its cycle an incident lies, 0 to 1. `share`: of anomalous lines.
+    """
+
+    draw: Callable[[float, frozenset[int]], Plan | None]
+    jitter: Callable[[], float]
+    share: float
+    rest: Rest | None = None
+    at: float = 0.0
+    _line: float = 0.0
+    _next: float = 0.0
+    _left: float = inf
+    _active: list[Happening] = field(default_factory=list)
+    _waiting: list[Happening] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.rest is not None:
+            self._left = self.rest.amount
+        if not self.share:
+            self._next = inf
+
+    @property
+    def taken(self) -> frozenset[int]:
+        """Services with which something is wrong, or soon will be."""
+        return frozenset(one.plan.service for one in (*self._active, *self._waiting))
+
+    def segment(self) -> Segment:
+        """The next one; it has at least one line."""
+        while True:
+            self._plan()
+            self._begin()
+            active = tuple(self._active)
+            until = min(
+                self._next,
+                self.at + _FAR,
+                min((one.end for one in active), default=inf),
+                min((one.start for one in self._waiting), default=inf),
+            )
+            first, at = round(self._line), self.at
+            self._line += (until - at) * lines_a_unit(active)
+            self._move(until)
+            if round(self._line) > first:
+                return Segment(first, round(self._line), at, active)
+
+    def inject(self, current: Segment, line: int, plan: Plan) -> Happening:
+        """Begin something at `line`, which is in or right behind the segment `current`; the segment ends there."""
+        if line < current.last:
+            self._active = list(current.active)
+            self._line = float(line)
+            # What was planned to begin later in time stays so: segments end where anything begins.
+            self.at = current.at + (line - current.first) / current.lines_a_unit
+            self._active = [one for one in self._active if one.end > self.at]
+        added = Happening(plan, self.at)
+        self._active.append(added)
+        return added
+
+    def _plan(self) -> None:
+        while self._next <= self.at:
+            plan = self.draw(self.at, self.taken)
+            if plan is None:
+                # Every service has something: wait until one is over.
+                self._next = max(min(one.end for one in (*self._active, *self._waiting)), self.at + _SHORTEST)
+                return
+            self._place(plan)
+
+    def _place(self, plan: Plan) -> None:
+        """Give a plan its cycle, and a place in it."""
+        by_lines = self.rest is not None and self.rest.of_lines
+        in_lines = plan.rate / self.share
+        in_units = max(in_lines - plan.rate + plan.away, _SHORTEST)
+        cost = in_lines if by_lines else in_units
+        # Units until the end: what is left may be said in lines.
+        until_end = self._left * in_units / cost
+        # What is cut here is left for the next one, on another service.
+        span = min(plan.span, max(until_end, 1.0))
+        if cost * span * _LAST > self._left:
+            span = min(self._left / cost, max(until_end, 1.0))
+        self._left -= cost * span
+        cycle = in_units * span
+        begin = self._next + self.jitter() * max(cycle - span, 0.0)
+        if self._left < inf:
+            begin = max(min(begin, self._next + until_end - span), self.at)
+        self._next += max(cycle, _SHORTEST)
+        self._waiting.append(Happening(replace(plan, span=span), begin))
+        if (by_lines and self._left * plan.rate / cost < 0.5) or self._left <= _SHORTEST:
+            self._next = inf
+
+    def _begin(self) -> None:
+        for one in [one for one in self._waiting if one.start <= self.at]:
+            self._waiting.remove(one)
+            self._active.append(one)
+
+    def _move(self, until: float) -> None:
+        self.at = until
+        self._active = [one for one in self._active if one.end > until]

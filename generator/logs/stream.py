@@ -1,0 +1,295 @@
+"""A stream of log lines: each has a clock, a schedule of incidents and a chance of its own, and is small."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from generator.chance import Dice
+from generator.logs import faults
+from generator.logs.anomalies import TYPES
+from generator.logs.happening import NOT_YET, Happening, Planner, Wish
+from generator.logs.model import NONE, Block, Incident, Stats
+from generator.logs.normal import GAP, SERVICE, WORDS, Draws, agree, fill, gap_table, tables
+from generator.logs.schedule import Rest, Schedule, Segment
+from generator.logs.settings import LogSettings
+from generator.logs.vocabulary import vocabulary
+from generator.logs.week import UNIT, week
+from traffic.errors import UsageFailure
+from traffic.model import Floats, Ints
+
+KEPT = 10_000
+"""Incidents that are over and that nobody has taken: no more than these are remembered."""
+# Its multiples spread evenly: any stretch of lines has the share that is wanted to within a line or two.
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Lines `first` to `last` (not included) of a segment."""
+
+    of: Segment
+    first: int
+    last: int
+
+    def units(self) -> Floats:
+        """Where on the schedule each line lies."""
+        whole = self.of
+        return whole.at + np.arange(self.first - whole.first, self.last - whole.first) / whole.lines_a_unit
+
+
+class Stream:
+    """Lines one after the other, independent of any other stream.
+
+    The same settings, seed and start give the same lines, in whatever portions they are taken. `start` is in
+    microseconds since 1970. Where it is known how much will be taken, saying so lets the share of anomalous lines come
+    out at the end as well as in the long run: `total` lines, or lines up to `until` (microseconds).
+    `per_second` is said instead of the settings' rate.
+    """
+
+    def __init__(
+        self,
+        settings: LogSettings,
+        seed: int | None = None,
+        start: int = 0,
+        *,
+        total: int | None = None,
+        until: int | None = None,
+        per_second: float | None = None,
+    ) -> None:
+        self.settings = settings
+        self.seed = settings.seed if seed is None else seed
+        self.start = start
+        self.words = vocabulary(settings.sources)
+        self._week = week(settings, per_second)
+        self._tables = tables(settings)
+        stamps = settings.timestamps
+        self._gaps = gap_table(stamps.increment.min, stamps.increment.max, bool(stamps.rate or per_second))
+        self._origin = self._count = self._week.count(start)
+        identity = f"{self.seed}\0{start}".encode()
+        self.name = blake2b(identity, digest_size=4).hexdigest()
+        entropy = int.from_bytes(blake2b(identity + b"\0lines", digest_size=16).digest(), "little")
+        self._bits = np.random.SFC64(np.random.SeedSequence(entropy))
+        rest = None
+        if until is not None:
+            rest = Rest((self._week.count(until) - self._origin) / UNIT, of_lines=False)
+        elif total:
+            rest = Rest(total, of_lines=True)
+        self._planner = Planner(settings.anomalies, self._week, self.seed, self._origin)
+        jitter = Dice(self.seed, "place of incidents", 0, "")
+        self._schedule = Schedule(self._planner.draw, jitter.unit, settings.anomalies.probability, rest)
+        self._segment = Segment(0, 0, 0.0)
+        self._line = self._anomalous = self._begun = 0
+        self._clock = start
+        self._going: list[Happening] = []
+        self._over: deque[Incident] = deque(maxlen=KEPT)
+
+    @property
+    def clock(self) -> int:
+        """Time of the last line, in microseconds; the start if there is none yet."""
+        return self._clock
+
+    @property
+    def stats(self) -> Stats:
+        """What was handed out so far."""
+        return Stats(self._line, self._anomalous, self._begun, len(self._going))
+
+    @property
+    def incidents(self) -> tuple[Incident, ...]:
+        """Those that are over and that `drain` has not handed out, the oldest first; no more than KEPT of them."""
+        return tuple(self._over)
+
+    @property
+    def active(self) -> tuple[Incident, ...]:
+        """Those that go on, as far as they have come."""
+        return tuple(self._incident(one) for one in self._going)
+
+    def drain(self) -> tuple[Incident, ...]:
+        """Hand out the incidents that are over, and forget them."""
+        found = tuple(self._over)
+        self._over.clear()
+        return found
+
+    def close(self) -> tuple[Incident, ...]:
+        """No line will be taken any more: what goes on ends with the last line. Hands out what is over by then."""
+        for one in self._going:
+            if one.begun_us is not None:
+                one.ended_us = self._clock + 1
+                self._over.append(self._incident(one))
+        self._going.clear()
+        return self.drain()
+
+    def inject(
+        self,
+        kind: str,
+        duration_logs: int | None = None,
+        duration: float | None = None,
+        service: str | None = None,
+    ) -> Incident:
+        """Begin an anomaly of the type `kind` with the next line, whatever goes on already.
+
+        `duration_logs` anomalous lines, or `duration` seconds, or as the settings say; on `service`, or on any with
+        which nothing is wrong. Anomalies injected come on top of the settings' share.
+
+        Raises:
+            UsageFailure: there is no such type or service, or the duration cannot be meant.
+        """
+        if kind not in TYPES:
+            raise UsageFailure(f"there is no anomaly {kind!r}; {_hint(kind, TYPES)}")
+        if service is not None and service not in self.words.services:
+            raise UsageFailure(f"there is no service {service!r}; {_hint(service, self.words.services)}")
+        if duration_logs is not None and duration_logs < 1:
+            raise UsageFailure("an anomaly needs a line at least: duration_logs has to be 1 or more")
+        if duration is not None and not 0 < duration <= 30 * 86400:
+            raise UsageFailure("an anomaly lasts for more than 0 seconds and at most 30 days")
+        place = None if service is None else self.words.services.index(service)
+        wish = Wish(kind, place, duration_logs, duration)
+        here = self._segment.at + (self._line - self._segment.first) / self._segment.lines_a_unit
+        plan = self._planner.draw(here, self._schedule.taken, wish) or self._planner.draw(here, frozenset(), wish)
+        if plan is None:
+            raise UsageFailure("no service writes lines at this hour; name one")
+        added = self._schedule.inject(self._segment, self._line, plan)
+        self._number(added)
+        # The segment ended here; the next one begins with it.
+        self._segment = replace(self._segment, last=self._line)
+        return self._incident(added)
+
+    def take(self, count: int, now: int | None = None) -> Block:
+        """The next `count` lines.
+
+        `now`: the real time in microseconds; the lines then lie evenly spread between the last one and it, instead of
+        where the stream's own clock would have put them.
+        """
+        first = self._line
+        parts = self._parts(count)
+        draws: Draws = self._bits.random_raw(count * WORDS).astype("<u8", copy=False).view("<u2").reshape(count, -1)
+        pace = np.repeat([part.of.lines_a_unit for part in parts], [part.last - part.first for part in parts])
+        # Whole numbers add up to the same, in whatever portions.
+        counts = self._count + np.cumsum(np.rint(self._gaps[draws[:, GAP]] / pace).astype(np.int64))
+        times = self._week.times(counts) if now is None else self._real(count, now)
+        services, cause, going = self._who(parts, draws, self._week.steps(times))
+        block = fill(draws, services, times, first, self.words, self._tables)
+        if going:
+            units = np.concatenate([part.units() for part in parts])
+            faults.apply(block, draws, cause, units, going, self.settings.anomalies.types)
+            block.incident[:] = cause
+            block = replace(block, incidents=tuple(map(self._id, going)))
+        agree(block)
+        if count:
+            self._count, self._clock = int(counts[-1]), int(times[-1])
+            self._account(block, cause, going)
+        return block
+
+    def _parts(self, count: int) -> list[_Part]:
+        """What the next `count` lines consist of."""
+        found: list[_Part] = []
+        target = self._line + count
+        while self._line < target:
+            if self._line >= self._segment.last:
+                self._segment = self._schedule.segment()
+                self._turn(self._segment.active)
+            last = min(self._segment.last, target)
+            found.append(_Part(self._segment, self._line, last))
+            self._line = last
+        return found
+
+    def _turn(self, active: tuple[Happening, ...]) -> None:
+        """From this line on, just these go on."""
+        for one in self._going:
+            if one not in active and one.last == NOT_YET:
+                one.last = self._line
+        for one in active:
+            if one.first == NOT_YET:
+                one.first = self._line
+                self._number(one)
+                self._going.append(one)
+
+    def _number(self, one: Happening) -> None:
+        if one.number == NOT_YET:
+            one.number = self._begun
+            self._begun += 1
+
+    def _real(self, count: int, now: int) -> Ints:
+        step = max(now - self._clock, 0) / max(count, 1)
+        times: Ints = self._clock + np.rint(np.arange(1, count + 1) * step).astype(np.int64)
+        return times
+
+    def _who(
+        self, parts: list[_Part], draws: Draws, steps: Ints
+    ) -> tuple[NDArray[np.int32], Ints, tuple[Happening, ...]]:
+        """The service of each line, the incident that it belongs to as a position in the third, and these incidents."""
+        going = tuple(dict.fromkeys(one for part in parts for one in part.of.active))
+        place = {id(one): number for number, one in enumerate(going)}
+        cause: Ints = np.full(len(draws), NONE, dtype=np.int64)
+        services = _pick(self._week.shares, steps, draws[:, SERVICE])
+        begin = 0
+        for part in parts:
+            segment, end = part.of, begin + part.last - part.first
+            if segment.active:
+                numbers = np.arange(part.first, part.last, dtype=np.uint64) * _GOLDEN
+                spread = (numbers >> np.uint64(11)) / float(1 << 53)
+                rates = np.cumsum([one.plan.rate for one in segment.active]) / segment.lines_a_unit
+                whose = np.searchsorted(rates, spread, side="right")
+                known = np.array([*(place[id(one)] for one in segment.active), NONE])
+                cause[begin:end] = known[np.minimum(whose, len(segment.active))]
+                left = np.ones(len(self.words.services))
+                for one in segment.active:
+                    left[one.plan.service] = max(left[one.plan.service] - one.plan.away / one.plan.share, 0.0)
+                if left.min() < 1:
+                    rows, own = np.unique(steps[begin:end], return_inverse=True)
+                    some = self._week.shares[rows] * left
+                    some /= np.maximum(some.sum(axis=1, keepdims=True), 1e-300)
+                    services[begin:end] = _pick(some, own, draws[begin:end, SERVICE])
+            begin = end
+        return services, cause, going
+
+    def _account(self, block: Block, cause: Ints, going: tuple[Happening, ...]) -> None:
+        """What the block means for the incidents that go on."""
+        self._anomalous += block.anomalous
+        for one, lines in zip(going, np.bincount(cause[cause != NONE], minlength=len(going)), strict=True):
+            one.lines += int(lines)
+        for one in self._going:
+            if one.begun_us is None:
+                one.begun_us = int(block.time_us[one.first - block.first])
+            if one.last != NOT_YET:
+                one.ended_us = int(block.time_us[one.last - block.first])
+                self._over.append(self._incident(one))
+        self._going = [one for one in self._going if one.ended_us is None]
+
+    def _incident(self, one: Happening) -> Incident:
+        plan = one.plan
+        return Incident(
+            self._id(one),
+            plan.type,
+            plan.kind,
+            self.words.services[plan.service],
+            plan.shows_in,
+            plan.factor,
+            one.begun_us,
+            one.ended_us,
+            one.lines,
+        )
+
+    def _id(self, one: Happening) -> str:
+        return f"{self.name}-{one.number:05d}"
+
+
+def _pick(shares: Floats, rows: Ints, draws: NDArray[np.uint16]) -> NDArray[np.int32]:
+    """A column for each draw, by the shares in its row."""
+    reached = np.cumsum(shares, axis=1)
+    reached[:, -1] = 1.0
+    # All rows one behind the other, each one higher: one search finds the place in the right row.
+    flat = (reached + np.arange(len(shares))[:, None]).ravel()
+    found = np.searchsorted(flat, rows + draws / 65536.0, side="right")
+    places: NDArray[np.int32] = (found - rows * shares.shape[1]).astype(np.int32)
+    return places
+
+
+def _hint(text: str, known: tuple[str, ...]) -> str:
+    close = get_close_matches(text, known, 1, 0.6)
+    return f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}"
