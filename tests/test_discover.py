@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from analyzer.cache import Shelf
 from analyzer.fetch import groups, suspect_days
-from analyzer.model import RULES, Baseline, Findings, Looking, Policy
+from analyzer.model import RULES, Baseline, CalendarRow, Findings, Looking, Meaning, Policy
 from analyzer.pipeline import Job, Ledger, discover
 from tests.worlds import MONDAY, MemorySource, slow_events
 from traffic.errors import UsageFailure
@@ -22,6 +23,7 @@ from traffic.model import BITS, DAY, HOUR, WEEK, Matrix, Metric, Query, Window
 from traffic.store.base import StoreError
 
 NOW = MONDAY + 60 * WEEK
+MEANINGS = get_args(Meaning)
 GAUGE = Metric(name="load", field="load", statistic="sum")
 
 
@@ -33,9 +35,9 @@ def run(source: MemorySource, output: Path, policy: Policy | None = None, **job:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> MemorySource:
-    """A few keys of three to five weeks at ten-minute steps: noise, spikes, gaps, an odd start."""
+    """A few keys of two to five weeks at ten-minute steps: noise, spikes, gaps, an odd start; clocks may change."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    start = MONDAY + draw(st.integers(0, 167)) * HOUR + draw(st.sampled_from([0, 600, 2400]))
+    start = draw(st.sampled_from(MONDAYS)) + draw(st.integers(0, 167)) * HOUR + draw(st.sampled_from([0, 600, 2400]))
     values = {}
     for number in range(draw(st.integers(1, 4))):
         series = 10 + rng.integers(0, 5, draw(st.integers(2 * 1008, 5 * 1008))).astype(float)
@@ -49,13 +51,32 @@ def worlds(draw: st.DrawFn) -> MemorySource:
     return MemorySource(start, values, metric=GAUGE, step=600)
 
 
-stated = {
+stated: dict[str, Any] = {
     "over_percent": st.sampled_from([50.0, 200.0]),
     "matches": st.integers(1, 3),
     "within": st.sampled_from([600, 1200, 3600]),
     "merge": st.sampled_from([600, 3600]),
     "floor": st.sampled_from([0.0, 35.0]),
     "percentile": st.sampled_from([50.0, 95.0]),
+}
+MONDAYS = (MONDAY, *(int(datetime(2025, *day, tzinfo=UTC).timestamp()) for day in ((3, 10), (10, 13))))
+"""Two weeks before clocks change in Europe, and about when they do in Australia and America."""
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe")
+
+
+@st.composite
+def calendar_rows(draw: st.DrawFn) -> CalendarRow:
+    """A day or some days in one of the worlds."""
+    monday = datetime.fromtimestamp(draw(st.sampled_from(MONDAYS)), UTC).date()
+    start = monday + timedelta(days=draw(st.integers(0, 30)))
+    end = start + timedelta(days=draw(st.integers(0, 3)))
+    key = draw(st.sampled_from(["", "", "key-[02]"]))
+    return CalendarRow(str(start), draw(st.sampled_from(["", str(end)])), draw(st.sampled_from(MEANINGS)), key)
+
+
+stated |= {
+    "timezone": st.sampled_from(ZONES),
+    "calendar": st.just(()) | st.lists(calendar_rows(), max_size=4).map(tuple),
 }
 plain_policies = st.builds(Policy, rules=st.just(()), **stated)
 some_rules = st.sets(st.sampled_from(RULES)).map(lambda on: tuple(name for name in RULES if name in on))
@@ -83,7 +104,9 @@ def test_the_events_are_those_of_the_slow_rule(
     slow = []
     for key, series in world.values.items():
         times = [world.start + 600 * i for i in range(len(series))]
-        slow += [(start, key, end, met, n) for start, end, met, n in slow_events(times, series.tolist(), 600, policy)]
+        slow += [
+            (start, key, end, met, n) for start, end, met, n in slow_events(times, series.tolist(), 600, policy.of(key))
+        ]
     assert [(e.start, e.key, e.end, e.detected, e.breaches) for e in findings.events] == sorted(slow)
 
 

@@ -6,10 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analyzer.model import Policy
+from analyzer.model import CalendarRow, Policy
 from traffic.model import BITS, FIRST_MONDAY, HOUR, WEEK, Floats, Grid, Matrix, Metric, Query, Window
 from traffic.store.base import TooLarge
 
@@ -77,20 +79,49 @@ def percentile(values: list[float], q: float) -> float:
 def slow_thresholds(
     times: list[int], values: list[float], resolution: int, policy: Policy
 ) -> dict[int, tuple[float, float]]:
-    """Hour -> (baseline, threshold) of the hours that are judged, by loops over dictionaries; no rule is on."""
+    """Hour -> (baseline, threshold) of the hours that are judged, by loops over dictionaries; no rule is on.
+
+    The policy's time zone and calendar count; of the calendar, rows of whole days.
+    """
     hours: dict[int, list[float]] = defaultdict(list)
     for time, value in zip(times, values, strict=True):
         if not math.isnan(value):
             hours[time // HOUR * HOUR].append(value)
     enough = policy.min_share * (HOUR // resolution)
     p95 = {hour: percentile(found, 95) for hour, found in hours.items() if len(found) >= enough}
+    places = {hour: slow_place(hour, policy) for hour in p95}
+    cells: dict[int, dict[date, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for hour, (week, slot) in places.items():
+        if not slow_touched(hour, policy, {"ignore", "not learned"}):
+            cells[slot][week].append(p95[hour])
     judged = {}
-    for hour in p95:
-        others = [p95[other] for other in p95 if other != hour and (other - hour) % WEEK == 0]
-        if len(others) >= policy.min_weeks:
+    for hour, (week, slot) in places.items():
+        others = [sum(values) / len(values) for other, values in cells[slot].items() if other != week]
+        if len(others) >= policy.min_weeks and not slow_touched(hour, policy, {"ignore", "not judged"}):
             baseline = percentile(others, policy.percentile)
             judged[hour] = (baseline, max(baseline * (1 + policy.over_percent / 100), policy.floor))
     return judged
+
+
+def slow_place(hour: int, policy: Policy) -> tuple[date, int]:
+    """The Monday of an hour's week and its slot, by the clock on the wall in its middle."""
+    middle = datetime.fromtimestamp(hour + HOUR // 2, ZoneInfo(policy.timezone))
+    day = middle.weekday()
+    monday = middle.date() - timedelta(days=day)
+    if any(row.what == "sunday" and _in(row, middle.date()) for row in policy.calendar):
+        day = 6
+    return monday, day * 24 + middle.hour
+
+
+def slow_touched(hour: int, policy: Policy, what: set[str]) -> bool:
+    """Whether a quarter of an hour lies in a row of the calendar that says one of `what`."""
+    quarters = (datetime.fromtimestamp(hour + 900 * n, ZoneInfo(policy.timezone)).date() for n in range(4))
+    rows = [row for row in policy.calendar if row.what in what]
+    return any(_in(row, day) for day in quarters for row in rows)
+
+
+def _in(row: CalendarRow, day: date) -> bool:
+    return date.fromisoformat(row.start) <= day <= date.fromisoformat(row.end or row.start)
 
 
 def slow_events(

@@ -37,7 +37,6 @@ WIDTH, HEIGHT = 1200, 520
 _MARGIN = {"left": 92, "right": 24, "top": 94, "bottom": 100}
 # Above this multiple of the threshold a linear axis would press baseline and threshold flat on the ground.
 _LOG_FROM = 12.0
-_REASONS = 2
 
 # Kind: name in the legend, hatch, colour; those of what a detector owes most come first.
 _TRUTH: dict[Kind, tuple[str, str, str]] = {
@@ -185,17 +184,15 @@ def _draw_missing(sheet: Sheet, trace: Trace) -> Iterator[Artist]:
 
 
 def _draw_not_judged(sheet: Sheet, findings: Findings, window: Window) -> Iterator[Artist]:
-    """The stretches that were not judged, a legend for each of the first reasons."""
-    spans: dict[str, list[tuple[int, int]]] = {}
-    for gap in findings.not_judged:
-        if gap.start < window.end and gap.end > window.start:
-            spans.setdefault(gap.reason, []).append((gap.start, gap.end - gap.start))
+    """The stretches that were not judged; why, where that is one reason."""
+    gaps = [gap for gap in findings.not_judged if gap.start < window.end and gap.end > window.start]
+    if not gaps:
+        return
     look: dict[str, Any] = {"facecolor": "none", "edgecolor": GREY, "hatch": "xx", "alpha": 0.35, "linewidth": 0}
-    across = sheet.axes.get_xaxis_transform()
-    for place, (reason, lengths) in enumerate(spans.items()):
-        sheet.axes.broken_barh(lengths, (0, 1), transform=across, zorder=0.1, **look)
-        if place < _REASONS:
-            yield Patch(label=f"not judged ({plain(reason, 34)})", **look)
+    spans = [(gap.start, gap.end - gap.start) for gap in gaps]
+    sheet.axes.broken_barh(spans, (0, 1), transform=sheet.axes.get_xaxis_transform(), zorder=0.1, **look)
+    reasons = {gap.reason for gap in gaps}
+    yield Patch(label="not judged" + (f" ({plain(gaps[0].reason, 30)})" if len(reasons) == 1 else ""), **look)
 
 
 def _write_title(sheet: Sheet, findings: Findings, event: Event, log: bool) -> None:
