@@ -1,4 +1,4 @@
-"""`python -m bench [SECTION ...]`: measure, print, and put each section between its marks in docs/benchmarks.md."""
+"""`python -m bench [SECTION ...]`: measure, print, and put each section between its marks in its page of docs/."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-SECTIONS = ("kernels", "store", "end_to_end", "scale", "files", "elasticsearch")
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = {"original": DOCS / "original.md"}
+"""Of sections that do not stand in benchmarks.md."""
+SECTIONS = ("kernels", "store", "end_to_end", "scale", "files", "elasticsearch", "original")
 
 
 def main(names: list[str]) -> None:
@@ -28,11 +30,12 @@ def main(names: list[str]) -> None:
 
 def put(name: str, text: str) -> None:
     """Replace what stands between the marks of a section."""
-    page = PAGE.read_text()
+    path = PAGES.get(name, DOCS / "benchmarks.md")
+    page = path.read_text()
     begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
     head, rest = page.split(begin)
     _, tail = rest.split(end)
-    PAGE.write_text(head + begin + text + end + tail)
+    path.write_text(head + begin + text + end + tail)
 
 
 if __name__ == "__main__":
