@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
@@ -13,12 +13,31 @@ import numpy as np
 
 from analyzer.kernels.rollup import roll_up
 from traffic.model import DAY, HOUR, Bools, Grid, Matrix, Query, Rollup, Window, block_bits, blocks, ceil_to, week_start
-from traffic.store.base import Source, StoreError, TooLarge
+from traffic.store.base import Source, StoreError, TooLarge, TooLong
 
 BLOCK = 64
 """Keys that are looked at together. Memory is bounded by one block, however many keys there are."""
 
 Answer = TypeVar("Answer", Matrix, Rollup)
+
+
+@dataclass(frozen=True)
+class _Tree:
+    """A query, and the two that it was cut into."""
+
+    query: Query
+    halves: tuple[_Tree, ...] = ()
+
+    def leaves(self) -> Iterator[Query]:
+        """What is asked for, in the order of the answers."""
+        if not self.halves:
+            yield self.query
+        for half in self.halves:
+            yield from half.leaves()
+
+
+def _anything(_resolution: int) -> None:
+    """How long a window a store takes that does not say."""
 
 
 class _Face:
@@ -29,25 +48,34 @@ class _Face:
         self.metric = source.metric
         self.max_points = source.max_points
         self.settling = source.settling
+        self.reach: Callable[[int], int | None] = getattr(source, "reach", _anything)
         self.extent = source.extent
         self.keys = source.keys
         self.fingerprint = source.fingerprint
         self.identity = source.identity
+        self._source_of_limits = source
+
+    @property
+    def max_keys(self) -> int | None:
+        """The most keys that it takes at once; a store may learn that it is fewer."""
+        found: int | None = getattr(self._source_of_limits, "max_keys", None)
+        return found
 
 
 class Halving(_Face):
     """Asks a store, and where a request is too much for it, asks for halves: keys first, then the window.
 
-    What the store says it takes at once (`max_buckets`) is cut before it is sent; what it refuses all the same, then.
-    A request that cannot be halved any more is an error, never coarser data. Several are under way at once where the
-    store is elsewhere (it has a `max_buckets`). Counts what reaches the store.
+    What the store says it takes at once (`max_buckets`; `max_keys` keys for `reach` seconds) is cut before it is sent;
+    what it refuses all the same, then. A request that cannot be halved any more is an error, never coarser data.
+    Several are under way at once where the store is elsewhere (it says so much). Counts what reaches the store.
     """
 
     def __init__(self, store: Source, concurrency: int = 1) -> None:
         self._store = store
         self._most: int | None = getattr(store, "max_buckets", None)
-        self._at_once = concurrency if self._most is not None else 1
         super().__init__(store)
+        elsewhere = self._most is not None or self.max_keys is not None
+        self._at_once = concurrency if elsewhere else 1
         self.sent = 0
         """Requests for data that the store was sent."""
         self.points = 0
@@ -79,12 +107,22 @@ class Halving(_Face):
 
     def parts(self, query: Query, step: int) -> list[Query]:
         """The requests that a query is cut into before any is sent; `step`: of the buckets that are asked for."""
-        halves = None if self._fits(query, step) else _halves(query, step)
-        return [query] if halves is None else [part for half in halves for part in self.parts(half, step)]
+        return list(self._tree(query, step).leaves())
 
-    def _fits(self, query: Query, step: int) -> bool:
+    def _tree(self, query: Query, step: int) -> _Tree:
+        cut = self._cut(query, step)
+        return _Tree(query, () if cut is None else tuple(self._tree(half, step) for half in cut))
+
+    def _cut(self, query: Query, step: int) -> tuple[Query, Query] | None:
+        """In two, each no smaller than what the store takes at once; None where it takes it as it is."""
+        keys, window = query.keys, query.window
+        if len(keys) > (most := self.max_keys or len(keys)):
+            return _by_keys(query, _middle(len(keys), most))
+        if window.seconds > (reach := self.reach(query.resolution) or window.seconds):
+            return _by_time(query, window.start + _middle(window.seconds, reach))
         # A key is a bucket too, and holds those of its times.
-        return self._most is None or len(query.keys) * (1 + Grid.over(query.window, step).count) <= self._most
+        fits = self._most is None or len(keys) * (1 + Grid.over(window, step).count) <= self._most
+        return None if fits else _halves(query, step)
 
     def _each(
         self,
@@ -94,11 +132,11 @@ class Halving(_Face):
     ) -> Iterator[Answer]:
         """An answer for each query, in that order; no more requests ahead of it than may be under way at once."""
         wide = HOUR if join is _join_rollups else None
-        cut = [self.parts(query, wide or query.resolution) for query in queries]
+        trees = [self._tree(query, wide or query.resolution) for query in queries]
         with ThreadPoolExecutor(self._at_once) as pool:
             # One at a time needs no thread, and errors then come from where they are raised.
             submit = pool.submit if self._at_once > 1 else _at_once
-            rest = (part for parts in cut for part in parts)
+            rest = (part for tree in trees for part in tree.leaves())
             waiting: deque[tuple[Query, Future[Answer]]] = deque()
 
             def following() -> Answer:
@@ -106,15 +144,13 @@ class Halving(_Face):
                 waiting.extend((part, submit(ask, part)) for part in islice(rest, self._at_once - len(waiting)))
                 return self._finished(*waiting.popleft(), submit, ask, join)
 
-            def whole(query: Query, step: int) -> Answer:
-                halves = None if self._fits(query, step) else _halves(query, step)
-                if halves is None:
+            def whole(tree: _Tree) -> Answer:
+                if not tree.halves:
                     return following()
-                first, second = (whole(half, step) for half in halves)
-                return join(first, second, query)
+                first, second = map(whole, tree.halves)
+                return join(first, second, tree.query)
 
-            for query in queries:
-                yield whole(query, wide or query.resolution)
+            yield from map(whole, trees)
 
     def _finished(
         self,
@@ -130,7 +166,7 @@ class Halving(_Face):
             answer = future.result()
         except TooLarge as error:
             step = HOUR if join is _join_rollups else query.resolution
-            halves = _halves(query, step)
+            halves = _by_time(query, _half_time(query, step)) if isinstance(error, TooLong) else _halves(query, step)
             if halves is None:
                 raise StoreError(
                     f"{self.name}: even one key in one {'hour' if step == HOUR else 'bucket'} is too much ({error})"
@@ -195,15 +231,16 @@ class Rolled(_Face):
 
 
 def groups(
-    spans: Mapping[str, Window], window: Window, max_points: int, resolution: int
+    spans: Mapping[str, Window], window: Window, max_points: int, resolution: int, max_keys: int | None = None
 ) -> Iterator[tuple[tuple[str, ...], Window]]:
     """The keys in blocks of a stable hash, each with the hours of `window` that its keys have data in.
 
+    Where a store takes only `max_keys` at once, the blocks are just that large, so that requests are as few as can be.
     A block whose keys have nothing to do with each other in time is cut: series of very different spans cost what they
     hold, not the span between them.
     """
     size = max(1, min(BLOCK, max_points // max(1, window.seconds // resolution)))
-    for keys in blocks(list(spans), block_bits(len(spans), size)):
+    for keys in _full(spans, max_keys) if max_keys else blocks(list(spans), block_bits(len(spans), size)):
         ordered = sorted(keys, key=lambda key: (spans[key], key))
         part: list[str] = []
         reach = Window(0, 0)
@@ -216,6 +253,12 @@ def groups(
             part.append(key)
         if part:
             yield tuple(sorted(part)), reach.widen(HOUR).clip(window)
+
+
+def _full(spans: Mapping[str, Window], size: int) -> Iterator[tuple[str, ...]]:
+    names = sorted(spans)
+    for start in range(0, len(names), size):
+        yield tuple(names[start : start + size])
 
 
 def suspect_days(hot: Bools, start: int) -> list[tuple[Window, list[int]]]:
@@ -235,14 +278,29 @@ def suspect_days(hot: Bools, start: int) -> list[tuple[Window, list[int]]]:
 
 
 def _halves(query: Query, step: int) -> tuple[Query, Query] | None:
-    keys, window = query.keys, query.window
-    if len(keys) > 1:
-        middle = len(keys) // 2
-        return replace(query, keys=keys[:middle]), replace(query, keys=keys[middle:])
-    middle = ceil_to(window.start + window.seconds // 2, step)
+    keys = query.keys
+    return _by_keys(query, len(keys) // 2) if len(keys) > 1 else _by_time(query, _half_time(query, step))
+
+
+def _half_time(query: Query, step: int) -> int:
+    return ceil_to(query.window.start + query.window.seconds // 2, step)
+
+
+def _by_keys(query: Query, middle: int) -> tuple[Query, Query]:
+    return replace(query, keys=query.keys[:middle]), replace(query, keys=query.keys[middle:])
+
+
+def _by_time(query: Query, middle: int) -> tuple[Query, Query] | None:
+    window = query.window
     if not window.start < middle < window.end:
         return None
     return replace(query, window=Window(window.start, middle)), replace(query, window=Window(middle, window.end))
+
+
+def _middle(whole: int, most: int) -> int:
+    """Where to cut in two so that as few parts as can be, of `most` each, come out in the end."""
+    parts = -(-whole // most)
+    return (parts + 1) // 2 * most
 
 
 def _join_series(a: Matrix, b: Matrix, query: Query) -> Matrix:

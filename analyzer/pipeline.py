@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from analyzer.cache import CachedSource, Shelf
+from analyzer.cache import CachedBuckets, CachedSource, Shelf
 from analyzer.cache.log import write_log
 from analyzer.detect import Found, find_events
 from analyzer.fetch import Halving, Rolled, groups
@@ -96,10 +96,7 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         UsageFailure: there is nothing in that window, or no key is left to look at.
         StoreError: the store cannot answer in full.
     """
-    asked = Halving(store, job.concurrency)
-    with storage(job.output):
-        shelf = Shelf(job.output / BUFFER_CACHE)
-    source = CachedSource(asked if asked.rolls_up(job.resolution) else Rolled(asked), shelf, job.now)
+    asked, source, shelf = opened(store, job)
     try:
         with ledger.stage("keys"):
             window, learned = windows(source, job)
@@ -130,6 +127,23 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         traces=found.traces,
         suppressed=found.suppressed,
     )
+
+
+def opened(store: Source, job: Job) -> tuple[Halving, CachedSource, Shelf]:
+    """The store as a run asks it: what counts the requests, what answers, and where the answers are kept.
+
+    A store that makes no roll-ups has them made here. One whose requests are few (`limited`) has all that it answered
+    kept as it is; for any other the roll-ups are kept, and the buckets of days in which an event can be.
+    """
+    if aim := getattr(store, "aim", None):
+        # It cannot tell its own extent.
+        aim(job.start, job.resolution)
+    asked = Halving(store, job.concurrency)
+    with storage(job.output):
+        shelf = Shelf(job.output / BUFFER_CACHE)
+    if getattr(store, "limited", False):
+        return asked, CachedBuckets(asked, shelf, job.now), shelf
+    return asked, CachedSource(asked if asked.rolls_up(job.resolution) else Rolled(asked), shelf, job.now), shelf
 
 
 def windows(source: CachedSource, job: Job) -> tuple[Window, Window]:
@@ -180,7 +194,7 @@ def _search(
     suppressed: list[Suppressed] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = 0
-    for keys, reach in groups(spans, learned, source.max_points, job.resolution):
+    for keys, reach in groups(spans, learned, source.max_points, job.resolution, source.max_keys):
         found = find_events(source, keys, spans, reach, looked, job.resolution, job.policy, job.full_scan)
         events += found.events
         not_judged += found.not_judged

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from analyzer.cache import CachedSource, Shelf
-from analyzer.fetch import Halving, Rolled, groups
-from analyzer.pipeline import BUFFER_CACHE, Job, chosen, windows
-from traffic.disk import storage
+from analyzer.fetch import groups
+from analyzer.pipeline import Job, chosen, opened, windows
 from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
 from traffic.store.base import Source
 
@@ -35,33 +33,37 @@ class Plan:
     most_requests: int
     """For the buckets of days in which an event can be, if it could be in every day of every key; usually few."""
     seconds: float
-    """About how long the roll-ups will take."""
+    """About how long these will take."""
+    limited: bool = False
+    """Whether that follows from the limits of the service; else from a small request that was sent."""
 
 
 def plan(store: Source, job: Job) -> Plan:
-    """Find the keys, cut the requests, and send one small one to see how long it takes.
+    """Find the keys, cut the requests, and say how long they take: by the service's limits, or by a small one sent.
 
     Raises:
         UsageFailure: there is nothing in that window, or no key is left to look at.
         StoreError: the store cannot answer in full.
     """
-    asked = Halving(store, job.concurrency)
+    asked, source, _ = opened(store, job)
     pushed = asked.rolls_up(job.resolution)
-    with storage(job.output):
-        shelf = Shelf(job.output / BUFFER_CACHE)
-    source = CachedSource(asked if pushed else Rolled(asked), shelf, job.now)
     window, learned = windows(source, job)
     spans = chosen(source.keys(learned), job, source.name, window)
     step = HOUR if pushed else job.resolution
     blocks = [
         Query(source.metric, keys, reach, job.resolution)
-        for keys, reach in groups(spans, learned, source.max_points, job.resolution)
+        for keys, reach in groups(spans, learned, source.max_points, job.resolution, source.max_keys)
     ]
     queries = [query for block in blocks for query in source.unanswered(block)]
     requests = [part for query in queries for part in asked.parts(query, step)]
     days = [replace(block, window=day) for block in blocks for day in block.window.pieces(DAY)]
     points = sum(_points(query, job.resolution) for query in queries)
     ask: Callable[[Query], object] = asked.rollup if pushed else asked.series
+    limits: Callable[[int, int], float] | None = getattr(store, "duration", None)
+    if limits is not None:
+        seconds = limits(len(requests), job.concurrency)
+    else:
+        seconds = _seconds(ask, queries[0], points, job) if queries else 0.0
     return Plan(
         keys=len(spans),
         window=learned,
@@ -70,7 +72,8 @@ def plan(store: Source, job: Job) -> Plan:
         buckets=sum(_points(query, step) for query in queries),
         points=points,
         most_requests=sum(len(asked.parts(day, job.resolution)) for day in days) if pushed else 0,
-        seconds=_seconds(ask, queries[0], points, job) if queries else 0.0,
+        seconds=seconds,
+        limited=limits is not None,
     )
 
 

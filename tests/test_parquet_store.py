@@ -470,7 +470,7 @@ def test_whoever_opens_a_store_is_told_what_there_is(tmp_path: Path, monkeypatch
         ("empty", "is a folder without store.json: run ./sl.py generate"),
         ("output/traffic", "there is no store output/traffic: run ./sl.py generate"),
         ("", "there is no store"),
-        ("kentik:", "is not a store that this version knows"),
+        ("hdfs://namenode/traffic", "is not a store that this version knows"),
     ):
         with pytest.raises(NoSuchStore, match=re.escape(said)) as caught:
             open_source(name)

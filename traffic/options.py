@@ -35,16 +35,18 @@ store = click.option(
     "--store",
     default="output/traffic",
     show_default=True,
-    help="Folder of `generate`, a file or 'glob' of your own, or https://HOST:9200/INDEX.",
+    help="Folder of `generate`, a file or 'glob' of your own, https://HOST:9200/INDEX, or kentik:.",
 )
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say where time went.")
 
 _ENTRY = (
-    click.option("--user", help="Elasticsearch: log in as; the password comes from the environment or a file."),
+    click.option("--user", help="A service: log in as; the password is in the environment or a file."),
     click.option(
-        "--password-file", type=click.Path(path_type=Path, dir_okay=False), help="Elasticsearch: holds the password."
+        "--password-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="A service: holds the password or token.",
     ),
     click.option(
         "--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="Elasticsearch: holds an API key."
@@ -52,7 +54,7 @@ _ENTRY = (
     click.option(
         "--ca-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Elasticsearch: certificates of who signed the cluster's.",
+        help="A service: certificates of who signed the server's.",
     ),
     click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of a certificate to trust instead."),
 )
@@ -147,10 +149,13 @@ def entry(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def entry_of(options: dict[str, Any]) -> Access | None:
     """What these options said, and the environment where they said nothing; None for a store that is no service."""
-    from traffic.store.access import access
+    from traffic.store.access import access, kentik_access
 
     if ":" not in options["store"]:
         return None
+    if options["store"].lower().startswith("kentik:"):
+        # Whatever opens another service is nothing that Kentik should see.
+        return kentik_access(options["user"], options["password_file"], options["ca_file"])
     return access(
         options["user"],
         options["password_file"],

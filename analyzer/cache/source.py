@@ -36,17 +36,34 @@ class Asked(Source, Protocol):
         """Whether `series` can answer without asking the store."""
         ...
 
+    def reach(self, resolution: int) -> int | None:
+        """Seconds of the longest window that the store likes to be asked for; None where it does not say."""
+        ...
+
+    @property
+    def max_keys(self) -> int | None:
+        """The most keys that it likes to be asked for; None where it does not say."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class _Gap:
-    """A part of an answer that has to be asked for, and where it goes."""
+    """A part of an answer that has to be asked for, and where it goes: some keys of a day, or of days in a row."""
 
     asked: Query
-    names: list[str]
-    """Of its pieces, one for each key."""
+    days: list[tuple[Window, list[str]]]
+    """Each day, and the names of its pieces, one for each key."""
     result: Floats
+    grid: Grid
     rows: list[int]
-    part: slice
+
+    def and_then(self, later: _Gap, reach: int) -> _Gap | None:
+        """Both as one, where they meet, are of the same keys and not longer than that."""
+        whole = self.asked.window.hull(later.asked.window)
+        meets = self.asked.window.end == later.asked.window.start and whole.seconds <= reach
+        if self.result is not later.result or self.rows != later.rows or not meets:
+            return None
+        return replace(self, asked=replace(self.asked, window=whole), days=self.days + later.days)
 
 
 class CachedSource:
@@ -67,6 +84,7 @@ class CachedSource:
         self.metric = source.metric
         self._metric = asdict(source.metric)
         self.max_points = source.max_points
+        self.max_keys = source.max_keys
         self.settling = source.settling
         self.cached = 0
         """Pieces that were answered from the shelf."""
@@ -165,20 +183,32 @@ class CachedSource:
         held = [self._source.holds(gap.asked) for gap in gaps]
         free: list[tuple[str, Floats]] = []
         for gap, is_held, answer in zip(gaps, held, self._source.several([gap.asked for gap in gaps]), strict=True):
-            gap.result[gap.rows, gap.part] = answer.values
-            if self._sealed(gap.asked.window):
-                pieces = list(zip(gap.names, answer.values, strict=True))
-                if is_held:
-                    free += pieces
-                else:
-                    self._commit("series", gap.asked, gap.asked.window, pieces)
+            gap.result[gap.rows, gap.grid.slice(gap.asked.window)] = answer.values
+            pieces = [
+                (name, row[answer.grid.slice(day)])
+                for day, names in gap.days
+                if self._sealed(day)
+                for name, row in zip(names, answer.values, strict=True)
+            ]
+            if is_held:
+                free += pieces
+            else:
+                self._commit("series", gap.asked, gap.asked.window, pieces)
         if free:
             whole = Window(min(q.window.start for q in queries), max(q.window.end for q in queries))
             self._commit("series", queries[0], whole, free)
         return [Matrix(query.keys, grid, r) for query, grid, r in zip(queries, grids, results, strict=True)]
 
-    def _gaps(self, query: Query, grid: Grid, result: Floats) -> Iterator[_Gap]:
-        """What the shelf does not know of a query, day by day; what it knows goes into `result`."""
+    def _gaps(self, query: Query, grid: Grid, result: Floats) -> list[_Gap]:
+        """What the shelf does not know of a query, in as few parts as the store lets one; the rest into `result`."""
+        reach = self._source.reach(query.resolution)
+        found: list[_Gap] = []
+        for gap in self._days(query, grid, result):
+            joined = found[-1].and_then(gap, reach) if reach and found else None
+            found[-1:] = [joined] if joined else [*found[-1:], gap]
+        return found
+
+    def _days(self, query: Query, grid: Grid, result: Floats) -> Iterator[_Gap]:
         for day in query.window.pieces(DAY):
             part = grid.slice(day)
             sealed = self._sealed(day)
@@ -193,7 +223,7 @@ class CachedSource:
                     result[row, part] = kept
             if missing:
                 asked = Query(query.metric, tuple(query.keys[row] for row in missing), day, query.resolution)
-                yield _Gap(asked, [names[row] for row in missing], result, missing, part)
+                yield _Gap(asked, [(day, [names[row] for row in missing])], result, grid, missing)
 
     def _sealed(self, piece: Window) -> bool:
         return self.settling is None or piece.end + self.settling <= self._now

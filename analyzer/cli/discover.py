@@ -183,6 +183,7 @@ def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
 
     from analyzer.plan import plan
     from traffic.disk import lock
+    from traffic.text import length
     from traffic.times import iso
 
     with lock(job.output):
@@ -197,7 +198,10 @@ def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
         click.echo(
             f"           then the days in which an event can be: usually few, {found.most_requests:,} at the most"
         )
-    click.echo(f"time       about {found.seconds:,.1f} s for these, by a small one that was sent")
+    if found.limited:
+        click.echo(f"time       about {length(found.seconds)} for these, as fast as the service's limits allow")
+    else:
+        click.echo(f"time       about {found.seconds:,.1f} s for these, by a small one that was sent")
     return 0
 
 

@@ -7,24 +7,25 @@ from pathlib import Path
 
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.store.access import Access, access
+from traffic.store.access import Access, access, kentik_access
 from traffic.store.base import Columns, NoSuchStore, Sink, Source
 from traffic.store.folder import STORE, is_store
 
 __all__ = ["Access", "Columns", "open_sink", "open_source", "stores_here"]
 
-_KNOWN = "a folder made by ./sl.py generate, a CSV, Parquet or NDJSON file, or https://HOST:9200/INDEX"
+_KNOWN = "a folder made by ./sl.py generate, a CSV, Parquet or NDJSON file, https://HOST:9200/INDEX, or kentik:"
 _TABLES = ("*.csv", "*.csv.gz", "*.parquet", "*.ndjson", "*.jsonl")
 _ELASTIC = re.compile(r"^(?:https?://|elasticsearch:)", re.IGNORECASE)
-# kentik: and https: are names of services; a Windows drive or a file called a:b is not.
-_SERVICE = re.compile(r"^(?:[a-z][a-z0-9+.-]*://|kentik:)", re.IGNORECASE)
+_KENTIK = re.compile(r"^kentik:", re.IGNORECASE)
+# https: is the name of a service; a Windows drive or a file called a:b is not.
+_SERVICE = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def open_source(name: str, columns: Columns | None = None, entry: Access | None = None) -> Source:
     """The store called `name`, to read from it.
 
     Args:
-        name: a folder of the embedded store, a file or glob of a user's own, or an index in Elasticsearch.
+        name: a folder of the embedded store, a file or glob of a user's own, an index in Elasticsearch, or `kentik:`.
         columns: of a user's own file or index; a store of ours needs none.
         entry: how to get into a service; None is what the environment says.
 
@@ -37,6 +38,11 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
 
         _refuse_files(columns)
         return ElasticSource(name, columns or Columns(), entry or access())
+    if _KENTIK.match(name):
+        from traffic.store.kentik import KentikSource
+
+        _refuse_columns(columns)
+        return KentikSource(name, entry or kentik_access())
     _refuse_services(name)
     _refuse_elastic(columns)
     path = Path(name)
@@ -96,6 +102,8 @@ def open_sink(
         from traffic.store.elastic import ElasticSink
 
         return ElasticSink(name, field, step, scenario, keys, replace, entry or access(), refused)
+    if _KENTIK.match(name):
+        raise UsageFailure("Kentik is only read from: name a folder or an index to write to")
     _refuse_services(name)
     from traffic.store.parquet import ParquetSink
 
@@ -114,6 +122,15 @@ def _refuse_files(columns: Columns | None) -> None:
     if columns is not None and (columns.wide or columns.where is not None or columns.zone != "UTC"):
         raise UsageFailure(
             "--wide, --where and --timezone-of-data are for files: leave them out (an index has --filter)"
+        )
+
+
+def _refuse_columns(columns: Columns | None) -> None:
+    _refuse_files(columns)
+    _refuse_elastic(columns)
+    if columns is not None and columns.named:
+        raise UsageFailure(
+            "what Kentik is asked stands in input/kentik_query_*.json: leave out --time, --key, --value and --metric"
         )
 
 

@@ -5,13 +5,14 @@ Never from the command line, which everybody on a machine can read, nor into any
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from traffic.disk import storage
-from traffic.errors import UsageFailure
+from traffic.errors import AccessDenied, UsageFailure
 
 # The names that Elastic's own tools use, in the order in which they are looked at: its clients' documentation and
 # Terraform provider, the Model Context Protocol server and start-local, Elastic Agent and Fleet, Kibana's image.
@@ -21,6 +22,10 @@ USERS = ("ELASTICSEARCH_USERNAME", "ES_USERNAME", "ELASTIC_USERNAME")
 PASSWORDS = ("ELASTICSEARCH_PASSWORD", "ES_PASSWORD", "ELASTIC_PASSWORD")
 AUTHORITIES = ("ELASTICSEARCH_CA", "ES_CA_CERT", "ELASTICSEARCH_SSL_CERTIFICATEAUTHORITIES")
 FINGERPRINTS = ("ELASTICSEARCH_CA_TRUSTED_FINGERPRINT", "ES_CA_FINGERPRINT")
+
+# Of the tool that this one follows, and of the vendor's own SDK.
+KENTIK_USERS = ("KENTIK_API_USER", "KTAPI_AUTH_EMAIL")
+KENTIK_TOKENS = ("KENTIK_API_PASSWORD", "KTAPI_AUTH_TOKEN")
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,67 @@ def access(
         with storage(authority), Path(authority).open("rb"):
             pass
     return Access(user, password, api_key, authority, fingerprint or first(FINGERPRINTS, environment))
+
+
+def kentik_access(
+    user: str | None = None,
+    token_file: Path | None = None,
+    ca_file: Path | None = None,
+    environment: Mapping[str, str] = os.environ,
+) -> Access:
+    """E-mail address and API token of a Kentik account.
+
+    From the options; else a pair from the environment; else the profile that the vendor's SDK reads, a JSON file with
+    `email` and `api-key`: `KTAPI_CFG_FILE`, or `~/.kentik/` and `KTAPI_PROFILE` (`default`).
+
+    Raises:
+        AccessDenied: there is none, or it cannot be one.
+        StorageFailure: a file cannot be read.
+    """
+    token = _secret(token_file, "--password-file")
+    if user is None and token is None:
+        user, token = _kentik_pair(environment)
+    user = user or _unquoted(first(KENTIK_USERS, environment))
+    token = token or _unquoted(first(KENTIK_TOKENS, environment))
+    if not user or not token:
+        lacking = KENTIK_TOKENS if user else KENTIK_USERS
+        raise AccessDenied(
+            f"no credentials for Kentik: set KENTIK_API_USER and KENTIK_API_PASSWORD (an API token), or "
+            f"KTAPI_AUTH_EMAIL and KTAPI_AUTH_TOKEN; {' or '.join(lacking)} is not set"
+        )
+    for name, value in (("user", user), ("token", token)):
+        # They travel in headers; a library that refuses one would quote it.
+        if not value.isascii() or not value.isprintable() or " " in value:
+            raise AccessDenied(f"the {name} for Kentik holds blanks or letters that no {name} has: set it again")
+    return Access(user, token, ca_file=str(ca_file) if ca_file else None)
+
+
+def _kentik_pair(environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+    for names in zip(KENTIK_USERS, KENTIK_TOKENS, strict=True):
+        user, token = (_unquoted(environment.get(name)) for name in names)
+        if user or token:
+            return user, token
+    home = Path(environment.get("KTAPI_HOME") or environment.get("HOME") or ".")
+    named = environment.get("KTAPI_CFG_FILE") or environment.get("KTAPI_PROFILE")
+    path = Path(environment.get("KTAPI_CFG_FILE") or home / ".kentik" / (environment.get("KTAPI_PROFILE") or "default"))
+    with storage(path):
+        if not named and not path.is_file():
+            return None, None
+        text = path.read_bytes()
+    try:
+        said = json.loads(text)
+        return str(said["email"]).strip(), str(said["api-key"]).strip()
+    except (ValueError, KeyError, TypeError):
+        # What stands in it is not repeated.
+        raise AccessDenied(f'{path} is no profile of a Kentik account: {{"email": ..., "api-key": ...}}') from None
+
+
+def _unquoted(text: str | None) -> str | None:
+    """Without the quotes that a compose file's `- NAME="value"` leaves round a value."""
+    text = (text or "").strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1]
+    return text or None
 
 
 def first(names: tuple[str, ...], environment: Mapping[str, str] = os.environ) -> str | None:

@@ -1,0 +1,149 @@
+"""What Kentik answers, as arrays. Pure functions: JSON in, keys and buckets out, or a line that says what is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from traffic.model import Floats, Grid
+from traffic.store.base import StoreError, TooLong
+
+Row = Mapping[str, Any]
+
+_ASN = re.compile(r"\((\d{1,10})\)\s*$")
+_MOST = 2**32
+
+
+class Malformed(StoreError):
+    """An answer that is not of the documented form."""
+
+
+@dataclass(frozen=True)
+class Customers:
+    """What a list of customers came to."""
+
+    keys: Mapping[int, str]
+    """AS number -> the row's key, as Kentik names it."""
+    nameless: tuple[str, ...]
+    """Keys without an AS number."""
+    doubled: tuple[str, ...]
+    """Keys whose AS number another row had before."""
+
+
+def asn_of(key: str) -> int | None:
+    """The AS number of a key like `NAME,CC (64500)`; None where there is none."""
+    match = _ASN.search(key)
+    return int(match[1]) if match and int(match[1]) < _MOST else None
+
+
+def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
+    """The rows of a query's bucket; none where the bucket is missing: there is no data in it.
+
+    Raises:
+        Malformed: it does not answer like Kentik.
+    """
+    results = answer.get("results")
+    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+        raise Malformed("no list of results in it")
+    rows: list[Row] = []
+    for result in results:
+        if result.get("bucket", bucket) != bucket:
+            continue
+        data = result.get("data") or []
+        if not isinstance(data, list) or not all(isinstance(r, dict) and isinstance(r.get("key"), str) for r in data):
+            raise Malformed("its rows have no keys")
+        rows += data
+    return rows
+
+
+def customers_of(rows: Iterable[Row]) -> Customers:
+    """The customers in the order of their rows, the largest first; of two rows with one AS number, the first."""
+    keys: dict[int, str] = {}
+    nameless, doubled = [], []
+    for row in rows:
+        key, asn = row["key"], asn_of(row["key"])
+        if asn is None:
+            nameless.append(key)
+        elif asn in keys:
+            if key != keys[asn]:
+                doubled.append(key)
+        else:
+            keys[asn] = key
+    return Customers(keys, tuple(nameless), tuple(doubled))
+
+
+def without_series(rows: Iterable[Row], asns: Sequence[int]) -> list[int]:
+    """AS numbers that were asked for and came as a bare row."""
+    wanted = set(asns)
+    return [asn for row in rows if (asn := asn_of(row["key"])) in wanted and not row.get("timeSeries")]
+
+
+def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Floats, set[int]]:
+    """The buckets of the customers that were asked for, and which of them came.
+
+    A point goes to its bucket by its own time. Of several points in a bucket the mean counts, by their widths; null is
+    no point. Two rows of one AS number (it was renamed meanwhile) are added up.
+
+    Returns:
+        values of shape (asns, buckets), NaN where there is no point; the AS numbers that had a series.
+
+    Raises:
+        TooLong: a point is wider than a bucket: the window was too long to be answered so finely.
+        Malformed: a series is none.
+    """
+    values = np.full((len(asns), grid.count), np.nan)
+    place = {asn: number for number, asn in enumerate(asns)}
+    came: set[int] = set()
+    names: set[str] = set()
+    for row in rows:
+        asn = asn_of(row["key"])
+        if asn not in place or not row.get("timeSeries"):
+            continue
+        name, flow = _flow(row)
+        names.add(name)
+        if len(names) > 1:
+            raise Malformed(f"its series are of different kinds, {' and '.join(sorted(names))}")
+        found = _buckets(flow, grid)
+        old = values[place[asn]]
+        values[place[asn]] = np.where(np.isnan(old), found, old + np.nan_to_num(found)) if asn in came else found
+        came.add(asn)
+    return values, came
+
+
+def _flow(row: Row) -> tuple[str, Floats]:
+    series = row["timeSeries"]
+    if not isinstance(series, dict):
+        raise Malformed(f"the series of {row['key']!r:.80} is none")
+    name, held = next(iter(series.items()))
+    flow = held.get("flow") if isinstance(held, dict) else None
+    try:
+        # None becomes NaN here.
+        points = np.array(flow or np.zeros((0, 3)), dtype=np.float64)
+    except (TypeError, ValueError):
+        points = np.zeros(0)
+    if not isinstance(flow, list) or points.ndim != 2 or points.shape[1] != 3:
+        raise Malformed(f"the series of {row['key']!r:.80} has no points of time, value and width")
+    if np.isinf(points).any() or np.isnan(points[:, [0, 2]]).any() or (points[:, 2] <= 0).any():
+        raise Malformed(f"a point of {row['key']!r:.80} has no time, no width, or an infinite value")
+    return name, points
+
+
+def _buckets(flow: Floats, grid: Grid) -> Floats:
+    widest = flow[:, 2].max(initial=0)
+    if widest > grid.step:
+        raise TooLong(f"points are {widest:,.0f} s wide, not {grid.step}")
+    bucket = np.floor((flow[:, 0] / 1000 - grid.start) / grid.step).astype(np.int64)
+    there = (bucket >= 0) & (bucket < grid.count) & ~np.isnan(flow[:, 1])
+    bucket, value, width = bucket[there], flow[there, 1], flow[there, 2]
+    count = np.bincount(bucket, minlength=grid.count)
+    total = np.bincount(bucket, value * width, grid.count)
+    seconds = np.bincount(bucket, width, grid.count)
+    # A bucket of one point is that point, to the last bit.
+    alone = np.bincount(bucket, value, grid.count)
+    with np.errstate(invalid="ignore"):
+        mean = total / seconds
+    return np.where(count == 0, np.nan, np.where(count == 1, alone, mean))

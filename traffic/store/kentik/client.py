@@ -1,0 +1,262 @@
+"""The connection: requests to Kentik within its limits, and what can go wrong with them in one line each."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from threading import Lock
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
+
+from traffic.errors import AccessDenied, Failure
+from traffic.store.access import Access
+from traffic.store.base import StoreError, TooLarge
+from traffic.store.kentik.pace import OTHERS, Pace
+from traffic.store.kentik.place import Place
+
+CONNECT, READ = 10.0, 120.0
+"""Seconds until a connection stands, and until an answer begins or goes on."""
+TRIES = 6
+PATIENCE = 3700.0
+"""The longest that a server may ask us to wait: its longest window is an hour."""
+
+_PASSING = (429, 502, 503, 504)
+_LARGEST = 256 << 20
+_CHUNK = 1 << 20
+_SILENT = 6
+"""Time-outs in a row after which it is not the size of a query that keeps the server from answering."""
+
+
+class Refused(StoreError):
+    """The server will not answer that, however often it is asked."""
+
+
+class _Passing(StoreError):
+    """What may be gone at the next try."""
+
+    after: float | None = None
+    """Seconds that the server asked for."""
+
+
+class _Silence(_Passing):
+    """No answer in time."""
+
+
+class Client:
+    """An account at Kentik. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        place: Place,
+        access: Access,
+        pace: Pace | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """Nothing is sent yet."""
+        self.name = place.name
+        self._base = place.base
+        self._access = access
+        self._queries = pace or Pace()
+        self._others = Pace(OTHERS, 1) if pace is None else pace
+        self._sleep = sleep
+        self._now = now
+        self._verify: str | bool = access.ca_file or True
+        self._session = requests.Session()
+        # Without it a .netrc would add credentials of its own.
+        self._session.auth = lambda request: request
+        self._lock = Lock()
+        self._silent = 0
+        self.slowed = 0
+        """How often the server asked to slow down."""
+        self.sent = 0
+        """Requests that were sent, those that were tried again too."""
+
+    def query(self, body: object, what: str) -> dict[str, Any]:
+        """The answer to `query/topXdata`.
+
+        Args:
+            what: which window and customers are asked for, for messages.
+
+        Raises:
+            AccessDenied: not logged in, not allowed, or TLS fails.
+            TooLarge: it asks for too much, or takes too long.
+            StoreError: anything else, such as a server that has too much to do for long.
+        """
+        answer = self._asked("POST", "/query/topXdata", body, what, self._queries)
+        if not isinstance(answer, dict):
+            raise StoreError(f"{self.name} does not answer like Kentik ({what}): check the address")
+        return answer
+
+    def get(self, path: str) -> Any:
+        """The answer to a GET of what is no query. Raises like `query`."""
+        return self._asked("GET", path, None, path.strip("/"), self._others)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+    def _asked(self, method: str, path: str, body: object, what: str, pace: Pace) -> Any:
+        retrying = Retrying(
+            retry=retry_if_exception_type(_Passing),
+            stop=self._enough,
+            wait=_pause,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return retrying(self._once, method, path, body, what, pace)
+        except _Silence as error:
+            if self._silent < _SILENT:
+                raise TooLarge(str(error)) from None
+            raise StoreError(f"{error}, nor to what was asked before: try again later") from None
+        except _Passing as error:
+            raise StoreError(f"{error}; asked {TRIES} times: try again later, the run goes on where it was") from None
+
+    def _enough(self, state: RetryCallState) -> bool:
+        """A query that takes too long will take as long again: cut it, rather than insist."""
+        error = state.outcome.exception() if state.outcome else None
+        return state.attempt_number >= (2 if isinstance(error, _Silence) else TRIES) or self._silent >= _SILENT
+
+    def _once(self, method: str, path: str, body: object, what: str, pace: Pace) -> Any:
+        with pace.turn():
+            self.sent += 1
+            try:
+                status, headers, content = self._exchange(method, path, body)
+            except requests.exceptions.SSLError as error:
+                raise AccessDenied(
+                    f"no safe connection to {self.name} ({_short(error)}): name its authority with --ca-file"
+                ) from None
+            except requests.exceptions.Timeout:
+                with self._lock:
+                    self._silent += 1
+                raise _Silence(f"{self.name} does not answer within {READ:.0f} s ({what})") from None
+            except requests.exceptions.RequestException as error:
+                raise _Passing(f"{self.name} cannot be reached ({_short(error)}; {what})") from None
+        if status == 504:
+            with self._lock:
+                self._silent += 1
+            raise _Silence(f"{self.name} does not answer in its own time (504; {what})")
+        with self._lock:
+            self._silent = 0
+        if status in _PASSING:
+            raise self._passing(status, headers, what, pace)
+        if not 200 <= status < 300:
+            raise self._refusal(status, headers, content, what)
+        try:
+            return json.loads(content, parse_constant=_no_number)
+        except (ValueError, RecursionError):
+            begin = content[:40].decode("ascii", "replace").strip()
+            raise _Passing(f"{self.name} answers what is no JSON ({begin!r}; {what})") from None
+
+    def _exchange(self, method: str, path: str, body: object) -> tuple[int, Mapping[str, str], bytes]:
+        """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
+        headers = {
+            "X-CH-Auth-Email": self._access.user or "",
+            "X-CH-Auth-API-Token": self._access.password or "",
+            "Content-Type": "application/json",
+        }
+        data = None if body is None else json.dumps(body).encode()
+        with self._session.request(
+            method,
+            self._base + path,
+            data=data,
+            headers=headers,
+            timeout=(CONNECT, READ),
+            allow_redirects=False,
+            verify=self._verify,
+            stream=True,
+        ) as answer:
+            chunks, size, begun = [], 0, time.monotonic()
+            for chunk in answer.iter_content(_CHUNK):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > _LARGEST:
+                    raise TooLarge(f"{self.name} answers more than {_LARGEST >> 20} MiB")
+                if time.monotonic() - begun > 3 * READ:
+                    raise requests.exceptions.ReadTimeout
+            return answer.status_code, answer.headers, b"".join(chunks)
+
+    def _passing(self, status: int, headers: Mapping[str, str], what: str, pace: Pace) -> StoreError:
+        busy = status == 429
+        reason = "was asked too often" if busy else "is not ready"
+        failure = _Passing(f"{self.name} {reason} ({status}; {what})")
+        failure.after = retry_after(headers.get("Retry-After", ""), self._now())
+        if busy:
+            self.slowed += 1
+        if failure.after is not None:
+            if failure.after > PATIENCE:
+                return StoreError(
+                    f"{self.name} wants to be left alone for {failure.after / 3600:,.1f} h ({status}; {what}): "
+                    f"run again then, it goes on where it was"
+                )
+            pace.hold(failure.after)
+        return failure
+
+    def _refusal(self, status: int, headers: Mapping[str, str], content: bytes, what: str) -> Failure:
+        if status in (401, 403):
+            why = "knows no such user and token" if status == 401 else "does not allow them to ask"
+            return AccessDenied(
+                f"{self.name} {why} ({status}): check KENTIK_API_USER and KENTIK_API_PASSWORD; "
+                f"an account in the EU is kentik:eu"
+            )
+        if 300 <= status < 400:
+            host = urlsplit(headers.get("Location", "")).hostname or "another place"
+            return StoreError(
+                f"{self.name} sends us on to {host[:80]} ({status}): not followed; name the right address"
+            )
+        if status == 404:
+            return Refused(f"{self.name} has no query API (404): check the address")
+        if status == 413:
+            return TooLarge(f"{self.name} says that the request is too large ({what})")
+        reason = _reason(content)
+        told = f": {reason}" if reason else ""
+        advice = "; check input/kentik_query_*.json" if status == 400 else ""
+        return Refused(f"{self.name} refuses the query ({status}; {what}){told}{advice}")
+
+
+def retry_after(text: str, now: float) -> float | None:
+    """Seconds that `Retry-After` asks for, as a number or as a date; None where it says neither."""
+    text = text.strip()
+    if text.isdecimal():
+        return float(text[:9])
+    try:
+        date = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+
+
+def _pause(state: RetryCallState) -> float:
+    """What the server asked for, and a bit more by chance; else 1 to 2 s, then twice that, up to a minute."""
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.after if isinstance(error, _Passing) else None
+    spread = random.random()  # noqa: S311  # so that two clients do not come back at the same moment
+    return asked + spread if asked is not None else min(60.0, 2.0 ** (state.attempt_number - 1) * (1 + spread))
+
+
+def _reason(content: bytes) -> str:
+    """What an error says, where it says it like Kentik."""
+    try:
+        said = json.loads(content)
+    except (ValueError, RecursionError):
+        return ""
+    found = said.get("error") or said.get("message") if isinstance(said, dict) else None
+    return " ".join(found.split())[:200] if isinstance(found, str) else ""
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _short(error: Exception) -> str:
+    """What happened, without the objects that the library holds before it."""
+    text = str(error).rpartition(">: ")[2].rpartition(": ")[2]
+    return text.strip("'\")( ")[:120] or type(error).__name__

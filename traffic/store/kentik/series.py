@@ -1,0 +1,118 @@
+"""Asking for series, and making sure that the answer is what was asked for: as fine, and of all customers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from traffic.model import HOUR, Floats, Grid, Window, floor_to
+from traffic.store.base import StoreError, TooLarge, TooLong
+from traffic.store.kentik.answers import Malformed, rows_of, series_of, without_series
+from traffic.store.kentik.bodies import Template, asked_window, series_body
+from traffic.store.kentik.client import Client
+from traffic.times import iso
+
+LEAST = 25
+"""The fewest rows that Kentik says an answer may be limited to."""
+
+
+class Series:
+    """What one account is asked for, and what was learned from its answers. Safe to use from several threads."""
+
+    def __init__(self, client: Client, template: Template) -> None:
+        """Nothing is sent yet."""
+        self.max_keys = template.most
+        """The most customers of a request; less once an answer turned out to be cut off."""
+        self.answered: Window | None = None
+        """From the first to the last window that was answered with a series."""
+        self.empty: list[Window] = []
+        """Windows in which none of those who were asked for had any."""
+        self._client = client
+        self._template = template
+        self._lock = Lock()
+        self._longest: dict[int, int] = {}
+        self._proven = LEAST - 1
+
+    def reach(self, resolution: int) -> int:
+        """Seconds of the longest window that is answered in buckets of that width."""
+        return self._longest.get(resolution) or self._template.width(resolution).reach
+
+    def ask(self, asns: Sequence[int], grid: Grid) -> Floats:
+        """Bits per second, or whatever the query asks for: shape (asns, buckets), NaN where Kentik says nothing.
+
+        Raises:
+            TooLarge: ask for fewer customers.
+            TooLong: ask for less time.
+            StoreError: the answer cannot be used.
+        """
+        if len(asns) > self.max_keys:
+            raise TooLarge(f"{len(asns)} customers are more than {self.max_keys} at once")
+        if grid.window.seconds > self.reach(grid.step):
+            raise TooLong(f"{grid.window.seconds} s are more than {self.reach(grid.step)} at once")
+        values, came = self._asked(asns, grid)
+        missing = [place for place, asn in enumerate(asns) if asn not in came]
+        # A server that cuts lists at n rows never gives more. So only a list longer than any that is known to be whole
+        # can be a cut one; who is missing from it is asked for once more, alone.
+        if missing and len(came) > self._proven:
+            rest, late = self._asked([asns[place] for place in missing], grid)
+            values[missing] = rest
+            if late:
+                self._fewer(len(came))
+                return values
+        with self._lock:
+            self._proven = max(self._proven, len(came))
+        return values
+
+    def _asked(self, asns: Sequence[int], grid: Grid) -> tuple[Floats, set[int]]:
+        width = self._template.width(grid.step)
+        window = asked_window(grid.window, width)
+        shown = f"AS{asns[0]}" if len(asns) == 1 else f"{len(asns)} customers from AS{asns[0]}"
+        what = f"{shown}, {iso(window.start)} to {iso(window.end)}"
+        rows = ask_rows(self._client, self._template.bucket, series_body(self._template, asns, window, width), what)
+        bare = without_series(rows, asns)
+        if bare and len(asns) == 1:
+            raise StoreError(
+                f'{self._client.name} answers without a series ({what}): "raw": true has to stand in '
+                f"{self._template.path}"
+            )
+        if bare:
+            self._fewer(len(asns) - len(bare))
+            raise TooLarge(f"{len(bare)} of {len(asns)} customers came without a series ({what})")
+        try:
+            values, came = series_of(rows, asns, grid)
+        except TooLong as error:
+            self._shorter(grid)
+            raise TooLong(f"{error} ({what})") from None
+        except Malformed as error:
+            raise unreadable(self._client, error, what) from None
+        with self._lock:
+            if came:
+                self.answered = grid.window if self.answered is None else self.answered.hull(grid.window)
+            else:
+                self.empty.append(grid.window)
+        return values, came
+
+    def _fewer(self, most: int) -> None:
+        """So many were too many: do not ask for as many again."""
+        with self._lock:
+            self.max_keys = max(1, min(self.max_keys, most))
+
+    def _shorter(self, grid: Grid) -> None:
+        """Windows as long as this one come too coarse: do not ask for as long ones again."""
+        half = floor_to(grid.window.seconds // 2, HOUR)
+        with self._lock:
+            self._longest[grid.step] = max(HOUR, min(self.reach(grid.step), half))
+
+
+def ask_rows(client: Client, bucket: str, body: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
+    """The rows that a query is answered with. Raises as `Client.query`."""
+    try:
+        return rows_of(client.query(body, what), bucket)
+    except Malformed as error:
+        raise unreadable(client, error, what) from None
+
+
+def unreadable(client: Client, error: Malformed, what: str) -> StoreError:
+    """An answer that is not of the documented form."""
+    return StoreError(f"{client.name} answers what cannot be read ({error}; {what}): nothing of it was used")

@@ -1,0 +1,206 @@
+"""A Kentik account, read: its customers as keys, what they received in bits per second as series."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from traffic.errors import AccessDenied
+from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, floor_to
+from traffic.store.access import Access
+from traffic.store.base import StoreError, TooLarge
+from traffic.store.kentik.answers import Customers, Row, asn_of, customers_of
+from traffic.store.kentik.bodies import CUSTOMERS, FAST, SERIES, WIDTHS, customers_body, read_template
+from traffic.store.kentik.client import Client, Refused
+from traffic.store.kentik.pace import AT_ONCE, Pace, duration
+from traffic.store.kentik.place import find_place
+from traffic.store.kentik.series import Series, ask_rows
+from traffic.times import iso
+
+INPUT = Path(__file__).resolve().parents[3] / "input"
+
+LOOK = 28 * DAY
+"""What is looked at where nothing is said and the account does not tell for how long it keeps data."""
+LISTED = 250
+"""Rows that Kentik says an answer may have: a list that is not shorter may have been cut."""
+EACH = 2.0
+"""Seconds that a query is taken to need, where what a run will take is estimated."""
+
+
+class KentikSource:
+    """The customers of an account (`traffic.store.base.Source`). It makes no roll-ups, and its requests are few."""
+
+    max_points = 20_000_000
+    settling: int | None = HOUR // 2
+    limited = True
+    """What was answered is worth keeping as it is."""
+
+    def __init__(
+        self,
+        name: str,
+        access: Access,
+        folder: Path = INPUT,
+        now: Callable[[], float] = time.time,
+        pace: Pace | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Read the queries; nothing is sent yet.
+
+        Args:
+            name: `kentik:`, `kentik:eu`, `kentik:http://127.0.0.1:PORT`.
+            access: e-mail address as user, API token as password.
+            folder: where the queries lie.
+            now: the clock of the day.
+            pace: how fast requests may follow each other; None is as published.
+            sleep: how to wait between tries.
+
+        Raises:
+            UsageFailure: the name or a query cannot be meant.
+        """
+        place = find_place(name)
+        self.name = place.name
+        self._who = blake2b(f"{place.base} {access.user}".encode(), digest_size=8).hexdigest()
+        self._customers = read_template(folder, CUSTOMERS)
+        self._template = read_template(folder, SERIES)
+        self.metric = self._template.metric
+        self._client = Client(place, access, pace, sleep, now)
+        self._series = Series(self._client, self._template)
+        self._now = now
+        self._fast = False
+        self._aimed: int | None = None
+        self._extent: Window | None = None
+        self._finding = Lock()
+        self._said: list[str] = []
+
+    @property
+    def max_keys(self) -> int:
+        """The most customers of a request."""
+        return self._series.max_keys
+
+    def reach(self, resolution: int) -> int:
+        """Seconds of the longest window that is answered in buckets of that width."""
+        return self._series.reach(resolution)
+
+    def aim(self, start: int | None, resolution: int) -> None:
+        """From when on it will be looked at (None: as long as there are data), for an account may not tell its extent.
+
+        Raises:
+            UsageFailure: Kentik has no points of that resolution.
+        """
+        self._fast = self._template.width(resolution).data == FAST
+        self._aimed = start
+        self._extent = None
+
+    def duration(self, requests: int, at_once: int) -> float:
+        """About how many seconds so many requests take, as fast as the limits allow."""
+        return duration(requests, EACH, min(at_once, AT_ONCE))
+
+    def remarks(self) -> list[str]:
+        """What a person should know of the answers."""
+        found = list(self._said)
+        if self._client.slowed:
+            found.append(f"Kentik asked {self._client.slowed} times to slow down: who else uses this account's limits?")
+        answered = self._series.answered
+        before = [window for window in self._series.empty if answered and window.end <= answered.start]
+        if answered and before:
+            begin, end = min(window.start for window in before), max(window.end for window in before)
+            found.append(
+                f"no customer has data from {iso(begin)} to {iso(end)}: it may be older than what the account keeps; "
+                f"--start {iso(answered.start)} leaves it out"
+            )
+        return found
+
+    def extent(self) -> Window:
+        """From as long ago as the account keeps data (or is aimed at, where it does not tell) to the last full hour."""
+        with self._finding:
+            if self._extent is None:
+                self._extent = self._find_extent()
+            return self._extent
+
+    def keys(self, window: Window) -> Mapping[str, Window]:
+        """Every customer with traffic in `window`, in order of name, and that window: when they begin is not told."""
+        if not window.seconds:
+            return {}
+        what = f"the customers from {iso(window.start)} to {iso(window.end)}"
+        rows: list[Row] = []
+        known: list[int] = []
+        while True:
+            page = ask_rows(self._client, self._customers.bucket, customers_body(self._customers, window, known), what)
+            new = [asn for asn in map(asn_of, (row["key"] for row in page)) if asn is not None and asn not in known]
+            rows += page
+            if len(page) < LISTED or not new:
+                break
+            known += dict.fromkeys(new)
+        found = customers_of(rows)
+        self._report(found)
+        return dict.fromkeys(sorted(found.keys.values()), window)
+
+    def series(self, query: Query) -> Matrix:
+        """The buckets of `query.keys`: what Kentik says of them; times of which it does not speak are missing."""
+        grid = Grid.over(query.window, query.resolution)
+        if query.metric.field != self.metric.field:
+            raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
+        if len(query.keys) * grid.count > self.max_points:
+            raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {self.max_points} at once")
+        values = np.full((len(query.keys), grid.count), np.nan)
+        named = [(row, asn) for row, key in enumerate(query.keys) if (asn := asn_of(key)) is not None]
+        if named and grid.count:
+            rows, asns = zip(*named, strict=True)
+            values[list(rows)] = self._series.ask(asns, grid)
+        if query.metric != self.metric:
+            # Bits per second, where bytes of each bucket are asked for.
+            values *= query.metric.factor(query.resolution) / self.metric.factor(query.resolution)
+        return Matrix(query.keys, grid, values)
+
+    def fingerprint(self, window: Window) -> str:  # noqa: ARG002
+        """A hash over whose account it is, and what it is asked: the queries as they stand in their files."""
+        told = (self._who, self._customers.text, self._template.text, WIDTHS)
+        return blake2b(repr(told).encode(), digest_size=16).hexdigest()
+
+    def identity(self) -> str | None:
+        """None: the data is a user's own."""
+        return None
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def _report(self, found: Customers) -> None:
+        if found.nameless:
+            some = ", ".join(repr(key)[:40] for key in found.nameless[:3])
+            self._say(f"{len(found.nameless)} rows without an AS number left out, such as {some}")
+        if found.doubled:
+            some = ", ".join(found.doubled[:3])
+            self._say(f"{len(found.doubled)} customers share the AS number of another, which stands for both: {some}")
+
+    def _find_extent(self) -> Window:
+        now, start = floor_to(int(self._now()), HOUR), self._aimed
+        kept = self._kept()
+        if kept is None:
+            return Window(min(now - LOOK, now if start is None else start), now)
+        oldest = floor_to(now - kept, HOUR) + HOUR
+        if start is not None and start < oldest:
+            self._say(
+                f"this account keeps {kept // DAY} days of such data: nothing before {iso(oldest)} was looked at, "
+                f"though {iso(start)} was asked for"
+            )
+        return Window(min(oldest, now), now)
+
+    def _kept(self) -> int | None:
+        """Seconds for which the account keeps what is read, by its plans; None where it does not tell."""
+        name = "fast_retention" if self._fast else "full_retention"
+        try:
+            days = [plan[name] for plan in self._client.get("/plans")["plans"]]
+            return max(int(day) for day in days if day) * DAY
+        except (AccessDenied, Refused, KeyError, TypeError, ValueError):
+            # Who may not see plans may still ask; a token that is wrong is noticed by the first query.
+            return None
+
+    def _say(self, text: str) -> None:
+        if text not in self._said:
+            self._said.append(text)
