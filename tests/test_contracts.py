@@ -9,6 +9,7 @@ from typing import get_args
 import pytest
 
 import sl
+from analyzer import calendar
 from analyzer.cli.discover import EVENTS_FOUND, TRUTH
 from analyzer.kernels import rules
 from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
@@ -45,6 +46,7 @@ def rows(heading: str) -> dict[str, str]:
         (table.NOT_JUDGED, table.NOT_JUDGED_COLUMNS),
         (table.SUPPRESSED, table.SUPPRESSED_COLUMNS),
         (TRUTH, truth.COLUMNS),
+        ("a calendar", calendar.COLUMNS),
     ],
 )
 def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[str, ...]) -> None:
@@ -67,6 +69,8 @@ def test_the_default_policy_is_the_page_and_the_file_people_edit_and_the_built_i
         rules=tuple(page["rules"].split(", ")),
         under_percent=float(page["under_percent"]),
         missing_is_fallen=page["missing_is_fallen"] != "no",
+        timezone=page["timezone"],
+        calendar={"none": ()}[page["calendar"]],
         **lengths,  # type: ignore[arg-type]
         **words,  # type: ignore[arg-type]
     )
