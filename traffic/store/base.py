@@ -31,6 +31,10 @@ class TooLarge(StoreError):
     """The request asks for more than the store answers at once: ask for less (the caller halves it)."""
 
 
+class TooLong(TooLarge):
+    """The window is too long to be answered so finely: ask for less time, of the same keys."""
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which columns of a user's own table are meant, and what a bucket of several rows comes to.
