@@ -27,6 +27,10 @@ class DamagedStore(StoreError, StorageFailure):
     """A file of the store cannot be read or contradicts itself."""
 
 
+class Away(StoreError):
+    """The store cannot be reached, or has too much to do: the same may succeed later."""
+
+
 class TooLarge(StoreError):
     """The request asks for more than the store answers at once: ask for less (the caller halves it)."""
 

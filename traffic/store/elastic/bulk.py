@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 from traffic.disk import storage, write_atomic
-from traffic.store.base import StoreError, TooLarge
+from traffic.store.base import Away, StoreError, TooLarge
 from traffic.store.elastic.client import Cluster
 
 EXISTS = "version_conflict_engine_exception"
@@ -60,7 +60,7 @@ class Loader:
                 break
             time.sleep(min(30.0, 0.25 * 2**attempt))
         else:
-            raise StoreError(f"{self._cluster.name} has too much to do to take more documents: run again later")
+            raise Away(f"{self._cluster.name} has too much to do to take more documents: run again later")
         if kinds.keys() - {EXISTS}:
             refused = self._list_refused(index, body)
         with self._lock:

@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch, OrjsonSerializer
 
 from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
 from traffic.store.access import Access
-from traffic.store.base import NoSuchStore, StoreError, TooLarge
+from traffic.store.base import Away, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.place import Place
 
 TIMEOUT = 120.0
@@ -95,6 +95,7 @@ class Cluster:
             NoSuchStore: the index is not there.
             TooLarge: it asks for too much, or takes too long.
             PartialAnswer: a part of the data cannot be reached.
+            Away: no node can be reached, or they have too much to do.
             StoreError: anything else.
         """
         headers = {"accept": "application/json"}
@@ -161,7 +162,7 @@ class Cluster:
         if isinstance(error, elastic_transport.ConnectionTimeout):
             return TooLarge(f"{self.name} does not answer within {TIMEOUT:.0f} s")
         if isinstance(error, elastic_transport.ConnectionError):
-            return StoreError(f"{self.name} cannot be reached ({_short(error)}): check that it runs, and the address")
+            return Away(f"{self.name} cannot be reached ({_short(error)}): check that it runs, and the address")
         return StoreError(f"{self.name} answers what cannot be read ({_short(error)}): check the address")
 
     def _refusal(self, error: elastic_transport.ApiError) -> Failure:
@@ -177,7 +178,7 @@ class Cluster:
         if status in _PASSING[1:] and (kinds & _UNAVAILABLE or "shard" in reason):
             return PartialAnswer(f"{self.name} cannot reach all of its data ({reason}): wait until the cluster is well")
         if status in _PASSING:
-            return StoreError(f"{self.name} has too much to do or is not ready ({status}, {reason}): try again later")
+            return Away(f"{self.name} has too much to do or is not ready ({status}, {reason}): try again later")
         return StoreError(f"{self.name} refuses the request ({status}): {reason}")
 
 

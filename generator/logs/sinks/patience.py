@@ -1,0 +1,50 @@
+"""How long a sink waits for an other side that is away or busy: pauses that grow, and an end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+
+
+class Patience:
+    """Waits between attempts, until nothing went well for `seconds`."""
+
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.seconds = seconds
+        self._clock = clock
+        self._sleep = sleep
+        self._since: float | None = None
+        self._pause = FIRST_PAUSE
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the last attempt did not go well."""
+        return self._since is not None
+
+    @property
+    def left(self) -> float:
+        """Seconds until the end of it, at least 0."""
+        return self.seconds if self._since is None else max(0.0, self._since + self.seconds - self._clock())
+
+    def reset(self) -> None:
+        """Something went well."""
+        self._since = None
+        self._pause = FIRST_PAUSE
+
+    def wait(self, pause: Callable[[float], None] | None = None) -> bool:
+        """Wait a while before the next attempt, by `pause` if that knows better; False, at once, if it is used up."""
+        if self._since is None:
+            self._since = self._clock()
+        if self.left <= 0:
+            return False
+        (pause or self._sleep)(min(self._pause, self.left))
+        self._pause = min(LONGEST_PAUSE, 2 * self._pause)
+        return True

@@ -1,0 +1,69 @@
+"""A real Redis server for tests: a child process on a free loopback port, its data in a temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+PATIENCE = 30.0
+
+
+class RedisServer:
+    """Started and stopped as often as a test likes; the port stays."""
+
+    def __init__(self, folder: Path, *settings: str) -> None:
+        tool = shutil.which("redis-server")
+        if tool is None:
+            reason = "redis-server is not installed"
+            if os.environ.get("CI", "").lower() in {"1", "true"} or os.environ.get("SL_TEST_REQUIRE") == "1":
+                pytest.fail(f"Redis is required here: {reason}", pytrace=False)
+            pytest.skip(f"no Redis: {reason}")
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = int(free.getsockname()[1])
+        self._command = [str(tool), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command += ["--save", "", "--logfile", str(folder / "redis.log"), *settings]
+        self._process: subprocess.Popen | None = None
+        self.client = redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0))
+
+    def start(self) -> RedisServer:
+        self._process = subprocess.Popen(self._command, start_new_session=True)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.client.ping()
+            except redis.AuthenticationError:
+                return self
+            except redis.ConnectionError:
+                log = self.folder / "redis.log"
+                assert self._process.poll() is None, log.read_text() if log.exists() else "Redis did not start"
+                assert time.monotonic() < deadline, "Redis does not answer"
+                time.sleep(0.02)
+            else:
+                return self
+
+    def kill(self) -> None:
+        """As a power failure would."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def texts(self, name: str) -> list[bytes]:
+        """All that waits in a list."""
+        found: Any = self.client.lrange(name, 0, -1)
+        return found
+
+    def close(self) -> None:
+        self.client.close()
+        self.kill()
