@@ -75,6 +75,7 @@ def test_every_variable_of_the_original_has_its_line() -> None:
 def test_every_file_that_the_page_names_is_read_or_written() -> None:
     read = {name for row in cells(USERS, "Files it read", 2) for name in quoted(row[0])}
     assert read == {"input/kentik_query_customers.json", "input/kentik_query_tsData.json"}
+    assert all((ROOT / name).is_file() for name in read)
     rows = {name: row for row in cells(USERS, "Files it wrote", 2) for name in quoted(row[0])}
     assert {*original.FILES, *GONE - {"plot_only.py"}, "buffer_log.json"} == set(rows)
     assert ",".join(original.COLUMNS) in rows[original.EVENTS][1]
