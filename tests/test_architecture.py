@@ -43,7 +43,10 @@ DIRECTIONS: Table = {
 # Modules that only a few may import, whatever the table above allows.
 DOORKEEPERS: Table = {
     "sl": (set(), "nothing imports the door"),
-    "generator.cli": ({"sl"}, "only the door opens a command group; what others need of it belongs in the pipeline"),
+    "generator.cli": (
+        {"sl", "generator.cli"},
+        "only the door opens a command group; what others need of it belongs in the pipeline",
+    ),
     "analyzer.cli": (
         {"sl", "analyzer.cli"},
         "only the door opens a command group; what others need of it belongs in the pipeline",

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator import cli
+from generator.cli.generate import generate as command
 from generator.pipeline import TRUTH, generate
 from generator.scenario import Customers, Growth, Named, Scenario
 from generator.span import Span
@@ -241,7 +241,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*arguments: str) -> None:
-    cli.generate.main([*arguments], standalone_mode=False)
+    command.main([*arguments], standalone_mode=False)
 
 
 ONE_WEEK = ("--customers", "3", "--start", "2026-09-07", "--end", "2026-09-14")

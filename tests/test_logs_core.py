@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from generator.logs.settings import LogSettings
 from tests.commands import ROOT
 from traffic.config import load

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,11 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.time_us)
+
+    def head(self, count: int) -> Block:
+        """The first `count` lines."""
+        columns: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        return replace(self, **{name: part[:count] for name, part in columns.items() if isinstance(part, np.ndarray)})
 
     @property
     def anomalous(self) -> int:

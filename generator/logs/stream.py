@@ -48,7 +48,8 @@ class Stream:
 
     The same settings, seed and start give the same lines, in whatever portions they are taken. `start` is in
     microseconds since 1970. Where it is known how much will be taken, saying so lets the share of anomalous lines come
-    out at the end as well as in the long run: `total` lines, or lines up to `until` (microseconds).
+    out at the end as well as in the long run: `total` lines, or lines before `until` (microseconds); no later ones are
+    handed out then.
     `per_second` is said instead of the settings' rate.
     """
 
@@ -65,16 +66,20 @@ class Stream:
         self.settings = settings
         self.seed = settings.seed if seed is None else seed
         self.start = start
+        self.ended = False
         self.words = vocabulary(settings.sources)
         self._week = week(settings, per_second)
         self._tables = tables(settings)
         stamps = settings.timestamps
         self._gaps = gap_table(stamps.increment.min, stamps.increment.max, bool(stamps.rate or per_second))
         self._origin = self._count = self._week.count(start)
+        said = (settings.sources, settings.profiles, settings.normal_logs, settings.anomalies, stamps)
+        whole = repr((said, self.seed, start, total, until, per_second)).encode()
+        self.name = blake2b(whole, digest_size=4).hexdigest()
         identity = f"{self.seed}\0{start}".encode()
-        self.name = blake2b(identity, digest_size=4).hexdigest()
         entropy = int.from_bytes(blake2b(identity + b"\0lines", digest_size=16).digest(), "little")
         self._bits = np.random.SFC64(np.random.SeedSequence(entropy))
+        self._until = until
         rest = None
         if until is not None:
             rest = Rest((self._week.count(until) - self._origin) / UNIT, of_lines=False)
@@ -160,7 +165,7 @@ class Stream:
         return self._incident(added)
 
     def take(self, count: int, now: int | None = None) -> Block:
-        """The next `count` lines.
+        """The next `count` lines; fewer where those that follow are no longer wanted (`until`), and `ended` says so.
 
         `now`: the real time in microseconds; the lines then lie evenly spread between the last one and it, instead of
         where the stream's own clock would have put them.
@@ -180,9 +185,13 @@ class Stream:
             block.incident[:] = cause
             block = replace(block, incidents=tuple(map(self._id, going)))
         agree(block)
-        if count:
-            self._count, self._clock = int(counts[-1]), int(times[-1])
-            self._account(block, cause, going)
+        if self._until is not None and count and times[-1] >= self._until:
+            self.ended = True
+            block = block.head(int(np.searchsorted(times, self._until)))
+            self._line = first + len(block)
+        if len(block):
+            self._count, self._clock = int(counts[len(block) - 1]), int(times[len(block) - 1])
+            self._account(block, going)
         return block
 
     def _parts(self, count: int) -> list[_Part]:
@@ -248,15 +257,17 @@ class Stream:
             begin = end
         return services, cause, going
 
-    def _account(self, block: Block, cause: Ints, going: tuple[Happening, ...]) -> None:
+    def _account(self, block: Block, going: tuple[Happening, ...]) -> None:
         """What the block means for the incidents that go on."""
         self._anomalous += block.anomalous
-        for one, lines in zip(going, np.bincount(cause[cause != NONE], minlength=len(going)), strict=True):
+        for one, lines in zip(
+            going, np.bincount(block.incident[block.incident != NONE], minlength=len(going)), strict=True
+        ):
             one.lines += int(lines)
         for one in self._going:
-            if one.begun_us is None:
+            if one.begun_us is None and one.first < self._line:
                 one.begun_us = int(block.time_us[one.first - block.first])
-            if one.last != NOT_YET:
+            if NOT_YET != one.last < self._line:
                 one.ended_us = int(block.time_us[one.last - block.first])
                 self._over.append(self._incident(one))
         self._going = [one for one in self._going if one.ended_us is None]

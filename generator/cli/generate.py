@@ -1,7 +1,4 @@
-"""The commands of the generator: options are declared, one function is called, its result is said.
-
-Nothing but click is imported before a command runs, so that help answers at once.
-"""
+"""`generate`: fill a store with traffic, and write down what happened in it."""
 
 from __future__ import annotations
 
@@ -93,9 +90,6 @@ def generate(**options: Any) -> None:
         shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
 
 
-COMMANDS = (generate,)
-
-
 def _scenario(options: dict[str, Any]) -> Scenario:
     """The scenario of the file, with what the options say on top of it."""
     from dataclasses import replace
@@ -103,7 +97,7 @@ def _scenario(options: dict[str, Any]) -> Scenario:
     from generator.scenario import Scenario
     from traffic.config import load
 
-    own = Path(__file__).resolve().parent.parent / "input" / "scenario.yaml"
+    own = Path(__file__).resolve().parents[2] / "input" / "scenario.yaml"
     # Where the project's own file was removed, what it says is built in.
     file = options["scenario_file"] or (own if own.exists() else None)
     scenario = Scenario() if file is None else load(file, Scenario)

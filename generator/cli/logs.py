@@ -1,0 +1,170 @@
+"""`logs`: write log lines whose anomalies are labelled."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from generator.cli.stopping import stopping
+from traffic import options as shared
+
+if TYPE_CHECKING:
+    from generator.logs.job import Job
+    from generator.logs.run import Ran
+
+
+@click.command(context_settings=shared.SETTINGS)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="What to write.  [default: input/logs.yaml]")
+@click.option("-n", "--total", type=click.IntRange(0, 10**15), help="Lines in all; 0 is endless.  [default: 1000]")
+@click.option("-b", "--batch-size", type=click.IntRange(1, 100_000), help="Lines in a batch.  [default: 100]")
+@click.option(
+    "-i",
+    "--interval",
+    type=click.FloatRange(0, 86400),
+    help="Real time: seconds from one batch to the next.  [default: 1 where --total is 0, else no waiting]",
+)
+@click.option(
+    "-o",
+    "--output",
+    "destination",
+    envvar="SL_LOGS_OUTPUT",
+    type=click.Choice(["stdout", "file", "both"]),
+    help="Where lines go.  [default: file, or only where --to says]",
+)
+@click.option(
+    "--to",
+    multiple=True,
+    metavar="URL",
+    help="Also to tcp://HOST:PORT, redis://HOST:6379/0/LIST or http://HOST:9200/INDEX; may be given more than once.",
+)
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    envvar="SL_FORMAT",
+    type=click.Choice(["json", "text", "ecs", "combined"]),
+    help="What lines look like.  [default: json]",
+)
+@click.option("-p", "--output-path", type=click.Path(), help="Folder and stem of the files.  [default: ./output/logs]")
+@click.option("-a", "--anomaly-rate", type=click.FloatRange(0, 1), help="Share of anomalous lines.  [default: 0.05]")
+@click.option("--no-labels", is_flag=True, help="Leave the labels out of the lines; log_incidents.csv has them still.")
+@click.option("--start", help="Fill a window, as fast as possible: from here ...")
+@click.option("--end", help="... up to here.  [default: now]")
+@click.option(
+    "--rate", type=click.FloatRange(1e-6, 1e6), help="Lines a second of a window, on average over a week.  [default: 1]"
+)
+@click.option(
+    "--durations",
+    type=click.Choice(["lines", "time"]),
+    help="What incidents are measured in.  [default: time in a window, else lines]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the file's]"
+)
+@click.option(
+    "--smoke", is_flag=True, help="Instead: a steady series of 7 days with half an hour of ten times as much."
+)
+@click.option("--web", is_flag=True, help="Instead: requests to a web site with six fields, 7 days of them.")
+@shared.entry
+@shared.as_json
+@shared.quiet
+@shared.verbose
+def logs(**options: Any) -> int:
+    """Write log lines, and write down when something was wrong.
+
+    Services write as they usually do, with days and weekends, until an incident changes that: errors, response times,
+    attacks, resources, outages, data. Every line of an incident says so, and log_incidents.csv, in the folder of the
+    files, says when each began and ended. Same settings, seed and start: same lines, to the byte.
+
+    \b
+    Examples:
+      ./sl.py logs
+      ./sl.py logs --total 5000 --output stdout
+      ./sl.py logs --total 0 --interval 0.5 --to tcp://localhost:5000
+      ./sl.py logs --start now-28d --rate 2 --anomaly-rate 0.01 --to http://localhost:9200/app-logs
+      ./sl.py logs --smoke --to http://localhost:9200/smoke_event-%Y.%m.%d
+    """
+    import time
+
+    from generator.logs.job import Asked, job
+    from generator.logs.run import Clock, Ran, run
+    from generator.logs.truth import IncidentFile
+    from traffic.disk import lock
+
+    asked = Asked(**{name: options[name] for name in Asked.__dataclass_fields__})
+    work = job(asked, int(time.time()))
+    ran = Ran()
+    with lock(work.folder / ".logs", "--output-path"), stopping() as stop:
+        truth = IncidentFile(work.folder)
+        sinks = [_open(name, work, options) for name in work.sinks]
+        silent = options["quiet"] or work.on_stdout
+        try:
+            with shared.bar("logs", silent or not work.expected, "lines") as progress:
+                clock = Clock(wait=stop.wait, stopped=stop.asked)
+                run(work.feed, sinks, work.pace, truth, ran, clock, lambda done: progress(done, work.expected))
+        except BaseException:
+            if not options["quiet"]:
+                shared.note(f"{ran.lines:,} lines were made; incidents are in {truth.path}")
+            raise
+    _say(work, ran, truth.path, options)
+    return 0 if stop.number is None else 128 + stop.number
+
+
+def _open(name: str, work: Job, options: dict[str, Any]) -> Any:
+    from generator.logs.sinks import Opening, open_log_sink
+    from traffic.store.access import access
+
+    silent = options["quiet"]
+    file = work.settings.output.file
+    entry = access(
+        options["user"],
+        options["password_file"],
+        options["api_key_file"],
+        options["ca_file"],
+        options["ca_fingerprint"],
+    )
+    how = Opening(
+        entry,
+        note=(lambda _text: None) if silent else shared.note,
+        refused=work.folder / "refused.ndjson",
+        suffix=work.suffix,
+        size=int(file.rotation_size_mb * (1 << 20)),
+        kept=file.max_files,
+    )
+    return open_log_sink(name, how)
+
+
+def _say(work: Job, ran: Ran, truth: Path, options: dict[str, Any]) -> None:
+    """What came of it; on stderr where lines are on stdout."""
+    if options["as_json"]:
+        click.echo(json.dumps(_document(ran, truth), indent=1), err=work.on_stdout)
+    elif not options["quiet"]:
+        click.echo(_summary(ran, truth), err=work.on_stdout)
+
+
+def _summary(ran: Ran, truth: Path) -> str:
+    from generator.logs.sinks import said
+    from traffic.text import visible
+
+    lines = {
+        "lines": f"{ran.lines:,} in {ran.seconds:.1f} s",
+        "incidents": f"{ran.incidents:,}, written down in {visible(str(truth))}",
+    }
+    told = [f"{name:10} {text}" for name, text in lines.items()]
+    told += [f"{'to':10} {visible(end.name)}: {said(end.counts, end.guarantee)}" for end in ran.ends]
+    return "\n".join(told)
+
+
+def _document(ran: Ran, truth: Path) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "lines": ran.lines,
+        "incidents": ran.incidents,
+        "truth": str(truth),
+        "seconds": round(ran.seconds, 3),
+        "sinks": {end.name: asdict(end.counts) for end in ran.ends},
+    }

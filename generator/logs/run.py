@@ -1,0 +1,135 @@
+"""A run: lines from a feed to sinks, at a pace, with the incidents written down. Readable as one paragraph."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from generator.logs.model import Incident
+from generator.logs.sinks import Counts, Guarantee, Lines, Sink
+from generator.logs.truth import IncidentFile
+from traffic.errors import Failure
+
+PORTION = 8192
+"""Lines that are made at once where nobody waits between batches."""
+
+
+class Feed(Protocol):
+    """Where lines come from."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether there are no more."""
+        ...
+
+    def take(self, count: int, now: int | None = None) -> Lines:
+        """The next `count` lines, or what is left of them. `now`: the real time in microseconds, where it counts."""
+        ...
+
+    def drain(self) -> tuple[Incident, ...]:
+        """Incidents that are over and were not handed out before."""
+        ...
+
+    def close(self) -> tuple[Incident, ...]:
+        """No line will be taken any more: the incidents that are left."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pace:
+    """`total`: lines in all, None for all that the feed has. `interval`: seconds between batches; 0: nobody waits."""
+
+    total: int | None
+    batch: int = PORTION
+    interval: float = 0.0
+
+
+@dataclass(frozen=True)
+class End:
+    """What a sink said when it was closed."""
+
+    name: str
+    guarantee: Guarantee
+    counts: Counts
+
+
+@dataclass
+class Ran:
+    """What came of a run, and what each sink made of its lines."""
+
+    lines: int = 0
+    incidents: int = 0
+    seconds: float = 0.0
+    ends: list[End] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The real time in microseconds, and a wait for so many seconds that may end early."""
+
+    now: Callable[[], int] = lambda: time.time_ns() // 1000
+    wait: Callable[[float], object] = time.sleep
+    stopped: Callable[[], bool] = lambda: False
+
+
+def run(
+    feed: Feed,
+    sinks: Sequence[Sink],
+    pace: Pace,
+    truth: IncidentFile,
+    ran: Ran,
+    clock: Clock = Clock(),
+    progress: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Hand the lines of a feed to every sink until there are enough, or somebody stops it.
+
+    Whatever happens, every sink is closed and the incidents that are over are written down; `ran` says how far it came.
+
+    Raises:
+        Failure: a sink or the file of incidents fails; the counts of all sinks are said.
+    """
+    begun = time.monotonic()
+    try:
+        for count in _portions(pace, clock, feed):
+            lines = feed.take(count, clock.now() if pace.interval else None)
+            for sink in sinks:
+                sink.write(lines)
+            ran.lines += len(lines)
+            truth.add(feed.drain())
+            progress(ran.lines)
+    finally:
+        try:
+            _close(sinks, ran)
+        finally:
+            truth.add(feed.close())
+            truth.write()
+            ran.incidents = truth.count
+            ran.seconds = time.monotonic() - begun
+
+
+def _portions(pace: Pace, clock: Clock, feed: Feed) -> Iterator[int]:
+    """How many lines to take next, when it is time for them."""
+    left = pace.total
+    due = time.monotonic()
+    while not (clock.stopped() or feed.ended or left == 0):
+        count = pace.batch if left is None else min(pace.batch, left)
+        yield count
+        left = None if left is None else left - count
+        if pace.interval and left != 0:
+            # Whoever is late goes on from there, and does not try to catch up.
+            due = max(due + pace.interval, time.monotonic())
+            clock.wait(due - time.monotonic())
+
+
+def _close(sinks: Sequence[Sink], ran: Ran) -> None:
+    """Close all of them, also where one fails; the first failure is raised in the end."""
+    failures: list[Failure] = []
+    for sink in sinks:
+        try:
+            ran.ends.append(End(sink.name, sink.guarantee, sink.close()))
+        except Failure as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
