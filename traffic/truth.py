@@ -26,8 +26,8 @@ NEEDED = ("key", "start", "end")
 
 Value = TypeVar("Value")
 
-_INCIDENTS = {"incident_id": "id", "service": "key", "type": "shape"}
-"""What the columns of a list of log incidents are called here."""
+_INCIDENTS = {"incident_id": "id", "service": "key", "type": "shape", "kind": "detail"}
+"""What the columns of a list of log incidents are called here. Its kind is a detail of its type."""
 
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
 _DIRECTIONS: dict[str, Direction] = {direction: direction for direction in get_args(Direction)}
@@ -64,7 +64,8 @@ def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], st
 
     `key`, `start` and `end` are enough: the identity is None then, the kind `required`, the direction `above`, the
     factor NaN, and the id a hash of the three. An empty key stands for every key. Times: ISO 8601 or epoch seconds.
-    In a list of log incidents the service is the key and the type the shape.
+    In a list of log incidents the service is the key and the type the shape; all are required, and what has a factor
+    below 1 falls.
 
     Args:
         shows_in: what is looked at. An incident that says where it shows (a column `shows_in`, words with blanks
@@ -113,7 +114,8 @@ def _text(path: Path) -> str:
 def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
     """Each row by the names of its columns."""
     header = [name.strip().lower() for name in next(lines, [])]
-    header = [_INCIDENTS[name] if name in _INCIDENTS and _INCIDENTS[name] not in header else name for name in header]
+    if "incident_id" in header:
+        header = [_INCIDENTS.get(name, name) for name in header]
     for name in NEEDED:
         if name not in header:
             there = ", ".join(filter(None, header)) or "none"
@@ -130,6 +132,7 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
 
 def _label(row: dict[str, str]) -> Label:
     key = uncell(row["key"])
+    factor = _factor(row.get("factor", "").strip())
     start, end = _time(row, "start"), _time(row, "end")
     if end <= start:
         raise UsageFailure(f"the end ({row['end']}) is not after the start ({row['start']})")
@@ -139,8 +142,8 @@ def _label(row: dict[str, str]) -> Label:
         start=start,
         end=end,
         shape=uncell(row.get("shape", "")),
-        factor=_factor(row.get("factor", "").strip()),
-        direction=_one_of(_DIRECTIONS, row, "direction", "above"),
+        factor=factor,
+        direction=_one_of(_DIRECTIONS, row, "direction", "below" if "detail" in row and factor < 1 else "above"),
         kind=_one_of(_KINDS, row, "kind", "required"),
     )
 

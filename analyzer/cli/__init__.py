@@ -3,6 +3,7 @@
 Nothing but click is imported before a command runs, so that help answers at once.
 """
 
+from analyzer.cli.analyze import analyze
 from analyzer.cli.cache import cache
 from analyzer.cli.completion import completion
 from analyzer.cli.copy import copy
@@ -11,4 +12,4 @@ from analyzer.cli.doctor import doctor
 from analyzer.cli.export import export
 from analyzer.cli.report import report
 
-COMMANDS = (discover, report, export, copy, cache, doctor, completion)
+COMMANDS = (discover, report, analyze, export, copy, cache, doctor, completion)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -99,12 +99,12 @@ def write_tables(findings: Findings, folder: Path) -> list[Path]:
         StorageFailure: the folder cannot be written.
     """
     written = [folder / EVENTS, folder / NOT_JUDGED, folder / SUPPRESSED]
-    write_atomic(written[0], _encode(EVENT_COLUMNS, event_lines(findings)))
-    write_atomic(written[1], _encode(NOT_JUDGED_COLUMNS, _not_judged_lines(findings.not_judged)))
-    write_atomic(written[2], _encode(SUPPRESSED_COLUMNS, _suppressed_lines(findings.suppressed)))
+    write_atomic(written[0], encode(EVENT_COLUMNS, event_lines(findings)))
+    write_atomic(written[1], encode(NOT_JUDGED_COLUMNS, _not_judged_lines(findings.not_judged)))
+    write_atomic(written[2], encode(SUPPRESSED_COLUMNS, _suppressed_lines(findings.suppressed)))
     if findings.verdict is not None:
         written.append(folder / COMPARISON)
-        write_atomic(written[3], _encode(COMPARISON_COLUMNS, _comparison_lines(findings.verdict.outcomes)))
+        write_atomic(written[3], encode(COMPARISON_COLUMNS, _comparison_lines(findings.verdict.outcomes)))
     else:
         remove(folder / COMPARISON)
     return written
@@ -124,13 +124,13 @@ def event_lines(findings: Findings) -> Iterator[str]:
     """The lines of events.csv, in order of start and key, without their line ends."""
     of_event = findings.verdict.of_event if findings.verdict is not None else {}
     # Metric and unit are the same on every line.
-    metric = f"{_text(findings.metric.name)},{_text(findings.metric.unit)}"
+    metric = f"{quoted(findings.metric.name)},{quoted(findings.metric.unit)}"
     for e in sorted(findings.events, key=lambda e: (e.start, e.key)):
         verdict, label_id = of_event.get(e.id, ("", ""))
         ratio = "" if e.ratio is None else number(e.ratio)
         yield (
-            f"{e.id},{_text(e.key)},{iso(e.start)},{iso(e.end)},{iso(e.detected)},{number(e.minutes)},{number(e.peak)},"
-            f"{number(e.baseline)},{number(e.threshold)},{ratio},{number(e.excess)},{metric},{verdict},{_text(label_id)},{number(e.severity)}"
+            f"{e.id},{quoted(e.key)},{iso(e.start)},{iso(e.end)},{iso(e.detected)},{number(e.minutes)},{number(e.peak)},"
+            f"{number(e.baseline)},{number(e.threshold)},{ratio},{number(e.excess)},{metric},{verdict},{quoted(label_id)},{number(e.severity)}"
         )
 
 
@@ -139,28 +139,30 @@ def _comparison_lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
         label = o.label
         delay = "" if o.onset_delay is None else str(o.onset_delay)
         yield (
-            f"{_text(label.id)},{_text(label.key)},{label.kind},{iso(label.start)},{iso(label.end)},{_text(label.shape)},"
+            f"{quoted(label.id)},{quoted(label.key)},{label.kind},{iso(label.start)},{iso(label.end)},{quoted(label.shape)},"
             f"{number(label.factor)},{o.verdict},{o.event_id},{delay},{o.overlap}"
         )
 
 
 def _not_judged_lines(stretches: Sequence[NotJudged]) -> Iterator[str]:
     for n in sorted(stretches):
-        yield f"{_text(n.key)},{iso(n.start)},{iso(n.end)},{_text(n.reason)}"
+        yield f"{quoted(n.key)},{iso(n.start)},{iso(n.end)},{quoted(n.reason)}"
 
 
 def _suppressed_lines(suppressed: Sequence[Suppressed]) -> Iterator[str]:
     for s in sorted(suppressed):
-        yield f"{_text(s.key)},{s.hours},{_text(s.reason)}"
+        yield f"{quoted(s.key)},{s.hours},{quoted(s.reason)}"
 
 
-def _text(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a cell: no formula for a spreadsheet, in quotes where it needs them."""
     # Quoting by hand: what csv.writer quotes differs between the Pythons we run on, and this is twice as fast.
     text = cell(text)
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def _encode(columns: Sequence[str], lines: Iterator[str]) -> bytes:
+def encode(columns: Sequence[str], lines: Iterable[str]) -> bytes:
+    """The bytes of a CSV file: its header and its lines."""
     # A lone surrogate would make the whole file unreadable for others: it is written as its escape.
     return ("\n".join((",".join(columns), *lines)) + "\n").encode("utf-8", "backslashreplace")
 

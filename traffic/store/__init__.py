@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from traffic.access_log import AccessLog, LogColumns
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.access import Access, access, kentik_access
 from traffic.store.base import Columns, NoSuchStore, Sink, Source
 from traffic.store.folder import STORE, is_store
 
-__all__ = ["Access", "Columns", "open_sink", "open_source", "stores_here"]
+__all__ = ["Access", "Columns", "LogColumns", "open_log", "open_sink", "open_source", "stores_here"]
 
 _KNOWN = "a folder made by ./sl.py generate, a CSV, Parquet or NDJSON file, https://HOST:9200/INDEX, or kentik:"
 _TABLES = ("*.csv", "*.csv.gz", "*.parquet", "*.ndjson", "*.jsonl")
@@ -68,6 +69,33 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
     from traffic.store.files import FilesSource
 
     return FilesSource(name, columns or Columns())
+
+
+def open_log(name: str, said: LogColumns, entry: Access | None = None) -> AccessLog:
+    """The log of requests called `name`, to sum it up.
+
+    Args:
+        name: a file or glob of log lines, or an index in Elasticsearch.
+        said: which of its fields are meant.
+        entry: how to get into a service; None is what the environment says.
+
+    Raises:
+        NoSuchStore: there is nothing at that place that can be read as a log.
+        UsageFailure: the fields cannot be meant.
+    """
+    if _ELASTIC.match(name):
+        from traffic.store.elastic.lines import ElasticLog
+
+        if said.where is not None or said.zone != "UTC":
+            raise UsageFailure("--where and --timezone-of-data are for files: leave them out (an index has --filter)")
+        return ElasticLog(name, said, entry or access())
+    if _SERVICE.match(name) or is_store(Path(name)):
+        raise UsageFailure(f"{name} holds no log lines: name a log file, or https://HOST:9200/INDEX")
+    if said.filter_file is not None:
+        raise UsageFailure("--filter is for an index in Elasticsearch: leave it out (files have --where)")
+    from traffic.store.files.lines import FilesLog
+
+    return FilesLog(name, said)
 
 
 def open_sink(

@@ -65,8 +65,8 @@ def recognise(names: Collection[str] | Mapping[str, str]) -> LogFields:
 
 
 def renamed(recognised: LogFields, said: Mapping[str, str]) -> LogFields:
-    """With what a person said: role -> field."""
-    return replace(recognised, **said)
+    """With what a person said: role -> field, or nothing where the log has none that is meant."""
+    return replace(recognised, **{role: field or None for role, field in said.items()})
 
 
 @dataclass(frozen=True)
@@ -154,3 +154,8 @@ def _with_preset(said: Columns, preset: Preset, known: LogFields, name: str) -> 
         unit=said.unit or preset.unit,
         scale=said.scale * preset.scale * (milliseconds if preset.latency else 1.0),
     )
+
+
+def roles(known: LogFields) -> dict[str, str]:
+    """Role -> field, of those that are there."""
+    return {role: field for role in ROLES if (field := getattr(known, role)) is not None}

@@ -154,7 +154,7 @@ class Fields:
 
     def extent(self) -> Body:
         """The first and the last time of all documents."""
-        return {"size": 0, "query": self._query(), "aggs": self._ends()}
+        return {"size": 0, "query": self.query(), "aggs": self._ends()}
 
     def page(self, size: int, after: Body | None) -> Body:
         """A page of all keys, each with the first and the last time of its documents; the first one counts keyless."""
@@ -164,7 +164,7 @@ class Fields:
             aggregations["keyless"] = {"missing": {"field": self.key}}
         else:
             composite["after"] = after
-        return {"size": 0, "query": self._query(), "aggs": aggregations}
+        return {"size": 0, "query": self.query(), "aggs": aggregations}
 
     def buckets(self, keys: Sequence[str], window: Window, step: int, include: bool) -> Body:
         """The statistic of each key and bucket that holds a document."""
@@ -183,7 +183,7 @@ class Fields:
         """How many documents there are in the window, and the sum of their values."""
         return {
             "size": 0,
-            "query": self._query(window=window),
+            "query": self.query(window=window),
             "aggs": {"count": {"value_count": {"field": self.time}}, "sum": {"sum": {"field": self.value}}},
         }
 
@@ -193,7 +193,7 @@ class Fields:
         sums = {"sum": {"sum": {"field": self.value}}}
         return {
             "size": 0,
-            "query": self._query(keys, window),
+            "query": self.query(keys, window),
             "aggs": {"keys": {"terms": terms, "aggs": sums}},
         }
 
@@ -215,14 +215,15 @@ class Fields:
             inner["time"]["aggs"] = values
         return {
             "size": 0,
-            "query": self._query(keys, window),
+            "query": self.query(keys, window),
             "aggs": {"keys": {"terms": terms, "aggs": inner}},
         }
 
     def _ends(self) -> Body:
         return {"first": {"min": {"field": self.time}}, "last": {"max": {"field": self.time}}}
 
-    def _query(self, keys: Sequence[str] | None = None, window: Window | None = None) -> Body:
+    def query(self, keys: Sequence[str] | None = None, window: Window | None = None) -> Body:
+        """The documents that count, of some keys or all, in a window or ever: a `bool` query with a `filter` list."""
         musts: list[Body] = [*self._also, {"exists": {"field": self.value or self.time}}]
         if window is not None:
             musts.append(self.within(window))

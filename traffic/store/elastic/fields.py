@@ -29,21 +29,42 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     Raises:
         UsageFailure: with what to name instead.
     """
-    wanted = {"--time": time, "--key": key} | ({} if value is None else {"--value": value})
+    wanted = {"--time": (time, _TIMES), "--key": (key, _KEYS)}
+    if value is not None:
+        wanted["--value"] = (value, set() if statistic == "count" else _NUMBERS)
+    return _checked(cluster, wanted)["--key"] <= _NAMES
+
+
+def check_roles(cluster: Cluster, named: Mapping[str, str]) -> None:
+    """Stop unless these fields of a log are there and fit their roles.
+
+    Args:
+        cluster: that has them.
+        named: role -> field.
+
+    Raises:
+        UsageFailure: with what to name instead.
+    """
+    good = {"time": _TIMES, "latency": _NUMBERS}
+    _checked(cluster, {f"--field {role}=": (name, good.get(role, _KEYS)) for role, name in named.items()})
+
+
+def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> dict[str, set[str]]:
+    """The types of each option's field, which has to be of certain types (none: of any)."""
     path = f"/{cluster.place.index}/_field_caps"
-    found = cluster.ask("GET", path, {"fields": ",".join(wanted.values()), "filter_path": "fields"}).get("fields", {})
-    for option, name in wanted.items():
+    names = ",".join(name for name, _ in wanted.values())
+    found = cluster.ask("GET", path, {"fields": names, "filter_path": "fields"}).get("fields", {})
+    for option, (name, good) in wanted.items():
         if name not in found:
             raise UsageFailure(f"{cluster.name} has no field {name} ({option}): {_near(cluster, name)}")
         kinds = set(found[name])
-        good = {"--time": _TIMES, "--key": _KEYS}.get(option, kinds if statistic == "count" else _NUMBERS)
         if "text" in kinds:
             raise UsageFailure(f"{name} ({option}) is a text, which nothing can be grouped by: try {name}.keyword")
-        if kinds - good:
-            raise UsageFailure(f"{name} ({option}) is of the type {', '.join(sorted(kinds - good))}: {_meant(option)}")
+        if good and kinds - good:
+            raise UsageFailure(f"{name} ({option}) is of the type {', '.join(sorted(kinds - good))}: {_meant(good)}")
         if not all(one.get("aggregatable") for one in found[name].values()):
             raise UsageFailure(f"{name} ({option}) cannot be aggregated (doc_values are off): name another field")
-    return set(found[key]) <= _NAMES
+    return {option: set(found[name]) for option, (name, _) in wanted.items()}
 
 
 def field_types(cluster: Cluster) -> dict[str, set[str]]:
@@ -84,8 +105,8 @@ def said_errors(text: str) -> Body:
     return {"query_string": {"query": text}}
 
 
-def _meant(option: str) -> str:
-    kind = {"--time": "a date", "--key": "a keyword, a number or an address"}.get(option, "a number")
+def _meant(good: set[str]) -> str:
+    kind = "a date" if good == _TIMES else "a number" if good == _NUMBERS else "a keyword, a number or an address"
     return f"name a field that is {kind}"
 
 

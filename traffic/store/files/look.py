@@ -16,6 +16,7 @@ from typing import Any, Literal
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore, NoSuchStore
+from traffic.store.files.combined import COLUMNS, is_combined, rows
 
 Row = tuple[str | None, ...]
 
@@ -35,7 +36,7 @@ class Input:
     path: str
     name: str
     """What it is called in messages."""
-    kind: Literal["csv", "parquet", "json"]
+    kind: Literal["csv", "parquet", "json", "combined"]
     packed: bool = False
     """Whether it is gzipped."""
     delimiter: str = ","
@@ -91,13 +92,15 @@ def look_at(path: str, wanted: Sequence[str], name: str | None = None) -> Input:
         columns = tuple(".".join(path) for path in paths)
         listed = text.lstrip()[0] == "["
         return Input(path, name, "json", packed, columns=columns, sample=sample, paths=paths, array=listed)
-    delimiter, rows = max(
+    if is_combined(text):
+        return Input(path, name, "combined", packed, columns=COLUMNS, sample=rows(text, _SAMPLE))
+    delimiter, table = max(
         ((mark, _rows(name, text, mark)) for mark in _DELIMITERS),
         key=lambda found: (len(set(wanted) & set(found[1][0])), len(found[1][0])),
     )
     # What pandas writes above its index is nothing.
-    names, width = [cell or f"column {place}" for place, cell in enumerate(rows[0], 1)], len(rows[0])
-    sample = tuple(tuple(row) for row in rows[1:] if len(row) == width)
+    names, width = [cell or f"column {place}" for place, cell in enumerate(table[0], 1)], len(table[0])
+    sample = tuple(tuple(row) for row in table[1:] if len(row) == width)
     return Input(path, name, "csv", packed, delimiter, tuple(names), sample)
 
 

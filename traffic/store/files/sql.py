@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
+from traffic.store.files import combined
 from traffic.store.files.look import Input
 from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
 
@@ -89,6 +90,13 @@ def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:
     return Table(scan, names, dict.fromkeys(names, "VARCHAR"), _filtered(names, numbers))
 
 
+def combined_table(file: Input, numbers: Sequence[str] = ()) -> Table:
+    """Apache's log: text, but for the time."""
+    names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
+    types = dict.fromkeys(names, "VARCHAR") | {combined.TIME: "TIMESTAMPTZ"}
+    return Table(combined.scan(_compression(file), list(names.values())), names, types, _filtered(names, numbers))
+
+
 def parquet_table(types: Mapping[str, str]) -> Table:
     """Of a Parquet file with columns of these types."""
     return Table("read_parquet(?)", {column: identifier(column) for column in types}, types)
@@ -130,6 +138,43 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
         FROM (
             SELECT {k} AS k, TRY_CAST(floor({t}) AS BIGINT) AS t, {raw_t} AS raw_t, {v} AS v, {raw_v} AS raw_v
             FROM {rows}
+        )"""  # noqa: S608
+
+
+def select_lines(
+    file: Input, table: Table, known: LogFields, scale: float, where: str | None, errors: str | None
+) -> str:
+    """The query for the lines of a log: t (seconds, `NO_TIME` where there is none), ms, error (0 or 1), and its texts.
+
+    Args:
+        file: one that looks like this.
+        table: how it is read.
+        known: which of its columns are meant.
+        scale: what its response times are multiplied with.
+        where: the lines that are read.
+        errors: those that are errors; None where nothing says so.
+
+    Raises:
+        UsageFailure: a column is of a type that cannot be meant.
+    """
+    t, raw_t = _seconds(file.name, table, known.time or "", "--field time=")
+    ms, raw_ms = ("NULL::DOUBLE", "NULL")
+    if known.latency is not None:
+        ms, raw_ms = _number(file.name, table, known.latency, "--field latency=")
+    texts = []
+    for role in ("service", "endpoint", "method", "status", "level", "address"):
+        column = getattr(known, role)
+        sql = "''" if column is None else f"coalesce(CAST({table.names[column]} AS VARCHAR), '')"
+        texts.append(f"{sql} AS {role}")
+    flag = "0" if errors is None else "CAST(sl_error AS INTEGER)"
+    return f"""
+        SELECT coalesce({_or_stop("t", "raw_t", "time")}, {NO_TIME})::DOUBLE AS t,
+            CASE WHEN isfinite(ms) THEN ms * {scale!r} END AS ms, error,
+            service, endpoint, method, status, level, address
+        FROM (
+            SELECT {t} AS t, {raw_t} AS raw_t, {_or_stop(ms, raw_ms, "number")} AS ms, {flag} AS error,
+                {", ".join(texts)}
+            FROM {_with_filter(table, where, errors)}
         )"""  # noqa: S608
 
 
@@ -183,7 +228,7 @@ def _filtered(names: Mapping[str, str], numbers: Sequence[str]) -> dict[str, str
     return seen
 
 
-def _seconds(name: str, table: Table, column: str) -> tuple[str, str]:
+def _seconds(name: str, table: Table, column: str, option: str = "--time") -> tuple[str, str]:
     """SQL of the seconds since 1970, and of the text that they were read from (null where there was none)."""
     sql, kind = table.names[column], table.types[column]
     if _TIMES.fullmatch(kind):
@@ -196,7 +241,7 @@ def _seconds(name: str, table: Table, column: str) -> tuple[str, str]:
         dated = f"substr({cell}, 5, 1) IN ('-', '/')"
         number = _by_size(f"TRY_CAST({cell} AS DOUBLE)")
         return f"CASE WHEN {dated} THEN epoch(TRY_CAST({cell} AS TIMESTAMPTZ)) ELSE {number} END", sql
-    raise UsageFailure(f"{name}: column {column} (--time) holds {kind}, which is no time: name another column")
+    raise UsageFailure(f"{name}: column {column} ({option}) holds {kind}, which is no time: name another column")
 
 
 def _by_size(sql: str) -> str:
@@ -207,13 +252,13 @@ def _by_size(sql: str) -> str:
     )
 
 
-def _number(name: str, table: Table, column: str) -> tuple[str, str]:
+def _number(name: str, table: Table, column: str, option: str = "--value") -> tuple[str, str]:
     sql, kind = table.names[column], table.types[column]
     if _NUMBERS.fullmatch(kind):
         return f"CAST({sql} AS DOUBLE)", "NULL"
     if kind == "VARCHAR":
         return f"TRY_CAST({sql} AS DOUBLE)", sql
-    raise UsageFailure(f"{name}: column {column} (--value) holds {kind}, which is no number: name another column")
+    raise UsageFailure(f"{name}: column {column} ({option}) holds {kind}, which is no number: name another column")
 
 
 def _or_stop(value: str, raw: str, wanted: str) -> str:

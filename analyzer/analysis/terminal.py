@@ -1,0 +1,244 @@
+"""An analysis on the terminal, and for another program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isfinite, isnan
+from textwrap import wrap
+from typing import Any
+
+from analyzer.analysis.summary import EDGES, RULE, Analysis
+from analyzer.analysis.tables import ENDPOINTS, LATEST, OUTLIERS, limit_of, moment
+from analyzer.report.table import rounded
+from analyzer.report.terminal import columns
+from analyzer.report.words import clock, day, plural, stretch
+from traffic.access_log import Line, Spread, Top
+from traffic.text import si, visible
+from traffic.times import iso
+
+_ROWS = 10
+_VALUES = 8
+_LINES = 5
+_BAR = 24
+_TITLES = {"service": "Services", "status": "Status codes", "method": "Methods", "level": "Levels"}
+_BOLD, _END = "\x1b[1m", "\x1b[0m"
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def summary(found: Analysis, width: int, colour: bool = False) -> str:
+    """What a person reads: lines of at most `width` columns (but 80 at least), and a newline."""
+    width = max(80, width)
+    parts = [_head(found, width), *(_shares(found, role, top, width) for role, top in found.counted.items())]
+    parts += [_endpoints(found, width), _latency(found, width), _outliers(found, width), _latest(found, width)]
+    blocks = [list(part) for part in parts]
+    titled = ["\n".join([_bold(block[0], colour), *block[1:]]) for block in blocks if block]
+    return "\n\n".join(titled) + "\n"
+
+
+def _bold(line: str, wanted: bool) -> str:
+    return f"{_BOLD}{line}{_END}" if wanted else line
+
+
+def _head(found: Analysis, width: int) -> Iterator[str]:
+    traffic = found.traffic
+    yield visible(f"{plural(found.requests, 'request')} in {found.store}")[:width]
+    yield f"{stretch(found.window)} UTC".replace("–", "-")
+    if found.errors is not None:
+        yield f"{plural(found.errors, 'error')} ({_percent(found.errors, found.requests)})"
+    busiest = int(traffic.requests.argmax())
+    hour = int(traffic.grid.times()[busiest])
+    mean = found.requests / max(1, traffic.grid.count)
+    yield (
+        f"{si(mean)} requests an hour on average, most on {day(hour, weekday=True)} at {clock(hour)}: "
+        f"{traffic.requests[busiest]:,}"
+    )
+    silent = int((traffic.requests == 0).sum())
+    if silent:
+        yield f"{plural(silent, 'hour')} without a request"
+
+
+def _shares(found: Analysis, role: str, top: Top, width: int) -> Iterator[str]:
+    yield f"{_TITLES[role]} ({found.roles[role]})"
+    rows = [(count.value, count.requests) for count in top.counts[:_VALUES]]
+    others = top.others + sum(count.requests for count in top.counts[_VALUES:])
+    rows += [(name, requests) for name, requests in (("(others)", others), ("(none)", top.without)) if requests]
+    name_width = min(max((columns(visible(name)) for name, _ in rows), default=1), width - 40)
+    for name, requests in rows:
+        share = requests / found.requests
+        shown = _fit(name, name_width)
+        yield f"  {shown}  {requests:>12,}  {_percent(requests, found.requests):>7}  {_drawn(share)}".rstrip()
+
+
+def _endpoints(found: Analysis, width: int) -> Iterator[str]:
+    top = found.endpoints
+    if top is None or not top.counts:
+        return
+    yield f"Endpoints ({found.roles['endpoint']})"
+    head = ["", "requests", "share", "errors", "p50", "p95", "max"]
+    rows = []
+    for count in top.counts[:_ROWS]:
+        spread = found.of_endpoint.get(count.value, Spread(0))
+        errors = "-" if count.errors is None else _percent(count.errors, count.requests)
+        times = [_ms(value) for value in (spread.p50, spread.p95, spread.most)]
+        rows.append([count.value, f"{count.requests:,}", _percent(count.requests, found.requests), errors, *times])
+    if found.errors is None:
+        head, rows = head[:3] + head[4:], [row[:3] + row[4:] for row in rows]
+    if found.latency is None:
+        head, rows = head[:-3], [row[:-3] for row in rows]
+    yield from _table(head, rows, width)
+    rest = top.others + sum(count.requests for count in top.counts[_ROWS:])
+    if rest:
+        yield f"  ... and {_percent(rest, found.requests)} of the requests to others ({ENDPOINTS})"
+
+
+def _latency(found: Analysis, width: int) -> Iterator[str]:
+    spread = found.latency
+    if spread is None:
+        return
+    yield f"Response times ({found.roles['latency']})"
+    if not spread.requests:
+        yield "  there are none"
+        return
+    near = "" if found.exact else "  (percentiles are near, not exact)"
+    values = (("p50", spread.p50), ("p95", spread.p95), ("p99", spread.p99), ("max", spread.most))
+    yield f"  {'  '.join(f'{name} {_ms(value)}' for name, value in values)}{near}"[:width]
+    bounds = ["0", *(f"{edge:g}" for edge in EDGES)]
+    coarse: dict[tuple[int, int], int] = {}
+    for place, requests in enumerate(found.histogram.tolist()):
+        if requests:
+            # Thirds of a decade: as many as a person reads.
+            third = max(0, place - 1) // 3 if place else -1
+            coarse[third, third] = coarse.get((third, third), 0) + requests
+    most = max(coarse.values())
+    for third in range(min(coarse)[0], max(coarse)[0] + 1):
+        requests = coarse.get((third, third), 0)
+        low = bounds[0] if third < 0 else bounds[1 + 3 * third]
+        high = bounds[min(len(bounds) - 1, 4 + 3 * third)] if third >= 0 else bounds[1]
+        yield f"  {low:>8} to {high:>8} ms  {requests:>12,}  {_drawn(requests / most)}".rstrip()
+
+
+def _outliers(found: Analysis, width: int) -> Iterator[str]:
+    if found.latency is None or not found.latency.requests:
+        return
+    total = sum(found.outliers.values())
+    yield f"{plural(total, 'outlier')} among the response times"
+    yield from (f"  {line}" for line in wrap(f"An outlier: {RULE}.", width - 2))
+    if not total:
+        return
+    head = ["", "outliers", "limit"]
+    worst = sorted(found.outliers.items(), key=lambda one: (-one[1], one[0]))
+    rows = [
+        [
+            name or "(all others)",
+            f"{count:,}",
+            _ms(limit_of(found, name) if name else found.fences.rest),
+        ]
+        for name, count in worst[:_LINES]
+    ]
+    yield from _table(head, rows, width)
+    slowest = found.slowest[0]
+    yield f"  the slowest: {_ms(slowest.milliseconds)} at {moment(slowest.time)} ({OUTLIERS})"
+
+
+def _latest(found: Analysis, width: int) -> Iterator[str]:
+    if not found.latest:
+        return
+    yield f"The last {plural(min(_LINES, len(found.latest)), 'line')} ({LATEST} has {len(found.latest):,})"
+    for line in found.latest[:_LINES]:
+        taken = "" if isnan(line.milliseconds) else _ms(line.milliseconds)
+        parts = (moment(line.time), line.service, line.level, line.method, line.endpoint, line.status, taken)
+        yield ("  " + "  ".join(visible(part) for part in parts if part))[:width]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    wide = [max(columns(visible(row[place])) for row in (head, *rows)) for place in range(len(head))]
+    wide[0] = max(8, min(wide[0], width - sum(wide[1:]) - 2 * len(wide)))
+    for row in (head, *rows):
+        cells = (f"{cell:>{room}}" for cell, room in zip(row[1:], wide[1:], strict=True))
+        yield f"  {_fit(row[0], wide[0])}  {'  '.join(cells)}"
+
+
+def _fit(text: str, width: int) -> str:
+    """A text in just that many columns, shortened at its end."""
+    shown = visible(text)
+    while columns(shown) > width:
+        shown = shown[: max(0, len(shown) - (columns(shown) - width) - 3)] + "..."
+        if len(shown) <= 3:
+            break
+    return shown + " " * (width - columns(shown))
+
+
+def _drawn(share: float) -> str:
+    eighths = round(share * _BAR * 8)
+    return _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
+
+
+def _percent(part: float, whole: float) -> str:
+    share = 100 * part / whole if whole else 0.0
+    return "<0.1 %" if 0 < share < 0.05 else f"{min(share, 99.9) if part < whole else share:.1f} %"
+
+
+def _ms(value: float) -> str:
+    if not isfinite(value):
+        return "-"
+    return f"{si(value)} ms" if abs(value) < 1000 else f"{si(value / 1000)} s"
+
+
+def as_json(found: Analysis) -> dict[str, Any]:
+    """The analysis as values for `json.dumps`, in the words of the CSV files."""
+    traffic = found.traffic
+    latency = found.latency
+    return {
+        "store": found.store,
+        "window": {"start": iso(found.window.start), "end": iso(found.window.end)},
+        "fields": dict(found.roles),
+        "requests": found.requests,
+        "errors": found.errors,
+        "hours": [
+            {
+                "hour": iso(hour),
+                "requests": int(traffic.requests[place]),
+                "errors": None if traffic.errors is None else int(traffic.errors[place]),
+                "p95_ms": None if traffic.p95 is None else _number(float(traffic.p95[place])),
+            }
+            for place, hour in enumerate(traffic.grid.times().tolist())
+        ],
+        **{role: _top(top, role) for role, top in found.counted.items()},
+        "endpoint": None if found.endpoints is None else _top(found.endpoints, "endpoint"),
+        "response_times": None
+        if latency is None
+        else {
+            "requests": latency.requests,
+            "exact": found.exact,
+            **{f"{name}_ms": _number(value) for name, value in vars(latency).items() if name != "requests"},
+            "histogram": [
+                {"from_ms": low, "to_ms": high, "requests": requests}
+                for low, high, requests in zip((None, *EDGES), (*EDGES, None), found.histogram.tolist(), strict=True)
+                if requests
+            ],
+            "outliers": {
+                "rule": RULE,
+                "requests": sum(found.outliers.values()),
+                "by_endpoint": [
+                    {"endpoint": name or None, "requests": count, "limit_ms": _number(limit_of(found, name))}
+                    for name, count in sorted(found.outliers.items(), key=lambda one: (-one[1], one[0]))
+                ],
+                "slowest": [_as_dict(line) for line in found.slowest],
+            },
+        },
+        "latest": [_as_dict(line) for line in found.latest],
+    }
+
+
+def _top(top: Top, role: str) -> dict[str, Any]:
+    values = [{role: one.value, "requests": one.requests, "errors": one.errors} for one in top.counts]
+    return {"values": values, "others": top.others, "without": top.without}
+
+
+def _as_dict(line: Line) -> dict[str, Any]:
+    said = {name: value for name, value in vars(line).items() if name not in ("time", "milliseconds") and value}
+    return {"time": moment(line.time), **said, "ms": _number(line.milliseconds)}
+
+
+def _number(value: float) -> float | None:
+    return rounded(value) if isfinite(value) else None

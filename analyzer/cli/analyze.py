@@ -1,0 +1,133 @@
+"""`analyze`: what a log of requests holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from traffic.access_log import LogColumns
+
+FOLDER = "analysis"
+
+
+@click.command(context_settings=shared.SETTINGS)
+@click.option(
+    "--store", required=True, help="A log file or 'glob' (NDJSON, CSV, Parquet, Apache's), or https://HOST:9200/INDEX."
+)
+@shared.entry
+@click.option("--start", help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
+@click.option("--end", help="Up to here.  [default: all there is]")
+@click.option(
+    "--field",
+    "named",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="A field whose name does not say what it is: time, service, endpoint, method, status, level, latency, "
+    "address; may be said again.",
+)
+@click.option(
+    "--errors",
+    metavar="CONDITION",
+    help='Which lines are errors, as "status >= 400" of a file, "status:>=400" of an index.  '
+    "[default: level ERROR, CRITICAL or FATAL, or status 500 and more]",
+)
+@click.option(
+    "--scale", type=float, help="Milliseconds in a unit of the response times.  [default: 1; of event.duration 1e-6]"
+)
+@click.option("--where", metavar="CONDITION", help="Own file: only these lines, as \"endpoint <> '/health'\".")
+@click.option(
+    "--timezone-of-data",
+    "zone",
+    envvar="SL_TIMEZONE_OF_DATA",
+    default="UTC",
+    show_default=True,
+    help="Own file: zone of times that name none, as Europe/Berlin.",
+)
+@click.option(
+    "--filter",
+    "filter_file",
+    envvar="SL_FILTER",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Own index: a file with a query that documents have to meet.",
+)
+@click.option("--top", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Endpoints that are listed.")
+@click.option(
+    "--latest", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Last lines that are listed."
+)
+@click.option("--charts/--no-charts", default=True, help="Draw pictures.  [default: yes]")
+@shared.output
+@shared.as_json
+@shared.quiet
+def analyze(**options: Any) -> None:
+    """Sum up a log of requests: an index in Elasticsearch, or files.
+
+    Traffic per hour, status codes, methods, the most requested endpoints, how long requests take and which take far
+    too long, and the last lines. Counted where the lines lie, all of them, whether thousands or millions. Written as
+    CSV and PNG into the folder analysis in --output.
+
+    \b
+    Examples:
+      ./sl.py analyze --store access.log
+      ./sl.py analyze --store https://es.example:9200/web-* --start now-7d
+      ./sl.py analyze --store requests.csv --field latency=took --field status=code
+    """
+    import time
+
+    from analyzer.analysis import analyse
+    from analyzer.analysis.tables import write_tables
+    from analyzer.analysis.terminal import as_json, summary
+    from traffic.disk import lock, make_folder
+    from traffic.store import open_log
+    from traffic.times import instant
+
+    now = int(time.time())
+    start, end = (None if options[name] is None else instant(options[name], now) for name in ("start", "end"))
+    if start is not None and end is not None and end <= start:
+        raise UsageFailure("the window ends before it starts: change --start or --end")
+    log = open_log(options["store"], _said(options), shared.entry_of(options))
+    if not options["quiet"]:
+        shared.note("using " + ", ".join(f"{field} ({role})" for role, field in log.roles.items()))
+    found = analyse(log, start, end, options["top"], options["latest"])
+    folder: Path = options["output"] / FOLDER
+    with lock(options["output"]):
+        written = write_tables(found, make_folder(folder))
+        if options["charts"]:
+            from analyzer.report.chart.analysis import write_pictures
+
+            written += write_pictures(found, folder)
+    for remark in log.remarks():
+        shared.note(remark)
+    if options["as_json"]:
+        click.echo(json.dumps(as_json(found), indent=1))
+    elif not options["quiet"]:
+        click.echo(summary(found, shared.width(), shared.colour()), nl=False)
+        click.echo(f"\n{len(written)} files in {folder}")
+
+
+def _said(options: dict[str, Any]) -> LogColumns:
+    from traffic.access_log import LogColumns
+    from traffic.store.log_fields import ROLES
+
+    named = {}
+    for pair in options["named"]:
+        role, equals, field = pair.partition("=")
+        if not equals or role not in ROLES:
+            raise UsageFailure(f"--field {pair}: write ROLE=NAME, where ROLE is one of {', '.join(ROLES)}")
+        named[role] = field
+    if options["scale"] is not None and not options["scale"] > 0:
+        raise UsageFailure(f"--scale {options['scale']}: it has to be above 0")
+    return LogColumns(
+        named,
+        errors=options["errors"],
+        where=options["where"],
+        filter_file=options["filter_file"],
+        zone=options["zone"],
+        scale=options["scale"],
+    )

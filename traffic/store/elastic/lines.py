@@ -1,0 +1,241 @@
+"""An index of log lines, summed up where it lies (`traffic.access_log.AccessLog`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import nsmallest
+from itertools import pairwise
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic
+from traffic.errors import UsageFailure
+from traffic.model import HOUR, Grid, Ints, Window
+from traffic.store.access import Access
+from traffic.store.base import NoSuchStore, TooLarge
+from traffic.store.elastic.answers import text_of
+from traffic.store.elastic.bodies import COMPRESSION, Body, Fields
+from traffic.store.elastic.client import COMPLETE, Cluster, check_complete
+from traffic.store.elastic.fields import (
+    check_roles,
+    default_errors,
+    field_types,
+    read_filter,
+    readable,
+    said_errors,
+)
+from traffic.store.elastic.place import find_place
+from traffic.store.log_fields import recognise, renamed, roles
+
+_PAGE = 1_000
+_HOURS = 5_000
+"""Of one request: an hour takes a bucket or two of the 10,000 that the smallest limits allow."""
+_AGGREGATIONS = "aggregations"
+
+
+class ElasticLog:
+    """An index, alias or pattern in a cluster. Nothing of it is read line by line but what is shown."""
+
+    exact = False
+
+    def __init__(self, name: str, said: LogColumns, access: Access) -> None:
+        """Connect, and see which fields are there.
+
+        Raises:
+            NoSuchStore: there is no such index.
+            UsageFailure: a field is not there, or cannot be what it was said to be.
+            AccessDenied: not logged in, not allowed, or TLS fails.
+        """
+        place = find_place(name)
+        self.name = place.name
+        self._cluster = Cluster(place, access)
+        types = field_types(self._cluster)
+        if not types:
+            raise NoSuchStore(f"{self.name} has no fields: check the name of the index, or load some lines")
+        self._known = known = renamed(recognise(readable(types)), said.named)
+        if known.time is None:
+            raise UsageFailure(f"{self.name} has no field that is known to be a time: name it with --field time=NAME")
+        check_roles(self._cluster, roles(known))
+        self._errors: Body | None = None
+        if said.errors is not None:
+            self._errors = said_errors(said.errors)
+        elif known.level or known.status:
+            self._errors = default_errors(known, types)
+        also = read_filter(said.filter_file)
+        self._scale = said.scale or known.milliseconds
+        self._fields = Fields(known.time, known.time, None, "count", also, self._errors)
+
+    @property
+    def roles(self) -> Mapping[str, str]:
+        """Role -> field, of those that the index has."""
+        return roles(self._known)
+
+    def extent(self) -> Window:
+        """From the first document to a second after the last."""
+        found = self._ask(None, {end: {end: {"field": self._known.time}} for end in ("min", "max")})
+        if found["min"]["value"] is None:
+            raise NoSuchStore(f"{self.name} holds no lines that count: check --filter, or load some")
+        return Window(int(found["min"]["value"] // 1000), int(found["max"]["value"] // 1000) + 1)
+
+    def traffic(self, window: Window) -> Traffic:
+        """Documents per hour; hours without any are 0."""
+        grid = Grid.over(window, HOUR)
+        requests, errors, p95 = (np.zeros(grid.count) for _ in range(3))
+        p95[:] = np.nan
+        histogram = {"field": self._known.time, "fixed_interval": f"{HOUR}s", "min_doc_count": 1}
+        inner = self._inner() | ({"p95": self._percentiles((95.0,))} if self._known.latency else {})
+        for part in window.pieces(_HOURS * HOUR):
+            for bucket in self._ask(part, {"hours": {"date_histogram": histogram, "aggs": inner}})["hours"]["buckets"]:
+                hour = grid.index(bucket["key"] // 1000)
+                requests[hour] = bucket["doc_count"]
+                errors[hour] = bucket.get("errors", {}).get("doc_count", 0)
+                if "p95" in bucket and (value := bucket["p95"]["values"][0].get("value")) is not None:
+                    p95[hour] = value * self._scale
+        whole = (counts.astype(np.int64) for counts in (requests, errors))
+        return Traffic(grid, next(whole), next(whole) if self._errors else None, p95 if self._known.latency else None)
+
+    def top(self, role: str, window: Window, most: int) -> Top:
+        """By one request where the shards agree on the order, else by reading all values, page by page."""
+        field = self.roles[role]
+        terms = {"field": field, "size": most, "shard_size": max(_PAGE, 10 * most)}
+        wanted = {"top": {"terms": terms, "aggs": self._inner()}, "without": {"missing": {"field": field}}}
+        wanted["all"] = {"value_count": {"field": self._known.time}}
+        found = self._ask(window, wanted)
+        buckets, without = found["top"]["buckets"], found["without"]["doc_count"]
+        if found["top"]["doc_count_error_upper_bound"]:
+            buckets = nsmallest(most, self._every(field, window), key=lambda one: (-one["doc_count"], text_of(one)))
+        counts = tuple(Count(text_of(one), one["doc_count"], self._errors_of(one)) for one in buckets)
+        others = found["all"]["value"] - without - sum(count.requests for count in counts)
+        return Top(counts, max(0, others), without)
+
+    def spreads(self, window: Window, endpoints: Sequence[str]) -> tuple[Spread, dict[str, Spread]]:
+        """Percentiles are told from t-digests: near, not exact."""
+        inner = {"stats": {"stats": {"field": self._known.latency}}, "percents": self._percentiles(PERCENTS)}
+        wanted: Body = dict(inner)
+        if endpoints:
+            terms = {"field": self._known.endpoint, "size": len(endpoints), "include": list(endpoints)}
+            wanted["each"] = {"terms": terms, "aggs": inner}
+        found = self._ask(window, wanted)
+        each = {text_of(one): self._spread(one) for one in found.get("each", {}).get("buckets", ())}
+        return self._spread(found), each
+
+    def histogram(self, window: Window, edges: Sequence[float]) -> Ints:
+        """By a range aggregation over the edges."""
+        bounds = [edge / self._scale for edge in edges]
+        ranges: list[Body] = [{"from": low, "to": high} for low, high in pairwise(bounds)]
+        ranges = [{"to": bounds[0]}, *ranges, {"from": bounds[-1]}]
+        found = self._ask(window, {"bins": {"range": {"field": self._known.latency, "ranges": ranges}}})
+        return np.array([one["doc_count"] for one in found["bins"]["buckets"]], dtype=np.int64)
+
+    def beyond(self, window: Window, fences: Fences, most: int) -> tuple[dict[str, int], list[Line]]:
+        """A filter for each endpoint, and one search for the slowest that meet any of them."""
+        above = {endpoint: self._above(limit, endpoint) for endpoint, limit in fences.own.items() if isfinite(limit)}
+        if isfinite(fences.rest):
+            own = [{"terms": {self._known.endpoint: list(fences.own)}}] if fences.own else []
+            above[""] = {"bool": {"filter": [self._longer(fences.rest)], "must_not": own}}
+        if not above:
+            return {}, []
+        names = list(above)
+        # By number: an endpoint may hold any character, the name of an aggregation may not.
+        wanted = {f"f{place}": {"filter": above[name]} for place, name in enumerate(names)}
+        found = self._ask(window, wanted)
+        counts = {name: int(found[f"f{place}"]["doc_count"]) for place, name in enumerate(names)}
+        any_of = {"bool": {"should": list(above.values()), "minimum_should_match": 1}}
+        slowest = {"query": self._within(window, any_of), "sort": [{self._known.latency: "desc"}, self._newest()]}
+        return {name: count for name, count in counts.items() if count}, list(self._lines(slowest, most))
+
+    def latest(self, window: Window, most: int) -> list[Line]:
+        """Page by page from one state of the index, so that there may be any number of them."""
+        return list(self._lines({"query": self._within(window), "sort": [self._newest()]}, most))
+
+    def remarks(self) -> list[str]:
+        """Documents without a time are in no window; an index hardly ever has any."""
+        return []
+
+    def _ask(self, window: Window | None, aggregations: Body) -> Any:
+        body = {"size": 0, "query": self._within(window), "aggs": aggregations}
+        return self._cluster.search(body, _AGGREGATIONS)[_AGGREGATIONS]
+
+    def _within(self, window: Window | None, also: Body | None = None) -> Body:
+        query = self._fields.query(window=window)
+        if also is not None:
+            query["bool"]["filter"].append(also)
+        return query
+
+    def _inner(self) -> Body:
+        return {} if self._errors is None else {"errors": {"filter": self._errors}}
+
+    def _errors_of(self, bucket: Mapping[str, Any]) -> int | None:
+        return None if self._errors is None else int(bucket["errors"]["doc_count"])
+
+    def _percentiles(self, percents: Sequence[float]) -> Body:
+        digest = {"tdigest": {"compression": COMPRESSION}}
+        return {"percentiles": {"field": self._known.latency, "percents": list(percents), "keyed": False, **digest}}
+
+    def _spread(self, found: Mapping[str, Any]) -> Spread:
+        stats = found["stats"]
+        if not stats["count"]:
+            return Spread(0)
+        p25, p50, p75, p95, p99 = (one["value"] * self._scale for one in found["percents"]["values"])
+        mean, most = stats["avg"] * self._scale, stats["max"] * self._scale
+        return Spread(int(stats["count"]), mean, p25, p50, p75, p95, p99, most)
+
+    def _every(self, field: str, window: Window) -> Iterator[dict[str, Any]]:
+        """A bucket for each value of a field, in pages that the cluster accepts."""
+        size, after = _PAGE, None
+        while True:
+            composite: Body = {"size": size, "sources": [{"value": {"terms": {"field": field}}}]}
+            if after is not None:
+                composite["after"] = after
+            try:
+                found = self._ask(window, {"page": {"composite": composite, "aggs": self._inner()}})["page"]
+            except TooLarge:
+                if size == 1:
+                    raise
+                size //= 2
+                continue
+            yield from ({**bucket, "key": bucket["key"]["value"]} for bucket in found["buckets"])
+            after = found.get("after_key")
+            if after is None or len(found["buckets"]) < size:
+                return
+
+    def _longer(self, limit: float) -> Body:
+        return {"range": {self._known.latency or "": {"gt": limit / self._scale}}}
+
+    def _above(self, limit: float, endpoint: str) -> Body:
+        return {"bool": {"filter": [{"term": {self._known.endpoint: endpoint}}, self._longer(limit)]}}
+
+    def _newest(self) -> Body:
+        return {self._known.time or "": {"order": "desc", "format": "epoch_millis"}}
+
+    def _lines(self, search: Body, most: int) -> Iterator[Line]:
+        """Documents in the order of `search`, as one state of the index has them."""
+        path = f"/{self._cluster.place.index}/_pit"
+        state = self._cluster.ask("POST", path, {"keep_alive": "5m"})["id"]
+        try:
+            after = None
+            while most > 0:
+                fields = [field for role, field in self.roles.items() if role != "time"]
+                time = {"field": self._known.time, "format": "epoch_millis"}
+                body: Body = {**search, "size": min(most, _PAGE), "_source": False, "fields": [*fields, time]}
+                body |= {"pit": {"id": state, "keep_alive": "5m"}, "track_total_hits": False}
+                if after is not None:
+                    body["search_after"] = after
+                wanted = {"filter_path": f"{COMPLETE},pit_id,hits.hits.fields,hits.hits.sort"}
+                answer = self._cluster.ask("POST", "/_search", wanted, body)
+                check_complete(answer, self.name)
+                hits = answer.get("hits", {}).get("hits", [])
+                yield from map(self._line, hits)
+                if len(hits) < body["size"]:
+                    return
+                after, most, state = hits[-1]["sort"], most - len(hits), answer.get("pit_id", state)
+        finally:
+            self._cluster.ask("DELETE", "/_pit", None, {"id": state})
+
+    def _line(self, hit: Mapping[str, Any]) -> Line:
+        values = {role: hit["fields"].get(field, [""])[0] for role, field in self.roles.items()}
+        time, latency = float(values.pop("time")) / 1000, values.pop("latency", "")
+        milliseconds = float("nan") if latency == "" else float(latency) * self._scale
+        return Line(time, milliseconds, **{role: str(value) for role, value in values.items()})
