@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from analyzer.fetch import Halving
 from traffic.disk import storage
 from traffic.errors import Failure, StorageFailure
 from traffic.model import WEEK, Query, Window
@@ -120,7 +121,7 @@ def _gaps(source: Source, extent: Window, keys: list[str], step: int | None) -> 
     most = max(1, min(_LOOKED_AT, _POINTS // (window.seconds // resolution)))
     chosen = tuple(keys[:: -(-len(keys) // most)])
     spans = source.keys(window)
-    values = source.series(Query(source.metric, chosen, window, resolution)).values
+    values = Halving(source).series(Query(source.metric, chosen, window, resolution)).values
     missing = np.isnan(values)
     times = window.start + resolution * np.arange(values.shape[1])
     # Before its first and after its last value a key has no gaps: it is not there.

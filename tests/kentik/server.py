@@ -225,6 +225,7 @@ def _device(number: int) -> dict[str, Any]:
 class _Handler(BaseHTTPRequestHandler):
     kentik: Kentik
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         kentik, at = self.kentik, self.kentik.clock()
@@ -262,7 +263,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.wait:
             time.sleep(fault.wait)
         if fault.status != 200 or fault.body is not None:
-            self._send(fault.status, fault.body or b'{"error": "as ordered"}', at, body, fault)
+            content = b'{"error": "as ordered"}' if fault.body is None else fault.body
+            self._send(fault.status, content, at, body, fault)
             return
         try:
             answer = kentik.account.answer(body, kentik.clock())

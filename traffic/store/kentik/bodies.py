@@ -150,7 +150,7 @@ def read_template(folder: Path, name: str) -> Template:
     for mark in found:
         if mark not in _KNOWN[name]:
             raise UsageFailure(
-                f"{path}: there is no placeholder {mark!r:.60}; there are {', '.join(sorted(_KNOWN[name]))}"
+                f"{path}: there is no placeholder {mark:.60}; there are {', '.join(sorted(_KNOWN[name]))}"
             )
     for mark in sorted(_NEEDED[name] - set(found)):
         raise UsageFailure(f'{path}: the placeholder {{"{_MARK}": "{mark}"}} is missing: put it where its value goes')
@@ -248,9 +248,9 @@ def _mark(value: Any) -> str | None:
     return value[_MARK] if isinstance(value, dict) and set(value) == {_MARK} else None
 
 
-def _placeholders(value: Any) -> Iterator[Any]:
+def _placeholders(value: Any) -> Iterator[str]:
     if isinstance(value, dict) and _MARK in value:
-        yield _mark(value) if isinstance(_mark(value), str) else value[_MARK]
+        yield value[_MARK] if set(value) == {_MARK} and isinstance(value[_MARK], str) else json.dumps(value)
     elif isinstance(value, dict | list):
         for inner in value.values() if isinstance(value, dict) else value:
             yield from _placeholders(inner)

@@ -82,6 +82,10 @@ class Series:
         try:
             values, came = series_of(rows, asns, grid)
         except TooLong as error:
+            if grid.window.seconds <= HOUR:
+                raise StoreError(
+                    f"{self._client.name}: {error}, even in so short a window ({what}): ask for a wider --resolution"
+                ) from None
             self._shorter(grid)
             raise TooLong(f"{error} ({what})") from None
         except Malformed as error:

@@ -96,6 +96,10 @@ class KentikSource:
         self._aimed = start
         self._extent = None
 
+    def step(self) -> int:
+        """Seconds between the finest points that there are."""
+        return min(WIDTHS)
+
     def duration(self, requests: int, at_once: int) -> float:
         """About how many seconds so many requests take, as fast as the limits allow."""
         return duration(requests, EACH, min(at_once, AT_ONCE))
