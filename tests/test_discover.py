@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
 
@@ -41,7 +42,7 @@ def worlds(draw: st.DrawFn) -> MemorySource:
     values = {}
     for number in range(draw(st.integers(1, 4))):
         series = 10 + rng.integers(0, 5, draw(st.integers(2 * 1008, 5 * 1008))).astype(float)
-        for _ in range(draw(st.integers(0, 5))):
+        for _ in range(draw(st.sampled_from([0, 3, 20]))):
             at = rng.integers(0, len(series))
             series[at : at + rng.integers(1, 30)] *= rng.choice([2.0, 3.0, 4.0, 50.0])
         for _ in range(draw(st.integers(0, 3))):
@@ -69,7 +70,7 @@ def calendar_rows(draw: st.DrawFn) -> CalendarRow:
     """A day or some days in one of the worlds."""
     monday = datetime.fromtimestamp(draw(st.sampled_from(MONDAYS)), UTC).date()
     start = monday + timedelta(days=draw(st.integers(0, 30)))
-    end = start + timedelta(days=draw(st.integers(0, 3)))
+    end = start + timedelta(days=draw(st.sampled_from([0, 1, 3, 12])))
     key = draw(st.sampled_from(["", "", "key-[02]"]))
     return CalendarRow(str(start), draw(st.sampled_from(["", str(end)])), draw(st.sampled_from(MEANINGS)), key)
 
@@ -405,3 +406,39 @@ def test_keys_with_settings_of_their_own_share_the_roll_ups_of_the_others(tmp_pa
     found, _ = run(world, tmp_path, Policy(of_keys=(("k1", (("over_percent", 2000.0),)),)))
     assert world.asked == []
     assert {event.key for event in found.events} == {"k0", "k2"}
+
+
+def test_another_zone_and_a_calendar_cost_no_query(tmp_path: Path) -> None:
+    world = spiky(weeks=6)
+    run(world, tmp_path, direction_both := Policy(direction="both"))
+    paid = len(world.asked)
+    rows = (CalendarRow(str(datetime.fromtimestamp(MONDAY + 8 * DAY, UTC).date()), "", "ignore"),)
+    for zone in ZONES:
+        findings, ledger = run(world, tmp_path, replace(direction_both, timezone=zone, calendar=rows))
+        assert (ledger.queries["sent"], len(world.asked)) == (0, paid), zone
+        assert len(findings.events) == 3
+        hours = {gap.reason: (gap.end - gap.start) // HOUR for gap in findings.not_judged}
+        assert hours == {"calendar: ignore": 24 if zone in ("UTC", "Europe/Berlin", "America/New_York") else 25}
+
+
+def test_a_key_may_have_a_clock_of_its_own(tmp_path: Path) -> None:
+    # Five whole weeks in UTC, each hour with four others; where a clock is put back in the third, some have fewer.
+    world = replace(spiky(keys=2, weeks=5), start=MONDAYS[2])
+    own = (("k1", (("timezone", "America/New_York"),)),)
+    apart, _ = run(world, tmp_path, Policy(of_keys=own, min_weeks=4))
+    alike, _ = run(world, tmp_path, Policy(timezone="America/New_York", min_weeks=4))
+    assert run(world, tmp_path, Policy(min_weeks=4))[0].not_judged == ()
+    assert {gap.key for gap in alike.not_judged} == {"k0", "k1"}
+    assert apart.not_judged == tuple(gap for gap in alike.not_judged if gap.key == "k1")
+
+
+def test_where_both_ways_are_looked_at_an_hour_is_not_judged_once(tmp_path: Path) -> None:
+    world = spiky(keys=1, weeks=4)
+    series = world.values["k0"]
+    series[1008:1100] = np.nan
+    series[:3] = np.nan
+    for missing in (False, True):
+        policy = Policy(direction="both", missing_is_fallen=missing)
+        gaps = run(world, tmp_path / str(missing), policy)[0].not_judged
+        assert gaps
+        assert all(a.end <= b.start for a, b in pairwise(gaps))
