@@ -13,6 +13,7 @@ from traffic import options as shared
 
 if TYPE_CHECKING:
     from generator.logs.job import Job
+    from generator.logs.model import Incident
     from generator.logs.run import Ran
 
 
@@ -93,6 +94,7 @@ def logs(**options: Any) -> int:
     from generator.logs.run import Clock, Ran, run
     from generator.logs.truth import IncidentFile
     from traffic.disk import lock
+    from traffic.errors import Failure
 
     asked = Asked(**{name: options[name] for name in Asked.__dataclass_fields__})
     work = job(asked, int(time.time()))
@@ -105,9 +107,12 @@ def logs(**options: Any) -> int:
             with shared.bar("logs", silent or not work.expected, "lines") as progress:
                 clock = Clock(wait=stop.wait, stopped=stop.asked)
                 run(work.feed, sinks, work.pace, truth, ran, clock, lambda done: progress(done, work.expected))
-        except BaseException:
-            if not options["quiet"]:
-                shared.note(f"{ran.lines:,} lines were made; incidents are in {truth.path}")
+        except BrokenPipeError:
+            raise
+        except BaseException as error:
+            # A sink that fails says what became of its lines; of the others it is said here.
+            for line in _ends(ran) if len(sinks) > 1 or not isinstance(error, Failure) else ():
+                shared.note(line)
             raise
     _say(work, ran, truth.path, options)
     return 0 if stop.number is None else 128 + stop.number
@@ -132,7 +137,7 @@ def _open(name: str, work: Job, options: dict[str, Any]) -> Any:
         refused=work.folder / "refused.ndjson",
         suffix=work.suffix,
         size=int(file.rotation_size_mb * (1 << 20)),
-        kept=file.max_files,
+        kept=work.kept,
     )
     return open_log_sink(name, how)
 
@@ -146,16 +151,30 @@ def _say(work: Job, ran: Ran, truth: Path, options: dict[str, Any]) -> None:
 
 
 def _summary(ran: Ran, truth: Path) -> str:
+    from traffic.text import visible
+
+    share = ran.anomalous / max(ran.lines, 1)
+    rows = [("lines", f"{ran.lines:,}, {ran.anomalous:,} of them anomalous ({share:.2%}), in {ran.seconds:.1f} s")]
+    rows += [("incidents", f"{ran.happened:,}, written down in {visible(str(truth))}")]
+    # Where there are but a few, there is room to say what they are.
+    few = ran.incidents if ran.happened == len(ran.incidents) else ()
+    rows += [("", f"{visible(f'{one.kind} {one.service}'.strip())}, {_span(one)}, x {one.factor:g}") for one in few]
+    rows += [("to", line) for line in _ends(ran)]
+    return "\n".join(f"{name:10} {text}" for name, text in rows)
+
+
+def _ends(ran: Ran) -> list[str]:
+    """What each place made of its lines."""
     from generator.logs.sinks import said
     from traffic.text import visible
 
-    lines = {
-        "lines": f"{ran.lines:,} in {ran.seconds:.1f} s",
-        "incidents": f"{ran.incidents:,}, written down in {visible(str(truth))}",
-    }
-    told = [f"{name:10} {text}" for name, text in lines.items()]
-    told += [f"{'to':10} {visible(end.name)}: {said(end.counts, end.guarantee)}" for end in ran.ends]
-    return "\n".join(told)
+    return [f"{visible(end.name)}: {said(end.counts, end.guarantee)}" for end in ran.ends]
+
+
+def _span(incident: Incident) -> str:
+    from traffic.times import iso
+
+    return " to ".join(iso((time or 0) // 1_000_000) for time in (incident.start, incident.end))
 
 
 def _document(ran: Ran, truth: Path) -> dict[str, Any]:
@@ -163,7 +182,8 @@ def _document(ran: Ran, truth: Path) -> dict[str, Any]:
 
     return {
         "lines": ran.lines,
-        "incidents": ran.incidents,
+        "anomalous": ran.anomalous,
+        "incidents": ran.happened,
         "truth": str(truth),
         "seconds": round(ran.seconds, 3),
         "sinks": {end.name: asdict(end.counts) for end in ran.ends},

@@ -21,6 +21,11 @@ class LogFeed:
         """Whether there are no more lines."""
         return self.stream.ended
 
+    @property
+    def anomalous(self) -> int:
+        """How many of the lines that were taken belong to an incident."""
+        return self.stream.stats.anomalous
+
     def take(self, count: int, now: int | None = None) -> Lines:
         """The next `count` lines, or what is left of them."""
         block = self.stream.take(count, now)

@@ -107,13 +107,13 @@ def _messages(block: Block, name: str, escape: Callable[[str], str]) -> tuple[Te
 
 def _json(block: Block, labels: bool) -> Texts:
     words = block.words
-    services = list(zip(words.sources, words.services, strict=True))
-    who = [
-        f'", "level": "{level}", "source": "{_escaped(source)}", "service": "{_escaped(service)}", "message": "'
-        for source, service in services
-        for level in LEVELS
-    ]
-    heads = _column(words, "json who", lambda: who, block.service * len(LEVELS) + block.level)
+    heads = _heads(
+        block,
+        "json who",
+        lambda level, source, service: (
+            f'", "level": "{level}", "source": "{_escaped(source)}", "service": "{_escaped(service)}", "message": "'
+        ),
+    )
     return [
         f'{{"timestamp": "{time}{head}{a}{b}{c}{d}{e}", "request_id": "{request}", "ip_address": "{high}.{low}"'
         f"{taken}{status}{target}{method}{error}{label}"
@@ -132,6 +132,17 @@ def _json(block: Block, labels: bool) -> Texts:
             strict=True,
         )
     ]
+
+
+def _heads(block: Block, name: str, say: Callable[[str, str, str], str]) -> Texts:
+    """What comes of level, source and service."""
+    words = block.words
+
+    def make() -> Texts:
+        pairs = zip(words.sources, words.services, strict=True)
+        return [say(level, source, service) for source, service in pairs for level in LEVELS]
+
+    return _column(words, name, make, block.service * len(LEVELS) + block.level)
 
 
 def _fields(name: str, texts: Sequence[str]) -> Texts:
@@ -171,10 +182,9 @@ def _json_label(kind: str, score: int, incident: str) -> str:
 
 
 def _text(block: Block, labels: bool) -> Texts:
-    words = block.words
-    services = list(zip(words.sources, words.services, strict=True))
-    who = [f"] [{level:8}] [{_plain(source)}/{_plain(service)}] [" for source, service in services for level in LEVELS]
-    heads = _column(words, "text who", lambda: who, block.service * len(LEVELS) + block.level)
+    heads = _heads(
+        block, "text who", lambda level, source, service: f"] [{level:8}] [{_plain(source)}/{_plain(service)}] ["
+    )
     return [
         f"[{time}{head}{request[:8]}] {a}{b}{c}{d}{e}{taken}{status}{label}"
         for time, head, request, a, b, c, d, e, taken, status, label in zip(
@@ -201,14 +211,14 @@ def _text_label(kind: str, score: int, incident: str) -> str:
 
 def _ecs(block: Block, labels: bool) -> Texts:
     words = block.words
-    services = list(zip(words.sources, words.services, strict=True))
-    who = [
-        f'", "log.level": "{level.lower()}", "ecs.version": "8.11.0", "log.logger": "{_escaped(source)}", '
-        f'"service.name": "{_escaped(service)}", "message": "'
-        for source, service in services
-        for level in LEVELS
-    ]
-    heads = _column(words, "ecs who", lambda: who, block.service * len(LEVELS) + block.level)
+    heads = _heads(
+        block,
+        "ecs who",
+        lambda level, source, service: (
+            f'", "log.level": "{level.lower()}", "ecs.version": "8.11.0", "log.logger": "{_escaped(source)}", '
+            f'"service.name": "{_escaped(service)}", "message": "'
+        ),
+    )
     return [
         f'{{"@timestamp": "{time}{head}{a}{b}{c}{d}{e}", "http.request.id": "{request}", "source.ip": "{high}.{low}"'
         f"{taken}{status}{target}{method}{error}{label}"

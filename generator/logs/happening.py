@@ -41,6 +41,8 @@ class Plan:
     away: float
     shows_in: tuple[str, ...]
     factor: float
+    failing: float = 0.0
+    """The share of the service's lines that fail, where that is all that changes."""
     level: float = 0.0
     """What the type needs besides: error rate, multiplier, number of addresses."""
     service: int = 0
@@ -92,11 +94,13 @@ class Wish:
 class Planner:
     """Draws plans for one stream; the same seed draws the same ones."""
 
-    def __init__(self, anomalies: Anomalies, week: Week, seed: int, origin: int) -> None:
+    def __init__(self, anomalies: Anomalies, usual_errors: float, week: Week, seed: int, origin: int) -> None:
+        """`usual_errors`: the share of errors among normal lines. `origin`: the count at which the stream begins."""
         self._types: AnomalyTypes = anomalies.types
         self._weights = anomalies.types.weights()
         self._by_time = anomalies.durations == "time"
         self._week, self._seed, self._origin = week, seed, origin
+        self._usual_errors = usual_errors
         self._drawn = 0
 
     def draw(self, at: float, taken: frozenset[int], wish: Wish = Wish()) -> Plan | None:
@@ -118,6 +122,8 @@ class Planner:
         settings = getattr(self._types, name)
         by_time = self._by_time if wish.lines is None and wish.seconds is None else wish.lines is None
         plan = _MAKERS[name](settings, share, dice, by_time or wish.type is not None)
+        if plan.failing:
+            plan = replace(plan, factor=self._errors(plan.failing))
         if by_time:
             low, high = settings.seconds
             seconds = wish.seconds or math.exp(dice.real(math.log(low), math.log(high)))
@@ -134,32 +140,37 @@ class Planner:
             span=max(span, 1.0, 1.0 / plan.rate),
         )
 
+    def _errors(self, failing: float) -> float:
+        """How many times the usual the share of errors becomes; NaN where there are none usually."""
+        usual = self._usual_errors
+        return round((failing + (1 - failing) * usual) / usual, 2) if usual else math.nan
+
 
 def _error_spike(settings: ErrorSpike, share: float, dice: Dice, _silence: bool) -> Plan:
     factor = round(dice.real(*settings.factor), 2)
-    shows = (*_if("errors", settings.error_rate >= 0.3), *_if("requests", factor >= SHOWS), "latency")
-    return Plan("error_spike", "error_spike", share * factor, share, shows, factor, settings.error_rate)
+    shows = (*_if("requests", factor >= SHOWS), *_if("errors", settings.error_rate >= 0.3), "latency")
+    return Plan("error_spike", "error_spike", share * factor, share, shows, factor, level=settings.error_rate)
 
 
 def _latency_degradation(settings: LatencyDegradation, share: float, _dice: Dice, _silence: bool) -> Plan:
     factor = settings.multiplier
     shows = _if("latency", factor >= SHOWS)
-    return Plan("latency_degradation", "latency_degradation", share, share, shows, factor, factor)
+    return Plan("latency_degradation", "latency_degradation", share, share, shows, factor, level=factor)
 
 
 def _security_threat(settings: SecurityThreat, share: float, dice: Dice, _silence: bool) -> Plan:
     kind = settings.types[dice.whole(0, len(settings.types) - 1)]
     factor = round(dice.real(*settings.factor), 2)
-    shows = ("errors", *_if("requests", factor >= SHOWS))
+    shows = (*_if("requests", factor >= SHOWS), "errors")
     # Everybody else goes on as usual.
-    return Plan("security_threat", kind, share * (factor - 1), 0.0, shows, factor, settings.addresses)
+    return Plan("security_threat", kind, share * (factor - 1), 0.0, shows, factor, level=settings.addresses)
 
 
 def _resource_exhaustion(settings: ResourceExhaustion, share: float, dice: Dice, _silence: bool) -> Plan:
     kind = settings.resources[dice.whole(0, len(settings.resources) - 1)]
     factor = settings.multiplier
     shows = (*_if("latency", factor >= SHOWS), *_if("errors", settings.error_rate >= 0.4))
-    return Plan("resource_exhaustion", kind, share, share, shows, factor, factor)
+    return Plan("resource_exhaustion", kind, share, share, shows, factor, level=factor)
 
 
 def _service_outage(settings: ServiceOutage, share: float, dice: Dice, silence: bool) -> Plan:
@@ -171,14 +182,14 @@ def _service_outage(settings: ServiceOutage, share: float, dice: Dice, silence: 
         return Plan("service_outage", kind, share * settings.remaining, share, shows, settings.remaining)
     failing = 1.0 if kind == "complete" else settings.failure_rate
     shows = (*_if("errors", failing >= 0.3), *_if("latency", kind == "complete"))
-    return Plan("service_outage", kind, share * failing, share * failing, shows, 1.0)
+    return Plan("service_outage", kind, share * failing, share * failing, shows, 1.0, failing)
 
 
 def _data_anomaly(settings: DataAnomaly, share: float, dice: Dice, _silence: bool) -> Plan:
     kind = settings.types[dice.whole(0, len(settings.types) - 1)]
     part = settings.share
     shows = (*_if("errors", part >= 0.3), *_if("latency", kind == "out_of_range"))
-    return Plan("data_anomaly", kind, share * part, share * part, shows, 1.0)
+    return Plan("data_anomaly", kind, share * part, share * part, shows, 1.0, part)
 
 
 def _if(metric: str, shown: bool) -> tuple[str, ...]:

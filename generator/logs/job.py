@@ -47,7 +47,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Job:
-    """A run before it begins. `expected`: about how many lines there will be, 0 where nobody knows."""
+    """A run before it begins.
+
+    `expected`: about how many lines there will be, 0 where nobody knows. `kept`: files that stay, 0 for all of them.
+    """
 
     feed: Feed
     pace: Pace
@@ -56,6 +59,7 @@ class Job:
     suffix: str
     settings: LogSettings
     expected: int
+    kept: int
 
     @property
     def on_stdout(self) -> bool:
@@ -85,7 +89,10 @@ def job(asked: Asked, now: int) -> Job:
     ]
     if len(set(names)) < len(names):
         raise UsageFailure("the same place is named twice with --to; name it once")
-    return Job(feed, pace, tuple(names), stem.parent, SUFFIXES[form], settings, expected)
+    # Who fills a window wants all of it.
+    whole = series or asked.start is not None or asked.end is not None
+    kept = 0 if whole else settings.output.file.max_files
+    return Job(feed, pace, tuple(names), stem.parent, SUFFIXES[form], settings, expected, kept)
 
 
 def _settings(asked: Asked) -> LogSettings:

@@ -26,7 +26,9 @@ class Incident:
 
     `kind` is the detail of the type (`brute_force`, `memory`, `complete` ...; the type itself where it has none).
     `start`, `end`: microseconds since 1970, half-open, None until the first line and until it is over.
-    `factor`: how much higher (or lower) what `shows_in` names first becomes. `lines`: anomalous lines so far.
+    `factor`: how many times the usual the service's lines become (error spikes, security threats, silent outages), its
+    response times (latency, resources), or its share of errors (all other; NaN where there are none usually).
+    `lines`: anomalous lines so far.
     """
 
     id: str
@@ -98,8 +100,9 @@ class Block:
 
     def head(self, count: int) -> Block:
         """The first `count` lines."""
-        columns: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
-        return replace(self, **{name: part[:count] for name, part in columns.items() if isinstance(part, np.ndarray)})
+        whole = {one.name: getattr(self, one.name) for one in fields(self)}
+        parts: dict[str, Any] = {name: part[:count] for name, part in whole.items() if isinstance(part, np.ndarray)}
+        return replace(self, **parts)
 
     @property
     def anomalous(self) -> int:

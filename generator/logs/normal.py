@@ -106,6 +106,12 @@ def gap_table(low: float, high: float, by_rate: bool) -> Floats:
     return np.asarray(np.rint(gaps / gaps.mean() * 1e6))
 
 
+def usual_errors(settings: LogSettings) -> float:
+    """The share of errors among lines of which nothing is wrong."""
+    levels = settings.normal_logs.log_levels
+    return (levels.get("ERROR", 0.0) + levels.get("CRITICAL", 0.0)) / sum(levels.values())
+
+
 def fill(
     draws: Draws, services: NDArray[np.int32], times_us: Ints, first: int, words: Vocabulary, known: Tables
 ) -> Block:

@@ -14,6 +14,7 @@ from traffic.errors import Failure
 
 PORTION = 8192
 """Lines that are made at once where nobody waits between batches."""
+FEW = 3
 
 
 class Feed(Protocol):
@@ -22,6 +23,11 @@ class Feed(Protocol):
     @property
     def ended(self) -> bool:
         """Whether there are no more."""
+        ...
+
+    @property
+    def anomalous(self) -> int:
+        """How many of the lines that were taken belong to an incident."""
         ...
 
     def take(self, count: int, now: int | None = None) -> Lines:
@@ -60,7 +66,11 @@ class Ran:
     """What came of a run, and what each sink made of its lines."""
 
     lines: int = 0
-    incidents: int = 0
+    anomalous: int = 0
+    incidents: list[Incident] = field(default_factory=list)
+    """The first FEW of them."""
+    happened: int = 0
+    """How many incidents there are in all."""
     seconds: float = 0.0
     ends: list[End] = field(default_factory=list)
 
@@ -97,16 +107,22 @@ def run(
             for sink in sinks:
                 sink.write(lines)
             ran.lines += len(lines)
-            truth.add(feed.drain())
+            _happened(feed.drain(), truth, ran)
+            ran.anomalous = feed.anomalous
             progress(ran.lines)
     finally:
         try:
             _close(sinks, ran)
         finally:
-            truth.add(feed.close())
+            _happened(feed.close(), truth, ran)
             truth.write()
-            ran.incidents = truth.count
             ran.seconds = time.monotonic() - begun
+
+
+def _happened(incidents: tuple[Incident, ...], truth: IncidentFile, ran: Ran) -> None:
+    truth.add(incidents)
+    ran.incidents += incidents[: FEW - len(ran.incidents)]
+    ran.happened += len(incidents)
 
 
 def _portions(pace: Pace, clock: Clock, feed: Feed) -> Iterator[int]:

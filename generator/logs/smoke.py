@@ -70,6 +70,11 @@ class SmokeFeed:
         """Whether there are no more."""
         return self._line >= self.total
 
+    @property
+    def anomalous(self) -> int:
+        """How many documents there were while it was risen."""
+        return min(max(self._line - self._first, 0), self._wide * FACTOR)
+
     def take(self, count: int, now: int | None = None) -> Lines:
         """The next `count` documents. They have times of their own; `now` does not count."""
         del now
@@ -92,8 +97,8 @@ class SmokeFeed:
 
     def close(self) -> tuple[Incident, ...]:
         """The rise, if any of it was handed out."""
-        lines = min(self._line - self._first, self._wide * FACTOR)
-        if self._drained or lines <= 0:
+        lines = self.anomalous
+        if self._drained or not lines:
             return ()
         self._drained = True
         steps = -(-lines // FACTOR)

@@ -15,11 +15,11 @@ from generator.logs import faults
 from generator.logs.anomalies import TYPES
 from generator.logs.happening import NOT_YET, Happening, Planner, Wish
 from generator.logs.model import NONE, Block, Incident, Stats
-from generator.logs.normal import GAP, SERVICE, WORDS, Draws, agree, fill, gap_table, tables
+from generator.logs.normal import GAP, SERVICE, WORDS, Draws, agree, fill, gap_table, tables, usual_errors
 from generator.logs.schedule import Rest, Schedule, Segment
 from generator.logs.settings import LogSettings
 from generator.logs.vocabulary import vocabulary
-from generator.logs.week import UNIT, week
+from generator.logs.week import UNIT, ladder, pick, week
 from traffic.errors import UsageFailure
 from traffic.model import Floats, Ints
 
@@ -85,7 +85,7 @@ class Stream:
             rest = Rest((self._week.count(until) - self._origin) / UNIT, of_lines=False)
         elif total:
             rest = Rest(total, of_lines=True)
-        self._planner = Planner(settings.anomalies, self._week, self.seed, self._origin)
+        self._planner = Planner(settings.anomalies, usual_errors(settings), self._week, self.seed, self._origin)
         jitter = Dice(self.seed, "place of incidents", 0, "")
         self._schedule = Schedule(self._planner.draw, jitter.unit, settings.anomalies.probability, rest)
         self._segment = Segment(0, 0, 0.0)
@@ -235,7 +235,7 @@ class Stream:
         going = tuple(dict.fromkeys(one for part in parts for one in part.of.active))
         place = {id(one): number for number, one in enumerate(going)}
         cause: Ints = np.full(len(draws), NONE, dtype=np.int64)
-        services = _pick(self._week.shares, steps, draws[:, SERVICE])
+        services = pick(self._week.ladder, self._week.shares.shape[1], steps, draws[:, SERVICE])
         begin = 0
         for part in parts:
             segment, end = part.of, begin + part.last - part.first
@@ -251,9 +251,8 @@ class Stream:
                     left[one.plan.service] = max(left[one.plan.service] - one.plan.away / one.plan.share, 0.0)
                 if left.min() < 1:
                     rows, own = np.unique(steps[begin:end], return_inverse=True)
-                    some = self._week.shares[rows] * left
-                    some /= np.maximum(some.sum(axis=1, keepdims=True), 1e-300)
-                    services[begin:end] = _pick(some, own, draws[begin:end, SERVICE])
+                    some = ladder(self._week.shares[rows] * left)
+                    services[begin:end] = pick(some, len(left), own, draws[begin:end, SERVICE])
             begin = end
         return services, cause, going
 
@@ -288,17 +287,6 @@ class Stream:
 
     def _id(self, one: Happening) -> str:
         return f"{self.name}-{one.number:05d}"
-
-
-def _pick(shares: Floats, rows: Ints, draws: NDArray[np.uint16]) -> NDArray[np.int32]:
-    """A column for each draw, by the shares in its row."""
-    reached = np.cumsum(shares, axis=1)
-    reached[:, -1] = 1.0
-    # All rows one behind the other, each one higher: one search finds the place in the right row.
-    flat = (reached + np.arange(len(shares))[:, None]).ravel()
-    found = np.searchsorted(flat, rows + draws / 65536.0, side="right")
-    places: NDArray[np.int32] = (found - rows * shares.shape[1]).astype(np.int32)
-    return places
 
 
 def _hint(text: str, known: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from math import isnan
 from pathlib import Path
 
 from generator.logs.model import Incident
@@ -31,7 +32,7 @@ def row(incident: Incident) -> str:
         incident.kind,
         _quoted(cell(incident.service)),
         str(incident.lines),
-        f"{incident.factor:.10g}",
+        "" if isnan(incident.factor) else f"{incident.factor:.10g}",
         " ".join(incident.shows_in),
     )
     return ",".join(cells) + "\n"
@@ -56,11 +57,6 @@ class IncidentFile:
         self._again = 0.0
         self._written = -1
         self.write()
-
-    @property
-    def count(self) -> int:
-        """How many incidents there are in it."""
-        return len(self._rows)
 
     def add(self, incidents: Iterable[Incident]) -> None:
         """Take up incidents that are over; they are written when it is time.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from generator.logs.settings import LogSettings, LogSource, Profile
 from traffic.model import DAY, HOUR, WEEK, Floats, Ints
@@ -27,6 +28,11 @@ class Week:
     """Shape (STEPS + 1,): the count at the start of each step."""
     shares: Floats
     """Shape (STEPS, services): the share that each service has of the lines; a row adds up to 1."""
+
+    @cached_property
+    def ladder(self) -> Floats:
+        """The shares, for `pick`."""
+        return ladder(self.shares)
 
     def times(self, counts: Ints) -> Ints:
         """The moments at which these counts are reached."""
@@ -55,6 +61,22 @@ class Week:
         """The row of `shares` that holds at these moments."""
         rows: Ints = (times_us - _MONDAY * UNIT) % _WEEK_US // (STEP * UNIT)
         return rows
+
+
+def ladder(shares: Floats) -> Floats:
+    """Rows of shares as one rising array, each row a step of 1 higher than the one before: for `pick`."""
+    reached = np.cumsum(shares, axis=1)
+    reached /= np.maximum(reached[:, -1:], 1e-300)
+    reached[:, -1] = 1.0
+    return np.asarray((reached + np.arange(len(shares))[:, None]).ravel())
+
+
+def pick(steps: Floats, columns: int, rows: Ints, draws: NDArray[np.uint16]) -> NDArray[np.int32]:
+    """A column for each draw, by the shares in its row of a ladder with so many columns."""
+    # One search finds the place in the right row.
+    found = np.searchsorted(steps, rows + draws / 65536.0, side="right") - rows * columns
+    places: NDArray[np.int32] = found.astype(np.int32)
+    return places
 
 
 def week(settings: LogSettings, per_second: float | None = None) -> Week:
