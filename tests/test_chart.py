@@ -10,7 +10,7 @@ import pytest
 from matplotlib.text import Text
 from PIL import Image
 
-from analyzer.model import Event, Findings, Outcome, Policy, Trace, Verdict
+from analyzer.model import Event, Findings, NotJudged, Outcome, Policy, Trace, Verdict
 from analyzer.report.chart import ALL, LONG, SINGLE, draw
 from analyzer.report.chart.event import asked, draw_event, steps
 from analyzer.report.chart.events import draw_events, size_class
@@ -18,6 +18,7 @@ from analyzer.report.chart.style import Sheet, plain, style, time_ticks, value_t
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import write_tables
+from analyzer.report.words import local
 from tests.findings_maker import MONDAY, NASTY_KEYS, make_event, make_findings, make_trace
 from traffic.model import DAY, HOUR, WEEK, Grid, Label, Metric, Window
 
@@ -161,6 +162,13 @@ def made(name: str) -> tuple[Findings, Event, Trace, list[Outcome]]:  # noqa: C9
             return only(event, trace, resolution=3600)
         case "not judged around it":
             return only(event, replace(trace, baseline=np.where(np.isfinite(trace.values), trace.baseline, np.nan)))
+        case "taken out by a calendar" | "taken out for two reasons":
+            spans = [(AT - 4 * HOUR, AT - HOUR, "calendar: a note that goes on and on, and then on")]
+            spans += [(AT + 2 * HOUR, AT + 9 * DAY, "too few buckets")] if "two" in name else []
+            policy = Policy(timezone="America/Argentina/ComodRivadavia")
+            gaps = tuple(NotJudged(key, *span) for span in spans)
+            others = (outcome(AT - 3 * HOUR, 1, "ignore", "neutral"), outcome(AT + 3 * HOUR, 1, "decoy", "fired"))
+            return only(event, make_trace(event, gaps=True), hit, *others, not_judged=gaps, policy=policy)
         case "nothing but the event":
             return only(event, replace(trace, usual=trace.usual * np.nan), hit)
         case "negative values":
@@ -177,6 +185,7 @@ NAMES = [
     *("plain", "truth of all kinds", "crowded truth", "label around everything", "slow burn", "far above"),
     "a list of one's own",
     *("baseline of zero", "all zero around it", "start of the window", "one bucket", "not judged around it"),
+    *("taken out by a calendar", "taken out for two reasons"),
     *("nothing but the event", "negative values", "weeks of minutes", "all missing"),
 ]
 
@@ -250,6 +259,34 @@ def test_drawing_leaves_the_settings_of_others_alone(tmp_path):
         one = pixels((tmp_path / ALL).read_bytes())
     draw(make_findings(1), tmp_path, charts=1)
     assert np.array_equal(one, pixels((tmp_path / ALL).read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("taken out by a calendar", "not judged (calendar: a not…n, and then on)"),
+        ("taken out for two reasons", "not judged"),
+        ("plain", ""),
+    ],
+)
+def test_what_was_not_judged_is_hatched_for_the_key_itself(name, says):
+    findings, event, trace, outcomes = made(name)
+    sheet = draw_event(findings, event, trace, outcomes)
+    words = [text.get_text() for text in sheet.figure.legends[0].get_texts()]
+    assert [word for word in words if "judged" in word] == [said for said in (says,) if said]
+    other = replace(findings, not_judged=tuple(replace(gap, key="another") for gap in findings.not_judged))
+    drawn = pixels(draw_event(other, event, trace, outcomes).png())
+    assert np.array_equal(drawn, pixels(sheet.png())) == (not says)
+
+
+def test_the_zone_of_the_key_says_when_an_event_began_there():
+    findings, event, trace, outcomes = made("taken out by a calendar")
+    findings = replace(findings, policy=Policy(of_keys=(("customer-*", (("timezone", "Asia/Kolkata"),)),)))
+    texts = [text.get_text() for text in draw_event(findings, event, trace, outcomes).figure.texts]
+    (there,) = [text for text in texts if "Kolkata" in text]
+    assert there == f"starts {local(event.start, 'Asia/Kolkata')} in Asia/Kolkata"
+    assert local(MONDAY, "Asia/Kolkata").endswith(" 05:30")
+    assert not any(" in UTC" in text for text in texts)
 
 
 def test_the_event_is_shaded_and_its_gaps_are_grey():

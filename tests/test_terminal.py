@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.model import NotJudged, Outcome, Policy, Verdict
+from analyzer.model import CalendarRow, NotJudged, Outcome, Policy, Verdict
 from analyzer.report.machine import as_json, scores
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import EVENT_COLUMNS, write_tables
@@ -108,6 +108,41 @@ def test_keys_that_were_never_judged_are_told_from_those_in_part():
     assert "2 of 50 keys, 1 of them wholly" in text
     assert "no history" in text
     assert "<0.1 %" in text
+
+
+def test_the_keys_that_were_judged_least_are_named():
+    findings = make_findings(0, truth=False, traces=0)
+    start = findings.window.start
+    gaps = [NotJudged(f"customer-{n:03d}", start, start + n * HOUR, f"calendar: {n}") for n in range(1, 12)]
+    lines = summary(replace(findings, not_judged=tuple(gaps))).splitlines()
+    assert "  most: customer-011 11 h, customer-010 10 h, customer-009 9 h" in lines
+    assert "  ... and 3 more reasons in not_judged.csv" in lines
+    alike = [replace(gap, end=start + 5 * HOUR) for gap in gaps]
+    assert "  each of these keys: 5 h" in summary(replace(findings, not_judged=tuple(alike))).splitlines()
+    told = as_json(replace(findings, not_judged=tuple(gaps)))["not_judged"]
+    assert told["worst"][0] == {"key": "customer-011", "hours": {"calendar: 11": 11.0}}
+    many = [NotJudged(f"k{n:03d}", start, start + HOUR, "a") for n in range(100)]
+    assert len(as_json(replace(findings, not_judged=tuple(many)))["not_judged"]["worst"]) == 20
+
+
+@pytest.mark.parametrize(
+    ("policy", "says"),
+    [
+        (Policy(timezone="Asia/Kolkata"), "Hours of the week: Asia/Kolkata; times here are UTC."),
+        (
+            Policy(calendar=(CalendarRow("2026-05-01", "", "ignore"),)),
+            "Hours of the week: UTC; calendar: 1 row; times here are UTC.",
+        ),
+        (
+            Policy(of_keys=(("a", (("timezone", "Europe/Berlin"),)), ("b", ()))),
+            "Hours of the week: UTC, Europe/Berlin; times here are UTC.",
+        ),
+        (Policy(), ""),
+    ],
+)
+def test_a_clock_and_a_calendar_are_said(policy, says):
+    text = summary(replace(make_findings(0, traces=0), policy=policy))
+    assert (says in text.splitlines()) if says else ("Hours of the week" not in text)
 
 
 def test_fewer_matches_than_asked_for_are_said():

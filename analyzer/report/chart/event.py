@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.patches import Patch, Rectangle
 
-from analyzer.model import Event, EventVerdict, Findings, Outcome, Trace
+from analyzer.model import Event, EventVerdict, Findings, NotJudged, Outcome, Trace
 from analyzer.report.chart.style import (
     BLUE,
     BOXED,
@@ -61,7 +61,7 @@ def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequenc
         *_draw_event(sheet, findings, event),
         *_draw_truth(sheet, outcomes),
         *_draw_missing(sheet, trace),
-        *_draw_not_judged(sheet, findings, window),
+        *_draw_not_judged(sheet, [gap for gap in findings.not_judged if gap.key == event.key], window),
     ]
     sheet.legend_below(handles)
     _write_title(sheet, findings, event, log)
@@ -183,9 +183,9 @@ def _draw_missing(sheet: Sheet, trace: Trace) -> Iterator[Artist]:
     yield Patch(facecolor=PALE, label="no data")
 
 
-def _draw_not_judged(sheet: Sheet, findings: Findings, window: Window) -> Iterator[Artist]:
+def _draw_not_judged(sheet: Sheet, gaps: Sequence[NotJudged], window: Window) -> Iterator[Artist]:
     """The stretches that were not judged; why, where that is one reason."""
-    gaps = [gap for gap in findings.not_judged if gap.start < window.end and gap.end > window.start]
+    gaps = [gap for gap in gaps if gap.start < window.end and gap.end > window.start]
     if not gaps:
         return
     look: dict[str, Any] = {"facecolor": "none", "edgecolor": GREY, "hatch": "xx", "alpha": 0.35, "linewidth": 0}
