@@ -258,7 +258,7 @@ def test_credentials_come_from_elsewhere_and_wrong_ones_are_one_line(
     guarded_elasticsearch: Guard, tmp_path: Path
 ) -> None:
     guard = guarded_elasticsearch
-    with pytest.raises(Exception, match="refuses") as caught:
+    with pytest.raises(AccessDenied, match="refuses") as caught:
         open_log_sink(
             f"{guard.url}/sl-guarded", opening(tmp_path, entry=Access("me", "wrong", ca_file=str(guard.ca_file)))
         )

@@ -5,5 +5,6 @@ Nothing but click is imported before a command runs, so that help answers at onc
 
 from generator.cli.generate import generate
 from generator.cli.logs import logs
+from generator.cli.serve import serve
 
-COMMANDS = (generate, logs)
+COMMANDS = (generate, logs, serve)

@@ -1,0 +1,64 @@
+"""`serve`: log lines over HTTP and WebSocket, made while somebody watches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from traffic import options as shared
+
+
+@click.command(context_settings=shared.SETTINGS)
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="What to write.  [default: input/logs.yaml]")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; others can reach all but this one."
+)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 is any that is free.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Holds what clients have to know; so does SL_SERVE_TOKEN.",
+)
+@click.option("--allow-host", multiple=True, metavar="NAME", help="A name that the server is known by, as of a proxy.")
+@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages that may ask, as https://board.example.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the file's]"
+)
+@shared.quiet
+def serve(**options: Any) -> int:
+    """Serve log lines that are made while you watch.
+
+    A page with the live stream at /ui, the endpoints at /docs. Every client has a stream of its own. Nobody but this
+    machine can reach it; with --host others can, and then they have to know a token.
+
+    \b
+    Examples:
+      ./sl.py serve
+      curl -N 'http://127.0.0.1:8000/api/stream?batch_size=5&interval=0.5'
+      SL_SERVE_TOKEN=$(openssl rand -hex 24) ./sl.py serve --host 0.0.0.0
+    """
+    import os
+    from dataclasses import replace
+
+    from generator.logs.server.guard import Rules
+    from generator.logs.server.run import Place, read_token, serve
+    from generator.logs.settings import LogSettings
+    from traffic.config import load
+
+    own = Path(__file__).resolve().parent.parent.parent / "input" / "logs.yaml"
+    # Where the project's own file was removed, what it says is built in.
+    file = options["config"] or (own if own.exists() else None)
+    settings = LogSettings() if file is None else load(file, LogSettings)
+    if options["seed"] is not None:
+        settings = replace(settings, seed=options["seed"])
+    token = read_token(options["token_file"], os.environ.get("SL_SERVE_TOKEN"))
+    rules = Rules(token, options["allow_host"], options["allow_origin"])
+    place = Place(options["host"], options["port"], rules)
+
+    def ready(address: str) -> None:
+        if not options["quiet"]:
+            shared.note(f"serving at {address}/ui; Ctrl-C stops it")
+
+    return 128 + serve(settings, place, ready, shared.note)

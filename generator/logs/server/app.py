@@ -1,0 +1,220 @@
+"""The application: every endpoint, its name and its payload (docs/serve.md)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request, Response, WebSocket
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from generator.logs.anomalies import TYPES
+from generator.logs.server.engine import Client, Engine, Full
+from generator.logs.server.guard import Guard, Rules, protocol_of
+from generator.logs.server.live import events, ndjson, serve_socket
+from generator.logs.server.pages import add_pages
+from generator.logs.server.payloads import (
+    AnomaliesChanged,
+    AnomalyConfig,
+    Generated,
+    GenerateRequest,
+    GeneratorChanged,
+    GeneratorConfig,
+    Health,
+    Information,
+    Injected,
+    InjectRequest,
+    Reset,
+    Status,
+)
+from traffic.errors import Failure, UsageFailure
+
+VERSION = "0.1.0"
+ENDPOINTS = {
+    "generate": "/api/generate",
+    "stream": "/api/stream",
+    "websocket": "/ws/logs",
+    "config": "/api/config",
+    "status": "/api/status",
+}
+STREAMING = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+Rate = Annotated[float, Query(ge=0, le=1, description="Share of anomalous lines")]
+Labels = Annotated[bool, Query(description="Whether each line says what is wrong with it")]
+Lines = Annotated[int | None, Query(ge=1, le=100, description="Lines in a batch")]
+
+
+class Live(StreamingResponse):
+    """An answer without an end. However it ends, also before its first byte, the client's stream goes with it."""
+
+    def __init__(self, body: AsyncIterator[bytes], kind: str, engine: Engine, client: Client) -> None:
+        super().__init__(body, media_type=kind, headers=STREAMING)
+        self._engine = engine
+        self._client = client
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._engine.leave(self._client)
+
+
+def create_app(engine: Engine, rules: Rules) -> FastAPI:
+    """The application that answers with what `engine` makes, to whom `rules` allow it."""
+    app = FastAPI(
+        title="sl log server",
+        description="Application and access logs whose anomalies are labelled, made while you watch.",
+        version=VERSION,
+        # FastAPI's own pages load their scripts from elsewhere; ours works without a network.
+        docs_url=None,
+        redoc_url=None,
+    )
+    if rules.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(rules.origins),
+            allow_methods=["GET", "POST", "PUT"],
+            allow_headers=["authorization", "content-type"],
+        )
+    app.add_middleware(Guard, rules=rules)
+    app.add_exception_handler(UsageFailure, _unusable)
+    app.add_exception_handler(Full, _full)
+    app.add_exception_handler(Failure, _failed)
+    _add_information(app, engine)
+    _add_configuration(app, engine)
+    _add_generation(app, engine)
+    _add_streams(app, engine)
+    add_pages(app)
+    return app
+
+
+def _add_information(app: FastAPI, engine: Engine) -> None:
+    @app.get("/", tags=["Info"])
+    async def information() -> Information:
+        """What this is, and where its parts are."""
+        return Information(name="sl log server", version=VERSION, endpoints=ENDPOINTS)
+
+    @app.get("/api/status", tags=["Status"])
+    async def status() -> Status:
+        """What was made since the start, or since the last reset."""
+        return Status(
+            is_running=bool(engine.clients),
+            logs_generated=engine.lines,
+            anomalies_generated=engine.anomalous,
+            start_time=_time(engine.started_us),
+            current_anomaly_active=engine.active,
+            streams=len(engine.clients),
+            lines_skipped=engine.skipped,
+        )
+
+    @app.post("/api/reset", tags=["Status"])
+    async def reset() -> Reset:
+        """Count from 0, and forget anomalies that were injected and not yet seen."""
+        engine.reset()
+        return Reset(message="Statistics reset", timestamp=_time(engine.started_us))
+
+    @app.get("/health", tags=["Health"])
+    async def health() -> Health:
+        """Whether the server lives."""
+        return Health(timestamp=_time(engine.now()))
+
+
+def _add_configuration(app: FastAPI, engine: Engine) -> None:
+    @app.get("/api/config", tags=["Configuration"])
+    async def config() -> dict[str, Any]:
+        """The settings, as input/logs.yaml has them."""
+        return engine.document()
+
+    @app.put("/api/config/generator", tags=["Configuration"])
+    async def configure_generator(config: GeneratorConfig) -> GeneratorChanged:
+        """How many lines new streams get, and how often, where their clients do not say it."""
+        engine.pace(config.batch_size, config.total_logs, config.interval)
+        return GeneratorChanged(message="Generator configuration updated", config=config)
+
+    @app.put("/api/config/anomalies", tags=["Configuration"])
+    async def configure_anomalies(config: AnomalyConfig) -> AnomaliesChanged:
+        """Which types of anomalies there are, in streams that run as well, and their share where none is asked for."""
+        engine.configure(config.probability, {kind: getattr(config, f"{kind}_enabled") for kind in TYPES})
+        return AnomaliesChanged(message="Anomaly configuration updated", config=config)
+
+
+def _add_generation(app: FastAPI, engine: Engine) -> None:
+    @app.post("/api/generate", tags=["Generation"], response_model=Generated)
+    async def generate(request: GenerateRequest) -> Response:
+        """That many lines, as fast as they can be made."""
+        batch = engine.generate(request.count, request.anomaly_rate, request.include_labels, request.format)
+        texts = (
+            batch.texts if request.format == "json" else [json.dumps(text.decode()).encode() for text in batch.texts]
+        )
+        body = b'{"count":%d,"anomaly_count":%d,"logs":[%b]}' % (len(texts), batch.anomalous, b",".join(texts))
+        return Response(body, media_type="application/json")
+
+    @app.post("/api/generate/single", tags=["Generation"], response_model=dict[str, Any])
+    async def single(include_labels: Labels = True, force_anomaly: bool = False) -> Response:
+        """One line; an anomalous one if that is wanted."""
+        return Response(engine.one(include_labels, force_anomaly), media_type="application/json")
+
+    @app.post("/api/inject-anomaly", tags=["Generation"])
+    async def inject(request: InjectRequest) -> Injected:
+        """Begin an anomaly in every stream that runs, and in the lines that are generated next."""
+        engine.inject(request.anomaly_type, request.duration_logs)
+        return Injected(message=f"Anomaly '{request.anomaly_type}' injected", duration_logs=request.duration_logs)
+
+
+def _add_streams(app: FastAPI, engine: Engine) -> None:
+    def wanted(batch_size: int | None, interval: float | None, size: int, pause: float) -> tuple[int, float]:
+        """What the client says, or else what was configured, or else what is usual."""
+        pace = engine.settings.generator
+        size, pause = (min(100, pace.batch_size), max(0.01, pace.interval)) if engine.paced else (size, pause)
+        return size if batch_size is None else batch_size, pause if interval is None else interval
+
+    @app.get("/api/stream", tags=["Streaming"], response_class=StreamingResponse)
+    async def stream(
+        batch_size: Lines = None,
+        interval: Annotated[float | None, Query(ge=0.1, le=60, description="Seconds between batches")] = None,
+        anomaly_rate: Rate = 0.05,
+        include_labels: Labels = True,
+        max_batches: Annotated[int | None, Query(ge=1, le=100_000, description="Ends after so many")] = None,
+    ) -> StreamingResponse:
+        """Batches of lines as server-sent events, until the client leaves."""
+        size, pause = wanted(batch_size, interval, 10, 1.0)
+        client = engine.join(anomaly_rate, include_labels, pause)
+        return Live(events(engine, client, size, pause, max_batches), "text/event-stream", engine, client)
+
+    @app.get("/api/stream/ndjson", tags=["Streaming"], response_class=StreamingResponse)
+    async def stream_ndjson(
+        batch_size: Lines = None,
+        interval: Annotated[float | None, Query(ge=0.01, le=60, description="Seconds between batches")] = None,
+        anomaly_rate: Rate = 0.05,
+        include_labels: Labels = True,
+    ) -> StreamingResponse:
+        """Lines of JSON, until the client leaves."""
+        size, pause = wanted(batch_size, interval, 1, 0.5)
+        client = engine.join(anomaly_rate, include_labels, pause)
+        return Live(ndjson(engine, client, size, pause), "application/x-ndjson", engine, client)
+
+    @app.websocket("/ws/logs")
+    async def socket(websocket: WebSocket) -> None:
+        """Batches of lines; the client may send `configure` and `inject_anomaly`."""
+        await serve_socket(websocket, engine, protocol_of(websocket.scope))
+
+
+async def _unusable(_request: Request, failure: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(failure)}, 422)
+
+
+async def _full(_request: Request, failure: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(failure)}, 503, {"Retry-After": "10"})
+
+
+async def _failed(_request: Request, failure: Exception) -> JSONResponse:
+    return JSONResponse({"detail": str(failure)}, 409)
+
+
+def _time(stamp_us: int) -> datetime:
+    return datetime.fromtimestamp(stamp_us / 1e6, UTC)
