@@ -115,7 +115,7 @@ class Halving(_Face):
 
     def _cut(self, query: Query, step: int) -> tuple[Query, Query] | None:
         """In two, each no smaller than what the store takes at once; None where it takes it as it is."""
-        keys, window = query.keys, query.window
+        keys, window = query.keys, Grid.over(query.window, query.resolution).window
         if len(keys) > (most := self.max_keys or len(keys)):
             return _by_keys(query, _middle(len(keys), most))
         if window.seconds > (reach := self.reach(query.resolution) or window.seconds):

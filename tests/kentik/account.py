@@ -132,6 +132,8 @@ class Account:
         first = window.start - window.start % width
         end = window.end + (width if self.past_the_end else 0)
         count = max(0, -(-(end - first) // width))
+        if not window.seconds:
+            return []
         minutes = np.full(count * (width // MINUTE), np.nan)
         values = self.series[asn]
         lead = (first - self.start) // MINUTE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
@@ -257,6 +258,7 @@ def _no_number(text: str) -> None:
 
 
 def _short(error: Exception) -> str:
-    """What happened, without the objects that the library holds before it."""
-    text = str(error).rpartition(">: ")[2].rpartition(": ")[2]
-    return text.strip("'\")( ")[:120] or type(error).__name__
+    """What happened: what is said innermost, without the objects that the library wraps round it."""
+    quoted = re.findall(r"'([^']+)'|\"([^\"]+)\"", str(error))
+    text = "".join(quoted[-1]) if quoted else str(error)
+    return text.rpartition(": ")[2].strip("()")[:120] or type(error).__name__
