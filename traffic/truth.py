@@ -13,7 +13,7 @@ from hashlib import blake2b
 from io import StringIO
 from math import isfinite, nan
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 from traffic.disk import storage, write_atomic
 from traffic.errors import UsageFailure
@@ -82,7 +82,7 @@ def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], st
     try:
         for row in _rows(lines):
             label = _label(row)
-            if shows_in and (named := row.get("shows_in", "").split()) and shows_in not in named:
+            if shows_in and "shows_in" in row and shows_in not in row["shows_in"].split():
                 label = replace(label, kind="optional" if label.kind == "required" else label.kind)
             if label.id in seen:
                 raise UsageFailure(f"the incident of line {seen[label.id]} again; remove one of them")
@@ -97,6 +97,16 @@ def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], st
         raise UsageFailure(f"{path}:{max(1, lines.line_num)}: {visible(str(failure))}") from None
     found = sorted(labels, key=lambda label: (label.start, label.key, label.id))
     return tuple(found), next(iter(identities), "") or None
+
+
+def looked_for(labels: Iterable[Label], looking: Direction | Literal["both"]) -> tuple[Label, ...]:
+    """The labels, those optional that move in a direction that is not looked for."""
+    return tuple(
+        replace(label, kind="optional")
+        if label.kind == "required" and looking not in ("both", label.direction)
+        else label
+        for label in labels
+    )
 
 
 def _text(path: Path) -> str:

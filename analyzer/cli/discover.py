@@ -15,7 +15,7 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from analyzer.model import Findings
+    from analyzer.model import Findings, Looking
     from analyzer.pipeline import Job, Ledger
     from traffic.store.base import Source
 
@@ -161,7 +161,7 @@ def discover(**options: Any) -> int:
     if options["dry_run"]:
         return _say_plan(source, job, options)
     with lock(output):
-        labels = _truth(options, output, source)
+        labels = _truth(options, output, source, job.policy.direction)
         with shared.bar("discover", options["quiet"]) as progress:
             findings = discover(source, job, labels, ledger, progress)
         slips = () if options["only"] or options["exclude"] else unmet(job.policy.calendar, findings.keys)
@@ -211,7 +211,7 @@ def _policy_file(named: Path | None) -> Path | None:
     return named or (own if own.exists() else None)
 
 
-def _truth(options: dict[str, Any], output: Path, source: Source) -> Any:
+def _truth(options: dict[str, Any], output: Path, source: Source, looking: Looking) -> Any:
     """The labels to compare with: a named file's, or those that were written for just this store; else None."""
     from traffic import truth
     from traffic.store.log_fields import PRESETS
@@ -219,10 +219,10 @@ def _truth(options: dict[str, Any], output: Path, source: Source) -> Any:
     shows_in = None if options["preset"] is None else PRESETS[options["preset"]].shows_in
     named, own, incidents = options["truth"], output / TRUTH, output / LOG_TRUTH
     if named is None and shows_in is not None and incidents.exists():
-        shared.note(f"comparing with {incidents}: the incidents that show in {shows_in}")
-        named = incidents
+        return _incidents(incidents, source, shows_in, looking)
     if named is not None:
-        return truth.read(named, shows_in)[0]
+        labels = truth.read(named, shows_in)[0]
+        return labels if shows_in is None else truth.looked_for(labels, looking)
     identity = source.identity()
     if identity is None or not own.exists():
         return None
@@ -230,6 +230,19 @@ def _truth(options: dict[str, Any], output: Path, source: Source) -> Any:
     if store != identity:
         shared.note(f"{own} was written for another store or window: no verdict (run ./sl.py generate again)")
         return None
+    return labels
+
+
+def _incidents(path: Path, source: Source, shows_in: str, looking: Looking) -> Any:
+    """What `logs` wrote, unless it is of other services or another time."""
+    from traffic import truth
+
+    labels = truth.looked_for(truth.read(path, shows_in)[0], looking)
+    extent = source.extent()
+    keys = source.keys(extent)
+    if not any(label.key in keys and label.window.overlap(extent) for label in labels):
+        return None
+    shared.note(f"comparing with the incidents in {path} that show in {shows_in}")
     return labels
 
 
