@@ -82,8 +82,7 @@ HOMES: Table = {
     "pandas": ({"analyzer.report", "traffic.truth"}, "for tables that people read; arrays of traffic are numpy's"),
     "pydantic": (
         {"traffic.config", "generator.logs.server"},
-        "one place turns what a person wrote into checked values, or into one line that says what is wrong; what clients "
-        "of the server send is checked by fastapi, which takes its word",
+        "one place turns what a person wrote into checked values; fastapi does so with what clients of the server send",
     ),
     "yaml": ({"traffic.config"}, "the same place reads the files that people edit"),
 }
