@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import trustme
 
 from analyzer.fetch import Halving
 from analyzer.model import Policy
@@ -18,7 +20,7 @@ from analyzer.pipeline import Job, Ledger, discover
 from tests.kentik.account import customers_named
 from tests.kentik.clock import Clock
 from tests.kentik.opened import ACCESS, MONDAY, flat, source
-from tests.kentik.server import QUERIES, TOKEN, Fault, Kentik, Limits, http_date
+from tests.kentik.server import QUERIES, TOKEN, USER, Fault, Kentik, Limits, http_date
 from traffic.errors import AccessDenied, Failure
 from traffic.model import DAY, HOUR, Query, Window
 from traffic.store.access import Access
@@ -29,7 +31,6 @@ from traffic.store.kentik.pace import Limit, Pace
 from traffic.store.kentik.place import Place, find_place
 
 NOW = MONDAY + 5 * DAY
-BODY = {"queries": []}
 
 
 @pytest.fixture
@@ -160,6 +161,19 @@ def test_a_wrong_token_is_exit_5_and_stands_nowhere(fake: Kentik) -> None:
         client.query(QUERY, "this")
     assert "wr0ng-t0k3n" not in f"{caught.value!r} {client!r} {vars(client)['_access']!r}"
     assert [asked.status for asked in fake.log] == [401]
+
+
+def test_a_server_that_nobody_vouches_for_is_not_told_the_token(tmp_path: Path) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with Kentik(flat(1, 5), tls=context) as fake:
+        with pytest.raises(AccessDenied, match=r"no safe connection to kentik:https.*--ca-file"):
+            opened(fake, Clock(0)).query(QUERY, "this")
+        assert fake.log == []
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        trusting = Access(USER, TOKEN, ca_file=str(tmp_path / "ca.pem"))
+        assert Client(find_place(fake.store), trusting).query(QUERY, "this")["results"]
 
 
 def test_both_paths_of_the_query_api_answer(fake: Kentik) -> None:

@@ -230,7 +230,7 @@ def test_what_comes_coarser_is_asked_for_in_shorter_windows_and_that_is_remember
 
 def test_what_cannot_be_had_any_finer_is_an_error_and_never_coarser() -> None:
     with Kentik(flat(1, 1, forced={})) as fake:
-        fake.account._width = lambda _query, _seconds: HOUR  # type: ignore[method-assign]
+        fake.account.coarsest = HOUR
         store = source(fake)
         query = Query(store.metric, tuple(fake.account.names.values()), Window(MONDAY, MONDAY + DAY), 60)
         with pytest.raises(

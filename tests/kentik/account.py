@@ -50,6 +50,8 @@ class Account:
     depth: int | None = None
     """Rows of an answer, likewise."""
     forced: dict[int, int] = field(default_factory=lambda: dict(FORCED))
+    coarsest: int | None = None
+    """The width of all points, whatever is asked for."""
     off_grid: bool = True
     """Whether the last point of a series lies off the grid."""
     past_the_end: bool = False
@@ -116,6 +118,8 @@ class Account:
         return rows + [{"key": key, name: 0} for key in self.nameless if rows and not raw]
 
     def _width(self, query: dict[str, Any], seconds: int) -> int:
+        if self.coarsest:
+            return self.coarsest
         if query.get("forceMinsPolling"):
             minutes = query.get("minsPolling")
             if minutes not in FORCED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -124,11 +125,13 @@ class Kentik:
         clock: Clock | None = None,
         latency: float = 0.0,
         retry_after: Callable[[float], str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Args:
         clock: what limits, delays and retention go by; None is the real one.
         latency: seconds of that clock that every answer takes.
         retry_after: the header of a 429 by the limits, given the time; None is none.
+        tls: what it proves itself with; None is plain HTTP.
         """
         self.account = account
         self.clock: Callable[[], float] = clock or time.time
@@ -147,6 +150,9 @@ class Kentik:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     def __enter__(self) -> Kentik:
@@ -161,7 +167,7 @@ class Kentik:
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_address[1]}"
 
     @property
     def store(self) -> str:

@@ -1,0 +1,196 @@
+"""discover on a Kentik account, as a person runs it: the events of the folder, no secret anywhere, resumable."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analyzer.cache import Shelf
+from tests.commands import Answer, refused, sl, start
+from tests.kentik.account import Account, account_of, customers_named, scenario_text
+from tests.kentik.server import NONE, TOKEN, USER, Kentik
+from tests.test_kentik_store import window_of
+from traffic.errors import AccessDenied
+from traffic.model import Window
+from traffic.options import entry_of
+from traffic.times import instant
+
+CUSTOMERS = 12
+SPAN = ("--start", "2025-06-02T00:00Z", "--end", "2025-06-30T00:00Z", "--history", "1m", "--charts", "2")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A scenario of customers named as Kentik names them, in a folder; its own discover beside it."""
+    folder = tmp_path_factory.mktemp("scenario")
+    text = scenario_text(customers_named(CUSTOMERS))
+    (folder / "scenario.yaml").write_text(text + "window: {weeks: 4, start: 2025-06-02, end: null}\n")
+    store = str(folder / "traffic")
+    done = sl("generate", "--scenario", folder / "scenario.yaml", "--store", store, "--output", folder / "own")
+    assert done.code == 0, done
+    assert sl("discover", "--store", store, "--output", folder / "own", *SPAN).code == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def account(made: Path) -> Account:
+    return account_of(str(made / "traffic"))
+
+
+@pytest.fixture
+def fake(account: Account) -> Iterator[Kentik]:
+    with Kentik(account) as running:
+        yield running
+
+
+def run(kentik: Kentik, made: Path, output: Path, *more: str | Path, command: str = "discover") -> Answer:
+    truth = () if "--dry-run" in more or command != "discover" else ("--truth", made / "own" / "ground_truth.csv")
+    span = SPAN if command == "discover" else ()
+    arguments = (command, "--store", kentik.store, "--output", output, *span, *truth, *more)
+    return sl(*arguments, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
+
+
+def test_the_events_are_those_of_the_same_scenario_in_a_folder(fake: Kentik, made: Path, tmp_path: Path) -> None:
+    done = run(fake, made, tmp_path)
+    assert done.code == 0, done
+    for name in ("events.csv", "comparison.csv", "suppressed.csv", "not_judged.csv"):
+        assert (tmp_path / name).read_bytes() == (made / "own" / name).read_bytes(), name
+    scores = json.loads((tmp_path / "run.json").read_text())["scores"]
+    assert (scores["hits"] > 5, scores["misses"], scores["false_alarms"]) == (True, 0, 0)
+    assert "Mb/s" in done.out or "Gb/s" in done.out
+
+
+def test_the_token_and_the_user_stand_in_nothing_that_is_written_or_said(
+    fake: Kentik, made: Path, tmp_path: Path
+) -> None:
+    said = [
+        run(fake, made, tmp_path, "-v"),
+        run(fake, made, tmp_path, "--json"),
+        run(fake, made, tmp_path, "--dry-run"),
+    ]
+    fake.account, kept = Account(0, {}, {}), fake.account
+    said.append(run(fake, made, tmp_path / "empty"))
+    fake.account = kept
+    wrong = sl(
+        "discover", "--store", fake.store, "--output", tmp_path, KENTIK_API_USER=USER, KENTIK_API_PASSWORD="wr0ng"
+    )
+    assert [answer.code for answer in said] == [0, 0, 0, 2]
+    texts = [answer.out + answer.err for answer in [*said, wrong]]
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {"run.json", "buffer_log.json", "events.csv"} <= {path.name for path in files}
+    texts += [path.read_bytes().decode("latin-1") for path in files]
+    for secret in (TOKEN, USER, "wr0ng"):
+        assert not [text[:200] for text in texts if secret in text]
+
+
+def test_a_wrong_token_is_one_line_and_exit_5(fake: Kentik, tmp_path: Path) -> None:
+    wrong = sl(
+        "discover", "--store", fake.store, "--output", tmp_path, KENTIK_API_USER=USER, KENTIK_API_PASSWORD="wr0ng"
+    )
+    line = refused(wrong, 5)
+    assert "knows no such user and token (401): check KENTIK_API_USER and KENTIK_API_PASSWORD" in line
+
+
+@pytest.mark.parametrize("store", ["kentik:", "kentik:eu", "kentik:http://127.0.0.1:9"])
+def test_without_credentials_it_is_said_which_variables_to_set(store: str, tmp_path: Path) -> None:
+    line = refused(sl("discover", "--store", store, "--output", tmp_path / "out", HOME=str(tmp_path)), 5)
+    assert "set KENTIK_API_USER and KENTIK_API_PASSWORD" in line
+    assert "KTAPI_AUTH_EMAIL and KTAPI_AUTH_TOKEN" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_opens_elasticsearch_is_not_shown_to_kentik(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("ELASTICSEARCH_API_KEY", "e5-k3y")
+    monkeypatch.delenv("KENTIK_API_USER", raising=False)
+    options = dict.fromkeys(("user", "password_file", "api_key_file", "ca_file", "ca_fingerprint"))
+    with pytest.raises(AccessDenied, match="no credentials for Kentik"):
+        entry_of({**options, "store": "kentik:"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("discover", "--store", "kentik:mars"), "no such Kentik: name kentik: (US), kentik:eu"),
+        (("discover", "--store", "kentik:", "--key", "customer"), "stands in input/kentik_query_*.json"),
+        (("discover", "--store", "kentik:", "--wide"), "are for files"),
+        (("discover", "--store", "kentik:", "--resolution", "15m"), "use a --resolution of 1m, 5m, 10m, 20m, 60m"),
+        (("generate", "--store", "kentik:"), "Kentik is only read from"),
+    ],
+)
+def test_what_kentik_cannot_do_is_one_line(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    answer = sl(*arguments, "--output", tmp_path, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
+    assert said in refused(answer, 2)
+
+
+def test_a_dry_run_tells_calls_and_time(fake: Kentik, made: Path, tmp_path: Path) -> None:
+    answer = run(fake, made, tmp_path, "--dry-run")
+    assert answer.code == 0, answer
+    assert f"keys       {CUSTOMERS}" in answer.out
+    # 4 weeks, and the one in which the window ends, for its history
+    assert "requests   12 for" in answer.out
+    assert "time       about 12 s for these, as fast as the service's limits allow" in answer.out
+    assert fake.series_asked == []
+
+
+def test_doctor_looks_at_an_account(account: Account, tmp_path: Path) -> None:
+    now = int(time.time())
+    recent = replace(account, start=now - now % 3600 - len(account.series[64512]) * 60)
+    where = ("--output", tmp_path)
+    with Kentik(recent) as fake:
+        answer = sl("doctor", "--store", fake.store, *where, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
+    assert answer.code == 0, answer
+    assert f"{CUSTOMERS}: CUSTOMER-000" in answer.out
+    assert "a value every 1 min" in answer.out
+    assert "both_bits_per_sec in bit/s" in answer.out
+
+
+def committed(output: Path) -> list[Window]:
+    """The windows whose series are kept as a whole."""
+    return [
+        Window(instant(about["start"], 0), instant(about["end"], 0))
+        for about in Shelf(output / "buffer_cache").answers()
+        if about["kind"] == "series"
+    ]
+
+
+@pytest.mark.parametrize("after", [2, 8])
+def test_a_run_that_is_killed_goes_on_and_repeats_nothing_that_was_committed(
+    account: Account, made: Path, tmp_path: Path, after: int
+) -> None:
+    span = [*SPAN[:-1], "0", "--concurrency", "2"]
+    arguments: tuple[str | Path, ...] = (
+        "discover",
+        "--output",
+        tmp_path / "out",
+        *span,
+        "--truth",
+        made / "own" / "ground_truth.csv",
+    )
+    with Kentik(account, NONE, latency=0.1) as fake:
+        running = start(*arguments, "--store", fake.store, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
+        try:
+            while len(fake.series_asked) < after and running.poll() is None:
+                time.sleep(0.005)
+            running.kill()
+        finally:
+            running.communicate()
+        assert running.returncode == -9
+        time.sleep(0.3)
+        before = committed(tmp_path / "out")
+        asked = {window_of(one) for one in fake.series_asked}
+        fake.log.clear()
+        again = sl(*arguments, "--store", fake.store, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
+        assert again.code == 0, again
+        later = [window_of(one) for one in fake.series_asked]
+        assert not [window for window in later if any(window.overlap(kept) for kept in before)]
+        # at the most what was under way is asked for a second time
+        assert len([window for window in later if window in asked]) <= 2 + 1
+        assert len(before) >= after - 3
+    for name in ("events.csv", "comparison.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (made / "own" / name).read_bytes()
