@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.original import Misspelt, original_files, originals
+from analyzer.cli.original import Misspelt, no_database, original_files, originals
 from analyzer.cli.report import RUN, charts, write_reports
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -90,6 +90,7 @@ class Discover(click.Command):
 @shared.output
 @charts
 @originals
+@no_database
 @click.option(
     "--full-scan", is_flag=True, help="Look at every bucket, not only where an event can be: slower, the same."
 )

@@ -33,14 +33,17 @@ def _refuse(_context: click.Context, option: click.Parameter, value: str | None)
         raise UsageFailure(f"leave out {option.opts[0]}: {_INSTEAD}")
 
 
-_OPTIONS = (
-    click.option(
-        "--original-files/--no-original-files",
-        default=None,
-        help="Write the files of kentik_event_discovery as well (times in UTC).  [default: if the store is Kentik]",
-    ),
-    *(
-        click.option(
+originals = click.option(
+    "--original-files/--no-original-files",
+    default=None,
+    help="Write the files of kentik_event_discovery as well (times in UTC).  [default: if the store is Kentik]",
+)
+
+
+def no_database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of the original's database, which are refused with what replaces it."""
+    for name in DATABASE:
+        option = click.option(
             name,
             hidden=True,
             expose_value=False,
@@ -49,14 +52,6 @@ _OPTIONS = (
             callback=_refuse,
             help="Of the original's database, which is not needed.",
         )
-        for name in DATABASE
-    ),
-)
-
-
-def originals(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that are there for users of the original."""
-    for option in reversed(_OPTIONS):
         command = option(command)
     return command
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzer.cli.original import no_database
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -29,6 +30,7 @@ charts = click.option(
 @charts
 @shared.as_json
 @shared.quiet
+@no_database
 def report(**options: Any) -> None:
     """Draw everything of the last run again, without a query.
 
