@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from generator.logs.model import Incident
@@ -98,31 +99,50 @@ def run(
     Whatever happens, every sink is closed and the incidents that are over are written down; `ran` says how far it came.
 
     Raises:
-        Failure: a sink or the file of incidents fails; the counts of all sinks are said.
+        Failure: a sink or the file of incidents fails: the first failure of all that there are.
     """
     begun = time.monotonic()
+    failures: list[Failure] = []
     try:
         for count in _portions(pace, clock, feed):
             lines = feed.take(count, clock.now() if pace.interval else None)
             for sink in sinks:
                 sink.write(lines)
             ran.lines += len(lines)
-            _happened(feed.drain(), truth, ran)
             ran.anomalous = feed.anomalous
+            _happened(feed.drain(), truth, ran)
             progress(ran.lines)
+    except Failure as failure:
+        failures.append(failure)
     finally:
-        try:
-            _close(sinks, ran)
-        finally:
-            _happened(feed.close(), truth, ran)
-            truth.write()
-            ran.seconds = time.monotonic() - begun
+        # A disk that is full for the one is full for the other; each is tried all the same.
+        for sink in sinks:
+            _tried(failures, partial(_close, sink, ran))
+        _tried(failures, lambda: _happened(feed.close(), truth, ran))
+        _tried(failures, truth.write)
+        ran.seconds = time.monotonic() - begun
+    if failures:
+        first = failures[0]
+        if truth.missing:
+            first.args = (f"{first}; {truth.missing:,} incidents are not in {truth.path}",)
+        raise first
+
+
+def _close(sink: Sink, ran: Ran) -> None:
+    ran.ends.append(End(sink.name, sink.guarantee, sink.close()))
+
+
+def _tried(failures: list[Failure], work: Callable[[], object]) -> None:
+    try:
+        work()
+    except Failure as failure:
+        failures.append(failure)
 
 
 def _happened(incidents: tuple[Incident, ...], truth: IncidentFile, ran: Ran) -> None:
-    truth.add(incidents)
     ran.incidents += incidents[: FEW - len(ran.incidents)]
     ran.happened += len(incidents)
+    truth.add(incidents)
 
 
 def _portions(pace: Pace, clock: Clock, feed: Feed) -> Iterator[int]:
@@ -137,15 +157,3 @@ def _portions(pace: Pace, clock: Clock, feed: Feed) -> Iterator[int]:
             # Whoever is late goes on from there, and does not try to catch up.
             due = max(due + pace.interval, time.monotonic())
             clock.wait(due - time.monotonic())
-
-
-def _close(sinks: Sequence[Sink], ran: Ran) -> None:
-    """Close all of them, also where one fails; the first failure is raised in the end."""
-    failures: list[Failure] = []
-    for sink in sinks:
-        try:
-            ran.ends.append(End(sink.name, sink.guarantee, sink.close()))
-        except Failure as failure:
-            failures.append(failure)
-    if failures:
-        raise failures[0]

@@ -68,6 +68,7 @@ class Schedule:
     at: float = 0.0
     _line: float = 0.0
     _next: float = 0.0
+    _again: float = inf
     _left: float = inf
     _active: list[Happening] = field(default_factory=list)
     _waiting: list[Happening] = field(default_factory=list)
@@ -90,7 +91,7 @@ class Schedule:
             self._begin()
             active = tuple(self._active)
             until = min(
-                self._next,
+                self._next if self._again == inf else self._again,
                 self.at + _FAR,
                 min((one.end for one in active), default=inf),
                 min((one.start for one in self._waiting), default=inf),
@@ -114,11 +115,13 @@ class Schedule:
         return added
 
     def _plan(self) -> None:
+        self._again = inf
         while self._next <= self.at:
             plan = self.draw(self.at, self.taken)
             if plan is None:
-                # Every service has something: wait until one is over.
-                self._next = max(min(one.end for one in (*self._active, *self._waiting)), self.at + _SHORTEST)
+                # Every service has something, or nobody is awake: wait until one is over, or for a while.
+                ends = (one.end for one in (*self._active, *self._waiting))
+                self._again = max(min(ends, default=self.at + 100), self.at + _SHORTEST)
                 return
             self._place(plan)
 
@@ -137,8 +140,7 @@ class Schedule:
         self._left -= cost * span
         cycle = in_units * span
         begin = self._next + self.jitter() * max(cycle - span, 0.0)
-        if self._left < inf:
-            begin = max(min(begin, self._next + until_end - span), self.at)
+        begin = max(min(begin, self._next + until_end - span), self.at)
         self._next += max(cycle, _SHORTEST)
         self._waiting.append(Happening(replace(plan, span=span), begin))
         if (by_lines and self._left * plan.rate / cost < 0.5) or self._left <= _SHORTEST:

@@ -14,6 +14,7 @@ from generator.logs.model import Incident
 from generator.logs.sinks import Lines
 from traffic.errors import UsageFailure
 from traffic.model import Ints
+from traffic.text import length
 
 EVERY = 5
 """Seconds between two documents."""
@@ -45,7 +46,7 @@ class SmokeFeed:
         """
         if end - start < 3 * LASTS:
             raise UsageFailure(
-                f"a window of {end - start} s is too short: the series needs {3 * LASTS // 3600} h or more"
+                f"a window of {length(end - start)} is too short: the series needs {length(3 * LASTS)} or more"
             )
         start -= start % EVERY
         steps, wide = (end - start) // EVERY, LASTS // EVERY

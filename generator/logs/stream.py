@@ -266,9 +266,10 @@ class Stream:
         for one in self._going:
             if one.begun_us is None and one.first < self._line:
                 one.begun_us = int(block.time_us[one.first - block.first])
-            if NOT_YET != one.last < self._line:
-                one.ended_us = int(block.time_us[one.last - block.first])
-                self._over.append(self._incident(one))
+        over = [one for one in self._going if NOT_YET != one.last < self._line]
+        for one in sorted(over, key=lambda one: (one.last, one.number)):
+            one.ended_us = int(block.time_us[one.last - block.first])
+            self._over.append(self._incident(one))
         self._going = [one for one in self._going if one.ended_us is None]
 
     def _incident(self, one: Happening) -> Incident:

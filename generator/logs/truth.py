@@ -55,8 +55,13 @@ class IncidentFile:
         self._rows: list[str] = []
         self._every = every
         self._again = 0.0
-        self._written = -1
-        self.write()
+        self._written = 0
+        self._put()
+
+    @property
+    def missing(self) -> int:
+        """How many incidents are not in the file yet."""
+        return len(self._rows) - self._written
 
     def add(self, incidents: Iterable[Incident]) -> None:
         """Take up incidents that are over; they are written when it is time.
@@ -74,8 +79,10 @@ class IncidentFile:
         Raises:
             StorageFailure: the file cannot be written; what it held before is still there.
         """
-        if self._written == len(self._rows):
-            return
+        if self.missing:
+            self._put()
+
+    def _put(self) -> None:
         begun = time.monotonic()
         write_atomic(self.path, "".join([",".join(COLUMNS) + "\n", *self._rows]).encode("utf-8", "surrogatepass"))
         self._written = len(self._rows)
