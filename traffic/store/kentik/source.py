@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 
 from traffic.errors import AccessDenied
-from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, floor_to
+from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor_to
 from traffic.store.access import Access
 from traffic.store.base import StoreError, TooLarge
 from traffic.store.kentik.answers import Customers, Row, asn_of, customers_of
@@ -183,11 +183,12 @@ class KentikSource:
             self._say(f"{len(found.doubled)} customers share the AS number of another, which stands for both: {some}")
 
     def _find_extent(self) -> Window:
-        now, start = floor_to(int(self._now()), HOUR), self._aimed
+        exact, start = int(self._now()), self._aimed
+        now = floor_to(exact, HOUR)
         kept = self._kept()
         if kept is None:
             return Window(min(now - LOOK, now if start is None else start), now)
-        oldest = floor_to(now - kept, HOUR) + HOUR
+        oldest = ceil_to(exact - kept, HOUR)
         if start is not None and start < oldest:
             self._say(
                 f"this account keeps {kept // DAY} days of such data: nothing before {iso(oldest)} was looked at, "
