@@ -181,3 +181,73 @@ def twin(kind: Kind, source: Source, world: World, query: Query) -> list[list[fl
 def span_of(steps: dict[int, int]) -> Window:
     """From the first to the end of the last native step."""
     return Window(min(steps), max(steps) + STEP)
+
+
+@dataclass(frozen=True)
+class Request:
+    """A line of a log: what a share, a count of errors and a p95 are made of."""
+
+    time: float
+    key: str
+    milliseconds: float | None
+    status: int
+
+
+LEAST = 10
+"""Lines that a share needs."""
+
+
+@st.composite
+def logs(draw: st.DrawFn, keys: int = 3) -> list[Request]:
+    """Bursts of requests of some keys, with quiet between them, some without a response time."""
+    names = draw(st.lists(st.sampled_from(NASTY), min_size=1, max_size=keys, unique=True))
+    chance = np.random.default_rng(draw(st.integers(0, 2**32)))
+    lines: list[Request] = []
+    for name in names:
+        for _ in range(draw(st.integers(1, 3))):
+            start = SPAN.start + draw(st.integers(0, SPAN.seconds - 8000))
+            count = draw(st.integers(1, 400))
+            # Milliseconds are what an index keeps of a time.
+            times = start + np.round(chance.random(count) * draw(st.sampled_from((50, 700, 8000))), 3)
+            slow = np.round(chance.lognormal(4, 1, count), 2)
+            lost = chance.random(count) < 0.1
+            status = np.where(chance.random(count) < draw(st.sampled_from((0.0, 0.3, 1.0))), 503, 200)
+            lines += [
+                Request(float(times[i]), name, None if lost[i] else float(slow[i]), int(status[i]))
+                for i in range(count)
+            ]
+    return lines
+
+
+def log_queries(lines: list[Request]) -> st.SearchStrategy[tuple[tuple[str, ...], Window, int]]:
+    """Keys, a window and a resolution, such that the window holds some of the lines."""
+    keys = sorted({line.key for line in lines})
+    near = st.sampled_from(sorted(int(line.time) for line in lines))
+    windows = st.builds(lambda time, before, size: Window(time - before, time - before + size), near, *2 * (
+        st.integers(0, 20_000),
+    ))  # fmt: skip
+    return st.tuples(st.permutations([*keys, "nobody"]).map(tuple), windows, st.sampled_from((60, 300, 3600)))
+
+
+def log_twin(lines: list[Request], metric: str, query: Query) -> list[list[float]]:
+    """What a log's metric is, bucket for bucket, by the slow and obvious way."""
+    answer = []
+    for key in query.keys:
+        own = [line for line in lines if line.key == key and (not metric.startswith("latency") or line.milliseconds)]
+        row = []
+        for bucket in Grid.over(query.window, query.resolution).times().tolist():
+            inside = [line for line in own if bucket <= line.time < bucket + query.resolution]
+            errors = [line for line in inside if line.status >= 500]
+            took = [line.milliseconds or 0.0 for line in inside]
+            first, last = min((line.time for line in own), default=0.0), max((line.time for line in own), default=-1.0)
+            between = bool(own) and first < bucket + query.resolution and bucket <= last
+            if metric == "error-share":
+                row.append(100 * len(errors) / len(inside) if len(inside) >= LEAST else math.nan)
+            elif metric in ("requests", "errors"):
+                row.append(float(len(inside if metric == "requests" else errors)) if between else math.nan)
+            elif not took:
+                row.append(math.nan)
+            else:
+                row.append(float(np.percentile(took, 95)) if metric == "latency-p95" else float(np.mean(took)))
+        answer.append(row)
+    return answer

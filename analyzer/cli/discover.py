@@ -121,6 +121,7 @@ def discover(**options: Any) -> int:
       ./sl.py discover
       ./sl.py discover --over-percent 100 --only 'customer-0*'
       ./sl.py discover --store flows.csv --time ts --key customer --value bytes --statistic sum
+      ./sl.py discover --store https://es.example:9200/app-logs --metric errors
     """
     from analyzer.calendar import unmet
     from analyzer.pipeline import Job, Ledger, discover

@@ -89,11 +89,11 @@ def draw_traffic(found: Analysis) -> Sheet:
         high = float(np.nanmax(traffic.p95))
         low = float(np.nanmin(traffic.p95))
         log = low > 0 and high > 20 * low
-        _scale_axis(below, low / 1.2 if log else 0.0, high * (1.3 if log else 1.08), "ms", log)
+        _scale_times(below, low / 1.2 if log else 0.0, high * (1.3 if log else 1.08), log)
         ticks = time_ticks(int(edges[0]), int(edges[-1]))
         below.set_xlim(edges[0], edges[-1])
         below.set_xticks([time for time, _ in ticks], [label for _, label in ticks])
-        about = "p95 of the response times of each hour, ms" + ("  ·  logarithmic scale" if log else "")
+        about = "p95 of the response times of each hour" + ("  ·  logarithmic scale" if log else "")
         sheet.write(84, 476, about, size=9, color=GREY)
     return sheet
 
@@ -204,13 +204,13 @@ def _plain_axes(axes: Axes) -> None:
     axes.tick_params(length=3, color="#9A9A9A")
 
 
-def _scale_axis(axes: Axes, low: float, high: float, unit: str, log: bool) -> None:
+def _scale_times(axes: Axes, low: float, high: float, log: bool) -> None:
     if log:
         axes.set_yscale("log")
         axes.minorticks_off()
     axes.set_ylim(low, high)
     ticks = value_ticks(low, high, log)
-    axes.set_yticks(ticks, [f"{si(tick, pad=False)} {unit}" for tick in ticks])
+    axes.set_yticks(ticks, [_milliseconds(tick) if tick else "0" for tick in ticks])
 
 
 def _milliseconds(value: float) -> str:
