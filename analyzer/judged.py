@@ -1,0 +1,180 @@
+"""What is normal for a block of keys, which of its hours can be judged, and what is said of those that are not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analyzer.kernels.baseline import threshold
+from analyzer.kernels.judge import Settings, judge
+from analyzer.kernels.rollup import Hours, percentile
+from analyzer.kernels.usual import IDLE_SHARE
+from analyzer.model import Event, NotJudged, Policy, Suppressed
+from analyzer.slots import Marks, marks
+from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What is normal for a block: arrays of shape (keys, hours).
+
+    Looking for traffic that falls, everything that is compared is turned round: values, baselines and thresholds are
+    negative, so that a breach always lies above.
+    """
+
+    rollup: Rollup
+    baseline: Floats
+    threshold: Floats
+    """What every breach lies above; NaN where the hour is not judged."""
+    peak: Floats
+    """What the matching breaches must lie above ..."""
+    half: Floats
+    """... those that are held for half an hour ..."""
+    hour: Floats
+    """... or an hour."""
+    thin: Bools
+    """Hours with too few buckets."""
+    young: Bools
+    """Hours with enough buckets, but too few other weeks to compare with."""
+    why: Ints
+    """Why the stated threshold is no event in an hour that passed it: a place in `WHY`; 0 where it is, or was not."""
+    marks: Marks
+    unjudged: Ints
+    """Hours that the calendar takes from judging: 0, or the place of the reason in `marks.reasons`, from 1 on."""
+    sign: int = 1
+    fill: float = np.nan
+    """What a missing bucket of a key's span counts as."""
+
+
+WHY = (
+    "",
+    "hardly any traffic for this key, or what the hours beside it or a new level explain",
+    "a bursty key: its ordinary peaks dwarf its p95",
+    "ordinary for this key: it passes the threshold more often than once in {weeks}",
+)
+"""Reasons for which what the stated threshold calls an event is none."""
+
+
+def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
+    """Learn the baseline of every hour of a block and say which hours can be judged."""
+    hours = Hours(*(getattr(rollup, name) for name in Rollup.FIELDS))
+    said = marks(policy, rollup.grid)
+    limits = judge(hours, said.weeks, HOUR // resolution, _settings(policy), said.unlearned)
+    thin = limits.thin
+    young = ~thin & (limits.weeks < policy.min_weeks)
+    unknown = thin | young
+    lowest, peak, half, hour = (
+        np.where(unknown, np.nan, limit) for limit in (limits.lowest, limits.peak, limits.half, limits.hour)
+    )
+    plain = threshold(limits.baseline, policy.multiple, policy.floor)
+    why = np.select([hours.second <= plain, limits.bursty & (hours.second <= peak)], [1, 2], 3)
+    passed = (hours.second > limits.stated) & (hours.second <= peak) & ~unknown
+    why = np.where(passed, why, 0)
+    return Judged(rollup, limits.baseline, lowest, peak, half, hour, thin, young, why, said, said.unjudged)
+
+
+def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
+    """The same for traffic that falls: compared is what an hour is above for four fifths of its time.
+
+    Only hours whose usual low is above the floor, and not idle for the key, can fall.
+    """
+    said = marks(policy, rollup.grid)
+    settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "pooled"})
+    low = Hours(*(rollup.p20 if name == "p95" else getattr(rollup, name) for name in Rollup.FIELDS))
+    limits = judge(low, said.weeks, HOUR // resolution, settings, said.unlearned)
+    # An hour that is missing has nothing to learn from, but something to be judged by.
+    usual = limits.expected if policy.missing_is_fallen else limits.baseline
+    thin = np.isnan(usual) if policy.missing_is_fallen else limits.thin
+    young = ~thin & (limits.weeks < policy.min_weeks)
+    least = np.fmax(policy.floor, IDLE_SHARE * percentile(limits.learned, 95.0)[:, None])
+    limit = np.where(thin | young | ~(usual > least), np.nan, -usual * (1 - policy.under_percent / 100))
+    nothing = np.zeros(limit.shape, dtype=np.int64)
+    fill = 0.0 if policy.missing_is_fallen else np.nan
+    return Judged(rollup, -usual, limit, limit, limit, limit, thin, young, nothing, said, said.unjudged, -1, fill)
+
+
+def _settings(policy: Policy) -> Settings:
+    original = policy.baseline == "original"
+    return Settings(
+        percentile=95.0 if original else policy.percentile,
+        multiple=policy.multiple,
+        floor=policy.floor,
+        min_share=policy.min_share,
+        rules=() if original else policy.rules,
+        source=policy.baseline,
+        lookback=policy.lookback,
+        every=policy.rare_weeks * WEEK / HOUR,
+    )
+
+
+def inside(judged: Judged, looked: Window, spans: Sequence[Window]) -> Judged:
+    """Take out what is not judged: what lies outside of `looked` or of a key's span, and what its calendar excludes."""
+    grid = judged.rollup.grid
+    outside = np.ones((len(spans), grid.count), dtype=bool)
+    for row, span in enumerate(spans):
+        outside[row, grid.slice(span.widen(HOUR).clip(looked))] = False
+    out = outside | (judged.marks.unjudged > 0)
+    return replace(
+        judged,
+        threshold=np.where(out, np.nan, judged.threshold),
+        thin=judged.thin & ~out,
+        young=judged.young & ~out,
+        why=np.where(out, 0, judged.why),
+        unjudged=np.where(outside, 0, judged.marks.unjudged),
+    )
+
+
+def without_events(judged: Judged, events: Sequence[Event], rows: Ints) -> Judged:
+    """An hour that an event touches was not suppressed."""
+    why = judged.why.copy()
+    for event, row in zip(events, rows.tolist(), strict=True):
+        why[row, judged.rollup.grid.slice(event.window.widen(HOUR))] = 0
+    return replace(judged, why=why)
+
+
+def highest(judged: Judged, resolution: int) -> Floats:
+    """What no bucket of an hour lies above, in the direction that is looked at."""
+    rollup = judged.rollup
+    if judged.sign > 0:
+        return rollup.maximum
+    gap = (rollup.count < HOUR // resolution) & (judged.fill == 0)
+    return np.where(gap, 0.0, -rollup.minimum)
+
+
+def suppressed(judged: Judged, keys: tuple[str, ...], policy: Policy) -> Iterator[Suppressed]:
+    """How many hours of each key passed the threshold as it is stated and are no event, by reason."""
+    weeks = "a week" if policy.rare_weeks == 1 else f"{policy.rare_weeks:g} weeks"
+    for code, reason in enumerate(WHY):
+        for row, hours in enumerate((judged.why == code).sum(axis=1).tolist() if code else ()):
+            if hours:
+                yield Suppressed(keys[row], reason.format(weeks=weeks), hours)
+
+
+def not_judged(
+    judged: Judged, keys: tuple[str, ...], spans: Mapping[str, Window], policy: Policy
+) -> Iterator[NotJudged]:
+    """Stretches of hours inside each key's span that were not judged, with the reason."""
+    hours = judged.rollup.grid
+    reasons = (
+        "",
+        f"fewer than {policy.min_share:.0%} of the hour's buckets",
+        f"fewer than {policy.min_weeks} other weeks to compare with",
+        *judged.marks.reasons,
+    )
+    code = np.where(judged.unjudged > 0, 2 + judged.unjudged, judged.thin * 1 + judged.young * 2)
+    starts = np.array([hours.index(spans[key].start) for key in keys])
+    ends = np.array([-(-(spans[key].end - hours.start) // HOUR) for key in keys])
+    index = np.arange(hours.count)
+    code[(index < starts[:, None]) | (index >= ends[:, None])] = 0
+    # A run ends where the code changes and at the end of each row.
+    changes = np.ones((code.shape[0], code.shape[1] + 1), dtype=bool)
+    changes[:, 1:-1] = code[:, 1:] != code[:, :-1]
+    row, edge = np.nonzero(changes)
+    same_row = row[:-1] == row[1:]
+    for r, first, last in zip(
+        row[:-1][same_row].tolist(), edge[:-1][same_row].tolist(), edge[1:][same_row].tolist(), strict=True
+    ):
+        if reason := reasons[code[r, first]]:
+            yield NotJudged(keys[r], hours.start + first * HOUR, hours.start + last * HOUR, reason)
