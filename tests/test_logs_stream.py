@@ -315,7 +315,7 @@ def test_the_rate_follows_the_hours_of_the_week_every_week() -> None:
     assert week[24 + 10] > 3.5 * week[24 + 3]
     assert week[24 + 10] > 2 * week[6 * 24 + 10]
     # Each week tells what the others are like.
-    assert np.corrcoef(counted)[np.triu_indices(4, 1)].min() > 0.8
+    assert np.asarray(np.corrcoef(counted))[np.triu_indices(4, 1)].min() > 0.8
 
 
 def test_the_mean_rate_of_a_week_is_what_was_asked() -> None:

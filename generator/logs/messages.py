@@ -86,13 +86,13 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "Proxied to {service} in {ms} ms",
     ),
     "web WARNING": (
-        "Upstream {service} took {ms} ms, {2-9} requests wait",
-        "Client closed the connection after {1-60} s",
+        "Upstream {service} answered on try {2-3}",
+        "Client closed the connection after {200-29999} bytes",
         "Rate limit nearly reached: {80-99} % of {1000-9000} requests",
     ),
     "web ERROR": (
         "502 Bad Gateway - upstream {service} unavailable",
-        "504 Gateway Timeout - upstream {service} did not answer in {30-60} s",
+        "504 Gateway Timeout - upstream {service} did not answer in time",
         "500 Internal Server Error - worker {1-64} failed",
     ),
     "web CRITICAL": (
@@ -105,24 +105,24 @@ MESSAGES: dict[str, tuple[str, ...]] = {
         "Cache miss for session {1-29999}",
     ),
     "application INFO": (
-        "User {user} logged in",
-        "Order {1-29999} accepted with {1-12} items",
-        "Payment {1-29999} authorised in {ms} ms",
-        "Job {job} finished in {1-600} s",
+        "Session of {user} opened",
+        "Message {1-29999} taken from the queue of {service}",
+        "Record {1-29999} stored in {table}",
+        "Job {job} queued as {1-29999}",
         "Request to {service} completed in {ms} ms",
     ),
     "application WARNING": (
         "Retry {1-3} of a call to {service}",
         "Query on {table} took {ms} ms, more than planned",
-        "Login of {user} failed: wrong password",
+        "Request of {user} rejected: {field} is missing",
     ),
     "application ERROR": (
         "Call to {service} failed after {1-5} attempts",
-        "Payment {1-29999} was declined: code {10-99}",
+        "Record {1-29999} could not be stored in {table}",
         "Unhandled exception in the handler of {table}",
     ),
     "application CRITICAL": (
-        "Connection pool of {table} is exhausted after {10-60} s",
+        "Connection pool of {table} is exhausted, {5-90} requests wait",
         "Circuit to {service} opened after {5-50} failures",
     ),
     "database DEBUG": (
@@ -131,7 +131,7 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     ),
     "database INFO": (
         "Query on {table} took {ms} ms",
-        "Checkpoint complete: {10-900} buffers in {1-30} s",
+        "Checkpoint complete: {10-900} buffers, {1-9} files",
         "Connection authorised for user {user}",
     ),
     "database WARNING": (
@@ -141,20 +141,20 @@ MESSAGES: dict[str, tuple[str, ...]] = {
     ),
     "database ERROR": (
         "Deadlock on {table} after {ms} ms",
-        "Statement on {table} cancelled after {30-60} s",
+        "Statement on {table} cancelled: it waited for a lock",
         "Duplicate key in {table}: {1-29999}",
     ),
     "database CRITICAL": ("Replica {host} does not answer", "Write-ahead log of {host} cannot be written"),
     "infrastructure DEBUG": ("Probe of {service} took {ms} ms", "Scraped {10-900} series from {host}"),
     "infrastructure INFO": (
         "Scaled {service} to {2-12} replicas",
-        "Image of {service} pulled in {1-60} s",
+        "Image of {service} pulled, {20-900} MB",
         "Health check of {service} passed in {ms} ms",
         "Node {host} reports {10-69} % CPU",
     ),
     "infrastructure WARNING": (
         "Node {host} reports {75-89} % memory",
-        "Probe of {service} took {ms} ms, {2-4} in a row",
+        "Probe of {service} answered on try {2-3}",
         "Restart {1-4} of a container of {service}",
     ),
     "infrastructure ERROR": (

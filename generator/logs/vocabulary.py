@@ -102,6 +102,7 @@ def vocabulary(sources: tuple[LogSource, ...]) -> Vocabulary:
 def _cut(text: str) -> tuple[tuple[str, str, str], tuple[str, str]]:
     """`a {x} b` as its texts and the names in its gaps; there are always two gaps, if need be empty ones."""
     pieces = text.replace("}", "{").split("{")
+    assert len(pieces) <= 5, text
     texts, names = [*pieces[::2], "", ""][:3], [*pieces[1::2], "", ""][:2]
     return (texts[0], texts[1], texts[2]), (names[0], names[1])
 
