@@ -21,7 +21,7 @@ def services() -> dict[str, Any]:
 
 def test_two_commands_with_no_further_option_and_what_they_need() -> None:
     found = services()
-    assert set(found) == {"elasticsearch", "kibana", "generate", "discover", "kentik"}
+    assert set(found) == {"elasticsearch", "kibana", "generate", "discover", "kentik", "logstash"}
     for name in ("generate", "discover"):
         assert found[name]["command"] == [name]
         assert found[name]["environment"]["SL_STORE"] == "http://elasticsearch:9200/traffic"
@@ -41,6 +41,19 @@ def test_the_events_of_a_kentik_account_with_credentials_that_only_pass_through(
     assert secrets <= {one for one in found["environment"] if "=" not in one}
     mounted = dict(one.split(":")[:2] for one in found["volumes"])
     assert mounted == {"./input": "/sl/input", "./output": given["SL_OUTPUT"]}
+
+
+def test_logstash_starts_only_when_asked_for_with_a_pipeline_and_its_template() -> None:
+    found = services()["logstash"]
+    assert found["profiles"] == ["logstash"]
+    mounted = dict(one.split(":")[:2] for one in found["volumes"])
+    assert all((ROOT / name).is_file() for name in mounted)
+    (pipeline,) = [name for name, place in mounted.items() if place.endswith("/pipeline/logstash.conf")]
+    text = (ROOT / pipeline).read_text()
+    # Of a folder of pipelines all files are read as one: the template has to lie elsewhere.
+    assert "${LOGSTASH_FOLDER:/usr/share/logstash/config}/template.json" in text
+    assert mounted["./deploy/logstash/template.json"] == "/usr/share/logstash/config/template.json"
+    assert all(f"${{{name}:" in text for name in found["environment"] if name != "LS_JAVA_OPTS")
 
 
 def test_nothing_without_a_password_listens_to_other_machines() -> None:
