@@ -87,8 +87,8 @@ def report() -> str:
         [
             f"{CUSTOMERS} customers at 1m, from the first call to the events, against a stand-in with the limits that",
             f"Kentik publishes, on a simulated clock. An answer is taken to need {LATENCY:.0f} s, whatever is asked",
-            f"for. Three hours a call is how the tool before this one asked: groups of {GROUP}, one call after another,",
-            f"{WAIT:.0f} s before each. A live account was not asked.",
+            f"for. Three hours a call is how the tool before this one asked: groups of {GROUP}, one call after the",
+            f"other, {WAIT:.0f} s before each. A live account was not asked.",
             "",
             "| | calls for series | fewer | refused (429) | simulated time |",
             "| --- | ---: | ---: | ---: | ---: |",
