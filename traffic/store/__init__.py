@@ -89,7 +89,7 @@ def open_log(name: str, said: LogColumns, entry: Access | None = None) -> Access
         if said.where is not None or said.zone != "UTC":
             raise UsageFailure("--where and --timezone-of-data are for files: leave them out (an index has --filter)")
         return ElasticLog(name, said, entry or access())
-    if _SERVICE.match(name) or is_store(Path(name)):
+    if _KENTIK.match(name) or _SERVICE.match(name) or is_store(Path(name)):
         raise UsageFailure(f"{name} holds no log lines: name a log file, or https://HOST:9200/INDEX")
     if said.filter_file is not None:
         raise UsageFailure("--filter is for an index in Elasticsearch: leave it out (files have --where)")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -20,7 +22,7 @@ from traffic.store.files.database import Database, paths
 from traffic.store.files.guess import contents
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
 from traffic.store.files.look import Input, look_at, require_columns
-from traffic.store.files.sql import NO_TIME, error_condition, select_lines
+from traffic.store.files.sql import NO_TIME, error_condition, select_lines, text
 from traffic.store.log_fields import recognise, renamed, roles
 
 _TEXTS = ("service", "endpoint", "method", "status", "level", "address")
@@ -47,6 +49,8 @@ class FilesLog:
         """
         self.name = STDIN_SHOWN if pattern == STDIN else pattern
         self._piped = spool()[0] if pattern == STDIN else None
+        if self._piped:
+            weakref.finalize(self, self._piped.close)
         files = [self._piped.name] if self._piped else find_files(pattern)
         self._database = Database(self.name, Columns(where=said.where, errors=said.errors, zone=said.zone))
         self._inputs = [self._look(path) for path in files]
@@ -59,8 +63,9 @@ class FilesLog:
         self._errors = said.errors or error_condition(known) or None
         self._scale = said.scale or known.milliseconds
         with storage(tempfile.gettempdir()):
-            self._folder = tempfile.TemporaryDirectory(prefix="sl-", ignore_cleanup_errors=True)
-        self._table = "read_parquet('" + str(Path(self._folder.name) / "lines.parquet").replace("'", "''") + "')"
+            self._folder = tempfile.mkdtemp(prefix="sl-")
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        self._table = f"read_parquet({text(str(Path(self._folder) / 'lines.parquet'))})"
         self._lay_down(said)
 
     @property
@@ -169,7 +174,7 @@ class FilesLog:
             parts.append(select_lines(alike[0], table, self._known, self._scale, said.where, self._errors))
             parameters.append(paths(alike))
         rows = " UNION ALL ".join(parts)
-        self._database.spill_to(self._folder.name)
+        self._database.spill_to(self._folder)
         target = self._table.removeprefix("read_parquet(").removesuffix(")")
         self._database.run(f"COPY ({rows}) TO {target} (FORMAT parquet)", parameters, self._inputs)
         ((first, last, lost),) = self._database.run(
