@@ -5,35 +5,20 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
 
 import numpy as np
 
+from analyzer.cut import Limits, Tree, halves, join_rollups, join_series, tree
 from analyzer.kernels.rollup import roll_up
-from traffic.model import DAY, HOUR, Bools, Grid, Matrix, Query, Rollup, Window, block_bits, blocks, ceil_to, week_start
+from traffic.model import DAY, HOUR, Bools, Grid, Matrix, Query, Rollup, Window, block_bits, blocks, week_start
 from traffic.store.base import Source, StoreError, TooLarge, TooLong
 
 BLOCK = 64
 """Keys that are looked at together. Memory is bounded by one block, however many keys there are."""
 
 Answer = TypeVar("Answer", Matrix, Rollup)
-
-
-@dataclass(frozen=True)
-class _Tree:
-    """A query, and the two that it was cut into."""
-
-    query: Query
-    halves: tuple[_Tree, ...] = ()
-
-    def leaves(self) -> Iterator[Query]:
-        """What is asked for, in the order of the answers."""
-        if not self.halves:
-            yield self.query
-        for half in self.halves:
-            yield from half.leaves()
 
 
 def _anything(_resolution: int) -> None:
@@ -93,12 +78,12 @@ class Halving(_Face):
 
     def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
         """A `series` for each, in that order, as they come."""
-        return self._each(queries, self._store.series, _join_series)
+        return self._each(queries, self._store.series, join_series)
 
     def rollup(self, query: Query) -> Rollup:
         """As the store says, where it can make roll-ups."""
         make: Callable[[Query], Rollup] = self._store.rollup  # type: ignore[attr-defined]  # only if it has one
-        (answer,) = self._each([query], make, _join_rollups)
+        (answer,) = self._each([query], make, join_rollups)
         return answer
 
     def holds(self, _query: Query) -> bool:
@@ -109,20 +94,8 @@ class Halving(_Face):
         """The requests that a query is cut into before any is sent; `step`: of the buckets that are asked for."""
         return list(self._tree(query, step).leaves())
 
-    def _tree(self, query: Query, step: int) -> _Tree:
-        cut = self._cut(query, step)
-        return _Tree(query, () if cut is None else tuple(self._tree(half, step) for half in cut))
-
-    def _cut(self, query: Query, step: int) -> tuple[Query, Query] | None:
-        """In two, each no smaller than what the store takes at once; None where it takes it as it is."""
-        keys, window = query.keys, Grid.over(query.window, query.resolution).window
-        if len(keys) > (most := self.max_keys or len(keys)):
-            return _by_keys(query, _middle(len(keys), most))
-        if window.seconds > (reach := self.reach(query.resolution) or window.seconds):
-            return _by_time(query, window.start + _middle(window.seconds, reach))
-        # A key is a bucket too, and holds those of its times.
-        fits = self._most is None or len(keys) * (1 + Grid.over(window, step).count) <= self._most
-        return None if fits else _halves(query, step)
+    def _tree(self, query: Query, step: int) -> Tree:
+        return tree(query, step, Limits(self.max_keys, self.reach(query.resolution), self._most))
 
     def _each(
         self,
@@ -131,12 +104,12 @@ class Halving(_Face):
         join: Callable[[Answer, Answer, Query], Answer],
     ) -> Iterator[Answer]:
         """An answer for each query, in that order; no more requests ahead of it than may be under way at once."""
-        wide = HOUR if join is _join_rollups else None
+        wide = HOUR if join is join_rollups else None
         trees = [self._tree(query, wide or query.resolution) for query in queries]
         with ThreadPoolExecutor(self._at_once) as pool:
             # One at a time needs no thread, and errors then come from where they are raised.
             submit = pool.submit if self._at_once > 1 else _at_once
-            rest = (part for tree in trees for part in tree.leaves())
+            rest = (part for one in trees for part in one.leaves())
             waiting: deque[tuple[Query, Future[Answer]]] = deque()
 
             def following() -> Answer:
@@ -144,11 +117,11 @@ class Halving(_Face):
                 waiting.extend((part, submit(ask, part)) for part in islice(rest, self._at_once - len(waiting)))
                 return self._finished(*waiting.popleft(), submit, ask, join)
 
-            def whole(tree: _Tree) -> Answer:
-                if not tree.halves:
+            def whole(one: Tree) -> Answer:
+                if not one.halves:
                     return following()
-                first, second = map(whole, tree.halves)
-                return join(first, second, tree.query)
+                first, second = map(whole, one.halves)
+                return join(first, second, one.query)
 
             yield from map(whole, trees)
 
@@ -165,13 +138,13 @@ class Halving(_Face):
         try:
             answer = future.result()
         except TooLarge as error:
-            step = HOUR if join is _join_rollups else query.resolution
-            halves = _by_time(query, _half_time(query, step)) if isinstance(error, TooLong) else _halves(query, step)
-            if halves is None:
+            step = HOUR if join is join_rollups else query.resolution
+            cut = halves(query, step, keys_too=not isinstance(error, TooLong))
+            if cut is None:
                 raise StoreError(
                     f"{self.name}: even one key in one {'hour' if step == HOUR else 'bucket'} is too much ({error})"
                 ) from None
-            asked = [(half, submit(ask, half)) for half in halves]
+            asked = [(half, submit(ask, half)) for half in cut]
             first, second = (self._finished(half, answer, submit, ask, join) for half, answer in asked)
             return join(first, second, query)
         self.points += len(query.keys) * answer.grid.count
@@ -275,40 +248,3 @@ def suspect_days(hot: Bools, start: int) -> list[tuple[Window, list[int]]]:
         (Window(origin + day * DAY, origin + (day + 1) * DAY).clip(span), np.flatnonzero(days[:, day]).tolist())
         for day in np.flatnonzero(days.any(axis=0)).tolist()
     ]
-
-
-def _halves(query: Query, step: int) -> tuple[Query, Query] | None:
-    keys = query.keys
-    return _by_keys(query, len(keys) // 2) if len(keys) > 1 else _by_time(query, _half_time(query, step))
-
-
-def _half_time(query: Query, step: int) -> int:
-    return ceil_to(query.window.start + query.window.seconds // 2, step)
-
-
-def _by_keys(query: Query, middle: int) -> tuple[Query, Query]:
-    return replace(query, keys=query.keys[:middle]), replace(query, keys=query.keys[middle:])
-
-
-def _by_time(query: Query, middle: int) -> tuple[Query, Query] | None:
-    window = query.window
-    if not window.start < middle < window.end:
-        return None
-    return replace(query, window=Window(window.start, middle)), replace(query, window=Window(middle, window.end))
-
-
-def _middle(whole: int, most: int) -> int:
-    """Where to cut in two so that as few parts as can be, of `most` each, come out in the end."""
-    parts = -(-whole // most)
-    return (parts + 1) // 2 * most
-
-
-def _join_series(a: Matrix, b: Matrix, query: Query) -> Matrix:
-    axis = 0 if a.keys != b.keys else 1
-    return Matrix(query.keys, Grid.over(query.window, a.grid.step), np.concatenate([a.values, b.values], axis=axis))
-
-
-def _join_rollups(a: Rollup, b: Rollup, query: Query) -> Rollup:
-    axis = 0 if a.keys != b.keys else 1
-    joined = (np.concatenate([getattr(a, name), getattr(b, name)], axis=axis) for name in Rollup.FIELDS)
-    return Rollup(query.keys, Grid.over(query.window, a.grid.step), *joined)

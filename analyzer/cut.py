@@ -1,0 +1,90 @@
+"""A query cut into the requests that a store takes, and their answers put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from traffic.model import Grid, Matrix, Query, Rollup, Window, ceil_to
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a store takes at once; None where it does not say."""
+
+    keys: int | None = None
+    seconds: int | None = None
+    buckets: int | None = None
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A query, and the two that it was cut into."""
+
+    query: Query
+    halves: tuple[Tree, ...] = ()
+
+    def leaves(self) -> Iterator[Query]:
+        """What is asked for, in the order of the answers."""
+        if not self.halves:
+            yield self.query
+        for half in self.halves:
+            yield from half.leaves()
+
+
+def tree(query: Query, step: int, limits: Limits) -> Tree:
+    """The requests that a query is cut into before any is sent; `step`: of the buckets that are asked for."""
+    cut = _cut(query, step, limits)
+    return Tree(query, () if cut is None else tuple(tree(half, step, limits) for half in cut))
+
+
+def halves(query: Query, step: int, keys_too: bool = True) -> tuple[Query, Query] | None:
+    """Half of the keys each; of one key, or where that would not help, half of the time; None where neither goes."""
+    keys, window = query.keys, query.window
+    if keys_too and len(keys) > 1:
+        return _by_keys(query, len(keys) // 2)
+    return _by_time(query, ceil_to(window.start + window.seconds // 2, step))
+
+
+def join_series(a: Matrix, b: Matrix, query: Query) -> Matrix:
+    """The answer to a query from those to its halves."""
+    axis = 0 if a.keys != b.keys else 1
+    return Matrix(query.keys, Grid.over(query.window, a.grid.step), np.concatenate([a.values, b.values], axis=axis))
+
+
+def join_rollups(a: Rollup, b: Rollup, query: Query) -> Rollup:
+    """The same of roll-ups."""
+    axis = 0 if a.keys != b.keys else 1
+    joined = (np.concatenate([getattr(a, name), getattr(b, name)], axis=axis) for name in Rollup.FIELDS)
+    return Rollup(query.keys, Grid.over(query.window, a.grid.step), *joined)
+
+
+def _cut(query: Query, step: int, limits: Limits) -> tuple[Query, Query] | None:
+    """In two, each no smaller than what the store takes at once; None where it takes it as it is."""
+    keys, window = query.keys, Grid.over(query.window, query.resolution).window
+    if limits.keys is not None and len(keys) > limits.keys:
+        return _by_keys(query, _middle(len(keys), limits.keys))
+    if limits.seconds is not None and window.seconds > limits.seconds:
+        return _by_time(query, window.start + _middle(window.seconds, limits.seconds))
+    # A key is a bucket too, and holds those of its times.
+    fits = limits.buckets is None or len(keys) * (1 + Grid.over(query.window, step).count) <= limits.buckets
+    return None if fits else halves(query, step)
+
+
+def _by_keys(query: Query, middle: int) -> tuple[Query, Query]:
+    return replace(query, keys=query.keys[:middle]), replace(query, keys=query.keys[middle:])
+
+
+def _by_time(query: Query, middle: int) -> tuple[Query, Query] | None:
+    window = query.window
+    if not window.start < middle < window.end:
+        return None
+    return replace(query, window=Window(window.start, middle)), replace(query, window=Window(middle, window.end))
+
+
+def _middle(whole: int, most: int) -> int:
+    """Where to cut in two so that as few parts as can be, of `most` each, come out in the end."""
+    parts = -(-whole // most)
+    return (parts + 1) // 2 * most
