@@ -16,11 +16,13 @@ from tests.kentik.clock import Clock
 from tests.kentik.opened import ACCESS, MONDAY, flat, source
 from tests.kentik.server import QUERIES, Kentik
 from traffic.model import DAY, HOUR, Window
-from traffic.store.kentik.bodies import SERIES, WIDTHS, read_template, series_body
+from traffic.store.kentik.bodies import series_body
 from traffic.store.kentik.client import Client
 from traffic.store.kentik.pace import Limit, Pace
 from traffic.store.kentik.place import find_place
 from traffic.store.kentik.source import INPUT
+from traffic.store.kentik.template import SERIES, read_template
+from traffic.store.kentik.widths import WIDTHS
 from traffic.text import length
 
 CUSTOMERS = 100

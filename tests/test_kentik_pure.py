@@ -21,18 +21,12 @@ from traffic.model import DAY, HOUR, Grid, Window
 from traffic.store.access import kentik_access
 from traffic.store.base import TooLong
 from traffic.store.kentik.answers import Malformed, asn_of, customers_of, rows_of, series_of, without_series
-from traffic.store.kentik.bodies import (
-    CUSTOMERS,
-    SERIES,
-    WIDTHS,
-    asked_window,
-    customers_body,
-    read_template,
-    series_body,
-)
+from traffic.store.kentik.bodies import customers_body, fill, series_body
 from traffic.store.kentik.client import retry_after
 from traffic.store.kentik.pace import QUERIES, Limit, Pace, duration
 from traffic.store.kentik.place import find_place
+from traffic.store.kentik.template import CUSTOMERS, SERIES, read_template
+from traffic.store.kentik.widths import WIDTHS, asked_window
 
 INPUT = ROOT / "input"
 GOLDEN = ROOT / "tests" / "golden"
@@ -241,8 +235,6 @@ def test_what_looks_like_a_query_in_a_value_stays_a_value() -> None:
     """Values are whole values: nothing in them is read again."""
     template = read_template(INPUT, SERIES)
     values = {"start": '{"$": "end"}', "end": '"}, "depth": 0', "customers": "1", "minsPolling": 1}
-    from traffic.store.kentik.bodies import fill
-
     query = query_of(fill(template, {**values, "forceMinsPolling": True, "fastData": "Full"}))
     assert query["starting_time"] == '{"$": "end"}'
     assert (query["ending_time"], query["depth"]) == ('"}, "depth": 0', 250)

@@ -27,7 +27,7 @@ from traffic.errors import Failure, UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Floats, Grid, Query, Window
 from traffic.store.base import StoreError
 from traffic.store.kentik import KentikSource
-from traffic.store.kentik.bodies import SERIES
+from traffic.store.kentik.template import SERIES
 from traffic.times import instant, resolution
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from traffic.model import HOUR, Floats, Grid, Window, floor_to
 from traffic.store.base import StoreError, TooLarge, TooLong
 from traffic.store.kentik.answers import Malformed, rows_of, series_of, without_series
-from traffic.store.kentik.bodies import Template, asked_window, series_body
+from traffic.store.kentik.bodies import series_body
 from traffic.store.kentik.client import Client
+from traffic.store.kentik.template import Template
+from traffic.store.kentik.widths import asked_window
 from traffic.times import iso
 
 LEAST = 25

@@ -15,11 +15,13 @@ from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor
 from traffic.store.access import Access
 from traffic.store.base import StoreError, TooLarge
 from traffic.store.kentik.answers import Customers, Row, asn_of, customers_of
-from traffic.store.kentik.bodies import CUSTOMERS, FAST, SERIES, WIDTHS, customers_body, read_template
+from traffic.store.kentik.bodies import customers_body
 from traffic.store.kentik.client import Client, Refused
 from traffic.store.kentik.pace import AT_ONCE, Pace, duration
 from traffic.store.kentik.place import find_place
 from traffic.store.kentik.series import Series, ask_rows
+from traffic.store.kentik.template import CUSTOMERS, SERIES, read_template
+from traffic.store.kentik.widths import FAST, WIDTHS
 from traffic.times import iso
 
 INPUT = Path(__file__).resolve().parents[3] / "input"

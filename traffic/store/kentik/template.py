@@ -1,0 +1,183 @@
+"""The queries of input/, which a person may edit: read, and checked before anything is sent.
+
+A placeholder is an object that stands for a whole value, `{"$": "start"}`. It is replaced by a value of its type, so
+nothing that is asked for can become a part of the query's text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.model import Metric
+from traffic.store.kentik.widths import FAST, FULL, FULL_REACH, WIDTHS, Width
+
+CUSTOMERS = "kentik_query_customers.json"
+SERIES = "kentik_query_tsData.json"
+
+MOST = 40
+"""Rows of an answer that may carry a series, and so customers of a request."""
+_MARK = "$"
+_WINDOW = frozenset(("start", "end"))
+_NEEDED = {CUSTOMERS: _WINDOW, SERIES: _WINDOW | {"customers", "minsPolling", "forceMinsPolling"}}
+_KNOWN = {CUSTOMERS: _WINDOW, SERIES: _NEEDED[SERIES] | {"fastData"}}
+_LARGEST = 1 << 20
+
+# Dimension of a query -> the field by which its values are chosen.
+_FIELDS = {"AS_dst": "dst_as", "AS_src": "src_as"}
+_BITS = {"bytes": "both_bits_per_sec", "in_bytes": "in_bits_per_sec", "out_bytes": "out_bits_per_sec"}
+_UNITS = {"packets": "packet/s", "in_packets": "packet/s", "out_packets": "packet/s", "fps": "flow/s"}
+
+
+@dataclass(frozen=True)
+class Template:
+    """A file of input/: a request with placeholders."""
+
+    path: Path
+    text: str
+    """As read: it decides what is answered, so it is a part of the store's fingerprint."""
+    body: Mapping[str, Any]
+
+    @property
+    def query(self) -> Mapping[str, Any]:
+        """Its one query."""
+        found: Mapping[str, Any] = self.body["queries"][0]["query"]
+        return found
+
+    @property
+    def bucket(self) -> str:
+        """The name under which the answer comes."""
+        return str(self.body["queries"][0].get("bucket", ""))
+
+    @property
+    def field(self) -> str:
+        """The field that chooses customers."""
+        return _FIELDS[_names(self.query["dimension"])[0]]
+
+    @property
+    def most(self) -> int:
+        """Rows that it lets an answer have with a series each."""
+        limits = [self.query.get(name) for name in ("topx", "depth")]
+        return max(1, min([MOST, *(limit for limit in limits if isinstance(limit, int))]))
+
+    @property
+    def data(self) -> str | None:
+        """Full or Fast where the file insists on one."""
+        said = self.query.get("fastData")
+        return said if isinstance(said, str) else None
+
+    @property
+    def metric(self) -> Metric:
+        """What it asks for: bits per second, unless it says something else than bytes."""
+        name = _names(self.query["metric"])[0]
+        if name in _BITS:
+            # As our own stores say it: bytes, added up, in bits per second.
+            return Metric("bits", _BITS[name], "sum", scale=8.0, unit="bit/s", empty="missing", rate=True)
+        return Metric(name, name, "avg", unit=_UNITS.get(name, ""), empty="missing")
+
+    def width(self, resolution: int) -> Width:
+        """How buckets of `resolution` seconds are asked for, as far as the file leaves it open.
+
+        Raises:
+            UsageFailure: Kentik has no such points.
+        """
+        found = WIDTHS.get(resolution)
+        if found is None:
+            able = ", ".join(f"{seconds // 60}m" for seconds in WIDTHS)
+            raise UsageFailure(f"Kentik has no points every {resolution} s: use a --resolution of {able}")
+        data = self.data or found.data
+        reach = min(found.reach, FULL_REACH) if data == FULL else found.reach
+        return Width(found.minutes, found.forced, reach, data)
+
+
+def read_template(folder: Path, name: str) -> Template:
+    """The file `name` of `folder`, checked.
+
+    Raises:
+        UsageFailure: it is not there, is no such query, or its placeholders are not those that it must have.
+        StorageFailure: it is there but cannot be read.
+    """
+    path = folder / name
+    with storage(path):
+        if not path.is_file():
+            raise UsageFailure(f"{path} is not there: Kentik is asked what stands in it; take it from the release")
+        raw = path.read_bytes()
+    try:
+        if len(raw) > _LARGEST:
+            raise ValueError("it is larger than 1 MiB")
+        text = raw.decode("utf-8")
+        body = json.loads(text, parse_constant=_no_number)
+        found = list(_placeholders(body))
+    except (ValueError, RecursionError) as error:
+        raise UsageFailure(f"{path} is no JSON that can be sent ({_short(error)}): correct it") from None
+    _check(path, body)
+    for mark in found:
+        if mark not in _KNOWN[name]:
+            raise UsageFailure(
+                f"{path}: there is no placeholder {mark:.60}; there are {', '.join(sorted(_KNOWN[name]))}"
+            )
+    for mark in sorted(_NEEDED[name] - set(found)):
+        raise UsageFailure(f'{path}: the placeholder {{"{_MARK}": "{mark}"}} is missing: put it where its value goes')
+    template = Template(path, text, body)
+    if name == SERIES:
+        _check_series(template)
+    return template
+
+
+def _check(path: Path, body: Any) -> None:
+    queries = body.get("queries") if isinstance(body, dict) else None
+    if not isinstance(queries, list) or len(queries) != 1 or not isinstance(queries[0], dict):
+        raise UsageFailure(f'{path} has to hold one query: {{"queries": [{{"bucket": ..., "query": {{...}}}}]}}')
+    query = queries[0].get("query")
+    if not isinstance(query, dict):
+        raise UsageFailure(f'{path}: its query has no "query": {{...}}')
+    for name, example in (("metric", "bytes"), ("dimension", "AS_dst")):
+        if len(_names(query.get(name))) != 1:
+            raise UsageFailure(f'{path}: "{name}" has to name one, as ["{example}"]')
+    if _names(query["dimension"])[0] not in _FIELDS:
+        raise UsageFailure(
+            f'{path}: "dimension" has to be one of {", ".join(_FIELDS)}: customers are told by AS number'
+        )
+    if query.get("lookback_seconds") != 0:
+        raise UsageFailure(f'{path}: "lookback_seconds" has to be 0, or Kentik ignores the times that are asked for')
+
+
+def _check_series(template: Template) -> None:
+    aggregates = template.query.get("aggregates")
+    if not isinstance(aggregates, list) or not any(isinstance(a, dict) and a.get("raw") is True for a in aggregates):
+        raise UsageFailure(f'{template.path}: one of "aggregates" needs "raw": true, or Kentik answers without series')
+    if template.data not in (None, FULL, FAST):
+        raise UsageFailure(
+            f'{template.path}: "fastData" has to be "Full", "Fast" or {{"{_MARK}": "fastData"}}: '
+            f"{template.data} would mix both in one series"
+        )
+
+
+def _names(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else [one for one in value or () if isinstance(one, str)]
+
+
+def mark_of(value: Any) -> str | None:
+    """The name of a placeholder, where the value is one."""
+    return value[_MARK] if isinstance(value, dict) and set(value) == {_MARK} else None
+
+
+def _placeholders(value: Any) -> Iterator[str]:
+    if isinstance(value, dict) and _MARK in value:
+        yield value[_MARK] if set(value) == {_MARK} and isinstance(value[_MARK], str) else json.dumps(value)
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _placeholders(inner)
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _short(error: Exception) -> str:
+    return str(error)[:120]
