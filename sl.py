@@ -94,6 +94,13 @@ def main() -> int:
         return cli.main(prog_name="sl.py", standalone_mode=False) or 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.NoSuchOption as error:
+        # Who comes from a tool without commands begins with an option.
+        hint = " Options follow a command: ./sl.py discover --help" if error.ctx and error.ctx.command is cli else ""
+        return _say(error.format_message() + hint, 2)
     except click.ClickException as error:
         return _say(error.format_message(), 2)
     except Failure as error:

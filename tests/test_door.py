@@ -126,3 +126,15 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 def test_json_of_an_empty_cache_is_json(tmp_path: Path) -> None:
     answer = sl("cache", "--output", tmp_path, "--json")
     assert json.loads(answer.out) == {"answers": [], "damaged": 0, "removed": 0}
+
+
+def test_without_a_command_it_shows_what_there_is() -> None:
+    answer = sl()
+    assert answer.code == 2
+    assert "\n  discover " in answer.err
+
+
+def test_options_without_a_command_are_told_where_they_belong() -> None:
+    assert refused(sl("--start", "2026-01-01"), 2) == (
+        "sl: No such option '--start'. Options follow a command: ./sl.py discover --help"
+    )
