@@ -157,7 +157,8 @@ def test_analyze_behind_a_password_says_no_secret(
     (tmp_path / "password").write_text(guard.password + "\n")
     store = ("analyze", "--store", f"{guard.url}/{elasticsearch_index}", "--output", str(tmp_path), "--no-charts")
     secure = ("--ca-file", str(guard.ca_file), "--user", guard.user)
-    denied = sl(*store, *secure)
+    (tmp_path / "wrong").write_text("wrong\n")
+    denied = sl(*store, *secure, "--password-file", str(tmp_path / "wrong"))
     assert denied.returncode == 5
     done = sl(*store, *secure, "--password-file", str(tmp_path / "password"))
     assert done.returncode == 0, done.stderr
