@@ -94,15 +94,8 @@ def main() -> int:
         return cli.main(prog_name="sl.py", standalone_mode=False) or 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return 2
-    except click.NoSuchOption as error:
-        # Who comes from a tool without commands begins with an option.
-        hint = " Options follow a command: ./sl.py discover --help" if error.ctx and error.ctx.command is cli else ""
-        return _say(error.format_message() + hint, 2)
     except click.ClickException as error:
-        return _say(error.format_message(), 2)
+        return _misused(error)
     except Failure as error:
         return _say(str(error), error.exit_code)
     except _Stopped as stop:
@@ -118,6 +111,16 @@ def main() -> int:
         if "SL_DEBUG" in os.environ:
             raise
         return _say(f"a mistake in this program ({type(error).__name__}: {error}); SL_DEBUG=1 shows where", 1)
+
+
+def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return 2
+    # Who comes from a tool without commands begins with an option.
+    first = isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command is cli
+    hint = " Options follow a command: ./sl.py discover --help" if first else ""
+    return _say(error.format_message() + hint, 2)
 
 
 def _say(message: str, code: int) -> int:
