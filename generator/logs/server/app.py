@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request, Response, WebSocket
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -34,6 +36,8 @@ from generator.logs.server.payloads import (
 from traffic.errors import Failure, UsageFailure
 
 VERSION = "0.1.0"
+LONGEST_ECHO = 1000
+"""Signs of what was wrong that are repeated in an answer."""
 ENDPOINTS = {
     "generate": "/api/generate",
     "stream": "/api/stream",
@@ -82,6 +86,7 @@ def create_app(engine: Engine, rules: Rules) -> FastAPI:
             allow_headers=["authorization", "content-type"],
         )
     app.add_middleware(Guard, rules=rules)
+    app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(UsageFailure, _unusable)
     app.add_exception_handler(Full, _full)
     app.add_exception_handler(Failure, _failed)
@@ -202,6 +207,16 @@ def _add_streams(app: FastAPI, engine: Engine) -> None:
     async def socket(websocket: WebSocket) -> None:
         """Batches of lines; the client may send `configure` and `inject_anomaly`."""
         await serve_socket(websocket, engine, protocol_of(websocket.scope))
+
+
+async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+    """As FastAPI says it, but for values that JSON cannot hold, or that nobody wants back."""
+    assert isinstance(error, RequestValidationError)
+    found = json.loads(json.dumps(jsonable_encoder(error.errors())), parse_constant=str)
+    for one in found:
+        if len(str(one.get("input"))) > LONGEST_ECHO:
+            one.pop("input")
+    return JSONResponse({"detail": found}, 422)
 
 
 async def _unusable(_request: Request, failure: Exception) -> JSONResponse:

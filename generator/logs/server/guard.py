@@ -22,7 +22,6 @@ TOKEN_PREFIX = "sl.token."  # noqa: S105 - what stands before a token is none
 OPEN = ("/health", "/ui", "/ui/live.js", "/ui/style.css", "/docs", "/openapi.json")
 """What needs no token: pages without data, and whether the server lives."""
 
-_READING = {"GET", "HEAD", "OPTIONS"}
 _POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -90,13 +89,13 @@ def check(rules: Rules, scope: Scope) -> None:
     if len(hosts) != 1 or not known_host(hosts[0], rules.hosts):
         # A name that somebody has pointed at this machine, so that pages of theirs count as ours.
         raise Refused(400, "this server is not known by that name: ask for it by its address, or see --allow-host")
-    changes = scope["type"] == "websocket" or scope["method"] not in _READING
-    for origin in headers.get("origin", []) if changes else []:
-        if not same_origin(origin, hosts[0]) and origin not in rules.origins:
-            raise Refused(403, "pages of elsewhere may not ask: see --allow-origin")
-    # A browser asks by OPTIONS whether it may send a header such as the one with the token; nothing else answers that.
-    closed = scope["path"] not in OPEN and scope.get("method") != "OPTIONS"
-    if rules.token is not None and closed and not _has_token(rules.token, headers):
+    closed = scope["path"] not in OPEN
+    if closed and _from_elsewhere(rules, headers, hosts[0]):
+        # Also where it only reads: it would not see the answer, but a stream would be made for it.
+        raise Refused(403, "pages of elsewhere may not ask: see --allow-origin")
+    # A browser asks by OPTIONS whether it may send a header such as the one with the token.
+    free = rules.token is None or scope.get("method") == "OPTIONS"
+    if closed and not free and not _has_token(str(rules.token), headers):
         raise Refused(401, "this needs the header Authorization: Bearer TOKEN")
     lengths = headers.get("content-length", [])
     if scope["type"] == "http" and any(not text.isdecimal() or int(text) > LARGEST_BODY for text in lengths):
@@ -127,6 +126,14 @@ def same_origin(origin: str, host: str) -> bool:
 def protocol_of(scope: Scope) -> str | None:
     """The WebSocket subprotocol to answer with: ours where the client offers it."""
     return PROTOCOL if PROTOCOL in scope.get("subprotocols", ()) else None
+
+
+def _from_elsewhere(rules: Rules, headers: dict[str, list[str]], host: str) -> bool:
+    """Whether a page asks that did not come from this server. What is no browser says nothing of pages."""
+    origins = headers.get("origin", [])
+    if origins:
+        return not all(same_origin(origin, host) or origin in rules.origins for origin in origins)
+    return headers.get("sec-fetch-site", ["none"])[0] in ("cross-site", "same-site")
 
 
 def _has_token(token: str, headers: dict[str, list[str]]) -> bool:

@@ -51,6 +51,7 @@ def docs_page(openapi: dict[str, Any]) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{_text(info["title"])}</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/ui/style.css">
 </head>
 <body class="docs">
@@ -104,7 +105,7 @@ def _row(name: str, schema: dict[str, Any]) -> tuple[str, str, str, str]:
         values = ", ".join(first["enum"])
     else:
         low, high = first.get("minimum"), first.get("maximum")
-        bounds = f", {low} to {high}" if high is not None else f", at least {low}" if low is not None else ""
+        bounds = "" if low is None else f", {low:.16g} to {high:.16g}" if high is not None else f", at least {low:.16g}"
         values = f"{first.get('type', '')}{bounds}"
     default = json.dumps(schema["default"]) if schema.get("default") is not None else ""
     return name, values, default, schema.get("description", "")

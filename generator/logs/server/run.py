@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -75,7 +76,7 @@ def listen(place: Place) -> socket.socket:
             )
         listener = socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if isinstance(error.errno, int) and error.errno > 0 else error.strerror
         raise UsageFailure(
             f"cannot listen on {place.host} port {place.port} ({reason}): choose another --port or --host"
         ) from None
@@ -105,7 +106,8 @@ def serve(settings: LogSettings, place: Place, ready: Callable[[str], None], com
             access_log=False,
             server_header=False,
             ws_max_size=LARGEST_MESSAGE,
-            ws_max_queue=8,
+            # A few bytes that unpack to a message of the largest size, thousands of them in one read, would be memory.
+            ws_per_message_deflate=False,
             limit_concurrency=CONNECTIONS,
             timeout_graceful_shutdown=FAREWELL,
             lifespan="off",

@@ -117,11 +117,12 @@ function list() {
   by("lines").replaceChildren(...rows);
 }
 
-function draw(id, heights, marked) {
+// Bars of the last minute, the newest on the right. What the highest stands for is written beside it.
+function draw(id, heights, unit, marked) {
   const canvas = by(id), scale = devicePixelRatio || 1, style = getComputedStyle(document.documentElement);
   const width = canvas.width = canvas.clientWidth * scale, height = canvas.height = canvas.clientHeight * scale;
   const context = canvas.getContext("2d"), step = width / heights.length;
-  const top = Math.max(...heights, 1e-9) * 1.08;
+  const top = Math.max(...heights, 1e-9) * 1.35;
   heights.forEach((value, place) => {
     const bar = (part, colour) => {
       context.fillStyle = style.getPropertyValue(colour);
@@ -130,6 +131,10 @@ function draw(id, heights, marked) {
     bar(value, "--main");
     if (marked?.[place]) bar(marked[place], "--alarm");
   });
+  context.fillStyle = style.getPropertyValue("--quiet");
+  context.font = `${11 * scale}px system-ui, sans-serif`;
+  const peak = Math.max(...heights);
+  context.fillText(peak ? `up to ${peak.toFixed(peak < 10 ? 1 : 0)}${unit}, last minute` : "", 0, 11 * scale);
 }
 
 function paint() {
@@ -141,9 +146,9 @@ function paint() {
   by("rate").textContent = (sum("lines") / 5).toFixed(1);
   by("errors").textContent = (100 * sum("errors") / Math.max(1, sum("lines"))).toFixed(1);
   by("latency").textContent = (sum("milliseconds") / Math.max(1, sum("timed"))).toFixed(0);
-  draw("rates", last.map((one) => one?.lines ?? 0), last.map((one) => one?.anomalous ?? 0));
-  draw("shares", last.map((one) => one ? one.errors / one.lines : 0));
-  draw("times", last.map((one) => one?.timed ? one.milliseconds / one.timed : 0));
+  draw("rates", last.map((one) => one?.lines ?? 0), "/s", last.map((one) => one?.anomalous ?? 0));
+  draw("shares", last.map((one) => one ? 100 * one.errors / one.lines : 0), " %");
+  draw("times", last.map((one) => one?.timed ? one.milliseconds / one.timed : 0), " ms");
 }
 
 for (const button of document.querySelectorAll("button[data-kind]")) {
