@@ -134,7 +134,7 @@ def test_a_dry_run_tells_calls_and_time(fake: Kentik, made: Path, tmp_path: Path
     assert f"keys       {CUSTOMERS}" in answer.out
     # 4 weeks, and the one in which the window ends, for its history
     assert "requests   12 for" in answer.out
-    assert "time       about 12 s for these, as fast as the service's limits allow" in answer.out
+    assert "time       about 14 s for these, as fast as the service's limits allow" in answer.out
     assert fake.series_asked == []
 
 

@@ -103,8 +103,8 @@ class KentikSource:
         return min(WIDTHS)
 
     def duration(self, requests: int, at_once: int) -> float:
-        """About how many seconds so many requests take, as fast as the limits allow."""
-        return duration(requests, EACH, min(at_once, AT_ONCE))
+        """About how many seconds the list of customers and so many requests take, as fast as the limits allow."""
+        return duration(1 + requests, EACH, min(at_once, AT_ONCE))
 
     def remarks(self) -> list[str]:
         """What a person should know of the answers."""
