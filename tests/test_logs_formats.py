@@ -145,8 +145,10 @@ def test_combined_is_a_line_of_apache() -> None:
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_lines_of_a_seed_stay_as_they_are(form: str) -> None:
     anomalies = Anomalies(0.5, "lines")
-    block = Stream(LogSettings(anomalies=anomalies), 4, START, total=60).take(60)
-    found = b"".join(line + b"\n" for line in encode(block, form))
+    block = Stream(LogSettings(anomalies=anomalies), 4, START, total=2000).take(2000)
+    # Some of them, with every type of anomaly among them.
+    found = b"".join(line + b"\n" for line in encode(block, form)[::31])
+    assert set(block.kind[::31].tolist()) == {NONE, *range(len(TYPES))}
     path = GOLDEN / f"logs_{form}.txt"
     if os.environ.get("SL_GOLDEN") == "write":
         path.write_bytes(found)
