@@ -46,7 +46,15 @@ class _Stopped(BaseException):
     """Ctrl-C or SIGTERM: unwinds all that is open, so that nothing is left half-written."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrder(click.Group):
+    """Lists the commands as they were added: what one begins with comes first."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option("0.1.0", prog_name="sl")
 def cli() -> None:
     """Find traffic events in history, and prove that they are found.
@@ -58,7 +66,8 @@ def cli() -> None:
     """
 
 
-for _command in (*generator.cli.COMMANDS, *analyzer.cli.COMMANDS):
+_generate, *_logs = generator.cli.COMMANDS
+for _command in (_generate, *analyzer.cli.COMMANDS, *_logs):
     cli.add_command(_command)
 
 

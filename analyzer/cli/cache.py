@@ -11,7 +11,7 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(short_help="Show, or clear, the answers that are kept.", context_settings=shared.SETTINGS)
 @shared.output
 @click.option("--clear", is_flag=True, help="Remove all kept answers.")
 @shared.as_json

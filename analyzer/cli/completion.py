@@ -10,7 +10,7 @@ NAME = "sl.py"
 VARIABLE = "_SL_PY_COMPLETE"
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(short_help="Complete commands and options in a shell.", context_settings=shared.SETTINGS)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

@@ -11,7 +11,7 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(short_help="Copy the series of a store into another.", context_settings=shared.SETTINGS)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @shared.columns

@@ -10,7 +10,9 @@ import click
 from traffic import options as shared
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(
+    short_help="Say whether a run has all it needs, and what a store holds.", context_settings=shared.SETTINGS
+)
 @shared.store
 @shared.columns
 @shared.entry

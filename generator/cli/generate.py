@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FIELD = "network.bytes"
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(short_help="Fill a store with traffic, and write down what happened.", context_settings=shared.SETTINGS)
 @click.option(
     "--scenario",
     "scenario_file",
