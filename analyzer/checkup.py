@@ -22,11 +22,9 @@ from traffic.store.base import Source
 from traffic.text import length, visible
 from traffic.times import fitting, iso
 
-PACKAGES = (
-    *("click", "duckdb", "elasticsearch", "matplotlib", "numpy", "pyarrow", "pydantic", "pyyaml", "requests", "tenacity"),
-    *("tinydb", "tzdata"),
-)
-_OPTIONAL = {"elasticsearch", "requests", "tenacity"}
+_NEEDED = ("click", "duckdb", "matplotlib", "numpy", "pyarrow", "pydantic", "pyyaml", "tinydb", "tzdata")
+_OPTIONAL = ("elasticsearch", "requests", "tenacity")
+PACKAGES = (*_NEEDED, *_OPTIONAL)
 _LARGE = 150_000_000
 """Bytes of files from which on they are not read as a whole: what is parsed in two seconds or three."""
 _LOOKED_AT = 64
