@@ -81,7 +81,7 @@ def test_ws_logs_inject_anomaly_shows_in_the_stream_of_that_client_alone(server:
         assert sum(told(other, "logs")["anomaly_count"] for _ in range(10)) == 0
 
 
-BROKEN = [
+BROKEN: list[tuple[str | bytes, str]] = [
     ("", "this is not JSON"),
     ("{", "this is not JSON"),
     ("[" * 30_000, "this is not JSON"),

@@ -24,6 +24,8 @@ LARGEST_MESSAGE = 64 << 10
 """Bytes of a WebSocket message."""
 STALLED = 60
 """Seconds after which the kernel gives up a connection whose other end takes nothing."""
+WAITING = 128 << 10
+"""Bytes that may wait in the kernel for a client."""
 FAREWELL = 3
 """Seconds that clients have to end after the server was told to."""
 CONNECTIONS = 1000
@@ -80,7 +82,9 @@ def listen(place: Place) -> socket.socket:
         raise UsageFailure(
             f"cannot listen on {place.host} port {place.port} ({reason}): choose another --port or --host"
         ) from None
-    # Taken over by the connections: who reads nothing for so long is gone, or might as well be.
+    # Both are taken over by the connections. Who reads nothing for so long is gone, or might as well be; and as much as
+    # this, not the megabytes that the kernel would grow to, waits for a reader that is slow.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED * 1000)
     return listener
 
