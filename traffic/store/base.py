@@ -81,7 +81,7 @@ class Columns:
         """What is read with them, called like the column of the values."""
         empty = self.empty or ("zero" if self.statistic in ("sum", "count") else "missing")
         counted = {"count": "rows" if self.errors is None else "errors", "share": "errors"}.get(self.statistic, "")
-        field = self.value or ("value" if self.wide else counted)
+        field = self.value or self.preset or ("value" if self.wide else counted)
         return Metric(self.preset or field, field, self.statistic, scale=self.scale, unit=self.unit, empty=empty)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from heapq import nsmallest
 from itertools import pairwise
 from math import isfinite
@@ -14,7 +15,7 @@ from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Grid, Ints, Window
 from traffic.store.access import Access
-from traffic.store.base import NoSuchStore, TooLarge
+from traffic.store.base import NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import text_of
 from traffic.store.elastic.bodies import COMPRESSION, Body, Fields
 from traffic.store.elastic.client import COMPLETE, Cluster, check_complete
@@ -232,7 +233,9 @@ class ElasticLog:
                     return
                 after, most, state = hits[-1]["sort"], most - len(hits), answer.get("pit_id", state)
         finally:
-            self._cluster.ask("DELETE", "/_pit", None, {"id": state})
+            # It ends by itself as well; what went wrong before matters more.
+            with suppress(StoreError):
+                self._cluster.ask("DELETE", "/_pit", None, {"id": state})
 
     def _line(self, hit: Mapping[str, Any]) -> Line:
         values = {role: hit["fields"].get(field, [""])[0] for role, field in self.roles.items()}

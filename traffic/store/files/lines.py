@@ -133,14 +133,12 @@ class FilesLog:
         limits = "(SELECT unnest(?) AS name, unnest(?) AS fence)"
         slow = (
             f"SELECT lines.*, coalesce(name, '') AS fenced FROM lines LEFT JOIN {limits} AS limits "  # noqa: S608
-            f"ON endpoint = name WHERE ms > coalesce(fence, {float(fences.rest)!r}::DOUBLE)".replace(
-                "inf::DOUBLE", "'inf'::DOUBLE"
-            )
+            "ON endpoint = name WHERE ms > coalesce(fence, ?)"
         )
-        own = [list(fences.own), list(fences.own.values())]
-        counts = self._ask(f"SELECT fenced, count(*) FROM ({slow}) GROUP BY fenced ORDER BY fenced", window, *own)  # noqa: S608
+        said = [list(fences.own), list(fences.own.values()), float(fences.rest)]
+        counts = self._ask(f"SELECT fenced, count(*) FROM ({slow}) GROUP BY fenced ORDER BY fenced", window, *said)  # noqa: S608
         slowest = f"SELECT {_fields()} FROM ({slow}) ORDER BY ms DESC, t DESC, {', '.join(_TEXTS)} LIMIT {int(most)}"  # noqa: S608
-        return dict(counts), [_line(row) for row in self._ask(slowest, window, *own)]
+        return dict(counts), [_line(row) for row in self._ask(slowest, window, *said)]
 
     def latest(self, window: Window, most: int) -> list[Line]:
         """Newest first; of one time in the order of their texts."""
