@@ -10,7 +10,18 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGES = {"original": DOCS / "original.md"}
 """Of sections that do not stand in benchmarks.md."""
-SECTIONS = ("kernels", "store", "end_to_end", "scale", "files", "elasticsearch", "log_discovery", "kentik", "original", "serve")
+SECTIONS = (
+    "kernels",
+    "store",
+    "end_to_end",
+    "scale",
+    "files",
+    "elasticsearch",
+    "log_discovery",
+    "kentik",
+    "original",
+    "serve",
+)
 
 
 def main(names: list[str]) -> None:
