@@ -17,7 +17,7 @@ from tests.kentik.server import NONE, TOKEN, USER, Kentik
 from tests.test_kentik_store import window_of
 from traffic.errors import AccessDenied
 from traffic.model import Window
-from traffic.options import entry_of
+from traffic.options import entries_of, entry_of
 from traffic.times import instant
 
 CUSTOMERS = 12
@@ -113,6 +113,21 @@ def test_what_opens_elasticsearch_is_not_shown_to_kentik(monkeypatch: pytest.Mon
         entry_of({**options, "store": "kentik:"})
 
 
+def test_of_two_services_none_is_shown_what_opens_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in {"KENTIK_API_USER": USER, "KENTIK_API_PASSWORD": TOKEN, "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "password").write_text("of-the-cluster")
+    options = dict.fromkeys(("user", "password_file", "api_key_file", "ca_file", "ca_fingerprint"))
+    said = {**options, "user": "elastic", "password_file": tmp_path / "password"}
+    kentik, cluster = entries_of(said, "kentik:", "https://es.example:9200/traffic")
+    assert kentik is not None
+    assert cluster is not None
+    assert (kentik.user, kentik.password) == (USER, TOKEN)
+    assert (cluster.user, cluster.password) == ("elastic", "of-the-cluster")
+    _, folder = entries_of(options, "kentik:", "output/copy")
+    assert folder is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -147,7 +162,7 @@ def test_doctor_looks_at_an_account(account: Account, tmp_path: Path) -> None:
     assert answer.code == 0, answer
     assert f"{CUSTOMERS}: CUSTOMER-000" in answer.out
     assert "a value every 1 min" in answer.out
-    assert "both_bits_per_sec in bit/s" in answer.out
+    assert "bits (sum of network.bytes in bit/s)" in answer.out
 
 
 def committed(output: Path) -> list[Window]:

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -204,11 +205,11 @@ def test_bytes_can_be_had_as_well_so_that_an_account_can_be_copied() -> None:
         store = source(fake)
         keys = tuple(fake.account.names.values())
         window = Window(MONDAY, MONDAY + HOUR)
-        sums = Query(BITS.__class__("bytes", store.metric.field, "sum"), keys, window, 60)
+        sums = Query(replace(BITS, scale=1.0, rate=False), keys, window, 60)
         bits = store.series(Query(store.metric, keys, window, 60)).values
         np.testing.assert_allclose(store.series(sums).values, bits * 60 / 8, rtol=1e-12)
-        with pytest.raises(StoreError, match=r"read for both_bits_per_sec, not for network\.bytes"):
-            store.series(Query(BITS, keys, window, 60))
+        with pytest.raises(StoreError, match=r"read for network\.bytes, not for packets"):
+            store.series(Query(replace(BITS, field="packets"), keys, window, 60))
 
 
 # --- as fine as asked ------------------------------------------------------------------------------

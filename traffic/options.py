@@ -153,7 +153,7 @@ def entry_of(options: dict[str, Any]) -> Access | None:
 
     if ":" not in options["store"]:
         return None
-    if options["store"].lower().startswith("kentik:"):
+    if _is_kentik(options["store"]):
         # Whatever opens another service is nothing that Kentik should see.
         return kentik_access(options["user"], options["password_file"], options["ca_file"])
     return access(
@@ -163,6 +163,21 @@ def entry_of(options: dict[str, Any]) -> Access | None:
         options["ca_file"],
         options["ca_fingerprint"],
     )
+
+
+def entries_of(options: dict[str, Any], source: str, target: str) -> tuple[Access | None, Access | None]:
+    """The same for two stores: what opens one of two services is not shown to the other.
+
+    Of two of unlike kinds, the options speak of the one that is written to, and the environment of the other.
+    """
+    unlike = all(":" in name for name in (source, target)) and any(_is_kentik(name) for name in (source, target))
+    named = ("user", "password_file", "api_key_file", "ca_file", "ca_fingerprint")
+    of_source = {**options, **dict.fromkeys(named)} if unlike else options
+    return entry_of({**of_source, "store": source}), entry_of({**options, "store": target})
+
+
+def _is_kentik(name: str) -> bool:
+    return name.lower().startswith("kentik:")
 
 
 def note(text: str) -> None:

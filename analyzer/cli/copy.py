@@ -38,8 +38,8 @@ def copy(**options: Any) -> None:
     from traffic.store import open_sink, open_source
     from traffic.times import resolution
 
-    entry = shared.entry_of({**options, "store": f"{options['source']} {options['target']}"})
-    source = open_source(options["source"], shared.columns_of(options), entry)
+    source_entry, target_entry = shared.entries_of(options, options["source"], options["target"])
+    source = open_source(options["source"], shared.columns_of(options), source_entry)
     shared.introduce(source, options["quiet"])
     if not source.metric.adds_up:
         raise UsageFailure(
@@ -59,7 +59,7 @@ def copy(**options: Any) -> None:
         scenario=origin(load),
         keys=len(load.spans),
         replace=options["replace"],
-        entry=entry,
+        entry=target_entry,
     )
     with shared.bar("copy", options["quiet"]) as progress:
         done = copy(load, sink, progress)

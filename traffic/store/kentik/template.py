@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.model import Metric
+from traffic.model import BITS, Metric
 from traffic.store.kentik.widths import FAST, FULL, FULL_REACH, WIDTHS, Width
 
 CUSTOMERS = "kentik_query_customers.json"
@@ -30,7 +30,7 @@ _LARGEST = 1 << 20
 
 # Dimension of a query -> the field by which its values are chosen.
 _FIELDS = {"AS_dst": "dst_as", "AS_src": "src_as"}
-_BITS = {"bytes": "both_bits_per_sec", "in_bytes": "in_bits_per_sec", "out_bytes": "out_bits_per_sec"}
+_BYTES = ("bytes", "in_bytes", "out_bytes")
 _UNITS = {"packets": "packet/s", "in_packets": "packet/s", "out_packets": "packet/s", "fps": "flow/s"}
 
 
@@ -75,9 +75,9 @@ class Template:
     def metric(self) -> Metric:
         """What it asks for: bits per second, unless it says something else than bytes."""
         name = _names(self.query["metric"])[0]
-        if name in _BITS:
-            # As our own stores say it: bytes, added up, in bits per second.
-            return Metric("bits", _BITS[name], "sum", scale=8.0, unit="bit/s", empty="missing", rate=True)
+        if name in _BYTES:
+            # As of our own stores: bytes, added up, in bits per second. Here nothing is filled up with zeros.
+            return replace(BITS, empty="missing")
         return Metric(name, name, "avg", unit=_UNITS.get(name, ""), empty="missing")
 
     def width(self, resolution: int) -> Width:
