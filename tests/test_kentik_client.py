@@ -222,8 +222,13 @@ def test_a_query_that_takes_too_long_is_asked_for_in_halves(fake: Kentik, monkey
     )
 
 
-def test_nobody_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_PROXY", "*")
+def test_a_stand_in_is_asked_without_a_proxy(fake: Kentik, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert opened(fake, Clock(0)).query(QUERY, "this")["results"]
+
+
+def test_nobody_there_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     client = Client(find_place(f"kentik:http://127.0.0.1:{port}"), ACCESS, sleep=Clock(0).sleep)

@@ -167,7 +167,7 @@ def accounts(draw: st.DrawFn, step: int) -> Account:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data(), step=st.sampled_from((60, 300, 600, 1200, 3600)))
 def test_a_series_is_what_the_twin_says_whatever_the_server_is_like(data: st.DataObject, step: int) -> None:
     account = data.draw(accounts(step))

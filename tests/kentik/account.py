@@ -89,13 +89,13 @@ class Account:
             raise BadQuery(f"unknown dimension {dimension}")
         window = _window(query, now)
         fast = _is_fast(query.get("fastData", "Auto"), window.seconds)
+        width = self._width(query, window.seconds)
         if fast:
             window = window.widen(HOUR)
         kept = self.fast_retention if fast else self.full_retention
         there = (
             window if kept is None else Window(max(window.start, min(window.end, int(now) - kept * DAY)), window.end)
         )
-        width = self._width(query, window.seconds)
         found = []
         for asn in self._chosen(query.get("filters_obj") or query.get("filters") or {}, _AS[dimension]):
             points = self._points(asn, there, width, fast)

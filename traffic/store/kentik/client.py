@@ -71,8 +71,9 @@ class Client:
         self._now = now
         self._verify: str | bool = access.ca_file or True
         self._session = requests.Session()
-        # Without it a .netrc would add credentials of its own.
+        # A .netrc must not add credentials of its own, and what goes in clear to this machine must not take a proxy.
         self._session.auth = lambda request: request
+        self._session.trust_env = place.base.startswith("https:")
         self._lock = Lock()
         self._silent = 0
         self.slowed = 0
