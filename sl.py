@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 
-_NEEDS = ("click", "duckdb", "matplotlib", "numpy", "pyarrow", "pydantic", "tinydb", "yaml")
+_NEEDS = ("click", "duckdb", "fastapi", "matplotlib", "numpy", "pyarrow", "pydantic", "redis", "tinydb", "uvicorn", "yaml")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 

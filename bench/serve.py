@@ -165,7 +165,7 @@ def report() -> str:
 {CLIENTS} clients of `./sl.py serve` for {SECONDS} s: half by server-sent events, a quarter by lines of JSON, a quarter
 by WebSocket, read by one process on the same cores. Memory is the server's, resident: idle, and then the mean of
 the first, middle and last third, from the tenth second on. Skipped lines are those that were not made because
-a client or the server was too slow; an answer is one of `/api/status`.
+a client or the server was too slow, counted when it reads again; an answer is one of `/api/status`.
 
 | each client wants | lines/s read by all | MiB idle | MiB first, middle, last | skipped | 99 % of answers within, ms |
 | --- | ---: | ---: | ---: | ---: | ---: |
