@@ -11,20 +11,14 @@ A value that a line does not have is left out of it. Times are UTC.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from generator.logs import columns
 from generator.logs.anomalies import TYPES
+from generator.logs.columns import Texts, column, escaped, plain
 from generator.logs.model import MISSING, NONE, Block
-from generator.logs.settings import LEVELS
-from generator.logs.vocabulary import Vocabulary
-from traffic.model import Ints
-
-Texts = list[str]
 
 
 def encode(block: Block, form: str, labels: bool = True) -> list[bytes]:
@@ -35,131 +29,30 @@ def encode(block: Block, form: str, labels: bool = True) -> list[bytes]:
     return [line.encode() for line in _FORMATS[form](block, labels)]
 
 
-def _pieces(words: Vocabulary, name: str, make: Callable[[], Sequence[str]]) -> NDArray[np.object_]:
-    """Texts as an array that can be indexed; made once for a vocabulary."""
-    if name not in words.pieces:
-        array = np.empty(len(made := make()), dtype=object)
-        array[:] = made
-        words.pieces[name] = array
-    return words.pieces[name]  # type: ignore[no-any-return]
-
-
-def _column(words: Vocabulary, name: str, make: Callable[[], Sequence[str]], places: NDArray[np.integer]) -> Texts:
-    """A text for each place; what is NONE is the last one that `make` gave."""
-    return _pieces(words, name, make)[places].tolist()  # type: ignore[no-any-return]
-
-
-def _escaped(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)[1:-1]
-
-
-def _plain(text: str) -> str:
-    """On one line whatever a service is called."""
-    return " ".join(text.split())
-
-
-def _times(times_us: Ints, end: str = "") -> Texts:
-    return [text + end for text in np.datetime_as_string(times_us.view("M8[us]"), unit="us").tolist()]
-
-
-@lru_cache(maxsize=1)
-def _half_addresses() -> NDArray[np.object_]:
-    halves = np.empty(1 << 16, dtype=object)
-    halves[:] = [f"{high}.{low}" for high in range(256) for low in range(256)]
-    return halves
-
-
-def _addresses(block: Block) -> tuple[Texts, Texts]:
-    halves = _half_addresses()
-    return halves[block.address >> 16].tolist(), halves[block.address & 0xFFFF].tolist()
-
-
-_HEX = np.array([[ord(digit) for digit in f"{value:02x}"] for value in range(256)], dtype=np.uint8)
-# Where the bytes of a UUID stand in its text, each with two digits.
-_UUID = np.array([0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34])
-
-
-def _requests(block: Block) -> Texts:
-    """UUIDs of version 4."""
-    raw = block.request.copy()
-    raw[:, 6] = raw[:, 6] & 0x0F | 0x40
-    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
-    text = np.full((len(block), 36), ord("-"), dtype=np.uint8)
-    digits = _HEX[raw]
-    text[:, _UUID], text[:, _UUID + 1] = digits[:, :, 0], digits[:, :, 1]
-    joined = text.tobytes().decode("ascii")
-    return [joined[place : place + 36] for place in range(0, 36 * len(block), 36)]
-
-
-def _messages(block: Block, name: str, escape: Callable[[str], str]) -> tuple[Texts, ...]:
-    """The five parts of each message."""
-    words, parts = block.words, block.words.templates.parts
-    texts = [
-        _column(words, f"{name} message {place}", lambda place=place: [escape(p[place]) for p in parts], block.template)  # type: ignore[misc]
-        for place in range(3)
-    ]
-    gaps = [
-        _column(words, f"{name} argument", lambda: list(map(escape, words.arguments)), block.arguments[:, place])
-        for place in range(2)
-    ]
-    return texts[0], gaps[0], texts[1], gaps[1], texts[2]
-
-
 def _json(block: Block, labels: bool) -> Texts:
-    words = block.words
-    heads = _heads(
+    heads = columns.heads(
         block,
         "json who",
         lambda level, source, service: (
-            f'", "level": "{level}", "source": "{_escaped(source)}", "service": "{_escaped(service)}", "message": "'
+            f'", "level": "{level}", "source": "{escaped(source)}", "service": "{escaped(service)}", "message": "'
         ),
     )
     return [
-        f'{{"timestamp": "{time}{head}{a}{b}{c}{d}{e}", "request_id": "{request}", "ip_address": "{high}.{low}"'
-        f"{taken}{status}{target}{method}{error}{label}"
-        for time, head, a, b, c, d, e, request, high, low, taken, status, target, method, error, label in zip(
-            _times(block.time_us),
+        f'{{"timestamp": "{time}{sec}{ms}{us}{head}{a}{b}{c}{d}{e}", "request_id": "{request}", '
+        f'"ip_address": "{high}.{low}"{taken}{part}{status}{asked}{label}'
+        for time, sec, ms, us, head, a, b, c, d, e, request, high, low, taken, part, status, asked, label in zip(
+            *columns.times(block),
             heads,
-            *_messages(block, "json", _escaped),
-            _requests(block),
-            *_addresses(block),
-            _taken(block, ', "response_time_ms": '),
-            _statuses(block, ', "status_code": '),
-            _column(words, "json target", lambda: _fields("endpoint", words.endpoints), block.endpoint),
-            _column(words, "json method", lambda: _fields("method", words.methods), block.method),
-            _column(words, "json error", lambda: _fields("error_code", words.errors), block.error),
+            *columns.messages(block, "json", escaped),
+            columns.requests(block),
+            *columns.addresses(block),
+            *columns.taken(block, ', "response_time_ms": '),
+            columns.statuses(block, ', "status_code": '),
+            columns.request(block, "json request", ("endpoint", "method", "error_code")),
             _labels(block, _json_label) if labels else ["}"] * len(block),
             strict=True,
         )
     ]
-
-
-def _heads(block: Block, name: str, say: Callable[[str, str, str], str]) -> Texts:
-    """What comes of level, source and service."""
-    words = block.words
-
-    def make() -> Texts:
-        pairs = zip(words.sources, words.services, strict=True)
-        return [say(level, source, service) for source, service in pairs for level in LEVELS]
-
-    return _column(words, name, make, block.service * len(LEVELS) + block.level)
-
-
-def _fields(name: str, texts: Sequence[str]) -> Texts:
-    return [*(f', "{name}": "{_escaped(text)}"' for text in texts), ""]
-
-
-def _taken(block: Block, before: str) -> Texts:
-    if (block.response_cs == MISSING).any():
-        return ["" if value == MISSING else f"{before}{value / 100}" for value in block.response_cs.tolist()]
-    return [f"{before}{value}" for value in (block.response_cs / 100).tolist()]
-
-
-def _statuses(block: Block, before: str) -> Texts:
-    def make() -> Texts:
-        return [*(f"{before}{status}" for status in range(1000)), ""]
-
-    return _column(block.words, f"status {before}", make, block.status)
 
 
 def _labels(block: Block, say: Callable[[str, int, str], str]) -> Texts:
@@ -182,16 +75,16 @@ def _json_label(kind: str, score: int, incident: str) -> str:
 
 
 def _text(block: Block, labels: bool) -> Texts:
-    heads = _heads(
-        block, "text who", lambda level, source, service: f"] [{level:8}] [{_plain(source)}/{_plain(service)}] ["
+    heads = columns.heads(
+        block, "text who", lambda level, source, service: f"] [{level:8}] [{plain(source)}/{plain(service)}] ["
     )
     return [
-        f"[{time}{head}{request[:8]}] {a}{b}{c}{d}{e}{taken}{status}{label}"
-        for time, head, request, a, b, c, d, e, taken, status, label in zip(
-            _times(block.time_us),
+        f"[{time}{sec}{ms}{us}{head}{request[:8]}] {a}{b}{c}{d}{e}{taken}{status}{label}"
+        for time, sec, ms, us, head, request, a, b, c, d, e, taken, status, label in zip(
+            *columns.times(block),
             heads,
-            _requests(block),
-            *_messages(block, "text", _plain_part),
+            columns.requests(block),
+            *columns.messages(block, "text", _plain_part),
             ["" if value == MISSING else f" ({value / 100:.2f}ms)" for value in block.response_cs.tolist()],
             [f" [{status}]" if status != NONE else "" for status in block.status.tolist()],
             _labels(block, _text_label) if labels else [""] * len(block),
@@ -210,33 +103,30 @@ def _text_label(kind: str, score: int, incident: str) -> str:
 
 
 def _ecs(block: Block, labels: bool) -> Texts:
-    words = block.words
-    heads = _heads(
+    heads = columns.heads(
         block,
         "ecs who",
         lambda level, source, service: (
-            f'", "log.level": "{level.lower()}", "ecs.version": "8.11.0", "log.logger": "{_escaped(source)}", '
-            f'"service.name": "{_escaped(service)}", "message": "'
+            f'", "log.level": "{level.lower()}", "ecs.version": "8.11.0", "log.logger": "{escaped(source)}", '
+            f'"service.name": "{escaped(service)}", "message": "'
         ),
     )
     return [
-        f'{{"@timestamp": "{time}{head}{a}{b}{c}{d}{e}", "http.request.id": "{request}", "source.ip": "{high}.{low}"'
-        f"{taken}{status}{target}{method}{error}{label}"
-        for time, head, a, b, c, d, e, request, high, low, taken, status, target, method, error, label in zip(
-            _times(block.time_us, "Z"),
+        f'{{"@timestamp": "{time}{sec}{ms}{us}Z{head}{a}{b}{c}{d}{e}", "http.request.id": "{request}", '
+        f'"source.ip": "{high}.{low}"{taken}{status}{asked}{label}'
+        for time, sec, ms, us, head, a, b, c, d, e, request, high, low, taken, status, asked, label in zip(
+            *columns.times(block),
             heads,
-            *_messages(block, "json", _escaped),
-            _requests(block),
-            *_addresses(block),
+            *columns.messages(block, "json", escaped),
+            columns.requests(block),
+            *columns.addresses(block),
             # Nanoseconds.
             [
                 "" if value == MISSING else f', "event.duration": {value * 10_000}'
                 for value in block.response_cs.tolist()
             ],
-            _statuses(block, ', "http.response.status_code": '),
-            _column(words, "ecs target", lambda: _fields("url.path", words.endpoints), block.endpoint),
-            _column(words, "ecs method", lambda: _fields("http.request.method", words.methods), block.method),
-            _column(words, "ecs error", lambda: _fields("error.code", words.errors), block.error),
+            columns.statuses(block, ', "http.response.status_code": '),
+            columns.request(block, "ecs request", ("url.path", "http.request.method", "error.code")),
             _labels(block, _ecs_label) if labels else ["}"] * len(block),
             strict=True,
         )
@@ -270,15 +160,15 @@ def _combined(block: Block, _labels: bool) -> Texts:
     return [
         f'{high}.{low} - - [{time}] "{method} {target} HTTP/1.1" {status} {size} "{referrer}" "{agent}"'
         for high, low, time, method, target, status, size, referrer, agent in zip(
-            *_addresses(block),
+            *columns.addresses(block),
             stamps[which].tolist(),
-            _column(words, "methods", lambda: words.methods, block.method),
+            column(words, "methods", lambda: words.methods, block.method),
             # What Apache writes where there is none.
-            _column(words, "combined target", lambda: [*words.endpoints, "-"], block.endpoint),
-            _column(words, "combined status", lambda: [*map(str, range(1000)), "-"], block.status),
+            column(words, "combined target", lambda: [*words.endpoints, "-"], block.endpoint),
+            column(words, "combined status", lambda: [*map(str, range(1000)), "-"], block.status),
             np.where(block.status == 204, 0, sent).tolist(),
-            _column(words, "referrers", lambda: words.referrers, raw[:, 3] % len(words.referrers)),
-            _column(words, "agents", lambda: words.agents, raw[:, 4] % len(words.agents)),
+            column(words, "referrers", lambda: words.referrers, raw[:, 3] % len(words.referrers)),
+            column(words, "agents", lambda: words.agents, raw[:, 4] % len(words.agents)),
             strict=True,
         )
     ]
