@@ -20,7 +20,7 @@ from tests.conformance import NASTY
 from traffic.errors import AccessDenied, Failure, PartialAnswer, StorageFailure, UsageFailure
 from traffic.model import BITS, Grid, Matrix, Query, Window
 from traffic.store.access import Access, access
-from traffic.store.base import NoSuchStore, StoreError, TooLarge
+from traffic.store.base import Away, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells
 from traffic.store.elastic.bodies import bulk_bodies, digits
 from traffic.store.elastic.client import Cluster, check_complete
@@ -181,14 +181,14 @@ def _status(status: int, kind: str, nested: bool = False) -> elastic_transport.A
         (_status(429, "circuit_breaking_exception"), TooLarge, 1),
         (_status(413, "anything"), TooLarge, 1),
         (_status(503, "no_shard_available_action_exception", nested=True), PartialAnswer, 4),
-        (_status(429, "es_rejected_execution_exception"), StoreError, 1),
+        (_status(429, "es_rejected_execution_exception"), Away, 1),
         (_status(401, "security_exception"), AccessDenied, 5),
         (_status(403, "security_exception"), AccessDenied, 5),
         (_status(404, "index_not_found_exception"), NoSuchStore, 2),
         (_status(400, "parsing_exception"), StoreError, 1),
         (elastic_transport.TlsError("certificate verify failed"), AccessDenied, 5),
         (elastic_transport.ConnectionTimeout("slow"), TooLarge, 1),
-        (elastic_transport.ConnectionError("refused"), StoreError, 1),
+        (elastic_transport.ConnectionError("refused"), Away, 1),
         (ValueError("no JSON"), StoreError, 1),
     ],
 )

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from threading import Timer
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request as Http
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -19,8 +24,12 @@ from tests.elasticsearch.server import Server
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Query, Window
 from traffic.store import Columns, open_source
+from traffic.store.access import access
 from traffic.store.base import StoreError
 from traffic.store.elastic.bodies import COMPRESSION
+from traffic.store.elastic.bulk import Loader
+from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.place import find_place
 from traffic.store.log_fields import PRESETS
 
 KEYWORD = {"type": "keyword"}
@@ -205,3 +214,25 @@ def test_a_metric_of_logs_is_none_of_a_store_of_ours(elasticsearch: Server, elas
     load_world(f"{elasticsearch.url}/{elasticsearch_index}", {"a": {MONDAY: 1}})
     with pytest.raises(UsageFailure, match="no log lines: leave out --metric"):
         opened(elasticsearch, elasticsearch_index, "requests")
+
+
+def test_a_node_whose_heap_is_full_for_a_moment_is_waited_for(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
+) -> None:
+    name = f"{elasticsearch.url}/{elasticsearch_index}"
+    elasticsearch.call("PUT", f"/{elasticsearch_index}", {"settings": {"number_of_replicas": 0}})
+    loader = Loader(Cluster(find_place(name), access()), tmp_path / "refused.ndjson")
+    body = b"".join(b'{"create":{"_id":"%d"}}\n{"service":"api"}\n' % place for place in range(500))
+    limit = "indices.breaker.total.limit"
+    elasticsearch.call("PUT", "/_cluster/settings", {"transient": {limit: "1%"}})
+    again = Timer(0.7, elasticsearch.call, ("PUT", "/_cluster/settings", {"transient": {limit: None}}))
+    try:
+        with pytest.raises(HTTPError, match="429"):
+            urlopen(Http(f"{name}/_bulk", body, {"Content-Type": "application/x-ndjson"}))
+    finally:
+        again.start()
+    try:
+        assert loader.load(elasticsearch_index, 500, body) == 500
+    finally:
+        again.join()
+    assert (loader.sent, loader.stored, loader.refused) == (500, 500, 0)

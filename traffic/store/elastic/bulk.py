@@ -18,7 +18,10 @@ EXISTS = "version_conflict_engine_exception"
 """What a second `create` of the same point answers."""
 
 ATTEMPTS = 8
-_BUSY = {"es_rejected_execution_exception", "circuit_breaking_exception", "unavailable_shards_exception"}
+_FULL = "circuit_breaking_exception"
+_BUSY = {"es_rejected_execution_exception", _FULL, "unavailable_shards_exception"}
+_SMALL = 1 << 18
+"""Bytes of a body that no node finds too large."""
 _MOST_LISTED = 100_000
 
 
@@ -47,14 +50,20 @@ class Loader:
         A body is safe to send again: what is there already is not created twice.
 
         Raises:
-            StoreError: the cluster does not take the body however often it is sent.
+            Away: the cluster is too busy for the body however often it is sent.
+            StoreError: a document is too large for it, or it does not answer as it should.
         """
         stored = refused = 0
         for attempt in range(ATTEMPTS):
             try:
                 kinds = self._send(index, body)
             except TooLarge:
-                return self._halves(index, count, body, attempt)
+                if count > 1 and len(body) > _SMALL:
+                    return self._halves(index, count, body)
+                if len(body) > _SMALL:
+                    raise
+                # Not the body is too large but the heap too full, which passes.
+                kinds = Counter({_FULL: count})
             stored += count - sum(kinds.values())
             if not kinds.keys() & _BUSY:
                 break
@@ -95,9 +104,7 @@ class Loader:
             raise StoreError(f"{self._cluster.name} does not say what became of the documents")
         return Counter(one["create"]["error"]["type"] for one in answer.get("items", ()))
 
-    def _halves(self, index: str, count: int, body: bytes, attempt: int) -> int:
-        if count == 1 or attempt == ATTEMPTS - 1:
-            raise StoreError(f"{self._cluster.name} does not take documents: even a small body is too much for it")
+    def _halves(self, index: str, count: int, body: bytes) -> int:
         lines = body.splitlines(keepends=True)
         middle = count // 2 * 2
         first, second = b"".join(lines[:middle]), b"".join(lines[middle:])
