@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -112,6 +113,23 @@ def test_retry_after_is_waited_for(fake: Kentik, form: Callable[[float], str]) -
     assert client.query(QUERY, "this")["results"]
     assert 1090 <= clock() <= 1092
     assert client.slowed == 1
+
+
+def test_who_waits_does_not_wait_on_when_another_request_has_failed_for_good(fake: Kentik) -> None:
+    """With the real clock: otherwise this takes half an hour."""
+    client = Client(find_place(fake.store), ACCESS)
+    fake.fail(Fault(429, headers={"Retry-After": "1800"}))
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(client.query, QUERY, "that")
+        while not fake.log:
+            time.sleep(0.01)
+        client._queries = Pace()
+        with pytest.raises(StoreError, match="refuses the query"):
+            client.query({"queries": []}, "this")
+        with pytest.raises(StoreError, match=r"refuses the query \(400; this\)"):
+            waiting.result()
+    # and is as good as new
+    assert client.query(QUERY, "this")["results"]
 
 
 def test_who_is_asked_to_wait_for_a_day_says_so_and_stops(fake: Kentik) -> None:

@@ -18,8 +18,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
 from traffic.errors import AccessDenied, Failure
 from traffic.store.access import Access
-from traffic.store.base import StoreError, TooLarge
-from traffic.store.kentik.pace import OTHERS, Pace
+from traffic.store.base import Away, StoreError, TooLarge
+from traffic.store.kentik.pace import OTHERS, Pace, Together
 from traffic.store.kentik.place import Place
 
 CONNECT, READ = 10.0, 120.0
@@ -58,16 +58,23 @@ class Client:
         place: Place,
         access: Access,
         pace: Pace | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is sent yet."""
+        """Nothing is sent yet.
+
+        Args:
+            pace: how fast requests may follow each other; None is as published.
+            sleep: how to wait between tries; None is until another request fails for good, at the most.
+            now: the clock of the day.
+        """
         self.name = place.name
         self._base = place.base
         self._access = access
-        self._queries = pace or Pace()
-        self._others = Pace(OTHERS, 1) if pace is None else pace
-        self._sleep = sleep
+        self._together = Together()
+        self._queries = pace or Pace(sleep=self._together.sleep)
+        self._others = pace or Pace(OTHERS, 1)
+        self._sleep = sleep or self._together.sleep
         self._now = now
         self._verify: str | bool = access.ca_file or True
         self._session = requests.Session()
@@ -90,12 +97,14 @@ class Client:
         Raises:
             AccessDenied: not logged in, not allowed, or TLS fails.
             TooLarge: it asks for too much, or takes too long.
-            StoreError: anything else, such as a server that has too much to do for long.
+            Away: it cannot be reached, or has too much to do for long.
+            StoreError: anything else.
         """
-        answer = self._asked("POST", "/query/topXdata", body, what, self._queries)
-        if not isinstance(answer, dict):
-            raise StoreError(f"{self.name} does not answer like Kentik ({what}): check the address")
-        return answer
+        with self._together.one():
+            answer = self._asked("POST", "/query/topXdata", body, what, self._queries)
+            if not isinstance(answer, dict):
+                raise StoreError(f"{self.name} does not answer like Kentik ({what}): check the address")
+            return answer
 
     def get(self, path: str) -> Any:
         """The answer to a GET of what is no query. Raises like `query`."""
@@ -118,9 +127,9 @@ class Client:
         except _Silence as error:
             if self._silent < _SILENT:
                 raise TooLarge(str(error)) from None
-            raise StoreError(f"{error}, nor to what was asked before: try again later") from None
+            raise Away(f"{error}, nor to what was asked before: try again later") from None
         except _Passing as error:
-            raise StoreError(f"{error}; asked {TRIES} times: try again later, the run goes on where it was") from None
+            raise Away(f"{error}; asked {TRIES} times: try again later, the run goes on where it was") from None
 
     def _enough(self, state: RetryCallState) -> bool:
         """A query that takes too long will take as long again: cut it, rather than insist."""

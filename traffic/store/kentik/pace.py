@@ -7,7 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Lock, Semaphore
+from threading import Event, Lock, Semaphore
+
+from traffic.errors import Failure
+from traffic.store.base import TooLarge
 
 AT_ONCE = 4
 """Queries that Kentik answers at once."""
@@ -63,6 +66,43 @@ class Pace:
 
     def _next(self) -> float:
         return max([self._not_before, *earliest(self._sent, self._limits)])
+
+
+class Together:
+    """Requests that are under way together: when one fails for good, those that wait fail with it.
+
+    Nobody would use their answers, and a wait can be an hour long.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._under_way = 0
+        self._failed = Event()
+        self._why: Failure | None = None
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """A request; what is raised in it, but that it was too large, is the failure of all."""
+        with self._lock:
+            if not self._under_way:
+                self._failed.clear()
+            self._under_way += 1
+        try:
+            yield
+        except TooLarge:
+            raise
+        except Failure as failure:
+            self._why = failure
+            self._failed.set()
+            raise
+        finally:
+            with self._lock:
+                self._under_way -= 1
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, unless another one fails meanwhile: then raises what that one did."""
+        if self._failed.wait(seconds) and self._why is not None:
+            raise self._why
 
 
 def earliest(sent: Sequence[float], limits: Sequence[Limit]) -> Iterator[float]:

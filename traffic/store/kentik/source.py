@@ -49,7 +49,7 @@ class KentikSource:
         folder: Path = INPUT,
         now: Callable[[], float] = time.time,
         pace: Pace | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         """Read the queries; nothing is sent yet.
 
@@ -59,7 +59,7 @@ class KentikSource:
             folder: where the queries lie.
             now: the clock of the day.
             pace: how fast requests may follow each other; None is as published.
-            sleep: how to wait between tries.
+            sleep: how to wait between tries; None is the real time.
 
         Raises:
             UsageFailure: the name or a query cannot be meant.
