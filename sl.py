@@ -5,7 +5,7 @@ import importlib.util
 import os
 import sys
 
-_NEEDS = "click duckdb fastapi matplotlib numpy pyarrow pydantic redis tinydb uvicorn yaml".split()
+_NEEDS = ("click", "duckdb", "fastapi", "matplotlib", "numpy", "pyarrow", "redis", "tinydb", "uvicorn", "yaml")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 

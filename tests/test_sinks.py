@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.logs.sinks import Counts, Opening, open_log_sink, said
@@ -89,21 +89,22 @@ def test_counts_are_said_as_people_read_them(counts: Counts, guarantee: str, tex
 
 
 def test_patience_grows_its_pauses_ends_and_begins_anew_when_something_goes_well() -> None:
-    now, slept = [0.0], list[float]()
+    now, slept, said = [0.0], list[float](), list[str]()
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         now[0] += seconds
 
-    patience = Patience(10.0, lambda: now[0], sleep)
-    while patience.wait():
+    patience = Patience(10.0, said.append, lambda: now[0], sleep)
+    while patience.wait("it is away"):
         pass
+    assert said == ["it is away: waiting, for 10 s at the most"]
     assert sum(slept) == pytest.approx(10.0)
     assert slept[:3] == [0.05, 0.1, 0.2]
     assert max(slept) == 2.0
-    assert not patience.wait()
+    assert not patience.wait("it is away")
     patience.reset()
-    assert patience.wait()
+    assert patience.wait("it is away")
     assert slept[-1] == 0.05
 
 
@@ -144,10 +145,11 @@ def test_a_reader_that_has_seen_enough_counts_what_it_was_sent() -> None:
 # --- files -----------------------------------------------------------------------------------------
 
 
+@settings(max_examples=30)  # every file is synced to the disk
 @given(
     size=st.integers(1, 2000),
     kept=st.integers(0, 4),
-    batches=st.lists(st.integers(0, 30), max_size=6),
+    batches=st.lists(st.integers(0, 12), max_size=5),
     padding=st.integers(0, 200),
 )
 def test_files_hold_whole_lines_no_more_than_their_size_and_the_newest_stay(

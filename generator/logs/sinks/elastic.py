@@ -68,7 +68,7 @@ class Elastic:
         self._documents = Documents(name, access, refused)
         self.name = self._documents.name
         self._note = note
-        self._patience = Patience(patience)
+        self._patience = Patience(patience, note)
         self._total = 0
         self._mappings: dict[str, Any] = {}
         self._closed = False
@@ -115,7 +115,7 @@ class Elastic:
             try:
                 self._documents.send(index, count, body, self._mappings, SETTINGS)
             except (Away, PartialAnswer) as error:
-                if not self._patience.wait():
+                if not self._patience.wait(f"{self.name} is away or busy"):
                     raise SinkFailure(f"{error} (it was waited for {self._patience.seconds:g} s)") from error
             else:
                 self._patience.reset()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
+MOMENT = 1.0
 
 
 class Patience:
@@ -15,19 +16,17 @@ class Patience:
     def __init__(
         self,
         seconds: float,
+        note: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.seconds = seconds
+        self._note = note
         self._clock = clock
         self._sleep = sleep
         self._since: float | None = None
         self._pause = FIRST_PAUSE
-
-    @property
-    def waiting(self) -> bool:
-        """Whether the last attempt did not go well."""
-        return self._since is not None
+        self._noted = False
 
     @property
     def left(self) -> float:
@@ -37,14 +36,21 @@ class Patience:
     def reset(self) -> None:
         """Something went well."""
         self._since = None
+        self._noted = False
         self._pause = FIRST_PAUSE
 
-    def wait(self, pause: Callable[[float], None] | None = None) -> bool:
-        """Wait a while before the next attempt, by `pause` if that knows better; False, at once, if it is used up."""
+    def wait(self, why: str, pause: Callable[[float], None] | None = None) -> bool:
+        """Wait a while before the next attempt, by `pause` if that knows better; False, at once, if it is used up.
+
+        `why` is said once, when it takes longer than a moment.
+        """
         if self._since is None:
             self._since = self._clock()
         if self.left <= 0:
             return False
+        if not self._noted and self.left < self.seconds - MOMENT:
+            self._noted = True
+            self._note(f"{why}: waiting, for {self.seconds:g} s at the most")
         (pause or self._sleep)(min(self._pause, self.left))
         self._pause = min(LONGEST_PAUSE, 2 * self._pause)
         return True

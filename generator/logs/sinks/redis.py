@@ -76,7 +76,7 @@ class RedisList:
         self.name = replace(address, path=(str(database), self._list)).name
         self._limit = _limit(address)
         self._note = note
-        self._patience = Patience(patience)
+        self._patience = Patience(patience, note)
         self._total = self._stored = self._length = 0
         # A name of its own for every run: what another one noted says nothing of this one's lines.
         self._mark = f"{self._list}:sl:{secrets.token_hex(8)}"
@@ -141,7 +141,7 @@ class RedisList:
             if length < self._length:
                 self._patience.reset()
             self._length = length
-            if length >= self._limit and not self._patience.wait():
+            if length >= self._limit and not self._patience.wait(f"{self.name} is full"):
                 raise SinkFailure(
                     f"{self.name} holds {length:,} lines, and nobody has taken any for {self._patience.seconds:g} s: "
                     f"start who reads it, or allow more with ?limit="
@@ -187,7 +187,7 @@ class RedisList:
         passing = isinstance(error, _AWAY + _BUSY) or str(error).startswith(_BUSY_WORDS)
         if isinstance(error, _DENIED) or not passing:
             raise self._refusal(error) from error
-        if not self._patience.wait():
+        if not self._patience.wait(f"{self.name} is away or busy"):
             what = f"{self.name} does not take lines for {self._patience.seconds:g} s ({_short(error)})"
             raise SinkFailure(f"{what}: start it, and run again") from error
 

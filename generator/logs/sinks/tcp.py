@@ -45,7 +45,7 @@ class Tcp:
         """
         self.name = address.name
         self._address, self._context, self._note = address, context, note
-        self._patience = Patience(patience)
+        self._patience = Patience(patience, note)
         self._total = self._sent = 0
         self._wire: Wire | None = None
         try:
@@ -77,7 +77,7 @@ class Tcp:
         if (wire := self._wire) is not None:
             self._patience.reset()
             waiting = self._settle(wire)
-            while waiting and not wire.hung_up() and self._patience.wait():
+            while waiting and not wire.hung_up() and self._patience.wait(f"{self.name} does not read"):
                 before, waiting = waiting, self._settle(wire)
                 if waiting < before:
                     self._patience.reset()
@@ -100,7 +100,7 @@ class Tcp:
                     self._patience.reset()
                 elif wire.hung_up():
                     raise ConnectionResetError
-                elif not self._patience.wait(wire.await_room):
+                elif not self._patience.wait(f"{self.name} does not read", wire.await_room):
                     raise SinkFailure(f"{self.name} has read nothing for {self._patience.seconds:g} s: is it stuck?")
         except OSError:
             broken = True
@@ -123,7 +123,7 @@ class Tcp:
             try:
                 self._wire = self._connect()
             except OSError as error:
-                if not self._patience.wait():
+                if not self._patience.wait(f"{self.name} is away"):
                     what = f"{self.name} is away for {self._patience.seconds:g} s ({_short(error)})"
                     raise SinkFailure(f"{what}: start it, and run again") from error
         return self._wire
