@@ -25,6 +25,10 @@ def _anything(_resolution: int) -> None:
     """How long a window a store takes that does not say."""
 
 
+def _nothing() -> None:
+    """What a store has to do about it that does not wait."""
+
+
 class _Face:
     """What a wrapper says of itself is what its source says."""
 
@@ -123,7 +127,12 @@ class Halving(_Face):
                 first, second = map(whole, one.halves)
                 return join(first, second, one.query)
 
-            yield from map(whole, trees)
+            try:
+                yield from map(whole, trees)
+            except BaseException:
+                # The pool ends when all that is under way does, and with a store that is asked slowly that may be long.
+                getattr(self._store, "abandon", _nothing)()
+                raise
 
     def _finished(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from analyzer.cache import Shelf
 from tests.commands import Answer, refused, sl, start
 from tests.kentik.account import Account, account_of, customers_named, scenario_text
-from tests.kentik.server import NONE, TOKEN, USER, Kentik
+from tests.kentik.server import NONE, TOKEN, USER, Fault, Kentik
 from tests.test_kentik_store import window_of
 from traffic.errors import AccessDenied
 from traffic.model import Window
@@ -172,6 +173,23 @@ def committed(output: Path) -> list[Window]:
         for about in Shelf(output / "buffer_cache").answers()
         if about["kind"] == "series"
     ]
+
+
+def test_ctrl_c_does_not_wait_for_a_turn_to_ask(account: Account, tmp_path: Path) -> None:
+    """Otherwise what is under way waits for half an hour, and the run is cut off instead of ended."""
+    with Kentik(account) as fake:
+        fake.faults.append(Fault())
+        fake.fail(Fault(429, headers={"Retry-After": "1800"}), 9)
+        arguments = ("discover", "--store", fake.store, "--output", tmp_path, *SPAN)
+        running = start(*arguments, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
+        while not [asked for asked in fake.log if asked.status == 429] and running.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate()
+    assert (running.returncode, said) == (130, "sl: stopped; the same command goes on where it was\n")
+    # The readable log is written when a run ends, and not when it is cut off.
+    assert (tmp_path / "buffer_log.json").exists()
 
 
 @pytest.mark.parametrize("after", [2, 8])

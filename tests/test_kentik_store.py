@@ -318,7 +318,7 @@ def test_who_is_no_customer_has_no_number_or_shares_one_is_left_out_and_said() -
         assert list(keys) == [account.names[asn] for asn in (64512, 64513, 64514)]
         said = store.remarks()
         assert said[0] == "2 rows without an AS number left out, such as 'Total', '-'"
-        assert said[1].startswith("1 customers share the AS number of another")
+        assert said[1].startswith("1 row with the AS number of another one")
 
 
 # --- how far back ----------------------------------------------------------------------------------

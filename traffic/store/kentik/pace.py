@@ -92,12 +92,16 @@ class Together:
         except TooLarge:
             raise
         except Failure as failure:
-            self._why = failure
-            self._failed.set()
+            self.abandon(failure)
             raise
         finally:
             with self._lock:
                 self._under_way -= 1
+
+    def abandon(self, why: Failure) -> None:
+        """Nobody wants the answers any more."""
+        self._why = why
+        self._failed.set()
 
     def sleep(self, seconds: float) -> None:
         """Wait, unless another one fails meanwhile: then raises what that one did."""

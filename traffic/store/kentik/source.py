@@ -110,7 +110,9 @@ class KentikSource:
         """What a person should know of the answers."""
         found = list(self._said)
         if self._client.slowed:
-            found.append(f"Kentik asked {self._client.slowed} times to slow down: who else uses this account's limits?")
+            found.append(
+                f"Kentik answered 429 (too often) {self._client.slowed}x: something else uses this account's limits too"
+            )
         answered = self._series.answered
         before = [window for window in self._series.empty if answered and window.end <= answered.start]
         if answered and before:
@@ -172,6 +174,10 @@ class KentikSource:
         """None: the data is a user's own."""
         return None
 
+    def abandon(self) -> None:
+        """Nobody wants the answers of what is under way any more: do not wait for a turn to ask for them."""
+        self._client.abandon()
+
     def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
@@ -179,10 +185,10 @@ class KentikSource:
     def _report(self, found: Customers) -> None:
         if found.nameless:
             some = ", ".join(repr(key)[:40] for key in found.nameless[:3])
-            self._say(f"{len(found.nameless)} rows without an AS number left out, such as {some}")
+            self._say(f"{_rows(len(found.nameless))} without an AS number left out, such as {some}")
         if found.doubled:
             some = ", ".join(found.doubled[:3])
-            self._say(f"{len(found.doubled)} customers share the AS number of another, which stands for both: {some}")
+            self._say(f"{_rows(len(found.doubled))} with the AS number of another one, which stands for both: {some}")
 
     def _find_extent(self) -> Window:
         exact, start = int(self._now()), self._aimed
@@ -211,3 +217,7 @@ class KentikSource:
     def _say(self, text: str) -> None:
         if text not in self._said:
             self._said.append(text)
+
+
+def _rows(count: int) -> str:
+    return f"{count} {'row' if count == 1 else 'rows'}"
