@@ -109,8 +109,9 @@ def volume_unit(metric: Metric) -> str:
 def made(label: Label) -> str:
     """What was done, as far as a truth says it: `slow burn ×4.2`; a user's own list of incidents may say nothing."""
     shape = label.shape.replace("_", " ")
-    # What an outage is multiplied with tells nothing.
-    factor = f"×{label.factor:.3g}" if label.factor > 0 and label.kind != "ignore" else ""
+    # What an outage is multiplied with tells nothing, and times one nobody.
+    told = label.factor > 0 and label.factor != 1 and label.kind != "ignore"
+    factor = f"×{label.factor:.3g}" if told else ""
     return f"{shape} {factor}".strip()
 
 

@@ -113,9 +113,10 @@ def _draw_series(sheet: Sheet, findings: Findings, trace: Trace, low: float) -> 
     floor = f", at least {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
     baseline = f"baseline ({usual(policy)})"
     threshold = f"threshold ({policy.multiple:g} × baseline{floor})"
+    what = "traffic" if findings.metric.rate else plain(findings.metric.name, 30)
     lines: tuple[tuple[Floats, str, dict[str, Any]], ...] = (
         (np.where(asked(trace), np.nan, trace.usual), "hourly mean", {"color": SKY, "linewidth": 1.6}),
-        (trace.values, f"traffic, {length(grid.step)}", {"color": BLUE, "linewidth": 1.1}),
+        (trace.values, f"{what}, {length(grid.step)}", {"color": BLUE, "linewidth": 1.1}),
         (trace.baseline, baseline, {"color": INK, "linewidth": 1.4, "linestyle": (0, (5, 2))}),
         (trace.threshold, threshold, {"color": VERMILION, "linewidth": 1.7}),
     )
