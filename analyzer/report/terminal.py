@@ -166,7 +166,9 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
     yield from ("  " + line for line in _table(rows, ">>>", width - 2))
     if len(reasons) > _REASONS:
         yield f"  ... and {plural(len(reasons) - _REASONS, 'more reason')} in {NOT_JUDGED}"
-    yield from wrap(_most(seconds), width, initial_indent="  ", subsequent_indent="    ")
+    # Wrapped by characters, of which some are two columns wide.
+    lines = wrap(_most(seconds), width, initial_indent="  ", subsequent_indent="    ")
+    yield from (_shorten(line, width) for line in lines)
 
 
 def _most(seconds: Mapping[str, int]) -> str:
