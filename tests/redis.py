@@ -21,7 +21,8 @@ PATIENCE = 30.0
 class RedisServer:
     """Started and stopped as often as a test likes; the port stays."""
 
-    def __init__(self, folder: Path, *settings: str) -> None:
+    def __init__(self, folder: Path, *settings: str, tls: Path | None = None) -> None:
+        """`tls`: a folder with cert.pem, key.pem and ca.pem; only such connections are then accepted."""
         tool = shutil.which("redis-server")
         if tool is None:
             reason = "redis-server is not installed"
@@ -31,10 +32,16 @@ class RedisServer:
         self.folder = folder
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
-        self._command = [str(tool), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)]
+        ports = ["--port", str(self.port)]
+        if tls is not None:
+            ports = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            for setting, name in (("cert-file", "cert"), ("key-file", "key"), ("ca-cert-file", "ca")):
+                ports += [f"--tls-{setting}", str(tls / f"{name}.pem")]
+        self._command = [str(tool), *ports, "--bind", "127.0.0.1", "--dir", str(folder)]
         self._command += ["--save", "", "--logfile", str(folder / "redis.log"), *settings]
         self._process: subprocess.Popen | None = None
-        self.client = redis.Redis(port=self.port, retry=Retry(NoBackoff(), 0))
+        secure: Any = {} if tls is None else {"ssl": True, "ssl_ca_certs": str(tls / "ca.pem")}
+        self.client = redis.Redis("127.0.0.1", self.port, retry=Retry(NoBackoff(), 0), **secure)
 
     def start(self) -> RedisServer:
         self._process = subprocess.Popen(self._command, start_new_session=True)

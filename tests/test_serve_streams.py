@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import time
@@ -11,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from generator.logs.server import live
 from generator.logs.server.engine import MOST_CLIENTS, Engine, Full
 from generator.logs.server.pace import Pace
 from generator.logs.settings import LogSettings
@@ -160,6 +162,22 @@ def test_streams_are_what_the_generator_makes() -> None:
     assert isinstance(engine.stream("any", 0.1, START), Stream)
     seeds = {engine.stream(f"client {number}", 0.1, START).seed for number in range(1000)}
     assert len(seeds) == 1000
+
+
+def test_a_stream_of_events_says_that_it_is_there_while_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "HEARTBEAT", 0.05)
+    engine = Engine(LogSettings(), lambda: START)
+
+    async def first(count: int) -> list[bytes]:
+        stream = live.events(engine, engine.join(0.05, labels=True), 1, 60.0, None)
+        found = [await anext(stream) for _ in range(count)]
+        engine.stopping = True
+        assert [one async for one in stream] == []
+        return found
+
+    found = asyncio.run(first(3))
+    assert found[0].startswith(b'data: {"batch":1,"count":1,')
+    assert found[1:] == [b": still here\n\n"] * 2
 
 
 def test_a_pace_counts_what_it_missed_and_does_not_make_up_for_it() -> None:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from generator.logs.sinks import Counts, Opening, SinkFailure, open_log_sink
 from generator.logs.sinks.base import SinkDenied, SinkRefused
 from tests.lines import lines, numbers
 from tests.proxy import Proxy
 from tests.redis import RedisServer
+from traffic.store.access import Access
 
 NAME = "smoke_event"
 
@@ -192,6 +194,31 @@ def test_a_password_comes_from_the_environment(tmp_path: Path, monkeypatch: pyte
         sink = open_log_sink(address(server))
         sink.write(lines(2))
         assert sink.close().stored == 2
+
+
+def certificates(folder: Path, name: str) -> Path:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    certificate = authority.issue_cert(name)
+    certificate.private_key_pem.write_to_path(str(folder / "key.pem"))
+    certificate.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
+    return folder
+
+
+def test_over_tls_lines_are_stored_and_who_is_not_to_be_trusted_gets_none(tmp_path: Path) -> None:
+    tls = certificates(tmp_path, "127.0.0.1")
+    server = RedisServer(tmp_path, tls=tls).start()
+    try:
+        name = address(server).replace("redis:", "rediss:")
+        with pytest.raises(SinkDenied, match=r"no safe connection to rediss:.*: name the certificate") as caught:
+            open_log_sink(name)
+        assert caught.value.exit_code == 5
+        sink = open_log_sink(name, Opening(entry=Access(ca_file=str(tls / "ca.pem"))))
+        sink.write(lines(10))
+        assert sink.close() == Counts(10, 10, 0)
+        assert numbers(server.texts(NAME)) == list(range(10))
+    finally:
+        server.close()
 
 
 def test_nobody_there_is_one_line_at_once() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import ssl
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -98,7 +99,7 @@ class RedisList:
             kind = self._client.type(self._list)
             self._length = int(self._client.llen(self._list)) if kind == b"list" else 0
         except exceptions.RedisError as error:
-            if isinstance(error, _AWAY) and not isinstance(error, _DENIED):
+            if isinstance(error, _AWAY) and not isinstance(error, _DENIED) and _unsafe(error) is None:
                 what = f"cannot connect to {self.name} ({_short(error)})"
                 raise SinkFailure(f"{what}: check that Redis runs there, and the address") from None
             raise self._refusal(error) from None
@@ -185,13 +186,16 @@ class RedisList:
     def _pause(self, error: exceptions.RedisError) -> None:
         """Wait after an error that can pass."""
         passing = isinstance(error, _AWAY + _BUSY) or str(error).startswith(_BUSY_WORDS)
-        if isinstance(error, _DENIED) or not passing:
+        if isinstance(error, _DENIED) or _unsafe(error) is not None or not passing:
             raise self._refusal(error) from error
         if not self._patience.wait(f"{self.name} is away or busy"):
             what = f"{self.name} does not take lines for {self._patience.seconds:g} s ({_short(error)})"
             raise SinkFailure(f"{what}: start it, and run again") from error
 
     def _refusal(self, error: exceptions.RedisError) -> SinkFailure:
+        if (unsafe := _unsafe(error)) is not None:
+            what = f"no safe connection to {self.name} ({unsafe.reason or unsafe})"
+            return SinkDenied(f"{what}: name the certificate's authority with --ca-file")
         if isinstance(error, _DENIED) or str(error).startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
             return SinkDenied(f"{self.name} does not let us in ({_short(error)}): set {PASSWORD} to its password")
         return SinkRefused(f"{self.name} refuses the lines: {_short(error)}")
@@ -215,6 +219,13 @@ def _limit(address: Address) -> int:
     if not text.isdecimal() or not int(text):
         raise UsageFailure(f"?limit= is how many lines may wait in the list, at least 1, not {text!r}")
     return int(text)
+
+
+def _unsafe(error: BaseException | None) -> ssl.SSLError | None:
+    """The failure of TLS that an error comes from, if it does."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _short(error: Exception) -> str:
