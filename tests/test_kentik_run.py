@@ -69,9 +69,11 @@ def test_the_events_are_those_of_the_same_scenario_in_a_folder(fake: Kentik, mad
 def test_the_token_and_the_user_stand_in_nothing_that_is_written_or_said(
     fake: Kentik, made: Path, tmp_path: Path
 ) -> None:
+    (made / "token").write_text(TOKEN)
+    named = ("--store", fake.store, "--user", USER, "--password-file", made / "token", *SPAN)
     said = [
         run(fake, made, tmp_path, "-v"),
-        run(fake, made, tmp_path, "--json"),
+        sl("discover", *named, "--output", tmp_path, "--json", HOME=str(tmp_path)),
         run(fake, made, tmp_path, "--dry-run"),
     ]
     fake.account, kept = Account(0, {}, {}), fake.account

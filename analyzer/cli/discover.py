@@ -255,6 +255,8 @@ def _write_run(output: Path, options: dict[str, Any], findings: Findings, ledger
 
     scored = {} if findings.verdict is None else scores(findings.verdict)
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
+    # As whom one looked is no setting of the search, and the half of what one logs in with.
+    settings["user"] = None
     said = {"settings": settings, "scores": scored, "not_judged": not_judged(findings)}
     run = {"version": 1, **said, **ledger.as_dict(), "findings": describe(findings)}
     write_atomic(output / RUN, (json.dumps(run, indent=1) + "\n").encode())
