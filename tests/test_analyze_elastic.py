@@ -92,15 +92,30 @@ def test_shards_that_do_not_agree_on_an_order_are_asked_for_everything(
     for limit in (None, 50):
         elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": limit}})
         try:
-            if limit:
-                # What is too much for the cluster at once is asked for in smaller pages.
-                found = list(log._every("endpoint", log.extent()))  # type: ignore[attr-defined]
-                assert len(found) == len(counts)
-            else:
-                top = log.top("endpoint", log.extent(), 5)
-                assert [(count.value, count.requests) for count in top.counts] == expected
+            # What is too much for the cluster at once is asked for in smaller pages.
+            top = log.top("endpoint", log.extent(), 5)
+            assert [(count.value, count.requests) for count in top.counts] == expected
         finally:
             elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": None}})
+
+
+def test_what_is_too_much_for_the_cluster_at_once_is_asked_for_in_parts(
+    elasticsearch: Server, elasticsearch_index: str
+) -> None:
+    lines = [
+        Line(MONDAY + HOUR * place, "api", f"/{place}", "GET", 200, "INFO", 5.0, "10.0.0.1")
+        for place in (*range(150), 3, 3, 7)
+    ]
+    name = filled(elasticsearch, elasticsearch_index, lines)
+    whole = analyse(open_log(name, LogColumns()), None, None, 2, 2)
+    elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": 90}})
+    try:
+        cut = analyse(open_log(name, LogColumns()), None, None, 2, 2)
+    finally:
+        elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": None}})
+    assert cut.traffic.requests.tolist() == whole.traffic.requests.tolist()
+    assert cut.endpoints == whole.endpoints
+    assert cut.counted == whole.counted
 
 
 def test_a_shard_that_cannot_be_reached_is_no_half_answer(elasticsearch: Server, elasticsearch_index: str) -> None:
@@ -143,6 +158,9 @@ def test_named_fields_and_conditions(elasticsearch: Server, elasticsearch_index:
     ):
         with pytest.raises(UsageFailure, match=line):
             open_log(name, LogColumns(named))
+    for errors, line in (("cod:201", "speaks of cod.*did you mean code"), ("code:((", "no query in Lucene")):
+        with pytest.raises(UsageFailure, match=line):
+            open_log(name, replace(said, errors=errors))
     with pytest.raises(UsageFailure, match="are for files"):
         open_log(name, LogColumns(where="took > 1"))
     with pytest.raises(NoSuchStore):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,6 +22,9 @@ _NUMBERS = {
     *("aggregate_metric_double", "counter_long", "counter_double"),
 }
 _TIMES = {"date", "date_nanos"}
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_SPOKEN_OF = re.compile(r"(?:^|[\s(+!-])([A-Za-z_@][\w.@-]*):")
+"""A field in a query: a name before a colon."""
 
 
 def check_fields(cluster: Cluster, time: str, key: str, value: str | None, statistic: Statistic) -> bool:
@@ -100,9 +104,20 @@ def default_errors(known: LogFields, types: Mapping[str, set[str]]) -> Body:
     return {"bool": {"should": ways, "minimum_should_match": 1}}
 
 
-def said_errors(text: str) -> Body:
-    """The query of --errors, in Lucene's language."""
-    return {"query_string": {"query": text}}
+def said_errors(cluster: Cluster, text: str, types: Mapping[str, set[str]]) -> Body:
+    """The query of --errors, in Lucene's language.
+
+    Raises:
+        UsageFailure: it is no such query, or speaks of a field that is not there, which would be met by nothing.
+    """
+    for name in _SPOKEN_OF.findall(_QUOTED.sub("", text)):
+        if name not in types and name != "_exists_":
+            raise UsageFailure(f"--errors speaks of {name}, which {cluster.name} does not have: {_near(cluster, name)}")
+    query = {"query_string": {"query": text}}
+    answer = cluster.ask("POST", f"/{cluster.place.index}/_validate/query", None, {"query": query})
+    if not answer.get("valid"):
+        raise UsageFailure(f"--errors {text!r} is no query in Lucene's language: write for instance status:>=400")
+    return query
 
 
 def _meant(good: set[str]) -> str:

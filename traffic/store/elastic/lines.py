@@ -13,7 +13,7 @@ import numpy as np
 
 from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic
 from traffic.errors import UsageFailure
-from traffic.model import HOUR, Grid, Ints, Window
+from traffic.model import HOUR, Grid, Ints, Window, ceil_to, floor_to
 from traffic.store.access import Access
 from traffic.store.base import NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import text_of
@@ -61,7 +61,7 @@ class ElasticLog:
         check_roles(self._cluster, roles(known))
         self._errors: Body | None = None
         if said.errors is not None:
-            self._errors = said_errors(said.errors)
+            self._errors = said_errors(self._cluster, said.errors, types)
         elif known.level or known.status:
             self._errors = default_errors(known, types)
         also = read_filter(said.filter_file)
@@ -87,8 +87,9 @@ class ElasticLog:
         p95[:] = np.nan
         histogram = {"field": self._known.time, "fixed_interval": f"{HOUR}s", "min_doc_count": 1}
         inner = self._inner() | ({"p95": self._percentiles((95.0,))} if self._known.latency else {})
+        wanted = {"hours": {"date_histogram": histogram, "aggs": inner}}
         for part in window.pieces(_HOURS * HOUR):
-            for bucket in self._ask(part, {"hours": {"date_histogram": histogram, "aggs": inner}})["hours"]["buckets"]:
+            for bucket in self._hours(part, wanted):
                 hour = grid.index(bucket["key"] // 1000)
                 requests[hour] = bucket["doc_count"]
                 errors[hour] = bucket.get("errors", {}).get("doc_count", 0)
@@ -103,9 +104,14 @@ class ElasticLog:
         terms = {"field": field, "size": most, "shard_size": max(_PAGE, 10 * most)}
         wanted = {"top": {"terms": terms, "aggs": self._inner()}, "without": {"missing": {"field": field}}}
         wanted["all"] = {"value_count": {"field": self._known.time}}
-        found = self._ask(window, wanted)
-        buckets, without = found["top"]["buckets"], found["without"]["doc_count"]
-        if found["top"]["doc_count_error_upper_bound"]:
+        try:
+            found = self._ask(window, wanted)
+        except TooLarge:
+            found = self._ask(window, {name: one for name, one in wanted.items() if name != "top"})
+        without = found["without"]["doc_count"]
+        if "top" in found and not found["top"]["doc_count_error_upper_bound"]:
+            buckets = found["top"]["buckets"]
+        else:
             buckets = nsmallest(most, self._every(field, window), key=lambda one: (-one["doc_count"], text_of(one)))
         counts = tuple(Count(text_of(one), one["doc_count"], self._errors_of(one)) for one in buckets)
         others = found["all"]["value"] - without - sum(count.requests for count in counts)
@@ -118,7 +124,14 @@ class ElasticLog:
         if endpoints:
             terms = {"field": self._known.endpoint, "size": len(endpoints), "include": list(endpoints)}
             wanted["each"] = {"terms": terms, "aggs": inner}
-        found = self._ask(window, wanted)
+        try:
+            found = self._ask(window, wanted)
+        except TooLarge:
+            if len(endpoints) < 2:
+                raise
+            middle = len(endpoints) // 2
+            whole, first = self.spreads(window, endpoints[:middle])
+            return whole, first | self.spreads(window, endpoints[middle:])[1]
         each = {text_of(one): self._spread(one) for one in found.get("each", {}).get("buckets", ())}
         return self._spread(found), each
 
@@ -158,6 +171,17 @@ class ElasticLog:
     def _ask(self, window: Window | None, aggregations: Body) -> Any:
         body = {"size": 0, "query": self._within(window), "aggs": aggregations}
         return self._cluster.search(body, _AGGREGATIONS)[_AGGREGATIONS]
+
+    def _hours(self, window: Window, wanted: Body) -> list[Any]:
+        """The buckets of a histogram over hours, in halves where that is too much for the cluster."""
+        try:
+            found: list[Any] = self._ask(window, wanted)["hours"]["buckets"]
+        except TooLarge:
+            if window.seconds <= HOUR:
+                raise
+            parts = window.pieces(ceil_to(window.seconds // 2, HOUR), floor_to(window.start, HOUR))
+            return [bucket for part in parts for bucket in self._hours(part, wanted)]
+        return found
 
     def _within(self, window: Window | None, also: Body | None = None) -> Body:
         query = self._fields.query(window=window)

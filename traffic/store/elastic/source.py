@@ -166,9 +166,9 @@ class ElasticSource:
             raise UsageFailure("--wide and --where are for files: give an index a query with --filter")
         if layout.ours is not None:
             raise UsageFailure(f"{self.name} mixes stores of ours with {layout.others[0]}: name one of them")
-        types = field_types(self._cluster) if columns.preset is not None else {}
+        types = field_types(self._cluster) if columns.preset or columns.errors else {}
         known = recognise(readable(types))
-        errors = None if columns.errors is None else said_errors(columns.errors)
+        errors = None if columns.errors is None else said_errors(self._cluster, columns.errors, types)
         if asks_errors(columns) and (known.level or known.status):
             errors = default_errors(known, types)
         columns = understood(columns, known, self.name)
