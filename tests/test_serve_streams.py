@@ -11,9 +11,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+import uvicorn
+from uvicorn.server import ServerState
 
-from generator.logs.server import live
+from generator.logs.server import live, run
+from generator.logs.server.app import create_app
 from generator.logs.server.engine import MOST_CLIENTS, Engine, Full
+from generator.logs.server.guard import Rules
 from generator.logs.server.pace import Pace
 from generator.logs.settings import LogSettings
 from generator.logs.stream import Stream
@@ -178,6 +182,36 @@ def test_a_stream_of_events_says_that_it_is_there_while_it_waits(monkeypatch: py
     found = asyncio.run(first(3))
     assert found[0].startswith(b'data: {"batch":1,"count":1,')
     assert found[1:] == [b": still here\n\n"] * 2
+
+
+def test_a_connection_on_which_nobody_asks_anything_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "HURRY", 0.3)
+    engine = Engine(LogSettings(), lambda: START)
+    config = uvicorn.Config(create_app(engine, Rules()), lifespan="off", log_config=None)
+    config.load()
+
+    async def answers(said: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        state = ServerState()
+        listener = await loop.create_server(lambda: run.Punctual(config, state, {}), "127.0.0.1", 0)
+        async with listener:
+            reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+            writer.write(said)
+            try:
+                found = await asyncio.wait_for(reader.read(1 << 16), 30)
+                if found.startswith(b"HTTP/1.1 200"):
+                    # A stream that has begun goes on.
+                    found += (await asyncio.wait_for(reader.readuntil(b'"batch":8'), 30))[:1]
+                return found
+            finally:
+                engine.stopping = True
+                writer.close()
+                await asyncio.sleep(0.6)
+
+    assert asyncio.run(answers(b"")) == b""
+    assert asyncio.run(answers(b"GET /api/status HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")) == b""
+    engine.stopping = False
+    assert asyncio.run(answers(b"GET /api/stream?interval=0.1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")) != b""
 
 
 def test_a_pace_counts_what_it_missed_and_does_not_make_up_for_it() -> None:

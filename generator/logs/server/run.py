@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from generator.logs.server.app import create_app
 from generator.logs.server.engine import Engine
@@ -26,6 +28,8 @@ STALLED = 60
 """Seconds after which the kernel gives up a connection whose other end takes nothing."""
 WAITING = 128 << 10
 """Bytes that may wait in the kernel for a client."""
+HURRY = 10.0
+"""Seconds that a new connection has to say what it wants."""
 FAREWELL = 3
 """Seconds that clients have to end after the server was told to."""
 CONNECTIONS = 1000
@@ -106,6 +110,7 @@ def serve(settings: LogSettings, place: Place, ready: Callable[[str], None], com
         engine.stream("trial", settings.anomalies.probability, engine.now()).take(1)
         config = uvicorn.Config(
             create_app(engine, place.rules),
+            http=Punctual,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -122,6 +127,21 @@ def serve(settings: LogSettings, place: Place, ready: Callable[[str], None], com
         server = _Server(config, engine)
         server.run(sockets=[listener])
         return server.number
+
+
+class Punctual(H11Protocol):
+    """Gives up a connection on which nobody asks anything: there is room for only so many."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the request."""
+        super().connection_made(transport)
+        self.loop.call_later(HURRY, self._hurry)
+
+    def _hurry(self) -> None:
+        # A connection that has become a WebSocket has another protocol by now.
+        waiting = self.cycle is None and self.transport.get_protocol() is self
+        if waiting and not self.transport.is_closing():
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

@@ -5,7 +5,7 @@
 const SECONDS = 60, ROWS = 200, KEPT = 2000;
 const by = (id) => document.getElementById(id);
 const buckets = new Map();
-let socket = null, kept = [], total = 0, anomalous = 0, skipped = 0, pause = 500, paused = false;
+let socket = null, kept = [], total = 0, anomalous = 0, skipped = 0, pause = 500, paused = false, forgotten = 0;
 
 function encoded(token) {
   const bytes = new TextEncoder().encode(token);
@@ -54,6 +54,8 @@ function show(kind, text) {
 function say(text, wrong) {
   by("notice").textContent = text;
   by("notice").className = wrong ? "wrong" : "";
+  clearTimeout(forgotten);
+  if (!wrong) forgotten = setTimeout(() => say("", false), 8000);
 }
 
 function send(message) {
