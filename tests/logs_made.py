@@ -104,3 +104,14 @@ def combined_lines(lines: Sequence[Line]) -> str:
         asked = f'"{line.method} {line.endpoint}?page=2 HTTP/1.1" {line.status} 512 "-" "Mozilla/5.0"'
         found.append(f"{line.address} - - [{time}] {asked}\n")
     return "".join(found)
+
+
+def plain_lines(lines: Sequence[Line]) -> str:
+    """The text of `./sl.py logs`; what a message holds must not be taken for a time or a status."""
+    found = []
+    for line in lines:
+        took = "" if line.milliseconds is None else f" ({line.milliseconds:.2f}ms)"
+        mark = " [ANOMALY:error_spike:0.85]" if line.status == 503 else ""
+        said = f"[{_iso(line.time)[:-6]}] [{line.level:8}] [web/{line.service}] [0a1b2c3d] took (1.00ms) [999] or so"
+        found.append(f"{said}{took} [{line.status}]{mark}\n")
+    return "".join(found)

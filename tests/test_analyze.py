@@ -17,7 +17,7 @@ from analyzer.analysis.summary import EDGES, fence
 from analyzer.analysis.tables import write_tables
 from analyzer.analysis.terminal import summary
 from tests.conformance import MONDAY
-from tests.logs_made import Line, combined_lines, csv_lines, ecs_lines, json_lines, make_lines
+from tests.logs_made import Line, combined_lines, csv_lines, ecs_lines, json_lines, make_lines, plain_lines
 from traffic.access_log import LogColumns, Spread
 from traffic.errors import UsageFailure
 from traffic.model import HOUR
@@ -135,6 +135,17 @@ def test_all_formats_say_the_same(
         assert ours.latency is not None
         assert theirs.latency.p95 == pytest.approx(ours.latency.p95)
         assert theirs.outliers == ours.outliers
+
+
+def test_the_text_of_logs_says_what_it_can(path: Path, lines: list[Line], tmp_path: Path) -> None:
+    (tmp_path / "lines.log").write_text(plain_lines(lines))
+    ours = analyse(open_log(str(path), LogColumns()), None, None, top=9, latest=0)
+    theirs = analyse(open_log(str(tmp_path / "lines.log"), LogColumns()), None, None, top=9, latest=0)
+    assert theirs.endpoints is None
+    for role in ("service", "status", "level"):
+        assert theirs.counted[role].counts == ours.counted[role].counts
+    assert theirs.traffic.requests.tolist() == ours.traffic.requests.tolist()
+    assert theirs.histogram.tolist() == ours.histogram.tolist()
 
 
 def test_a_window_leaves_out_what_lies_before_and_after(path: Path, lines: list[Line]) -> None:

@@ -14,7 +14,7 @@ import duckdb
 from traffic.errors import Failure, StorageFailure, UsageFailure
 from traffic.store.base import Columns, DamagedStore, StoreError
 from traffic.store.files.look import Input, Row, listed
-from traffic.store.files.sql import STOP, Table, combined_table, csv_table, find_row, json_table, parquet_table
+from traffic.store.files.sql import STOP, Table, csv_table, find_row, json_table, lines_table, parquet_table
 
 MEMORY = "512MiB"
 """What DuckDB may hold: it only reads, rows are handed on as they come."""
@@ -106,8 +106,8 @@ class Database:
             return csv_table(file, numbers, types)
         if file.kind == "json":
             return json_table(file, numbers)
-        if file.kind == "combined":
-            return combined_table(file, numbers)
+        if file.kind == "lines":
+            return lines_table(file, numbers)
         empty = self.run("SELECT * FROM read_parquet(?) LIMIT 0", [paths([file])], [file])
         return parquet_table({column[0]: str(column[1]) for column in empty.description or ()})
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore, NoSuchStore
-from traffic.store.files.combined import COLUMNS, is_combined, rows
+from traffic.store.files.patterns import PATTERNS, first_rows, pattern_of
 
 Row = tuple[str | None, ...]
 
@@ -36,7 +36,7 @@ class Input:
     path: str
     name: str
     """What it is called in messages."""
-    kind: Literal["csv", "parquet", "json", "combined"]
+    kind: Literal["csv", "parquet", "json", "lines"]
     packed: bool = False
     """Whether it is gzipped."""
     delimiter: str = ","
@@ -48,13 +48,15 @@ class Input:
     """Of the columns of JSON objects: the names of the members on the way to each."""
     array: bool = False
     """Whether the objects of a JSON file stand in one list."""
+    pattern: str = ""
+    """Which of `patterns.PATTERNS` its lines have."""
 
     @property
     def layout(self) -> tuple[object, ...]:
         """What files have in common that are read in one go."""
         # Parquet files may differ in the order of columns, so each speaks for itself.
         own = self.path if self.kind == "parquet" else ""
-        return (own, self.kind, self.delimiter, self.columns, self.paths, self.packed, self.array)
+        return (own, self.kind, self.delimiter, self.columns, self.paths, self.packed, self.array, self.pattern)
 
 
 def look_at(path: str, wanted: Sequence[str], name: str | None = None) -> Input:
@@ -87,13 +89,15 @@ def look_at(path: str, wanted: Sequence[str], name: str | None = None) -> Input:
     text = _text(name, beginning)
     if not text.strip():
         raise NoSuchStore(f"{name} is empty")
+    if pattern := pattern_of(text):
+        one = PATTERNS[pattern]
+        rows = first_rows(one, text, _SAMPLE)
+        return Input(path, name, "lines", packed, columns=one.columns, sample=rows, pattern=pattern)
     if text.lstrip()[0] in "{[":
         paths, sample = _objects(name, text)
         columns = tuple(".".join(path) for path in paths)
         listed = text.lstrip()[0] == "["
         return Input(path, name, "json", packed, columns=columns, sample=sample, paths=paths, array=listed)
-    if is_combined(text):
-        return Input(path, name, "combined", packed, columns=COLUMNS, sample=rows(text, _SAMPLE))
     delimiter, table = max(
         ((mark, _rows(name, text, mark)) for mark in _DELIMITERS),
         key=lambda found: (len(set(wanted) & set(found[1][0])), len(found[1][0])),

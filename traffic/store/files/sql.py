@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
-from traffic.store.files import combined
+from traffic.store.files import patterns
 from traffic.store.files.look import Input
 from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
 
@@ -90,11 +90,12 @@ def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:
     return Table(scan, names, dict.fromkeys(names, "VARCHAR"), _filtered(names, numbers))
 
 
-def combined_table(file: Input, numbers: Sequence[str] = ()) -> Table:
-    """Apache's log: text, but for the time."""
+def lines_table(file: Input, numbers: Sequence[str] = ()) -> Table:
+    """Lines of a log that are no table: text, but for the time."""
     names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
-    types = dict.fromkeys(names, "VARCHAR") | {combined.TIME: "TIMESTAMPTZ"}
-    return Table(combined.scan(_compression(file), list(names.values())), names, types, _filtered(names, numbers))
+    types = dict.fromkeys(names, "VARCHAR") | {patterns.TIME: "TIMESTAMPTZ"}
+    scan = patterns.scan(patterns.PATTERNS[file.pattern], _compression(file), list(names.values()))
+    return Table(scan, names, types, _filtered(names, numbers))
 
 
 def parquet_table(types: Mapping[str, str]) -> Table:
