@@ -217,9 +217,35 @@ def test_a_cluster_that_answers_too_late_gets_the_lines_once(
 
 
 @pytest.mark.slow
-def test_a_node_that_is_killed_and_comes_back_has_every_line_once(elasticsearch_nodes: Nodes, tmp_path: Path) -> None:
-    with Cluster(elasticsearch_nodes.home(NEWEST), heap="512m", folder=tmp_path / "node") as node:
+def test_a_node_that_is_busy_or_killed_and_comes_back_has_every_line_once(
+    elasticsearch_nodes: Nodes, tmp_path: Path
+) -> None:
+    settings = {"indexing_pressure.memory.limit": "1mb"}
+    with Cluster(elasticsearch_nodes.home(NEWEST), heap="512m", settings=settings, folder=tmp_path / "node") as node:
+        _more_than_the_node_takes(node, tmp_path)
         _kill_while_writing(node, tmp_path)
+
+
+def _more_than_the_node_takes(node: Cluster, folder: Path) -> None:
+    """Several writers at once: the node answers 429 to some of them, and gets every line once."""
+
+    def write(number: int) -> None:
+        sink = open_log_sink(f"{node.url}/sl-busy", opening(folder / str(number), patience=300))
+        for first in range(0, 1200, 600):
+            sink.write(lines(600, first + 1200 * number, padding=1000))
+        counts.append(sink.close())
+
+    counts: list[Counts] = []
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    pressure = next(iter(node.call("GET", "/_nodes/stats/indexing_pressure")["nodes"].values()))
+    assert pressure["indexing_pressure"]["memory"]["total"]["coordinating_rejections"] > 0
+    assert counts == [Counts(1200, 1200, 0)] * 4
+    node.call("POST", "/sl-busy/_refresh")
+    assert count(node, "sl-busy") == 4800
 
 
 def _kill_while_writing(node: Cluster, folder: Path) -> None:

@@ -89,7 +89,8 @@ def listen(place: Place) -> socket.socket:
     # Both are taken over by the connections. Who reads nothing for so long is gone, or might as well be; and as much as
     # this, not the megabytes that the kernel would grow to, waits for a reader that is slow.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, WAITING)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED * 1000)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux alone has it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED * 1000)
     return listener
 
 
