@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -163,6 +164,16 @@ def test_the_files_are_the_same_bytes_from_run_to_run(path: Path, tmp_path: Path
     assert len(files) == 9
     for file in files:
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_the_tables_are_those_that_were_looked_at(path: Path, tmp_path: Path) -> None:
+    write_tables(analyse(open_log(str(path), LogColumns()), None, None, 4, 3), tmp_path)
+    for name in ("traffic", "endpoints", "statuses", "outliers", "latest"):
+        golden = Path(__file__).parent / "golden" / f"analysis_{name}.csv"
+        said = (tmp_path / f"{name}.csv").read_text()
+        if os.environ.get("SL_GOLDEN") == "write":
+            golden.write_text(said)
+        assert said == golden.read_text(), name
 
 
 def test_what_analyze_writes_and_says(path: Path, lines: list[Line], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from traffic import truth
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, WEEK, Query, Window
 from traffic.store import Columns, open_source
+from traffic.store.elastic.bodies import Fields
+from traffic.store.elastic.fields import default_errors
 from traffic.store.log_fields import PRESETS, recognise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -263,6 +266,22 @@ def test_a_list_of_incidents_is_a_truth(tmp_path: Path) -> None:
     assert [label.kind for label in truth.looked_for(labels, "above")] == ["required", *["optional"] * 3]
     assert [label.kind for label in truth.looked_for(labels, "both")] == [label.kind for label in labels]
     assert [label.kind for label in truth.read(path)[0]] == ["required"] * 4
+
+
+def test_the_requests_to_a_cluster_are_those_that_were_looked_at() -> None:
+    window = Window(MONDAY, MONDAY + HOUR)
+    known = recognise(("@timestamp", "service", "status_code", "level", "response_time_ms"))
+    errors = default_errors(known, {"status_code": {"short"}})
+    bodies = {}
+    for metric, preset in PRESETS.items():
+        value, asked = "response_time_ms" if preset.latency else None, errors if preset.errors else None
+        fields = Fields("@timestamp", "service", value, preset.statistic, None, asked)
+        bodies[metric] = fields.buckets(("api",), window, 300, include=True)
+    golden = Path(__file__).parent / "golden" / "log_metrics.json"
+    said = json.dumps(bodies, indent=1) + "\n"
+    if os.environ.get("SL_GOLDEN") == "write":
+        golden.write_text(said)
+    assert said == golden.read_text()
 
 
 def sl(*arguments: str) -> subprocess.CompletedProcess[str]:
