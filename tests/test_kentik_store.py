@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from traffic.errors import Failure, UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Floats, Grid, Query, Window
 from traffic.store.base import StoreError
 from traffic.store.kentik import KentikSource
-from traffic.store.kentik.template import SERIES
+from traffic.store.kentik.template import CUSTOMERS, SERIES
 from traffic.times import instant, resolution
 
 
@@ -308,6 +309,23 @@ def test_customers_are_listed_to_the_last_even_where_lists_are_cut() -> None:
         keys = store.keys(Window(MONDAY, MONDAY + DAY))
         assert list(keys) == sorted(fake.account.names.values())
         assert len(fake.log) == 3
+
+
+def test_customers_who_are_known_are_left_out_by_the_filters_that_the_query_has(tmp_path: Path) -> None:
+    def change(body: Any) -> None:
+        query_of(body)["filters"] = query_of(body).pop("filters_obj")
+
+    with Kentik(flat(300, 0.1, depth=250)) as fake:
+        assert len(source(fake, folder=edited(tmp_path, CUSTOMERS, change)).keys(Window(MONDAY, MONDAY + DAY))) == 300
+
+
+def test_a_list_that_stays_cut_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = flat(300, 0.1, depth=250)
+    monkeypatch.setattr(account, "_passes", lambda _asn, _filters, _field: True)
+    with Kentik(account) as fake:
+        store = source(fake)
+        assert len(store.keys(Window(MONDAY, MONDAY + DAY))) == 250
+        assert store.remarks() == ["the list of customers is cut at 250 rows, and says nothing of the others"]
 
 
 def test_who_is_no_customer_has_no_number_or_shares_one_is_left_out_and_said() -> None:

@@ -49,10 +49,12 @@ def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
     results = answer.get("results")
     if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
         raise Malformed("no list of results in it")
+    ours = [result for result in results if result.get("bucket", bucket) == bucket]
+    if results and not ours:
+        # Only one was asked for: silence would be taken for no data.
+        raise Malformed(f"its bucket is {results[0]['bucket']!r:.40}, not {bucket!r:.40}")
     rows: list[Row] = []
-    for result in results:
-        if result.get("bucket", bucket) != bucket:
-            continue
+    for result in ours:
         data = result.get("data") or []
         if not isinstance(data, list) or not all(isinstance(r, dict) and isinstance(r.get("key"), str) for r in data):
             raise Malformed("its rows have no keys")

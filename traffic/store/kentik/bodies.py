@@ -22,7 +22,9 @@ def customers_body(template: Template, window: Window, known: Sequence[int] = ()
     body = fill(template, _times(window))
     if known:
         query = body["queries"][0]["query"]
-        obj = query.setdefault("filters_obj", {"connector": "All", "filterGroups": []})
+        # The portal and the SDK call it differently.
+        name = "filters" if "filters" in query and "filters_obj" not in query else "filters_obj"
+        obj = query.setdefault(name, {"connector": "All", "filterGroups": []})
         chosen = {"filterField": template.field, "operator": "=", "filterValue": _listed(known)}
         group = {"connector": "All", "not": True, "filters": [chosen]}
         obj["filterGroups"] = [*obj.get("filterGroups", []), group]

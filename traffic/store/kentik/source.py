@@ -141,7 +141,10 @@ class KentikSource:
             page = ask_rows(self._client, self._customers.bucket, customers_body(self._customers, window, known), what)
             new = [asn for asn in map(asn_of, (row["key"] for row in page)) if asn is not None and asn not in known]
             rows += page
-            if len(page) < LISTED or not new:
+            if len(page) < LISTED:
+                break
+            if not new:
+                self._say(f"the list of customers is cut at {len(page)} rows, and says nothing of the others")
                 break
             known += dict.fromkeys(new)
         found = customers_of(rows)
