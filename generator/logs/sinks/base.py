@@ -62,6 +62,11 @@ class Sink(Protocol):
     """How it is called in outputs: no secrets."""
     guarantee: Guarantee
 
+    @property
+    def counts(self) -> Counts:
+        """What became of the lines as of now, without waiting for any."""
+        ...
+
     def write(self, lines: Lines) -> None:
         """Hand lines over. It returns when the other side took them and keeps none for later: it is as slow as that.
 

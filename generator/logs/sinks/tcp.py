@@ -147,8 +147,9 @@ class Tcp:
             return
         lost = self._settle(wire)
         end(wire)
-        if lost:
-            self._note(f"{self.name} broke off: {lost:,} lines were under way and may be lost")
+        if lost or wire.broken:
+            under_way = f"{lost:,} lines were under way and may be lost"
+            self._note(f"{self.name} broke off: {under_way}, and so may what it had not read yet")
 
 
 def _short(error: OSError) -> str:

@@ -40,6 +40,8 @@ class Wire:
         """Where lines end that are not yet known to have arrived, counted in bytes of this connection."""
         self.given = 0
         """Bytes that the kernel took."""
+        self.broken = False
+        """Whether it ended otherwise than in order: the other side may not have read what its kernel had."""
 
     @property
     def waiting(self) -> int:
@@ -52,6 +54,9 @@ class Wire:
             taken = self._socket.send(body)
         except _LATER:
             return 0
+        except OSError:
+            self.broken = True
+            raise
         self.given += taken
         return taken
 
@@ -75,6 +80,7 @@ class Wire:
         except _LATER:
             return False
         except OSError:
+            self.broken = True
             return True
         return True
 
