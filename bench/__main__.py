@@ -17,6 +17,7 @@ SECTIONS = (
     "scale",
     "files",
     "elasticsearch",
+    "logs",
     "log_discovery",
     "kentik",
     "original",

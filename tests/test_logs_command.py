@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ import pytest
 from generator.cli.logs import logs as command
 from generator.logs.truth import COLUMNS
 from tests.commands import ROOT, Answer, environment, refused, sl
+from tests.redis import RedisServer
 from traffic import truth
 from traffic.errors import UsageFailure
 
@@ -290,6 +292,14 @@ def test_lines_go_to_a_socket_and_nowhere_else_unless_that_is_asked(tmp_path: Pa
     assert written(tmp_path) == []
 
 
+def test_the_series_goes_to_a_list_in_redis_for_logstash_to_take(tmp_path: Path) -> None:
+    with closing(RedisServer(tmp_path).start()) as server:
+        address = f"redis://127.0.0.1:{server.port}/0/smoke_event"
+        answer = logs(tmp_path, "--smoke", "--start", "2026-09-01", "--end", "2026-09-01T02:00", "--to", address)
+        assert len([json.loads(text) for text in server.texts("smoke_event")]) == 2 * 720 + 9 * 360
+    assert f"{address}: 4,680 lines stored" in answer.out
+
+
 # --- how it ends when something is wrong ------------------------------------------------------------
 
 
@@ -308,6 +318,21 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(tmp_path: Path) -> None:
         assert process.stderr.read() == ""
         assert process.wait(60) == 1
     assert incidents(tmp_path) is not None
+
+
+def test_a_place_that_takes_nothing_is_not_waited_for_when_a_person_stops_the_run(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with running(tmp_path, "-n", "0", "-i", "0", "-a", "0.3", "--to", address) as process:
+            peer, _ = server.accept()
+            assert process.stderr is not None
+            assert "does not read: waiting" in process.stderr.readline()
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+            peer.close()
+    assert process.returncode == 130
+    assert re.search(rf"{address}: [\d,]+ lines sent, [\d,]+ dropped", said)
+    assert len(incidents(tmp_path)) > 10
 
 
 def test_a_disk_that_takes_no_more_ends_it_with_exact_counts(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 GRACE = 5.0
 """Seconds that a run has to finish what it is at, before it is stopped in the middle of that."""
+AGAIN = 2.0
+"""Seconds for each thing that is still to be done then."""
 
 
 class Stop:
@@ -48,6 +50,8 @@ def stopping() -> Iterator[Stop]:
     def insist(_number: int, frame: FrameType | None) -> None:
         assert stop.number is not None
         handler = before[stop.number]
+        # What it is stopped in may be followed by something that waits as well.
+        signal.setitimer(signal.ITIMER_REAL, AGAIN)
         if callable(handler):
             handler(stop.number, frame)
 

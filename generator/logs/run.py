@@ -102,40 +102,52 @@ def run(
         Failure: a sink or the file of incidents fails: the first failure of all that there are.
     """
     begun = time.monotonic()
-    failures: list[Failure] = []
-    try:
-        for count in _portions(pace, clock, feed):
-            lines = feed.take(count, clock.now() if pace.interval else None)
-            for sink in sinks:
-                sink.write(lines)
-            ran.lines += len(lines)
-            ran.anomalous = feed.anomalous
-            _happened(feed.drain(), truth, ran)
-            progress(ran.lines)
-    except Failure as failure:
-        failures.append(failure)
-    finally:
-        # A disk that is full for the one is full for the other; each is tried all the same.
-        for sink in sinks:
-            _tried(failures, partial(_close, sink, ran))
-        _tried(failures, lambda: _happened(feed.close(), truth, ran))
-        _tried(failures, truth.write)
-        ran.seconds = time.monotonic() - begun
+    failures: list[BaseException] = []
+    _tried(failures, lambda: _hand_over(feed, sinks, pace, truth, ran, clock, progress))
+    # What is at hand comes before what may have to wait. A disk that is full for the one is full for the other, and a
+    # person who stops one thing means all of them; each is tried all the same.
+    _tried(failures, lambda: _happened(feed.close(), truth, ran))
+    _tried(failures, truth.write)
+    for sink in sinks:
+        _tried(failures, partial(_close, sink, ran))
+    ran.seconds = time.monotonic() - begun
     if failures:
         first = failures[0]
-        if truth.missing:
+        if truth.missing and isinstance(first, Failure):
             first.args = (f"{first}; {truth.missing:,} incidents are not in {truth.path}",)
         raise first
 
 
+def _hand_over(
+    feed: Feed,
+    sinks: Sequence[Sink],
+    pace: Pace,
+    truth: IncidentFile,
+    ran: Ran,
+    clock: Clock,
+    progress: Callable[[int], None],
+) -> None:
+    for count in _portions(pace, clock, feed):
+        lines = feed.take(count, clock.now() if pace.interval else None)
+        for sink in sinks:
+            sink.write(lines)
+        ran.lines += len(lines)
+        ran.anomalous = feed.anomalous
+        _happened(feed.drain(), truth, ran)
+        progress(ran.lines)
+
+
 def _close(sink: Sink, ran: Ran) -> None:
-    ran.ends.append(End(sink.name, sink.guarantee, sink.close()))
+    try:
+        sink.close()
+    finally:
+        ran.ends.append(End(sink.name, sink.guarantee, sink.counts))
 
 
-def _tried(failures: list[Failure], work: Callable[[], object]) -> None:
+def _tried(failures: list[BaseException], work: Callable[[], object]) -> None:
     try:
         work()
-    except Failure as failure:
+    except BaseException as failure:  # noqa: BLE001 - the first of them is raised in the end
         failures.append(failure)
 
 
