@@ -87,7 +87,8 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
     spans = source.keys(extent)
     some = ", ".join(list(spans)[:3]) + (", ..." if len(spans) > 3 else "")
     metric = source.metric
-    unit = f" in {metric.unit}" if metric.unit else ""
+    # Errors are counted, and counted in errors: once is enough.
+    unit = f" in {metric.unit}" if metric.unit not in ("", metric.field) else ""
     yield Line("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
     yield Line("keys", f"{len(spans):,}: {visible(some)}")
     yield Line("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)})")

@@ -317,6 +317,10 @@ def test_discover_finds_the_incidents_of_a_log_and_scores_them_by_type(written: 
     hits = [row for row in rows if row["verdict"] == "hit"]
     assert {row["label_id"] for row in hits} <= {line.split(",")[0] for line in _incidents(written) if "errors" in line}
     assert len(rows) == len(_incidents(written)) - 1
+    told = sl("report", "--output", str(written), "--charts", "0").stdout.splitlines()
+    start = next(place for place, line in enumerate(told) if line.split() == ["by", "shape", "hits", "misses"])
+    for line, (shape, counts) in zip(told[start + 1 :], scores["by_shape"].items(), strict=False):
+        assert line.split() == [*shape.split("_"), str(counts.get("hit", 0)), str(counts.get("miss", 0))]
 
 
 def test_incidents_of_another_log_are_no_truth(written: Path, tmp_path: Path) -> None:

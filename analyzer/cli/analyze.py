@@ -75,6 +75,7 @@ def analyze(**options: Any) -> None:
     \b
     Examples:
       ./sl.py analyze --store access.log
+      ./sl.py analyze --store 'output/logs_*.json'
       ./sl.py analyze --store https://es.example:9200/web-* --start now-7d
       ./sl.py analyze --store requests.csv --field latency=took --field status=code
     """
