@@ -354,3 +354,19 @@ def test_times_never_fall_and_the_end_of_a_window_is_not_in_it() -> None:
     assert (np.diff(times) >= 0).all()
     assert times[-1] < until
     assert stream.stats.lines == len(times)
+
+
+@pytest.mark.parametrize("rate", [1e-6, 0.01, 1e6])
+def test_any_rate_that_can_be_set_is_the_rate_of_the_lines(rate: float) -> None:
+    stream = Stream(configured(timestamps=Timestamps(rate=rate, weekly=False)), 1, MONDAY * US, total=20_000)
+    times = stream.take(20_000).time_us
+    # 5 % of the lines are anomalous, and some of these come on top of the usual ones.
+    assert len(times) / ((times[-1] - times[0]) / US) == pytest.approx(rate, rel=0.08)
+
+
+def test_many_services_may_write() -> None:
+    sources = (LogSource("application", 1, tuple(f"service-{number}" for number in range(1000))),)
+    stream = Stream(LogSettings(sources=sources, anomalies=Anomalies(0.05, "lines")), 1, MONDAY * US, total=10_000)
+    block = stream.take(10_000)
+    assert len(set(block.service.tolist())) > 950
+    assert block.anomalous == pytest.approx(500, rel=0.1)

@@ -183,7 +183,7 @@ def _filled(asked: Asked, settings: LogSettings, now: int) -> tuple[Stream, Pace
         stream = Stream(settings, start=start * UNIT, total=asked.total, per_second=asked.rate)
         return stream, Pace(asked.total), asked.total
     stream = Stream(settings, start=start * UNIT, until=end * UNIT, per_second=asked.rate)
-    reached = week(settings, asked.rate)
+    reached = week(settings, start * UNIT, asked.rate)
     expected = (reached.count(end * UNIT) - reached.count(start * UNIT)) // UNIT
     total = asked.total or None
     return stream, Pace(total), max(min(expected, total or expected), 1)

@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from hashlib import blake2b
 
 import numpy as np
-from numpy.typing import NDArray
 
 from generator.chance import Dice
 from generator.logs import faults
 from generator.logs.anomalies import TYPES
 from generator.logs.happening import NOT_YET, Happening, Planner, Wish
+from generator.logs.lots import Part, assign
 from generator.logs.model import NONE, Block, Incident, Stats
-from generator.logs.normal import GAP, SERVICE, WORDS, Draws, agree, fill, gap_table, tables, usual_errors
+from generator.logs.normal import GAP, WORDS, Draws, agree, fill, gap_table, tables, usual_errors
 from generator.logs.schedule import Rest, Schedule, Segment
 from generator.logs.settings import LogSettings
 from generator.logs.vocabulary import vocabulary
-from generator.logs.week import UNIT, ladder, pick, week
+from generator.logs.week import UNIT, week
 from traffic.errors import UsageFailure
-from traffic.model import Floats, Ints
+from traffic.model import Ints
 
 KEPT = 10_000
 """Incidents that are over and that nobody has taken: no more than these are remembered."""
-# Its multiples spread evenly: any stretch of lines has the share that is wanted to within a line or two.
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """Lines `first` to `last` (not included) of a segment."""
-
-    of: Segment
-    first: int
-    last: int
-
-    def units(self) -> Floats:
-        """Where on the schedule each line lies."""
-        whole = self.of
-        return whole.at + np.arange(self.first - whole.first, self.last - whole.first) / whole.lines_a_unit
 
 
 class Stream:
@@ -68,7 +52,7 @@ class Stream:
         self.start = start
         self.ended = False
         self.words = vocabulary(settings.sources)
-        self._week = week(settings, per_second)
+        self._week = week(settings, start, per_second)
         self._tables = tables(settings)
         stamps = settings.timestamps
         self._gaps = gap_table(stamps.increment.min, stamps.increment.max, bool(stamps.rate or per_second))
@@ -177,7 +161,7 @@ class Stream:
         # Whole numbers add up to the same, in whatever portions.
         counts = self._count + np.cumsum(np.rint(self._gaps[draws[:, GAP]] / pace).astype(np.int64))
         times = self._week.times(counts) if now is None else self._real(count, now)
-        services, cause, going = self._who(parts, draws, self._week.steps(times))
+        services, cause, going = assign(parts, draws, self._week.steps(times), self._week)
         block = fill(draws, services, times, first, self.words, self._tables)
         if going:
             units = np.concatenate([part.units() for part in parts])
@@ -194,16 +178,16 @@ class Stream:
             self._account(block, going)
         return block
 
-    def _parts(self, count: int) -> list[_Part]:
+    def _parts(self, count: int) -> list[Part]:
         """What the next `count` lines consist of."""
-        found: list[_Part] = []
+        found: list[Part] = []
         target = self._line + count
         while self._line < target:
             if self._line >= self._segment.last:
                 self._segment = self._schedule.segment()
                 self._turn(self._segment.active)
             last = min(self._segment.last, target)
-            found.append(_Part(self._segment, self._line, last))
+            found.append(Part(self._segment, self._line, last))
             self._line = last
         return found
 
@@ -227,34 +211,6 @@ class Stream:
         step = max(now - self._clock, 0) / max(count, 1)
         times: Ints = self._clock + np.rint(np.arange(1, count + 1) * step).astype(np.int64)
         return times
-
-    def _who(
-        self, parts: list[_Part], draws: Draws, steps: Ints
-    ) -> tuple[NDArray[np.int32], Ints, tuple[Happening, ...]]:
-        """The service of each line, the incident that it belongs to as a position in the third, and these incidents."""
-        going = tuple(dict.fromkeys(one for part in parts for one in part.of.active))
-        place = {id(one): number for number, one in enumerate(going)}
-        cause: Ints = np.full(len(draws), NONE, dtype=np.int64)
-        services = pick(self._week.ladder, self._week.shares.shape[1], steps, draws[:, SERVICE])
-        begin = 0
-        for part in parts:
-            segment, end = part.of, begin + part.last - part.first
-            if segment.active:
-                numbers = np.arange(part.first, part.last, dtype=np.uint64) * _GOLDEN
-                spread = (numbers >> np.uint64(11)) / float(1 << 53)
-                rates = np.cumsum([one.plan.rate for one in segment.active]) / segment.lines_a_unit
-                whose = np.searchsorted(rates, spread, side="right")
-                known = np.array([*(place[id(one)] for one in segment.active), NONE])
-                cause[begin:end] = known[np.minimum(whose, len(segment.active))]
-                left = np.ones(len(self.words.services))
-                for one in segment.active:
-                    left[one.plan.service] = max(left[one.plan.service] - one.plan.away / one.plan.share, 0.0)
-                if left.min() < 1:
-                    rows, own = np.unique(steps[begin:end], return_inverse=True)
-                    some = ladder(self._week.shares[rows] * left)
-                    services[begin:end] = pick(some, len(left), own, draws[begin:end, SERVICE])
-            begin = end
-        return services, cause, going
 
     def _account(self, block: Block, going: tuple[Happening, ...]) -> None:
         """What the block means for the incidents that go on."""

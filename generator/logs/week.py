@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,24 +22,22 @@ _WEEK_US = WEEK * UNIT
 
 @dataclass(frozen=True, eq=False)
 class Week:
-    """The usual week. A moment is microseconds since 1970; a count is millionths of lines since a Monday in 1970."""
+    """The usual week. A moment is microseconds since 1970; a count is millionths of lines since the Monday `since`."""
 
     reached: Floats
     """Shape (STEPS + 1,): the count at the start of each step."""
     shares: Floats
     """Shape (STEPS, services): the share that each service has of the lines; a row adds up to 1."""
-
-    @cached_property
-    def ladder(self) -> Floats:
-        """The shares, for `pick`."""
-        return ladder(self.shares)
+    ladder: Floats
+    """The shares, for `pick`."""
+    since: int = 0
 
     def times(self, counts: Ints) -> Ints:
         """The moments at which these counts are reached."""
         weeks, rest = np.divmod(counts, int(self.reached[-1]))
         edges = np.arange(STEPS + 1, dtype=np.float64) * (STEP * UNIT)
         within = np.interp(rest.astype(np.float64), self.reached, edges)
-        times: Ints = weeks * _WEEK_US + np.rint(within).astype(np.int64) + _MONDAY * UNIT
+        times: Ints = weeks * _WEEK_US + np.rint(within).astype(np.int64) + self.since
         return times
 
     def time(self, count: int) -> int:
@@ -48,18 +46,18 @@ class Week:
 
     def count(self, time_us: int) -> int:
         """What is reached at this moment."""
-        weeks, rest = divmod(time_us - _MONDAY * UNIT, _WEEK_US)
+        weeks, rest = divmod(time_us - self.since, _WEEK_US)
         place, part = divmod(rest, STEP * UNIT)
         low, high = self.reached[place], self.reached[place + 1]
         return weeks * int(self.reached[-1]) + round(float(low + (high - low) * part / (STEP * UNIT)))
 
     def step(self, time_us: int) -> int:
         """The row of `shares` that holds at this moment."""
-        return (time_us - _MONDAY * UNIT) % _WEEK_US // (STEP * UNIT)
+        return (time_us - self.since) % _WEEK_US // (STEP * UNIT)
 
     def steps(self, times_us: Ints) -> Ints:
         """The row of `shares` that holds at these moments."""
-        rows: Ints = (times_us - _MONDAY * UNIT) % _WEEK_US // (STEP * UNIT)
+        rows: Ints = (times_us - self.since) % _WEEK_US // (STEP * UNIT)
         return rows
 
 
@@ -79,11 +77,15 @@ def pick(steps: Floats, columns: int, rows: Ints, draws: NDArray[np.uint16]) -> 
     return places
 
 
-def week(settings: LogSettings, per_second: float | None = None) -> Week:
-    """The week of these settings, kept for the next stream; `per_second` is said instead of the settings' rate."""
+def week(settings: LogSettings, start: int, per_second: float | None = None) -> Week:
+    """The week of these settings, counting from the Monday before `start` (microseconds).
+
+    `per_second` is said instead of the settings' rate.
+    """
     rate = per_second or settings.timestamps.per_second
     profiles = tuple(settings.profiles.items()) if settings.timestamps.weekly else ()
-    return _week(settings.sources, profiles, rate)
+    monday = start - (start - _MONDAY * UNIT) % _WEEK_US
+    return replace(_week(settings.sources, profiles, rate), since=monday)
 
 
 @lru_cache(maxsize=32)
@@ -102,7 +104,7 @@ def _week(sources: tuple[LogSource, ...], profiles: tuple[tuple[str, Profile], .
     lines = np.maximum(lines, 1e-6)
     reached = np.concatenate([[0.0], np.rint(np.cumsum(lines) * (rate * STEP * UNIT))])
     shares = rates / np.maximum(rates.sum(axis=1, keepdims=True), 1e-300)
-    return Week(reached, shares)
+    return Week(reached, shares, ladder(shares))
 
 
 def _heights(profile: Profile) -> Floats:
