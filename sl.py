@@ -5,7 +5,10 @@ import importlib.util
 import os
 import sys
 
-_NEEDS = ("click", "duckdb", "fastapi", "matplotlib", "numpy", "pyarrow", "redis", "tinydb", "uvicorn", "yaml")
+_NEEDS = (
+    *("click", "duckdb", "fastapi", "matplotlib", "numpy", "pyarrow"),
+    *("redis", "requests", "tenacity", "tinydb", "uvicorn", "yaml"),
+)
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
