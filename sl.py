@@ -30,6 +30,7 @@ if __name__ == "__main__":
 import _thread
 import signal
 import time
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -40,7 +41,6 @@ import generator.cli
 from traffic.errors import Failure
 
 INTERRUPTED, TERMINATED = 130, 143
-STOPPED = "stopped; the same command goes on where it was"
 PATIENCE = 10
 """Seconds that a run has to end after it was asked to."""
 
@@ -88,17 +88,24 @@ def _code_of(number: int) -> int:
     return INTERRUPTED if number == signal.SIGINT else TERMINATED
 
 
+def _stopped() -> str:
+    endless = {command.name for command in _logs}
+    return "stopped" if set(sys.argv[1:2]) & endless else "stopped; the same command goes on where it was"
+
+
 def _cut_off(code: int) -> None:
     time.sleep(PATIENCE)
-    os.write(2, f"sl: {STOPPED}\n".encode())
+    os.write(2, f"sl: {_stopped()}\n".encode())
     os._exit(code)
 
 
 def main() -> int:
     """Run the command line; the exit code is the answer."""
-    for stream in (sys.stdout, sys.stderr):
-        # A key may hold what this terminal cannot show.
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    for name in ("stdout", "stderr"):
+        # A key may hold what this terminal cannot show. Who closed a stream wants to hear nothing there.
+        stream = getattr(sys, name) or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
+        stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, stream)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -111,7 +118,7 @@ def main() -> int:
     except Failure as error:
         return _say(str(error), error.exit_code)
     except _Stopped as stop:
-        return _say(STOPPED, _code_of(stop.args[0]))
+        return _say(_stopped(), _code_of(stop.args[0]))
     except BrokenPipeError:
         # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

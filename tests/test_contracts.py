@@ -15,6 +15,7 @@ from analyzer.kernels import rules
 from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
 from analyzer.policy import FLOORS, read_policy
 from analyzer.report import table
+from generator.logs import truth as logs
 from traffic import errors, truth
 from traffic.model import BITS, Kind, Metric
 
@@ -47,6 +48,7 @@ def rows(heading: str) -> dict[str, str]:
         (table.SUPPRESSED, table.SUPPRESSED_COLUMNS),
         (TRUTH, truth.COLUMNS),
         ("a calendar", calendar.COLUMNS),
+        (logs.NAME, logs.COLUMNS),
     ],
 )
 def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[str, ...]) -> None:

@@ -138,3 +138,10 @@ def test_options_without_a_command_are_told_where_they_belong() -> None:
     assert refused(sl("--start", "2026-01-01"), 2) == (
         "sl: No such option '--start'. Options follow a command: ./sl.py discover --help"
     )
+
+
+def test_a_closed_stream_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} {ROOT / 'sl.py'} cache --output {tmp_path}"
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        done = subprocess.run(f"{command} {closed}", shell=True, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")

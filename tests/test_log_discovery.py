@@ -323,6 +323,14 @@ def test_discover_finds_the_incidents_of_a_log_and_scores_them_by_type(written: 
         assert line.split() == [*shape.split("_"), str(counts.get("hit", 0)), str(counts.get("miss", 0))]
 
 
+def test_the_incidents_are_found_beside_the_files_of_the_log(written: Path, tmp_path: Path) -> None:
+    store = ("--store", str(written / "logs_*.json"), "--output", str(tmp_path), "--charts", "0")
+    done = sl("discover", *store, "--metric", "errors")
+    assert done.returncode == 0, done.stderr
+    assert f"comparing with the incidents in {written / 'log_incidents.csv'}" in done.stderr
+    assert "Compared with the truth" in done.stdout
+
+
 def test_incidents_of_another_log_are_no_truth(written: Path, tmp_path: Path) -> None:
     (tmp_path / "log_incidents.csv").write_text("\n".join(_incidents(written)) + "\n")
     lines = [Request(MONDAY + WEEK * week + 300 * i, "other", 5.0, 200) for week in range(3) for i in range(100)]

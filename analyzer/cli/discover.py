@@ -219,9 +219,13 @@ def _truth(options: dict[str, Any], output: Path, source: Source, looking: Looki
     from traffic.store.log_fields import PRESETS
 
     shows_in = None if options["preset"] is None else PRESETS[options["preset"]].shows_in
-    named, own, incidents = options["truth"], output / TRUTH, output / LOG_TRUTH
-    if named is None and shows_in is not None and incidents.exists():
-        return _incidents(incidents, source, shows_in, looking)
+    named, own = options["truth"], output / TRUTH
+    if named is None and shows_in is not None:
+        # `logs` puts it beside the files that it writes.
+        for incidents in dict.fromkeys((Path(options["store"]).parent / LOG_TRUTH, output / LOG_TRUTH)):
+            if incidents.is_file() and (labels := _incidents(incidents, source, shows_in, looking)) is not None:
+                return labels
+        return None
     if named is not None:
         labels = truth.read(named, shows_in)[0]
         return labels if shows_in is None else truth.looked_for(labels, looking)
