@@ -19,8 +19,9 @@ from traffic.model import HOUR, Direction, Floats, Grid, Ints, Matrix, Metric, Q
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
+BRIEF = 25 * 60
 HELD_SHARE = 0.8
-"""The share of half an hour or an hour for which a level must be held."""
+"""The share of 25 minutes, half an hour or an hour for which a level must be held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class _Breaches:
     baseline: Floats
     threshold: Floats
     peak: Floats
+    brief: Floats
     half: Floats
     hour: Floats
 
@@ -138,10 +140,10 @@ def _find(
 
 
 def _ways(policy: Policy, breaches: _Breaches, resolution: int) -> list[Held]:
-    """How an event can open: the matches, and where the rule `held` is on, most of half an hour or of an hour."""
+    """How an event can open: the matches, and where the rule `held` is on, most of 25 minutes and more."""
     ways = [Held(breaches.value > breaches.peak, policy.needed(resolution), policy.within)]
     if "held" in policy.rules and "tail" in policy.rules:
-        for length, limit in ((HOUR // 2, breaches.half), (HOUR, breaches.hour)):
+        for length, limit in ((BRIEF, breaches.brief), (HOUR // 2, breaches.half), (HOUR, breaches.hour)):
             needed = max(1, math.ceil(HELD_SHARE * length / resolution))
             ways.append(Held(breaches.value > limit, needed, max(length, resolution)))
     return ways
@@ -149,7 +151,7 @@ def _ways(policy: Policy, breaches: _Breaches, resolution: int) -> list[Held]:
 
 def _breaches(pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution: int) -> _Breaches:
     hours = judged.rollup.grid
-    hourly = (judged.baseline, judged.threshold, judged.peak, judged.half, judged.hour)
+    hourly = (judged.baseline, judged.threshold, judged.peak, judged.brief, judged.half, judged.hour)
     parts = []
     for rows, matrix in pieces:
         span = hours.slice(matrix.grid.window)
@@ -167,7 +169,7 @@ def _breaches(pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution
         )
     if not parts:
         none = np.zeros(0)
-        return _Breaches(none.astype(np.int64), none.astype(np.int64), *([none] * 6))
+        return _Breaches(none.astype(np.int64), none.astype(np.int64), *([none] * 7))
     joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
     order = np.lexsort((joined[1], joined[0]))
     return _Breaches(*(column[order] for column in joined))

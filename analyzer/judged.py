@@ -30,10 +30,12 @@ class Judged:
     """What every breach lies above; NaN where the hour is not judged."""
     peak: Floats
     """What the matching breaches must lie above ..."""
+    brief: Floats
+    """... those that are held for 25 minutes ..."""
     half: Floats
-    """... those that are held for half an hour ..."""
+    """... for half an hour ..."""
     hour: Floats
-    """... or an hour."""
+    """... or for an hour."""
     thin: Bools
     """Hours with too few buckets."""
     young: Bools
@@ -65,14 +67,15 @@ def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     thin = limits.thin
     young = ~thin & (limits.weeks < policy.min_weeks)
     unknown = thin | young
-    lowest, peak, half, hour = (
-        np.where(unknown, np.nan, limit) for limit in (limits.lowest, limits.peak, limits.half, limits.hour)
+    lowest, peak, brief, half, hour = (
+        np.where(unknown, np.nan, limit)
+        for limit in (limits.lowest, limits.peak, limits.brief, limits.half, limits.hour)
     )
     plain = threshold(limits.baseline, policy.multiple, policy.floor)
     why = np.select([hours.second <= plain, limits.bursty & (hours.second <= peak)], [1, 2], 3)
     passed = (hours.second > limits.stated) & (hours.second <= peak) & ~unknown
     why = np.where(passed, why, 0)
-    return Judged(rollup, limits.baseline, lowest, peak, half, hour, thin, young, why, said, said.unjudged)
+    return Judged(rollup, limits.baseline, lowest, peak, brief, half, hour, thin, young, why, said, said.unjudged)
 
 
 def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
@@ -92,7 +95,8 @@ def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     limit = np.where(thin | young | ~(usual > least), np.nan, -usual * (1 - policy.under_percent / 100))
     nothing = np.zeros(limit.shape, dtype=np.int64)
     fill = 0.0 if policy.missing_is_fallen else np.nan
-    return Judged(rollup, -usual, limit, limit, limit, limit, thin, young, nothing, said, said.unjudged, -1, fill)
+    same = (limit, limit, limit, limit, limit)
+    return Judged(rollup, -usual, *same, thin, young, nothing, said, said.unjudged, -1, fill)
 
 
 def _settings(policy: Policy) -> Settings:

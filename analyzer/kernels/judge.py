@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 
 Learned = Literal["retrospective", "trailing", "original"]
 
-BURSTY_SHARE = 0.15
+BURSTY_REACH = 20.0
 BURSTY_FACTOR = 1.5
 FEW_BUCKETS = 4
 
@@ -47,17 +47,19 @@ class Limits:
     """... and what it would be there."""
     peak: Floats
     """What the matching buckets must lie above ..."""
+    brief: Floats
+    """... what is held for most of 25 minutes ..."""
     half: Floats
-    """... most of half an hour ..."""
+    """... for most of half an hour ..."""
     hour: Floats
-    """... and most of an hour."""
+    """... and for most of an hour."""
     bursty: Bools
     """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
 
     @property
     def lowest(self) -> Floats:
         """What every breach lies above."""
-        return np.minimum(self.peak, np.minimum(self.half, self.hour))
+        return np.minimum(np.minimum(self.peak, self.brief), np.minimum(self.half, self.hour))
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,10 @@ def judge(hours: Hours, weeks: Weeks, per_hour: int, settings: Settings, unlearn
         thin,
         compared,
         plain.threshold(first, settings.multiple, settings.floor),
-        *(base, expected, limit, limit, limit),
+        *(base, expected, limit, limit, limit, limit),
         np.zeros((len(base), 1), dtype=bool),
     )
-    return _with_tail(limits, hours, past) if "tail" in settings.rules else limits
+    return _with_tail(limits, hours, per_hour, past) if "tail" in settings.rules else limits
 
 
 class _Past:
@@ -155,34 +157,44 @@ def _corrected(learned: Floats, baseline: Floats, per_hour: int, past: _Past) ->
     return usual.edges(baseline) if "edges" in rules else baseline
 
 
-def _with_tail(limits: Limits, hours: Hours, past: _Past) -> Limits:
+def _with_tail(limits: Limits, hours: Hours, per_hour: int, past: _Past) -> Limits:
     """The rules of what is ordinary for a key, though it is above the threshold."""
     rules, multiple = past.settings.rules, past.settings.multiple
     base, limit = limits.baseline, limits.peak
     some = np.where(base > 0, base, np.nan)
+    root = np.sqrt(np.sqrt(np.maximum(base, 0.0)))
 
-    def seen(values: Floats) -> Floats:
-        return np.where(np.isnan(limits.learned), np.nan, values)
+    def rare(held: Floats) -> tuple[Floats, Floats]:
+        """What is passed so rarely, in times of the baseline, and as it is."""
+        seen = np.where(np.isnan(limits.learned), np.nan, held)
+        return past.rarely(seen / some), past.rarely(seen)
 
-    def wanted(held: Floats) -> Floats:
-        high, reached = past.rarely(seen(held / some)) * base, past.rarely(seen(held))
-        more = np.sqrt(high * reached) if "volume" in rules else high
+    def wanted(times: Floats, reached: Floats) -> Floats:
+        # A quarter of what is rare for the hour, times x base, three quarters of what is rare for the key.
+        more = root * (times**0.25 * np.maximum(reached, 0.0) ** 0.75) if "volume" in rules else times * base
         # Where the baseline is 0 there is no ratio; what is rare for the key is all there is to go by.
-        return np.fmax(limit, np.where(base > 0, np.where(high > multiple * base, more, 0.0), reached))
+        return np.fmax(limit, np.where(base > 0, np.where(times > multiple, more, 0.0), reached))
 
-    peak = wanted(hours.second)
-    ways = [peak, *((wanted(hours.p50), wanted(hours.p20)) if "held" in rules else (peak, peak))]
+    times, reached = rare(hours.second)
+    ways = [wanted(times, reached)] * 4
+    if "held" in rules:
+        ways[1:] = (wanted(*rare(held)) for held in (_twenty_minutes(hours, per_hour), hours.p50, hours.p20))
     bursty = limits.bursty
     if "bursty" in rules:
-        passes = np.where(np.isnan(base) | np.isnan(limits.learned), np.nan, hours.maximum > multiple * base)
-        bursty = past.all_of_it(passes, _mean) > BURSTY_SHARE
-        top = np.where(bursty, BURSTY_FACTOR * past.rarely(seen(hours.second)), 0.0)
+        bursty = times > BURSTY_REACH
+        top = np.where(bursty, BURSTY_FACTOR * reached, 0.0)
         ways = [np.fmax(way, top) for way in ways]
-    peak, half, hour = (np.where(np.isnan(limit), np.nan, way) for way in ways)
-    return replace(limits, peak=peak, half=half, hour=hour, bursty=bursty)
+    peak, brief, half, hour = (np.where(np.isnan(limit), np.nan, way) for way in ways)
+    return replace(limits, peak=peak, brief=brief, half=half, hour=hour, bursty=bursty)
 
 
-def _mean(values: Floats) -> Floats:
-    there = values.shape[-1] - np.isnan(values).sum(axis=-1)
-    mean: Floats = np.nansum(values, axis=-1) / np.maximum(there, 1)
-    return mean
+def _twenty_minutes(hours: Hours, per_hour: int) -> Floats:
+    """What an hour is above for 20 minutes, about: between what two buckets reach and what half of it reaches.
+
+    Geometrically, as far from the one to the other as 20 minutes are from two buckets to 30 minutes.
+    """
+    if per_hour <= 6:
+        return hours.second
+    share = (20 - 120 / per_hour) / (30 - 120 / per_hour)
+    level: Floats = np.maximum(hours.second, 0.0) ** (1 - share) * np.maximum(hours.p50, 0.0) ** share
+    return level

@@ -7,10 +7,11 @@ RULES = {
     "idle": "No baseline is below a tenth of the key's weekly p95: three times nothing is nothing.",
     "edges": "A baseline is at least half of those of the hours before and after: mornings shift when clocks change.",
     "tail": "A key that passes the threshold more often than once in two weeks must pass what it passes that rarely.",
-    "volume": "Where the tail asks for more, it asks half for what is rare for the hour, half for what is rare for the "
-    "key.",
-    "held": "What is held for most of half an hour or an hour is compared with what was held so long before.",
-    "bursty": "A key that passes the threshold in more than 15 % of its hours has no usual peak: an event must also "
-    "pass 1.5 x what the key reaches once in two weeks.",
+    "volume": "Where the tail asks for more, it asks a quarter for what is rare for the hour, three quarters for what "
+    "is rare for the key.",
+    "held": "What is held for most of 25 minutes, of half an hour or of an hour is compared with what was held so long "
+    "before.",
+    "bursty": "A key that passes 20 x its baseline once in two weeks has no usual peak: an event must also pass 1.5 x "
+    "what the key reaches once in two weeks.",
 }
 """Name -> its sentence, in the order in which they are applied."""
