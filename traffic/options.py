@@ -58,6 +58,21 @@ _ENTRY = (
     ),
     click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of a certificate to trust instead."),
 )
+data_zone = click.option(
+    "--timezone-of-data",
+    "zone",
+    envvar="SL_TIMEZONE_OF_DATA",
+    default="UTC",
+    show_default=True,
+    help="Own file: zone of times that name none, as Europe/Berlin.",
+)
+data_filter = click.option(
+    "--filter",
+    "filter_file",
+    envvar="SL_FILTER",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Own index: a file with a query that documents have to meet.",
+)
 _COLUMNS = (
     click.option(
         "--metric",
@@ -91,22 +106,9 @@ _COLUMNS = (
     ),
     click.option("--wide", is_flag=True, help="Own file: every column but the time is a series."),
     click.option("--where", metavar="CONDITION", help="Own file: only these rows, as \"proto = 'tcp' and bytes > 0\"."),
-    click.option(
-        "--timezone-of-data",
-        "zone",
-        envvar="SL_TIMEZONE_OF_DATA",
-        default="UTC",
-        show_default=True,
-        help="Own file: zone of times that name none, as Europe/Berlin.",
-    ),
+    data_zone,
     click.option("--document-step", help="Own index: one document a key and step, such as 1m: rolled up in place."),
-    click.option(
-        "--filter",
-        "filter_file",
-        envvar="SL_FILTER",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help="Own index: a file with a query that documents have to meet.",
-    ),
+    data_filter,
 )
 
 

@@ -42,21 +42,8 @@ FOLDER = "analysis"
     "--scale", type=float, help="Milliseconds in a unit of the response times.  [default: 1; of event.duration 1e-6]"
 )
 @click.option("--where", metavar="CONDITION", help="Own file: only these lines, as \"endpoint <> '/health'\".")
-@click.option(
-    "--timezone-of-data",
-    "zone",
-    envvar="SL_TIMEZONE_OF_DATA",
-    default="UTC",
-    show_default=True,
-    help="Own file: zone of times that name none, as Europe/Berlin.",
-)
-@click.option(
-    "--filter",
-    "filter_file",
-    envvar="SL_FILTER",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Own index: a file with a query that documents have to meet.",
-)
+@shared.data_zone
+@shared.data_filter
 @click.option("--top", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Endpoints that are listed.")
 @click.option(
     "--latest", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Last lines that are listed."
