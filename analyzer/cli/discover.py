@@ -27,8 +27,31 @@ LOG_TRUTH = "log_incidents.csv"
 """What `logs` writes; taken for the truth where log lines are looked at."""
 
 
+_SECTIONS = {
+    "store": "What is read",
+    "user": "How to get in",
+    "start": "What is looked at",
+    "policy_file": "The policy",
+    "truth": "What is compared and written",
+    "full_scan": "The run",
+}
+"""Of the options in --help: the first of each, and a title."""
+
+
 class Discover(click.Command):
-    """Says at the end of its help what the rules of the policy are."""
+    """Has its options in sections, and says at the end of its help what the rules of the policy are."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """In the order in which they are declared."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        title = ""
+        for option in self.get_params(ctx):
+            title = _SECTIONS.get(option.name or "", title)
+            if (record := option.get_help_record(ctx)) is not None:
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
     def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A sentence each; where they are kept loads numpy, which no other help has to wait for."""
