@@ -23,9 +23,10 @@ from analyzer.fetch import Halving, Rolled
 from analyzer.transfer import cargo
 from tests.conformance import MONDAY, Request, log_queries, log_twin, logs, write_embedded
 from traffic import truth
+from traffic.access_log import LogColumns
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, WEEK, Query, Window
-from traffic.store import Columns, open_source
+from traffic.store import Columns, open_log, open_source
 from traffic.store.elastic.bodies import Fields
 from traffic.store.elastic.fields import default_errors
 from traffic.store.log_fields import PRESETS, recognise
@@ -230,6 +231,10 @@ COMBINED = (
     '10.0.0.3 - - [06/Jan/2025:00:00:03 +0000] "-" 408 0 "-" "-"',
     "no such line",
     '::1 - - [06/Jan/2025:00:01:04 +0000] "GET /b HTTP/2.0" 500 7',
+    # What Apache writes for quotes, and for one who speaks TLS to the wrong port.
+    r'10.0.0.4 - - [06/Jan/2025:00:01:05 +0000] "GET /b?q=\"a\" HTTP/1.1" 500 7 "-" "-"',
+    r'10.0.0.4 - - [06/Jan/2025:00:01:05 +0000] "GET /\"b\" HTTP/1.1" 500 7 "-" "-"',
+    r'10.0.0.5 - - [06/Jan/2025:00:01:06 +0000] "\x16\x03\x01\x02" 400 226 "-" "-"',
 )
 
 
@@ -239,9 +244,19 @@ def test_the_log_of_apache_is_read_as_it_is(tmp_path: Path) -> None:
     source = open_source(str(path), Columns(preset="errors"))
     assert source.metric.name == "errors"
     monday = MONDAY
-    values = source.series(Query(source.metric, ("/a", "/b"), Window(monday, monday + 120), 60)).values
-    np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 1]])
-    assert source.remarks() == ["2 rows left out: without a key"]  # type: ignore[attr-defined]
+    keys = ("/a", "/b", r"/\"b\"")
+    values = source.series(Query(source.metric, keys, Window(monday, monday + 120), 60)).values
+    np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 2], [np.nan, 1]])
+    assert source.remarks() == ["3 rows left out: without a key"]  # type: ignore[attr-defined]
+    log = open_log(str(path), LogColumns())
+    assert log.remarks() == ["1 line left out: without a time"]
+    assert [(one.value, one.requests) for one in log.top("status", log.extent(), 9).counts] == [
+        ("500", 3),
+        ("200", 1),
+        ("400", 1),
+        ("408", 1),
+        ("503", 1),
+    ]
 
 
 INCIDENTS = """incident_id,start,end,type,kind,service,lines,factor,shows_in

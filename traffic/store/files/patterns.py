@@ -23,7 +23,8 @@ PATTERNS: Mapping[str, Pattern] = {
     # Apache's combined log format, or its common one. The endpoint is the path without what follows a question mark.
     "combined": Pattern(
         r"^(\S+) \S+ (\S+) \[(\d\d/\w\w\w/\d{4}:\d\d:\d\d:\d\d [-+]\d{4})\] "
-        r'"(?:([A-Z]+) ([^ ?"]*)[^"]*|[^"]*)" (\d\d\d|-) (\d+|-)(?: "([^"]*)" "([^"]*)")?',
+        r'"(?:([A-Z]+) ((?:[^ ?"\\]|\\.)*)(?:[^"\\]|\\.)*|(?:[^"\\]|\\.)*)" (\d\d\d|-) (\d+|-)'
+        r'(?: "((?:[^"\\]|\\.)*)" "((?:[^"\\]|\\.)*)")?',
         ("ip", "user", TIME, "method", "endpoint", "status", "bytes", "referrer", "agent"),
         "%d/%b/%Y:%H:%M:%S %z",
     ),
@@ -53,9 +54,9 @@ def scan(pattern: Pattern, compression: str, names: Sequence[str]) -> str:
 
     A line that is no such line has no time.
     """
-    # A line is one column: no character separates or quotes.
+    # A line is one column: no character quotes, and the one that would separate (not its name) is in no log.
     lines = (
-        "read_csv(?, columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = '\\x01', quote = '', "
+        "read_csv(?, columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = '\x1f', quote = '', "
         f"escape = '', compression = '{compression}', strict_mode = false)"
     )
     groups = ", ".join(f"'{column}'" for column in pattern.columns)
