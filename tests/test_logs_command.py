@@ -390,9 +390,11 @@ def test_the_folder_of_other_commands_is_not_the_destination_of_lines(tmp_path: 
     ("arguments", "says"),
     [
         (("-a", "1.5"), "0<=x<=1"),
-        (("-a", "nan"), "0"),
+        (("-a", "nan"), "'nan' is no number"),
         (("-n", "-1"), "0<=x"),
         (("-n", "1" + "0" * 30), "x<=1000000000000000"),
+        (("-i", "nan"), "'nan' is no number"),
+        (("--start", "now-1h", "--rate", "nan"), "'nan' is no number"),
         (("-f", "xml"), "'combined'"),
         (("-o", "printer"), "'both'"),
         (("--end", "2026-01-01"), "add --start"),

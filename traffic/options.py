@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 
 SETTINGS = {"auto_envvar_prefix": "SL"}
 """Of every command."""
+
+
+class Number(click.FloatRange):
+    """A number of that range. No comparison refuses NaN, and nothing can be done with infinity: neither is one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no number that can be meant.", param, ctx)
+        return number
+
 
 output = click.option(
     "--output",
@@ -98,7 +111,13 @@ _COLUMNS = (
         help="Own data: what a bucket of several rows is.",
     ),
     click.option("--unit", default="", help="Own data: unit of the value."),
-    click.option("--scale", type=float, default=1.0, show_default=True, help="Own data: factor on every value."),
+    click.option(
+        "--scale",
+        type=Number(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="Own data: factor on every value.",
+    ),
     click.option(
         "--empty",
         type=click.Choice(["zero", "missing"]),

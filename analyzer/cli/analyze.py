@@ -39,7 +39,9 @@ FOLDER = "analysis"
     "[default: level ERROR, CRITICAL or FATAL, or status 500 and more]",
 )
 @click.option(
-    "--scale", type=float, help="Milliseconds in a unit of the response times.  [default: 1; of event.duration 1e-6]"
+    "--scale",
+    type=shared.Number(0, min_open=True),
+    help="Milliseconds in a unit of the response times.  [default: 1; of event.duration 1e-6]",
 )
 @click.option("--where", metavar="CONDITION", help="Own file: only these lines, as \"endpoint <> '/health'\".")
 @shared.data_zone
@@ -109,8 +111,6 @@ def _said(options: dict[str, Any]) -> LogColumns:
         if not equals or role not in ROLES:
             raise UsageFailure(f"--field {pair}: write ROLE=NAME, where ROLE is one of {', '.join(ROLES)}")
         named[role] = field
-    if options["scale"] is not None and not options["scale"] > 0:
-        raise UsageFailure(f"--scale {options['scale']}: it has to be above 0")
     return LogColumns(
         named,
         errors=options["errors"],

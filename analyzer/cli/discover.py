@@ -125,9 +125,7 @@ class Discover(click.Command):
     help="Requests to a service that are under way at once.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what the run would ask for, and about how long that takes.")
-@click.option(
-    "--require-f1", type=click.FloatRange(0, 1), help="Exit with 3 if the F1 against the truth is below this."
-)
+@click.option("--require-f1", type=shared.Number(0, 1), help="Exit with 3 if the F1 against the truth is below this.")
 @click.option("--fail-on-events", is_flag=True, help="Exit with 3 if there are events.")
 @shared.as_json
 @shared.quiet

@@ -33,7 +33,7 @@ FIELD = "network.bytes"
     "--start", help="Fill from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: the scenario's]"
 )
 @click.option("--end", help="Fill up to here.  [default: the scenario's, or the current hour]")
-@click.option("--weeks", type=click.FloatRange(0.01, 1040), help="Length of the window.  [default: the scenario's]")
+@click.option("--weeks", type=shared.Number(0.01, 1040), help="Length of the window.  [default: the scenario's]")
 @click.option(
     "--customers",
     type=click.IntRange(0, 1_000_000),

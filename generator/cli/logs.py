@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option(
     "-i",
     "--interval",
-    type=click.FloatRange(0, 86400),
+    type=shared.Number(0, 86400),
     help="Real time: seconds from one batch to the next.  [default: 1 where --total is 0, else no waiting]",
 )
 @click.option(
@@ -50,12 +50,12 @@ if TYPE_CHECKING:
     help="What lines look like.  [default: json]",
 )
 @click.option("-p", "--output-path", type=click.Path(), help="Folder and stem of the files.  [default: ./output/logs]")
-@click.option("-a", "--anomaly-rate", type=click.FloatRange(0, 1), help="Share of anomalous lines.  [default: 0.05]")
+@click.option("-a", "--anomaly-rate", type=shared.Number(0, 1), help="Share of anomalous lines.  [default: 0.05]")
 @click.option("--no-labels", is_flag=True, help="Leave the labels out of the lines; log_incidents.csv has them still.")
 @click.option("--start", help="Fill a window, as fast as possible: from here ...")
 @click.option("--end", help="... up to here.  [default: now]")
 @click.option(
-    "--rate", type=click.FloatRange(1e-6, 1e6), help="Lines a second of a window, on average over a week.  [default: 1]"
+    "--rate", type=shared.Number(1e-6, 1e6), help="Lines a second of a window, on average over a week.  [default: 1]"
 )
 @click.option(
     "--durations",
