@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
 import trustme
 
 from analyzer.fetch import Halving
@@ -25,7 +26,7 @@ from tests.kentik.server import QUERIES, TOKEN, USER, Fault, Kentik, Limits, htt
 from traffic.errors import AccessDenied, Failure
 from traffic.model import DAY, HOUR, Query, Window
 from traffic.store.access import Access
-from traffic.store.base import StoreError
+from traffic.store.base import Away, StoreError
 from traffic.store.kentik import KentikSource
 from traffic.store.kentik.client import TRIES, Client
 from traffic.store.kentik.pace import Limit, Pace
@@ -152,6 +153,7 @@ def test_who_is_asked_to_wait_for_a_day_says_so_and_stops(fake: Kentik) -> None:
         (Fault(413), "too large", 1),
         (Fault(500, b'{"error": "oops\\nat line 7"}'), "refuses the query (500; this): oops at line 7", 1),
         (Fault(302, b"", {"Location": "https://evil.example/x"}), "sends us on to evil.example (302): not followed", 1),
+        (Fault(302, b"", {"Location": "https://[::1/x"}), "sends us on to another place (302): not followed", 1),
         (Fault(200, b"[]"), "does not answer like Kentik (this)", 1),
     ],
 )
@@ -238,6 +240,30 @@ def test_a_query_that_takes_too_long_is_asked_for_in_halves(fake: Kentik, monkey
         [3, 1, 3, 2],
         [1, 3, 2, 3],
     )
+
+
+@pytest.mark.parametrize("at_once", [2, 4])
+def test_several_that_take_too_long_at_once_are_asked_for_in_halves_too(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That none of them is answered does not mean that nobody is there: their halves may be."""
+    monkeypatch.setattr("traffic.store.kentik.client.READ", 0.3)
+    with Kentik(flat(4, 12)) as fake:
+        store = source(fake)
+        keys = tuple(fake.account.names.values())
+        fake.fail(Fault(wait=0.6), 3 * at_once)
+        matrix = Halving(store, at_once).series(Query(store.metric, keys, Window(MONDAY, MONDAY + 12 * DAY), 60))
+        assert matrix.values.tolist() == [series.tolist() for series in fake.account.series.values()]
+
+
+def test_a_host_that_takes_no_connection_is_not_asked_for_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_args: object, **_named: object) -> None:
+        raise requests.exceptions.ConnectTimeout("Connection to 192.0.2.1 timed out")
+
+    client = Client(find_place("kentik:"), ACCESS, sleep=Clock(0).sleep)
+    monkeypatch.setattr(client._session, "request", lost)
+    with pytest.raises(Away, match=r"cannot be reached \(no connection in 10 s; this\); asked 6 times"):
+        client.query(QUERY, "this")
 
 
 def test_a_stand_in_is_asked_without_a_proxy(fake: Kentik, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ _PASSING = (429, 502, 503, 504)
 _LARGEST = 256 << 20
 _CHUNK = 1 << 20
 _SILENT = 6
-"""Time-outs in a row after which it is not the size of a query that keeps the server from answering."""
+"""Rounds of time-outs after which it is not the size of a query that keeps the server from answering."""
 
 
 class Refused(StoreError):
@@ -48,6 +48,13 @@ class _Passing(StoreError):
 
 class _Silence(_Passing):
     """No answer in time."""
+
+
+class _Staying(requests.Session):
+    """Does not even read where a redirect leads: it may be no address at all."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Nowhere."""
 
 
 class Client:
@@ -77,12 +84,13 @@ class Client:
         self._sleep = sleep or self._together.sleep
         self._now = now
         self._verify: str | bool = access.ca_file or True
-        self._session = requests.Session()
+        self._session = _Staying()
         # A .netrc must not add credentials of its own, and what goes in clear to this machine must not take a proxy.
         self._session.auth = lambda request: request
         self._session.trust_env = place.base.startswith("https:")
         self._lock = Lock()
         self._silent = 0
+        self._heard_out = 0
         self.slowed = 0
         """How often the server asked to slow down."""
         self.sent = 0
@@ -142,22 +150,24 @@ class Client:
 
     def _once(self, method: str, path: str, body: object, what: str, pace: Pace) -> Any:
         with pace.turn():
-            self.sent += 1
+            with self._lock:
+                self.sent += 1
+                number = self.sent
             try:
                 status, headers, content = self._exchange(method, path, body)
             except requests.exceptions.SSLError as error:
                 raise AccessDenied(
                     f"no safe connection to {self.name} ({_short(error)}): name its authority with --ca-file"
                 ) from None
+            except requests.exceptions.ConnectTimeout:
+                raise _Passing(f"{self.name} cannot be reached (no connection in {CONNECT:.0f} s; {what})") from None
             except requests.exceptions.Timeout:
-                with self._lock:
-                    self._silent += 1
+                self._unanswered(number)
                 raise _Silence(f"{self.name} does not answer within {READ:.0f} s ({what})") from None
             except requests.exceptions.RequestException as error:
                 raise _Passing(f"{self.name} cannot be reached ({_short(error)}; {what})") from None
         if status == 504:
-            with self._lock:
-                self._silent += 1
+            self._unanswered(number)
             raise _Silence(f"{self.name} does not answer in its own time (504; {what})")
         with self._lock:
             self._silent = 0
@@ -170,6 +180,13 @@ class Client:
         except (ValueError, RecursionError):
             begin = content[:40].decode("ascii", "replace").strip()
             raise _Passing(f"{self.name} answers what is no JSON ({begin!r}; {what})") from None
+
+    def _unanswered(self, number: int) -> None:
+        """Request `number` timed out. Those that were under way with another that did are of the same round."""
+        with self._lock:
+            if number > self._heard_out:
+                self._silent += 1
+                self._heard_out = self.sent
 
     def _exchange(self, method: str, path: str, body: object) -> tuple[int, Mapping[str, str], bytes]:
         """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
@@ -223,7 +240,7 @@ class Client:
                 f"an account in the EU is kentik:eu"
             )
         if 300 <= status < 400:
-            host = urlsplit(headers.get("Location", "")).hostname or "another place"
+            host = _host(headers.get("Location", "")) or "another place"
             return StoreError(
                 f"{self.name} sends us on to {host[:80]} ({status}): not followed; name the right address"
             )
@@ -255,6 +272,14 @@ def _pause(state: RetryCallState) -> float:
     asked = error.after if isinstance(error, _Passing) else None
     spread = random.random()  # noqa: S311  # so that two clients do not come back at the same moment
     return asked + spread if asked is not None else min(60.0, 2.0 ** (state.attempt_number - 1) * (1 + spread))
+
+
+def _host(address: str) -> str | None:
+    """The host of an address; None where it is none."""
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
 
 
 def _reason(content: bytes) -> str:
