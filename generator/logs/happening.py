@@ -121,7 +121,8 @@ class Planner:
         share = max(shares[service], 1e-6)
         settings = getattr(self._types, name)
         by_time = self._by_time if wish.lines is None and wish.seconds is None else wish.lines is None
-        plan = _MAKERS[name](settings, share, dice, by_time or wish.type is not None)
+        # Who asks for so many lines of an outage wants to see them.
+        plan = _MAKERS[name](settings, share, dice, by_time or (wish.type is not None and wish.lines is None))
         if plan.failing:
             plan = replace(plan, factor=self._errors(plan.failing))
         if by_time:
