@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from traffic.model import Window
-from traffic.store.kentik.template import Template, mark_of
+from traffic.store.kentik.template import FILTERS, Template, mark_of
 from traffic.store.kentik.widths import Width
 
 
@@ -22,8 +22,7 @@ def customers_body(template: Template, window: Window, known: Sequence[int] = ()
     body = fill(template, _times(window))
     if known:
         query = body["queries"][0]["query"]
-        # The portal and the SDK call it differently.
-        name = "filters" if "filters" in query and "filters_obj" not in query else "filters_obj"
+        name = next((name for name in FILTERS if name in query), FILTERS[0])
         obj = query.setdefault(name, {"connector": "All", "filterGroups": []})
         chosen = {"filterField": template.field, "operator": "=", "filterValue": _listed(known)}
         group = {"connector": "All", "not": True, "filters": [chosen]}

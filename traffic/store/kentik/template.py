@@ -22,6 +22,8 @@ SERIES = "kentik_query_tsData.json"
 
 MOST = 40
 """Rows of an answer that may carry a series, and so customers of a request."""
+FILTERS = ("filters_obj", "filters")
+"""How the portal and the SDK call the filters of a query."""
 _MARK = "$"
 _WINDOW = frozenset(("start", "end"))
 _NEEDED = {CUSTOMERS: _WINDOW, SERIES: _WINDOW | {"customers", "minsPolling", "forceMinsPolling"}}
@@ -124,8 +126,11 @@ def read_template(folder: Path, name: str) -> Template:
     for mark in sorted(_NEEDED[name] - set(found)):
         raise UsageFailure(f'{path}: the placeholder {{"{_MARK}": "{mark}"}} is missing: put it where its value goes')
     template = Template(path, text, body)
+    _check_limits(template)
     if name == SERIES:
         _check_series(template)
+    else:
+        _check_customers(template)
     return template
 
 
@@ -133,9 +138,11 @@ def _check(path: Path, body: Any) -> None:
     queries = body.get("queries") if isinstance(body, dict) else None
     if not isinstance(queries, list) or len(queries) != 1 or not isinstance(queries[0], dict):
         raise UsageFailure(f'{path} has to hold one query: {{"queries": [{{"bucket": ..., "query": {{...}}}}]}}')
-    query = queries[0].get("query")
+    query, bucket = queries[0].get("query"), queries[0].get("bucket")
     if not isinstance(query, dict):
         raise UsageFailure(f'{path}: its query has no "query": {{...}}')
+    if not isinstance(bucket, str) or not bucket:
+        raise UsageFailure(f'{path}: its query needs a "bucket", a text: the answer comes under that name')
     for name, example in (("metric", "bytes"), ("dimension", "AS_dst")):
         if len(_names(query.get(name))) != 1:
             raise UsageFailure(f'{path}: "{name}" has to name one, as ["{example}"]')
@@ -147,19 +154,47 @@ def _check(path: Path, body: Any) -> None:
         raise UsageFailure(f'{path}: "lookback_seconds" has to be 0, or Kentik ignores the times that are asked for')
 
 
+def _check_limits(template: Template) -> None:
+    for name in ("topx", "depth"):
+        limit = template.query.get(name, 1)
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+            raise UsageFailure(
+                f'{template.path}: "{name}" has to be a whole number from 1 on, not {json.dumps(limit):.40}'
+            )
+
+
+def _check_customers(template: Template) -> None:
+    """Who is known is left out by a group of filters of its own: there has to be room for it."""
+    for name in FILTERS:
+        held = template.query.get(name, {})
+        if not isinstance(held, dict) or not isinstance(held.get("filterGroups", []), list):
+            raise UsageFailure(
+                f'{template.path}: "{name}" has to be {{"connector": "All", "filterGroups": [...]}}, or left out'
+            )
+        if held.get("connector", "All") != "All":
+            raise UsageFailure(
+                f'{template.path}: the "connector" of "{name}" has to be "All"; put what may be met either way into '
+                f'one of its groups with "connector": "Any"'
+            )
+
+
 def _check_series(template: Template) -> None:
     aggregates = template.query.get("aggregates")
     if not isinstance(aggregates, list) or not any(isinstance(a, dict) and a.get("raw") is True for a in aggregates):
         raise UsageFailure(f'{template.path}: one of "aggregates" needs "raw": true, or Kentik answers without series')
-    if template.data not in (None, FULL, FAST):
+    said = template.query.get("fastData")
+    if said not in (FULL, FAST) and mark_of(said) is None:
+        what = json.dumps(said) if "fastData" in template.query else "to leave it out"
         raise UsageFailure(
             f'{template.path}: "fastData" has to be "Full", "Fast" or {{"{_MARK}": "fastData"}}: '
-            f"{template.data} would mix both in one series"
+            f"{what:.40} would mix both in one series"
         )
 
 
 def _names(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else [one for one in value or () if isinstance(one, str)]
+    if isinstance(value, str):
+        return [value]
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def mark_of(value: Any) -> str | None:
