@@ -23,7 +23,7 @@ from analyzer.plan import plan
 from tests.kentik.account import Account, customers_named
 from tests.kentik.clock import Clock
 from tests.kentik.opened import MONDAY, by_asn, flat, source, wave
-from tests.kentik.server import QUERIES, Asked, Kentik
+from tests.kentik.server import QUERIES, Asked, Fault, Kentik
 from tests.test_kentik_pure import edited, query_of
 from traffic.errors import Failure, UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Floats, Grid, Query, Window
@@ -317,6 +317,23 @@ def test_customers_who_are_known_are_left_out_by_the_filters_that_the_query_has(
 
     with Kentik(flat(300, 0.1, depth=250)) as fake:
         assert len(source(fake, folder=edited(tmp_path, CUSTOMERS, change)).keys(Window(MONDAY, MONDAY + DAY))) == 300
+
+
+def test_a_list_of_customers_that_takes_too_long_is_asked_for_in_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("traffic.store.kentik.client.READ", 0.2)
+    with Kentik(flat(3, 2, nameless=("Total",))) as fake:
+        store = source(fake)
+        fake.fail(Fault(wait=0.5), 2)
+        assert list(store.keys(Window(MONDAY, MONDAY + 2 * DAY))) == sorted(fake.account.names.values())
+        assert store.remarks() == ["1 row without an AS number left out, such as 'Total'"]
+        halves = {window_of(one) for one in fake.log} - {Window(MONDAY, MONDAY + 2 * DAY)}
+        assert halves == {Window(MONDAY, MONDAY + DAY), Window(MONDAY + DAY, MONDAY + 2 * DAY)}
+
+
+def test_customers_and_series_are_of_the_same_side(tmp_path: Path) -> None:
+    folder = edited(tmp_path, CUSTOMERS, lambda body: query_of(body).update(dimension=["AS_src"]))
+    with Kentik(flat(1, 1)) as fake, pytest.raises(UsageFailure, match=r'"dimension" of .*customers\.json.* the same'):
+        source(fake, folder=folder)
 
 
 def test_a_list_that_stays_cut_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:

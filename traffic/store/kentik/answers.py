@@ -65,16 +65,14 @@ def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
 def customers_of(rows: Iterable[Row]) -> Customers:
     """The customers in the order of their rows, the largest first; of two rows with one AS number, the first."""
     keys: dict[int, str] = {}
-    nameless, doubled = [], []
+    nameless: dict[str, None] = {}
+    doubled: dict[str, None] = {}
     for row in rows:
         key, asn = row["key"], asn_of(row["key"])
         if asn is None:
-            nameless.append(key)
-        elif asn in keys:
-            if key != keys[asn]:
-                doubled.append(key)
-        else:
-            keys[asn] = key
+            nameless[key] = None
+        elif keys.setdefault(asn, key) != key:
+            doubled[key] = None
     return Customers(keys, tuple(nameless), tuple(doubled))
 
 

@@ -10,7 +10,7 @@ from threading import Lock
 
 import numpy as np
 
-from traffic.errors import AccessDenied
+from traffic.errors import AccessDenied, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor_to
 from traffic.store.access import Access
 from traffic.store.base import StoreError, TooLarge
@@ -69,6 +69,11 @@ class KentikSource:
         self._who = blake2b(f"{place.base} {access.user}".encode(), digest_size=8).hexdigest()
         self._customers = read_template(folder, CUSTOMERS)
         self._template = read_template(folder, SERIES)
+        if self._customers.field != self._template.field:
+            raise UsageFailure(
+                f'the "dimension" of {self._customers.path} and of {self._template.path} has to be the same: '
+                f"customers of one are asked for in the other"
+            )
         self.metric = self._template.metric
         self._client = Client(place, access, pace, sleep, now)
         self._series = Series(self._client, self._template)
@@ -134,22 +139,36 @@ class KentikSource:
         """Every customer with traffic in `window`, in order of name, and that window: when they begin is not told."""
         if not window.seconds:
             return {}
+        found = customers_of(self._listed(window))
+        self._report(found)
+        return dict.fromkeys(sorted(found.keys.values()), window)
+
+    def _listed(self, window: Window) -> list[Row]:
+        """The rows of all customers with traffic in `window`; by halves where that is too much at once."""
+        try:
+            return self._pages(window)
+        except TooLarge:
+            middle = ceil_to(window.start + window.seconds // 2, HOUR)
+            if not window.start < middle < window.end:
+                raise
+        return [*self._listed(Window(window.start, middle)), *self._listed(Window(middle, window.end))]
+
+    def _pages(self, window: Window) -> list[Row]:
         what = f"the customers from {iso(window.start)} to {iso(window.end)}"
         rows: list[Row] = []
-        known: list[int] = []
+        known: dict[int, None] = {}
         while True:
-            page = ask_rows(self._client, self._customers.bucket, customers_body(self._customers, window, known), what)
+            page = ask_rows(
+                self._client, self._customers.bucket, customers_body(self._customers, window, [*known]), what
+            )
             new = [asn for asn in map(asn_of, (row["key"] for row in page)) if asn is not None and asn not in known]
             rows += page
             if len(page) < LISTED:
-                break
+                return rows
             if not new:
                 self._say(f"the list of customers is cut at {len(page)} rows, and says nothing of the others")
-                break
-            known += dict.fromkeys(new)
-        found = customers_of(rows)
-        self._report(found)
-        return dict.fromkeys(sorted(found.keys.values()), window)
+                return rows
+            known |= dict.fromkeys(new)
 
     def series(self, query: Query) -> Matrix:
         """The buckets of `query.keys`: what Kentik says of them; times of which it does not speak are missing."""
