@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
+from http.client import HTTPResponse
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.logs.server.guard import OPEN, known_host, same_origin
-from tests.serving import Server, raw, served
+from generator.logs.server.guard import LARGEST_BODY, OPEN, known_host, same_origin
+from tests.serving import PATIENCE, Server, raw, served
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 WRONG = [None, "Bearer wrong", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", TOKEN, "Bearer ä"]
@@ -111,6 +113,20 @@ def test_no_host_and_two_hosts_get_nothing(server: Server) -> None:
 def test_a_page_of_elsewhere_gets_nothing(server: Server, origin: str, method: str, path: str) -> None:
     assert server.ask(method, path, {}, headers={"Origin": origin}).status_code == 403
     assert server.get("/api/status")["logs_generated"] == 0
+
+
+def test_who_is_refused_hears_it_although_nobody_reads_what_was_sent(server: Server) -> None:
+    """A connection that is closed before its bytes were read is reset, and the answer may be lost with it."""
+    head = b"POST /api/generate HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
+        for size in (100_000, 100_000, 10_000_000):
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % size)
+            answer = HTTPResponse(connection)
+            answer.begin()
+            assert (answer.status, "elsewhere" in answer.read().decode()) == (403, True)
+            if size <= LARGEST_BODY:
+                connection.sendall(b" " * size)
+        assert answer.headers["connection"] == "close"
 
 
 def test_a_page_of_ours_may_ask(server: Server) -> None:

@@ -97,8 +97,7 @@ def check(rules: Rules, scope: Scope) -> None:
     free = rules.token is None or scope.get("method") == "OPTIONS"
     if closed and not free and not _has_token(str(rules.token), headers):
         raise Refused(401, "this needs the header Authorization: Bearer TOKEN")
-    lengths = headers.get("content-length", [])
-    if scope["type"] == "http" and any(not text.isdecimal() or int(text) > LARGEST_BODY for text in lengths):
+    if scope["type"] == "http" and _too_long(headers):
         raise Refused(413, f"a request may have {LARGEST_BODY:,} bytes at the most")
 
 
@@ -158,6 +157,12 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
     return found
 
 
+def _too_long(headers: dict[str, list[str]]) -> bool:
+    """Whether a request says that more follows than it may have."""
+    lengths = headers.get("content-length", [])
+    return any(not text.isdecimal() or int(text) > LARGEST_BODY for text in lengths)
+
+
 def _limited(receive: Receive) -> Receive:
     """Bodies without a length count as well."""
     size = 0
@@ -183,10 +188,15 @@ def _secured(send: Send) -> Send:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) -> None:
-    headers: list[Any] = [(b"content-type", b"application/json"), (b"connection", b"close"), *_SECURE]
+    body = json.dumps({"detail": refused.reason}).encode()
+    headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *_SECURE]
+    asked = _headers(scope["headers"])
+    # What follows a short request is still taken, and thrown away: a connection that is closed before all of it was
+    # read is reset, and the answer may be lost with it.
+    if _too_long(asked) or "transfer-encoding" in asked:
+        headers.append((b"connection", b"close"))
     if refused.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
-    body = json.dumps({"detail": refused.reason}).encode()
     kind = "http.response"
     if scope["type"] == "websocket":
         await receive()
