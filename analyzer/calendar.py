@@ -22,6 +22,7 @@ COLUMNS = ("start", "end", "what", "key", "note")
 NEEDED = ("start", "what")
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(_DAY.pattern + r"([T ].+)?")
 _YEARS = range(1970, 2200)
 
 
@@ -125,6 +126,9 @@ def _what(text: str) -> Meaning:
 
 def _time(name: str, text: str) -> datetime:
     try:
+        # Other forms of ISO 8601 (20261224, 2026-W52-4) would be days here and midnights there.
+        if not _TIME.fullmatch(text):
+            raise ValueError
         time = datetime.fromisoformat(text)
     except ValueError:
         raise UsageFailure(f"{name}: {text!r} is no day and no time; write 2026-12-24 or 2026-12-24T18:00") from None

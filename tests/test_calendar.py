@@ -69,6 +69,8 @@ HEAD = "start,end,what,key,note\n"
         (HEAD + "24.12.2026,,sunday,,\n", ":2: start: '24.12.2026' is no day and no time; write 2026-12-24 or "),
         (HEAD + "2026-12-24,12/26/2026,sunday,,\n", ":2: end: '12/26/2026' is no day"),
         (HEAD + "2026-13-24,,sunday,,\n", ":2: start: '2026-13-24' is no day"),
+        (HEAD + "2026-12-24,20261226,sunday,,\n", ":2: end: '20261226' is no day"),
+        (HEAD + "2026-W52-4,2026-12-26,sunday,,\n", ":2: start: '2026-W52-4' is no day"),
         (HEAD + ",,sunday,,\n", ":2: start: '' is no day"),
         (HEAD + "now,,sunday,,\n", ":2: start: 'now' is no day"),
         (HEAD + "9999-12-31,,sunday,,\n", ":2: start: '9999-12-31' lies outside of the years 1970 to 2199"),
