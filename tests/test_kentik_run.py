@@ -156,6 +156,16 @@ def test_a_dry_run_tells_calls_and_time(fake: Kentik, made: Path, tmp_path: Path
     assert fake.series_asked == []
 
 
+def test_a_dry_run_says_that_an_account_keeps_less_than_is_asked_for(account: Account, tmp_path: Path) -> None:
+    now = int(time.time())
+    recent = replace(account, start=now - now % 3600 - len(account.series[64512]) * 60, full_retention=20)
+    with Kentik(recent) as fake:
+        where = ("--store", fake.store, "--output", tmp_path, "--start", "now-365d", "--dry-run")
+        answer = sl("discover", *where, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
+    assert answer.code == 0, answer
+    assert "this account keeps 20 days of such data: nothing before" in answer.err
+
+
 def test_doctor_looks_at_an_account(account: Account, tmp_path: Path) -> None:
     now = int(time.time())
     recent = replace(account, start=now - now % 3600 - len(account.series[64512]) * 60)

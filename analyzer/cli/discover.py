@@ -211,6 +211,8 @@ def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
 
     with lock(job.output):
         found = plan(source, job)
+    for remark in getattr(source, "remarks", list)():
+        shared.note(remark)
     if options["as_json"]:
         click.echo(json.dumps(asdict(found), indent=1))
         return 0
