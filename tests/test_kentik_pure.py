@@ -327,6 +327,8 @@ def at(second: float, value: float | None, width: float = 60) -> list[float | No
         ([at(-60, 9), at(300, 9), at(180, 4)], [math.nan, math.nan, math.nan, 4, math.nan]),
         # finer than asked: the mean by width
         ([at(0, 1, 20), at(20, 4, 40)], [3, math.nan, math.nan, math.nan, math.nan]),
+        # a time beyond all times is not in any
+        ([at(0, 1), [1e300, 9, 60]], [1, math.nan, math.nan, math.nan, math.nan]),
         ([], [math.nan] * 5),
     ],
 )

@@ -371,6 +371,15 @@ def test_an_account_is_looked_at_for_as_long_as_its_plan_keeps_data() -> None:
         assert store.remarks() == []
 
 
+@pytest.mark.parametrize(("days", "start"), [(10**30, 0), (math.inf, MONDAY + 5 * WEEK)])
+def test_a_plan_that_keeps_data_for_ever_is_no_error(days: float, start: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = MONDAY + 9 * WEEK
+    with Kentik(flat(1, 1), clock=Clock(now)) as fake:
+        store = source(fake)
+        monkeypatch.setattr(store._client, "get", lambda _path: {"plans": [{"full_retention": days}]})
+        assert store.extent() == Window(start, now)
+
+
 def test_who_asks_for_more_than_is_kept_is_told() -> None:
     now = MONDAY + 9 * WEEK
     with Kentik(flat(1, 1, full_retention=20), clock=Clock(now)) as fake:

@@ -136,9 +136,9 @@ def _buckets(flow: Floats, grid: Grid) -> Floats:
     widest = flow[:, 2].max(initial=0)
     if widest > grid.step:
         raise TooLong(f"points are {widest:,.0f} s wide, not {grid.step}")
-    bucket = np.floor((flow[:, 0] / 1000 - grid.start) / grid.step).astype(np.int64)
-    there = (bucket >= 0) & (bucket < grid.count) & ~np.isnan(flow[:, 1])
-    bucket, value, width = bucket[there], flow[there, 1], flow[there, 2]
+    cell = np.floor((flow[:, 0] / 1000 - grid.start) / grid.step)
+    there = (cell >= 0) & (cell < grid.count) & ~np.isnan(flow[:, 1])
+    bucket, value, width = cell[there].astype(np.int64), flow[there, 1], flow[there, 2]
     count = np.bincount(bucket, minlength=grid.count)
     total = np.bincount(bucket, value * width, grid.count)
     seconds = np.bincount(bucket, width, grid.count)

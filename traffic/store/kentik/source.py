@@ -231,8 +231,9 @@ class KentikSource:
         name = "fast_retention" if self._fast else "full_retention"
         try:
             days = [plan[name] for plan in self._client.get("/plans")["plans"]]
-            return max(int(day) for day in days if day) * DAY
-        except (AccessDenied, Refused, KeyError, TypeError, ValueError):
+            # To 1970 at the most: what is kept for ever may be said as a number without a meaning.
+            return min(max(int(day) for day in days if day), int(self._now()) // DAY) * DAY
+        except (AccessDenied, Refused, KeyError, TypeError, ValueError, OverflowError):
             # Who may not see plans may still ask; a token that is wrong is noticed by the first query.
             return None
 
