@@ -16,7 +16,7 @@ from uvicorn.server import ServerState
 
 from generator.logs.server import live, run
 from generator.logs.server.app import create_app
-from generator.logs.server.engine import MOST_CLIENTS, Engine, Full
+from generator.logs.server.engine import MOST_ANOMALIES, MOST_CLIENTS, Batch, Busy, Engine, Full
 from generator.logs.server.guard import Rules
 from generator.logs.server.pace import Pace
 from generator.logs.settings import LogSettings
@@ -120,6 +120,26 @@ def test_there_are_no_more_streams_than_there_is_room_for() -> None:
     engine.leave(clients[0])
     engine.leave(clients[0])
     engine.join(0.05, labels=True)
+
+
+def test_no_more_anomalies_go_on_or_wait_than_there_is_room_for() -> None:
+    now = [START]
+    engine = Engine(LogSettings(), lambda: now[0])
+    client, other = engine.join(0, labels=True), engine.join(0, labels=True)
+    for _ in range(MOST_ANOMALIES):
+        client.inject("error_spike", 100)
+    with pytest.raises(Busy, match="wait until one of them is over"):
+        client.inject("error_spike")
+    for _ in range(3 * MOST_ANOMALIES):
+        engine.inject("data_anomaly", 100)
+    assert kinds_of(client.take(500, now[0])) == {"error_spike"}
+    assert kinds_of(other.take(500, now[0])) == {"data_anomaly"}
+    marked = [engine.generate(10_000, 0, labels=True, form="json").anomalous for _ in range(3)]
+    assert 100 * MOST_ANOMALIES <= sum(marked) <= 120 * MOST_ANOMALIES
+
+
+def kinds_of(batch: Batch) -> set[str]:
+    return {json.loads(text)["_labels"]["anomaly_type"] for text in batch.texts} - {"none"}
 
 
 def test_lines_of_a_live_stream_lie_between_the_last_batch_and_now() -> None:

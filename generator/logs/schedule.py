@@ -84,6 +84,11 @@ class Schedule:
         """Services with which something is wrong, or soon will be."""
         return frozenset(one.plan.service for one in (*self._active, *self._waiting))
 
+    @property
+    def due(self) -> int:
+        """How many go on, or will soon."""
+        return len(self._active) + len(self._waiting)
+
     def segment(self) -> Segment:
         """The next one; it has at least one line."""
         while True:

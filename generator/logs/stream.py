@@ -98,6 +98,11 @@ class Stream:
         """Those that go on, as far as they have come."""
         return tuple(self._incident(one) for one in self._going)
 
+    @property
+    def due(self) -> int:
+        """How many incidents go on, or will soon: also those injected of which no line was taken yet."""
+        return self._schedule.due
+
     def drain(self) -> tuple[Incident, ...]:
         """Hand out the incidents that are over, and forget them."""
         found = tuple(self._over)

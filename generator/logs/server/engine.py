@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -13,16 +15,22 @@ from generator.logs.formats import encode
 from generator.logs.model import NONE
 from generator.logs.settings import LogSettings
 from generator.logs.stream import Stream
-from traffic.errors import Failure
+from traffic.errors import Failure, UsageFailure
 
 MOST_CLIENTS = 500
 """Streams at once. Each costs a few kilobytes, and what the kernel keeps for its connection."""
+MOST_ANOMALIES = 50
+"""Anomalies that go on at once in a stream into which one more is injected, and that wait for `generate`."""
 SEARCHED = 4096
 """Lines that are looked through for an anomalous one."""
 
 
 class Full(Failure):
     """More clients than the server has room for."""
+
+
+class Busy(UsageFailure):
+    """More anomalies at once than there is room for."""
 
 
 def now_us() -> int:
@@ -83,8 +91,9 @@ class Client:
 
         Raises:
             UsageFailure: there is no such type.
+            Busy: too many go on already.
         """
-        self._current().inject(kind, duration_logs=lines)
+        _inject(self._current(), kind, lines)
 
     def _current(self) -> Stream:
         """The stream; a new one, that goes on from the old one's time, when the settings were changed."""
@@ -108,7 +117,7 @@ class Engine:
         self.clients: set[Client] = set()
         self.stopping = False
         self._joined = self._calls = 0
-        self._wanted: list[Wanted] = []
+        self._wanted: deque[Wanted] = deque(maxlen=MOST_ANOMALIES)
         self._single: Stream | None = None
         self.reset()
 
@@ -175,7 +184,7 @@ class Engine:
         made = {incident.id: incident.lines for incident in stream.close()}
         for wanted, name in ordered:
             wanted.left -= made.get(name, 0)
-        self._wanted = [wanted for wanted in self._wanted if wanted.left > 0]
+        self._wanted = deque((wanted for wanted in self._wanted if wanted.left > 0), MOST_ANOMALIES)
         return self.counted(Batch(encode(block, form, labels), block.anomalous))
 
     def one(self, labels: bool, anomalous: bool) -> bytes:
@@ -200,15 +209,17 @@ class Engine:
         raise Failure("the anomaly that goes on makes no lines: reset, or ask for another one")
 
     def inject(self, kind: str, lines: int) -> None:
-        """Begin an anomaly in every live stream, and in what is generated next.
+        """Begin an anomaly in every live stream that has room for one, and in what is generated next.
 
         Raises:
             UsageFailure: there is no such type.
         """
         for client in self.clients:
-            client.inject(kind, lines)
+            with suppress(Busy):
+                client.inject(kind, lines)
         if self._single is not None:
-            self._single.inject(kind, duration_logs=lines)
+            with suppress(Busy):
+                _inject(self._single, kind, lines)
         self._wanted.append(Wanted(kind, lines))
 
     def stream(self, purpose: str, rate: float, start: int, total: int | None = None) -> Stream:
@@ -232,3 +243,10 @@ class Engine:
         some = [kind for kind, weight in zip(TYPES, weights, strict=True) if weight] or list(TYPES)
         self._calls += 1
         stream.inject(some[self._calls % len(some)])
+
+
+def _inject(stream: Stream, kind: str, lines: int | None) -> None:
+    # Each of them costs every batch a little, and those that a client asks for have no other bound.
+    if stream.due >= MOST_ANOMALIES:
+        raise Busy(f"{stream.due} anomalies go on already: wait until one of them is over")
+    stream.inject(kind, duration_logs=lines)
