@@ -266,6 +266,25 @@ def test_a_host_that_takes_no_connection_is_not_asked_for_less(monkeypatch: pyte
         client.query(QUERY, "this")
 
 
+@pytest.mark.parametrize(
+    ("proxy", "host"),
+    [
+        ("socks5://u:s3cr3t@127.0.0.1:1", "127.0.0.1"),
+        ("http://u:s3cr3t@[::1", "127.0.0.1"),
+        ("", "a" * 70 + ".example"),
+    ],
+)
+def test_an_address_or_proxy_that_cannot_be_used_is_told_at_once(
+    proxy: str, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    client = Client(find_place(f"kentik:https://{host}:9"), ACCESS, sleep=Clock(0).sleep)
+    with pytest.raises(StoreError, match=r"cannot be asked \(.*\): check the address and HTTPS_PROXY") as caught:
+        client.query(QUERY, "this")
+    assert client.sent == 1
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_a_stand_in_is_asked_without_a_proxy(fake: Kentik, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")

@@ -164,6 +164,11 @@ class Client:
             except requests.exceptions.Timeout:
                 self._unanswered(number)
                 raise _Silence(f"{self.name} does not answer within {READ:.0f} s ({what})") from None
+            except ValueError as error:
+                # The library's word for an address, or a proxy from the environment, that it cannot use.
+                raise Refused(
+                    f"{self.name} cannot be asked ({_short(error)}): check the address and HTTPS_PROXY"
+                ) from None
             except requests.exceptions.RequestException as error:
                 raise _Passing(f"{self.name} cannot be reached ({_short(error)}; {what})") from None
         if status == 504:
@@ -300,4 +305,6 @@ def _short(error: Exception) -> str:
     """What happened: what is said innermost, without the objects that the library wraps round it."""
     quoted = re.findall(r"'([^']+)'|\"([^\"]+)\"", str(error))
     text = "".join(quoted[-1]) if quoted else str(error)
-    return text.rpartition(": ")[2].strip("()")[:120] or type(error).__name__
+    # A proxy's address may hold a password.
+    text = re.sub(r"\S*@", "", text.rpartition(": ")[2])
+    return text.strip("()")[:120] or type(error).__name__
