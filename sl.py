@@ -45,6 +45,10 @@ PATIENCE = 10
 """Seconds that a run has to end after it was asked to."""
 
 
+_asked: list[int] = []
+"""The signals that asked a run to end."""
+
+
 class _Stopped(BaseException):
     """Ctrl-C or SIGTERM: unwinds all that is open, so that nothing is left half-written."""
 
@@ -77,6 +81,7 @@ for _command in (_generate, *analyzer.cli.COMMANDS, *_logs):
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
     # Once is a request, twice is an order.
     signal.signal(number, signal.SIG_DFL)
+    _asked.append(number)
     # An exception that comes from outside can meet a lock at the one moment at which nobody gives it back. What has not
     # unwound by then is cut off: every file is whole or absent whenever that happens. Not threading.Timer: starting one
     # takes locks as well.
@@ -89,8 +94,9 @@ def _code_of(number: int) -> int:
 
 
 def _stopped() -> str:
-    endless = {command.name for command in _logs}
-    return "stopped" if set(sys.argv[1:2]) & endless else "stopped; the same command goes on where it was"
+    # What keeps no answers begins anew.
+    anew = {"analyze", *(command.name for command in _logs)}
+    return "stopped" if set(sys.argv[1:2]) & anew else "stopped; the same command goes on where it was"
 
 
 def _cut_off(code: int) -> None:
@@ -126,6 +132,9 @@ def main() -> int:
     except OSError as error:
         return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 7)
     except Exception as error:
+        if _asked:
+            # DuckDB makes an error of its own of what ends its work.
+            return _say(_stopped(), _code_of(_asked[0]))
         # The last resort: a mistake of ours is still one line, and not a traceback.
         if "SL_DEBUG" in os.environ:
             raise

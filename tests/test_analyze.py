@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from analyzer.analysis import analyse
 from analyzer.analysis.summary import EDGES, fence
 from analyzer.analysis.tables import write_tables
 from analyzer.analysis.terminal import summary
+from tests.commands import start
 from tests.conformance import MONDAY
 from tests.logs_made import Line, combined_lines, csv_lines, ecs_lines, json_lines, make_lines, plain_lines
 from traffic.access_log import LogColumns, Spread
@@ -259,6 +262,19 @@ def test_stores_that_hold_no_lines_are_refused(tmp_path: Path) -> None:
     (tmp_path / "timeless.csv").write_text("who,status\nme,200\n")
     with pytest.raises(UsageFailure, match="--field time=NAME"):
         open_log(str(tmp_path / "timeless.csv"), LogColumns())
+
+
+def test_ctrl_c_in_the_midst_of_a_query_ends_it_in_order(lines: list[Line], tmp_path: Path) -> None:
+    # So many that they are read for a while.
+    (tmp_path / "log.ndjson").write_text(json_lines(lines[:1000]) * 500)
+    process = start("analyze", "--store", str(tmp_path / "log.ndjson"), TMPDIR=str(tmp_path), SL_OUTPUT=str(tmp_path))
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("sl-*/*")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.splitlines()) == (130, ["sl: stopped"])
+    assert not list(tmp_path.glob("sl-*"))
 
 
 def test_lines_without_a_time_are_left_out_and_counted(lines: list[Line], tmp_path: Path) -> None:
