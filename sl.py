@@ -3,6 +3,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 
 _NEEDS = (
@@ -24,11 +25,12 @@ def _find_python() -> None:
 
 
 if __name__ == "__main__":
+    # Until main() knows better: a traceback is no answer to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _find_python()
 
 # What follows runs in the right Python.
 import _thread
-import signal
 import time
 from pathlib import Path
 from types import FrameType

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import venv
@@ -145,3 +146,17 @@ def test_a_closed_stream_is_no_error(tmp_path: Path) -> None:
     for closed in (">&-", "2>&-", ">&- 2>&-"):
         done = subprocess.run(f"{command} {closed}", shell=True, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_ctrl_c_before_it_has_begun_is_no_traceback(tmp_path: Path) -> None:
+    door = copy_of_the_door(tmp_path)
+    slow = tmp_path / "analyzer" / "cli" / "__init__.py"
+    slow.write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n" + slow.read_text())
+    with subprocess.Popen(
+        [sys.executable, str(door), "discover"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (-signal.SIGINT, "")
