@@ -8,7 +8,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.logs_made import combined_lines, json_lines, make_lines
+from tests.commands import sl
+from tests.logs_made import combined_lines, make_lines
 
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 NOTEBOOK = FOLDER / "log_analysis.ipynb"
@@ -28,11 +29,12 @@ def run(monkeypatch: pytest.MonkeyPatch, store: Path) -> list[str]:
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_notebook_shows_what_analyze_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "lines.ndjson").write_text(json_lines(make_lines()))
-    shown = run(monkeypatch, tmp_path / "lines.ndjson")
+    made = ("--start", "2026-01-05", "--rate", "0.1", "--anomaly-rate", "0.1", "--total", "3000")
+    assert sl("logs", *made, "--output-path", tmp_path / "app").code == 0
+    shown = run(monkeypatch, tmp_path / "app_*.json")
     assert sum(text.startswith("iVBOR") for text in shown) == 3
     said = "\n".join(text for text in shown if not text.startswith("iVBOR"))
-    for word in ("response_time_ms", "/health", "slower than p75", "error_share", "10.0.0."):
+    for word in ("response_time_ms", "/api/v1/users", "slower than p75", "error_share", "payment-service"):
         assert word in said, word
 
 
