@@ -257,6 +257,16 @@ def test_the_list_of_incidents_is_one_that_the_comparison_reads(tmp_path: Path) 
         assert all(row["start"][:19] <= one["timestamp"] <= row["end"] for one in mine)
 
 
+@pytest.mark.parametrize("total", [1, 5, 10, 50])
+def test_what_has_no_line_in_a_short_run_is_not_in_the_list(tmp_path: Path, total: int) -> None:
+    answer = sl("logs", "--total", str(total), "--durations", "lines", "--output-path", tmp_path / "logs")
+    assert answer.code == 0, answer
+    with (tmp_path / "log_incidents.csv").open(newline="") as file:
+        listed = {row["incident_id"] for row in csv.DictReader(file)}
+    lines = [json.loads(line) for path in tmp_path.glob("logs_*") for line in path.read_text().splitlines()]
+    assert listed == {line["_labels"]["incident_id"] for line in lines} - {None}
+
+
 def test_smoke_prints_its_truth_and_writes_it_down(tmp_path: Path) -> None:
     answer = logs(tmp_path, "--smoke", "--start", "2026-09-01", "--end", "2026-09-08", "--seed", "5")
     (row,) = incidents(tmp_path)

@@ -151,7 +151,9 @@ def _tried(failures: list[BaseException], work: Callable[[], object]) -> None:
         failures.append(failure)
 
 
-def _happened(incidents: tuple[Incident, ...], truth: IncidentFile, ran: Ran) -> None:
+def _happened(begun: tuple[Incident, ...], truth: IncidentFile, ran: Ran) -> None:
+    # One that began as the run ended may have no line: then nothing happened. A silent one is made of missing lines.
+    incidents = tuple(one for one in begun if one.lines or one.kind == "silent")
     ran.incidents += incidents[: FEW - len(ran.incidents)]
     ran.happened += len(incidents)
     truth.add(incidents)
