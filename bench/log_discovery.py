@@ -33,11 +33,9 @@ RUNS: Mapping[str, Sequence[str]] = {
 
 def report() -> str:
     """The section of docs/benchmarks.md."""
-    # The node's collector lets the heap fill up before it sets in, which this breaker takes for an emergency.
-    calm = {"indices.breaker.total.use_real_memory": "false"}
     with (
         TemporaryDirectory() as temporary,
-        Cluster(prepare(VERSIONS[9]), heap="2g", settings=calm, quick=False) as cluster,
+        Cluster(prepare(VERSIONS[9]), heap="2g", quick=False) as cluster,
     ):
         folder, index = Path(temporary), f"{cluster.url}/app"
         begun = time.monotonic()

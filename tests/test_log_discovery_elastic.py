@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Timer
 from typing import Any
 from urllib.error import HTTPError
-from urllib.request import Request as Http
 from urllib.request import urlopen
 
 import numpy as np
@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from analyzer.fetch import Halving
 from tests.conformance import MONDAY, Request, log_queries, log_twin, logs
-from tests.elasticsearch.fixtures import both_majors
+from tests.elasticsearch.fixtures import NEWEST, Nodes, both_majors
+from tests.elasticsearch.node import Cluster as ServerCluster
 from tests.elasticsearch.server import Server
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Query, Window
@@ -213,23 +214,45 @@ def test_a_metric_of_logs_is_none_of_a_store_of_ours(elasticsearch: Server, elas
         opened(elasticsearch, elasticsearch_index, "requests")
 
 
-def test_a_node_whose_heap_is_full_for_a_moment_is_waited_for(
-    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
-) -> None:
-    name = f"{elasticsearch.url}/{elasticsearch_index}"
-    elasticsearch.call("PUT", f"/{elasticsearch_index}", {"settings": {"number_of_replicas": 0}})
-    loader = Loader(Cluster(find_place(name), access()), tmp_path / "refused.ndjson")
-    body = b"".join(b'{"create":{"_id":"%d"}}\n{"service":"api"}\n' % place for place in range(500))
+@pytest.fixture(scope="module")
+def anxious(elasticsearch_nodes: Nodes) -> Iterator[Server]:
+    """A node that looks at all of its heap, as a node does unless it is told not to."""
+    anxiety = {"indices.breaker.total.use_real_memory": "true"}
+    with ServerCluster(elasticsearch_nodes.home(NEWEST), settings=anxiety) as cluster:
+        cluster.call("PUT", "/full/_doc/1?refresh=true", {"service": "api"})
+        yield cluster
+
+
+@contextmanager
+def full_for(server: Server, seconds: float) -> Iterator[None]:
+    """Whatever is asked meanwhile finds the heap full."""
     limit = "indices.breaker.total.limit"
-    elasticsearch.call("PUT", "/_cluster/settings", {"transient": {limit: "1%"}})
-    again = Timer(0.7, elasticsearch.call, ("PUT", "/_cluster/settings", {"transient": {limit: None}}))
+    server.call("PUT", "/_cluster/settings", {"transient": {limit: "1%"}})
+    again = Timer(seconds, server.call, ("PUT", "/_cluster/settings", {"transient": {limit: None}}))
     try:
         with pytest.raises(HTTPError, match="429"):
-            urlopen(Http(f"{name}/_bulk", body, {"Content-Type": "application/x-ndjson"}))
+            urlopen(f"{server.url}/full/_search")
     finally:
         again.start()
     try:
-        assert loader.load(elasticsearch_index, 500, body) == 500
+        yield
     finally:
         again.join()
+
+
+@pytest.mark.xdist_group("full heap")
+def test_a_node_whose_heap_is_full_for_a_moment_is_waited_for(anxious: Server, tmp_path: Path) -> None:
+    loader = Loader(Cluster(find_place(f"{anxious.url}/bulk"), access()), tmp_path / "refused.ndjson")
+    body = b"".join(b'{"create":{"_id":"%d"}}\n{"service":"api"}\n' % place for place in range(500))
+    with full_for(anxious, 0.7):
+        assert loader.load("bulk", 500, body) == 500
     assert (loader.sent, loader.stored, loader.refused) == (500, 500, 0)
+
+
+@pytest.mark.xdist_group("full heap")
+def test_a_search_that_meets_a_full_heap_is_sent_again_before_it_counts_as_too_large(anxious: Server) -> None:
+    cluster = Cluster(find_place(f"{anxious.url}/full"), access())
+    with full_for(anxious, 0.7):
+        found = cluster.search({"track_total_hits": True}, "hits.total.value")
+    assert found["hits"]["total"]["value"] == 1
+    cluster.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -33,6 +34,8 @@ _TOO_LARGE = {
     "too_many_clauses",
     "too_many_nested_clauses",
 }
+_FULL = (0.5, 1.0, 2.0)
+"""Seconds to wait for a node to collect its garbage before a request counts as too large."""
 _UNAVAILABLE = {
     "search_phase_execution_exception",
     "no_shard_available_action_exception",
@@ -101,10 +104,17 @@ class Cluster:
         headers = {"accept": "application/json"}
         if body is not None:
             headers["content-type"] = "application/x-ndjson" if bulk else "application/json"
-        try:
-            found = self._client.perform_request(method, path, params=params, headers=headers, body=body)
-        except (elastic_transport.TransportError, elastic_transport.ApiError, ValueError) as error:
-            raise self._failure(error) from None
+        # Who sends documents waits by itself.
+        waits = iter(() if bulk else _FULL)
+        found = None
+        while found is None:
+            try:
+                found = self._client.perform_request(method, path, params=params, headers=headers, body=body)
+            except (elastic_transport.TransportError, elastic_transport.ApiError, ValueError) as error:
+                wait = next(waits, None) if _is_full(error) else None
+                if wait is None:
+                    raise self._failure(error) from None
+                time.sleep(wait)
         answer = found.body
         if not isinstance(answer, dict):
             raise StoreError(f"{self.name} does not answer like Elasticsearch: check the address")
@@ -205,6 +215,11 @@ def check_complete(answer: Mapping[str, Any], name: str) -> None:
         why = f"clusters are {' and '.join(left_out)}"
     if why:
         raise PartialAnswer(f"{name} answered in part ({why}); nothing of it was used: try again when it is well")
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether the node has no heap left at this moment, whoever took it; not: this request alone is too large."""
+    return isinstance(error, elastic_transport.ApiError) and _reason(error.body).startswith("[parent]")
 
 
 def _types(body: object) -> Iterator[str]:
