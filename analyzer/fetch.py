@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 
 from analyzer.cut import Limits, Tree, halves, join_rollups, join_series, tree
-from analyzer.kernels.rollup import roll_up
-from traffic.model import DAY, HOUR, Bools, Grid, Matrix, Query, Rollup, Window, block_bits, blocks, week_start
+from analyzer.held import Held
+from traffic.model import DAY, HOUR, Bools, Matrix, Query, Rollup, Window, block_bits, blocks, week_start
 from traffic.store.base import Source, StoreError, TooLarge, TooLong
 
 BLOCK = 64
@@ -176,25 +176,16 @@ class Rolled(_Face):
     def __init__(self, source: Halving) -> None:
         self._source = source
         super().__init__(source)
-        self._held: Matrix | None = None
-        self._rows: dict[str, int] = {}
+        self._held: Held | None = None
 
     def rollup(self, query: Query) -> Rollup:
         """Hours made by our own kernel from the source's buckets."""
-        matrix = self._source.series(query)
-        self._held, self._rows = matrix, {key: row for row, key in enumerate(matrix.keys)}
-        grid = Grid.over(query.window, HOUR)
-        return Rollup(query.keys, grid, *roll_up(matrix.values, HOUR // query.resolution))
+        self._held = Held(self._source.series(query))
+        return self._held.rollup(query)
 
     def holds(self, query: Query) -> bool:
         """Whether the last roll-up was made of these buckets."""
-        held = self._held
-        return (
-            held is not None
-            and held.grid.step == query.resolution
-            and all(key in self._rows for key in query.keys)
-            and query.window.clip(held.grid.window) == query.window
-        )
+        return self._held is not None and self._held.has(query)
 
     def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
         """A `series` for each, in that order, as they come."""
@@ -205,11 +196,7 @@ class Rolled(_Face):
     def series(self, query: Query) -> Matrix:
         """From the buckets that the last roll-up was made of, where they hold the answer; else from the source."""
         held = self._held
-        if held is None or not self.holds(query):
-            return self._source.series(query)
-        rows = [self._rows[key] for key in query.keys]
-        values = held.values[rows, held.grid.slice(query.window)]
-        return Matrix(query.keys, Grid.over(query.window, query.resolution), values)
+        return held.series(query) if held is not None and held.has(query) else self._source.series(query)
 
 
 def groups(
