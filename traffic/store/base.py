@@ -39,6 +39,16 @@ class TooLong(TooLarge):
     """The window is too long to be answered so finely: ask for less time, of the same keys."""
 
 
+def check_size(query: Query, grid: Grid, most: int) -> None:
+    """Whether keys x buckets are no more than a store answers at once.
+
+    Raises:
+        TooLarge: they are.
+    """
+    if len(query.keys) * grid.count > most:
+        raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {most} at once")
+
+
 @dataclass(frozen=True)
 class Columns:
     """Which columns of a user's own table are meant, and what a bucket of several rows comes to.

@@ -12,7 +12,7 @@ import numpy as np
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
 from traffic.store.access import Access
-from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge
+from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge, check_size
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
 from traffic.store.elastic.bodies import BUCKETS, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
@@ -214,8 +214,7 @@ class ElasticSource:
                 f"{self.name} holds a value every {self._step} s: a resolution of {query.resolution} s cannot be made "
                 f"of it; ask for a multiple that divides an hour"
             )
-        if len(query.keys) * grid.count > self.max_points:
-            raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {self.max_points} at once")
+        check_size(query, grid, self.max_points)
 
     def _crowded(self) -> StoreError:
         return StoreError(

@@ -14,7 +14,7 @@ import numpy as np
 
 from traffic.disk import storage
 from traffic.model import DAY, Floats, Grid, Ints, Matrix, Query, Window
-from traffic.store.base import Columns, StoreError, TooLarge
+from traffic.store.base import Columns, StoreError, check_size
 from traffic.store.files.database import Database
 from traffic.store.files.guess import complete, series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
@@ -155,8 +155,7 @@ class FilesSource:
         grid = Grid.over(query.window, query.resolution)
         if query.metric.field != self.metric.field:
             raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
-        if len(query.keys) * grid.count > self.max_points:
-            raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {self.max_points} at once")
+        check_size(query, grid, self.max_points)
         rows = self._rows()
         values = np.full((len(query.keys), grid.count), np.nan)
         known = [(row, rows.ids[key]) for row, key in enumerate(query.keys) if key in rows.ids]

@@ -13,7 +13,7 @@ import numpy as np
 from traffic.errors import AccessDenied, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor_to
 from traffic.store.access import Access
-from traffic.store.base import StoreError, TooLarge
+from traffic.store.base import StoreError, TooLarge, check_size
 from traffic.store.kentik.answers import Customers, Row, asn_of, customers_of
 from traffic.store.kentik.bodies import customers_body
 from traffic.store.kentik.client import Client, Refused
@@ -175,8 +175,7 @@ class KentikSource:
         grid = Grid.over(query.window, query.resolution)
         if query.metric.field != self.metric.field:
             raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
-        if len(query.keys) * grid.count > self.max_points:
-            raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {self.max_points} at once")
+        check_size(query, grid, self.max_points)
         values = np.full((len(query.keys), grid.count), np.nan)
         named = [(row, asn) for row, key in enumerate(query.keys) if (asn := asn_of(key)) is not None]
         if named and grid.count:

@@ -14,7 +14,7 @@ import numpy as np
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
-from traffic.store.base import NoSuchStore, StoreError, TooLarge
+from traffic.store.base import NoSuchStore, StoreError, check_size
 from traffic.store.folder import BlockFile, block_files, read_manifest
 from traffic.store.parquet.block import GROUP, Head, read_head, read_rows
 
@@ -119,8 +119,7 @@ class ParquetSource:
                 f"{self.name} holds a value every {step} s: a resolution of {query.resolution} s cannot be made of it; "
                 f"ask for a multiple that divides an hour"
             )
-        if len(query.keys) * grid.count > self.max_points:
-            raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {self.max_points} at once")
+        check_size(query, grid, self.max_points)
 
     def _fill(self, values: Floats, grid: Grid, query: Query, file: BlockFile, rows: Sequence[int]) -> None:
         """Put what `file` knows of these rows of the answer in its place."""
