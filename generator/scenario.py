@@ -12,7 +12,7 @@ from generator.disturbance import Decoys, Events, Outage, Required
 from generator.span import Span
 from traffic.errors import UsageFailure
 from traffic.model import HOUR
-from traffic.settings import BadSetting, Range, check, check_range
+from traffic.settings import BadSetting, Range, check, check_day, check_range
 from traffic.times import duration, instant, zone
 
 # Raise it with any change that makes other integers or other labels from the same settings: a store knows then that it
@@ -103,12 +103,8 @@ class Profile:
         check("share", self.share, 0, 1e6)
         check("peak_hour", self.peak_hour, 0, 24)
         check("multiplier", self.multiplier, 1, 1000)
-        for name in ("weekday", "weekend"):
-            heights = getattr(self, name)
-            if len(heights) != 24:
-                raise BadSetting(name, f"expected 24 heights, one for each hour of the day, not {len(heights)}")
-            for hour, height in enumerate(heights):
-                check(f"{name}[{hour}]", height, 0, 1e6)
+        check_day("weekday", self.weekday)
+        check_day("weekend", self.weekend)
 
 
 @dataclass(frozen=True)

@@ -41,3 +41,15 @@ def check_range(setting: str, pair: Range, low: float, high: float) -> None:
         check(f"{setting}[{place}]", value, low, high)
     if pair[0] > pair[1]:
         raise BadSetting(setting, f"the smaller number comes first: [{pair[1]:.10g}, {pair[0]:.10g}]")
+
+
+def check_day(setting: str, heights: tuple[float, ...]) -> None:
+    """The heights of a day: one for each of its hours, none below 0.
+
+    Raises:
+        BadSetting: they are not.
+    """
+    if len(heights) != 24:
+        raise BadSetting(setting, f"expected 24 heights, one for each hour of the day, not {len(heights)}")
+    for hour, height in enumerate(heights):
+        check(f"{setting}[{hour}]", height, 0, 1e6)

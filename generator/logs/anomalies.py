@@ -14,14 +14,15 @@ Resource = Literal["memory", "cpu", "disk", "connections"]
 Outage = Literal["complete", "silent", "intermittent"]
 Defect = Literal["null_values", "out_of_range", "format_error"]
 
-TYPES = (
+Type = Literal[
     "error_spike",
     "latency_degradation",
     "security_threat",
     "resource_exhaustion",
     "service_outage",
     "data_anomaly",
-)
+]
+TYPES: tuple[Type, ...] = get_args(Type)
 
 LONGEST = 10**6
 

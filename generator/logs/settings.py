@@ -7,7 +7,7 @@ from typing import Literal
 
 from generator.logs.anomalies import Anomalies
 from traffic.errors import UsageFailure
-from traffic.settings import BadSetting, check
+from traffic.settings import BadSetting, check, check_day
 from traffic.times import instant
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -124,12 +124,8 @@ class Profile:
     weekend: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        for name in ("weekday", "weekend"):
-            heights = getattr(self, name)
-            if len(heights) != 24:
-                raise BadSetting(name, f"expected 24 heights, one for each hour of the day, not {len(heights)}")
-            for hour, height in enumerate(heights):
-                check(f"{name}[{hour}]", height, 0, 1e6)
+        check_day("weekday", self.weekday)
+        check_day("weekend", self.weekend)
         if not sum(self.weekday) + sum(self.weekend):
             raise BadSetting("weekday", "no hour has a height above 0")
 

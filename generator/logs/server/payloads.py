@@ -7,14 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal[
-    "error_spike",
-    "latency_degradation",
-    "security_threat",
-    "resource_exhaustion",
-    "service_outage",
-    "data_anomaly",
-]
+from generator.logs.anomalies import Type
 
 
 class _Body(BaseModel):
@@ -54,7 +47,7 @@ class GenerateRequest(_Body):
 class InjectRequest(_Body):
     """An anomaly to begin now."""
 
-    anomaly_type: Kind = Field(description="Its type")
+    anomaly_type: Type = Field(description="Its type")
     duration_logs: int = Field(20, ge=5, le=100, description="How many anomalous lines it has")
 
 
@@ -70,7 +63,7 @@ class StreamConfig(_Body):
 class SocketInject(_Body):
     """What a WebSocket client can inject."""
 
-    anomaly_type: Kind = "error_spike"
+    anomaly_type: Type = "error_spike"
     duration_logs: int | None = Field(None, ge=5, le=100)
 
 
