@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analyzer.fetch import Halving
+from analyzer.reading.fetch import Halving
 from traffic.disk import storage
 from traffic.errors import Failure, StorageFailure
 from traffic.model import WEEK, Query, Window

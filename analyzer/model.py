@@ -31,7 +31,7 @@ RULES = ("level", "pooled", "idle", "edges", "tail", "volume", "held", "bursty")
 
 @dataclass(frozen=True)
 class CalendarRow:
-    """A row of a calendar, as it was written: `analyzer.calendar` says what it means."""
+    """A row of a calendar, as it was written: `analyzer.judging.calendar` says what it means."""
 
     start: str
     """A day, or a time, on the key's own clock where it names no zone."""

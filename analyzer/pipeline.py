@@ -10,11 +10,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from analyzer.cache import CachedBuckets, CachedSource, Shelf
-from analyzer.cache.log import write_log
-from analyzer.detect import Found, find_events
-from analyzer.fetch import Halving, Rolled, groups
+from analyzer.judging.detect import Found, find_events
 from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
+from analyzer.reading.cache import CachedBuckets, CachedSource, Shelf
+from analyzer.reading.cache.log import write_log
+from analyzer.reading.fetch import Halving, Rolled, groups
 from analyzer.report.order import worst_first
 from analyzer.report.painters import get_ready
 from analyzer.verdict import judge

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from analyzer.fetch import Halving
+from analyzer.reading.fetch import Halving
 from traffic.errors import UsageFailure
 from traffic.model import DAY, WEEK, Grid, Matrix, Metric, Query, Window, block_bits, blocks, week_start
 from traffic.store.base import Sink, Source

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analyzer.analysis import analyse
-from analyzer.analysis.summary import EDGES, fence
-from analyzer.analysis.tables import write_tables
-from analyzer.analysis.terminal import summary
+from analyzer.log_summary import analyse
+from analyzer.log_summary.summary import EDGES, fence
+from analyzer.log_summary.tables import write_tables
+from analyzer.log_summary.terminal import summary
 from tests.commands import start
 from tests.conformance import MONDAY
 from tests.logs_made import Line, combined_lines, csv_lines, ecs_lines, json_lines, make_lines, plain_lines

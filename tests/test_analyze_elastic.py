@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analyzer.analysis import analyse
+from analyzer.log_summary import analyse
 from tests.conformance import MONDAY
 from tests.elasticsearch.fixtures import both_majors
 from tests.elasticsearch.guard import Guard

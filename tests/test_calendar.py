@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from analyzer.calendar import read_calendar, span, unmet
+from analyzer.judging.calendar import read_calendar, span, unmet
+from analyzer.judging.policy import read_policy
 from analyzer.model import CalendarRow
-from analyzer.policy import read_policy
 from tests.commands import ROOT, refused, sl
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR

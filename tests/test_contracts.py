@@ -9,11 +9,11 @@ from typing import get_args
 import pytest
 
 import sl
-from analyzer import calendar
 from analyzer.cli.discover import EVENTS_FOUND, TRUTH
+from analyzer.judging import calendar
+from analyzer.judging.policy import FLOORS, read_policy
 from analyzer.kernels import rules
 from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
-from analyzer.policy import FLOORS, read_policy
 from analyzer.report import table
 from generator.logs import truth as logs
 from traffic import errors, truth

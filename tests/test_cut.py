@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.cut import Limits, Tree, halves, join_series, tree
+from analyzer.reading.cut import Limits, Tree, halves, join_series, tree
 from traffic.model import BITS, DAY, HOUR, Grid, Matrix, Query, Window
 
 limits = st.builds(

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analyzer.cache import Shelf
-from analyzer.fetch import groups, suspect_days
+from analyzer.judging.suspects import suspect_days
 from analyzer.model import RULES, Baseline, CalendarRow, Findings, Looking, Meaning, Policy
 from analyzer.pipeline import Job, Ledger, discover
+from analyzer.reading.cache import Shelf
+from analyzer.reading.fetch import groups
 from tests.worlds import MONDAY, MemorySource, slow_events
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Matrix, Metric, Query, Window

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.fetch import Halving
+from analyzer.reading.fetch import Halving
 from tests.conformance import NASTY
 from traffic.errors import AccessDenied, Failure, PartialAnswer, StorageFailure, UsageFailure
 from traffic.model import BITS, Grid, Matrix, Query, Window

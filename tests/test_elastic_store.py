@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analyzer.fetch import Halving
 from analyzer.kernels.rollup import roll_up
+from analyzer.reading.fetch import Halving
 from tests.conformance import KINDS, MONDAY, SPAN, STEP, World, queries, rows_of, span_of, twin, worlds
 from tests.elastic_data import load_flows, load_world, make_index, searches, write_world
 from tests.elasticsearch.fixtures import both_majors

@@ -16,9 +16,9 @@ import pytest
 import requests
 import trustme
 
-from analyzer.fetch import Halving
 from analyzer.model import Policy
 from analyzer.pipeline import Job, Ledger, discover
+from analyzer.reading.fetch import Halving
 from tests.kentik.account import customers_named
 from tests.kentik.clock import Clock
 from tests.kentik.opened import ACCESS, MONDAY, flat, source

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.cache import Shelf
+from analyzer.reading.cache import Shelf
 from tests.commands import Answer, refused, sl, start
 from tests.kentik.account import Account, account_of, customers_named, scenario_text
 from tests.kentik.server import NONE, TOKEN, USER, Fault, Kentik

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analyzer.fetch import Halving
 from analyzer.model import Findings, Policy
 from analyzer.pipeline import Job, Ledger, discover
-from analyzer.plan import plan
+from analyzer.reading.fetch import Halving
+from analyzer.reading.plan import plan
 from tests.kentik.account import Account, customers_named
 from tests.kentik.clock import Clock
 from tests.kentik.opened import MONDAY, by_asn, flat, source, wave

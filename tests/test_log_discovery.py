@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from analyzer.fetch import Halving, Rolled
+from analyzer.reading.fetch import Halving, Rolled
 from analyzer.transfer import cargo
 from tests.conformance import MONDAY, Request, log_queries, log_twin, logs, write_embedded
 from traffic import truth

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from analyzer.fetch import Halving
+from analyzer.reading.fetch import Halving
 from tests.conformance import MONDAY, Request, log_queries, log_twin, logs
 from tests.elasticsearch.fixtures import NEWEST, Nodes, both_majors
 from tests.elasticsearch.node import Cluster as ServerCluster

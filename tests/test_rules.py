@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from analyzer.judging.policy import read_policy
 from analyzer.kernels import level, tail, usual
 from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
 from analyzer.kernels.breach import Held, runs
@@ -22,7 +23,6 @@ from analyzer.kernels.rollup import percentile as percentiles
 from analyzer.kernels.rules import RULES
 from analyzer.kernels.severity import severity
 from analyzer.model import Policy
-from analyzer.policy import read_policy
 from tests.worlds import MONDAY, percentile
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, Floats

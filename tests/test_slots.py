@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from analyzer.judging.slots import local_hours, marks
 from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
 from analyzer.kernels.grid import as_sundays, utc, weeks_of
 from analyzer.model import CalendarRow, Policy
-from analyzer.slots import local_hours, marks
 from tests.worlds import percentile, slow_place
 from traffic.model import HOUR, Floats, Grid
 

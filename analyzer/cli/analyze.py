@@ -70,9 +70,9 @@ def analyze(**options: Any) -> None:
     """
     import time
 
-    from analyzer.analysis import analyse
-    from analyzer.analysis.tables import write_tables
-    from analyzer.analysis.terminal import as_json, summary
+    from analyzer.log_summary import analyse
+    from analyzer.log_summary.tables import write_tables
+    from analyzer.log_summary.terminal import as_json, summary
     from traffic.disk import lock, make_folder
     from traffic.store import open_log
     from traffic.times import instant
@@ -89,7 +89,7 @@ def analyze(**options: Any) -> None:
     with lock(options["output"]):
         written = write_tables(found, make_folder(folder))
         if options["charts"]:
-            from analyzer.report.chart.analysis import write_pictures
+            from analyzer.log_summary.pictures import write_pictures
 
             written += write_pictures(found, folder)
     for remark in log.remarks():

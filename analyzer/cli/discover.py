@@ -144,9 +144,9 @@ def discover(**options: Any) -> int:
       ./sl.py discover --store flows.csv --time ts --key customer --value bytes --statistic sum
       ./sl.py discover --store https://es.example:9200/app-logs --metric errors
     """
-    from analyzer.calendar import unmet
+    from analyzer.judging.calendar import unmet
+    from analyzer.judging.policy import read_policy
     from analyzer.pipeline import Job, Ledger, discover
-    from analyzer.policy import read_policy
     from analyzer.report.saved import save
     from traffic.disk import lock
     from traffic.store import open_source
@@ -204,7 +204,7 @@ def discover(**options: Any) -> int:
 def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
     from dataclasses import asdict
 
-    from analyzer.plan import plan
+    from analyzer.reading.plan import plan
     from traffic.disk import lock
     from traffic.text import length
     from traffic.times import iso

@@ -8,13 +8,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analyzer.cache import CachedSource
-from analyzer.fetch import suspect_days
-from analyzer.judged import Judged, highest, inside, judge_falls, judge_hours, not_judged, suppressed, without_events
+from analyzer.judging.judged import (
+    Judged,
+    highest,
+    inside,
+    judge_falls,
+    judge_hours,
+    not_judged,
+    suppressed,
+    without_events,
+)
+from analyzer.judging.suspects import suspect_days
 from analyzer.kernels.baseline import suspects
 from analyzer.kernels.breach import Held, Runs, runs
 from analyzer.kernels.severity import severity
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace, event_id
+from analyzer.reading.cache import CachedSource
 from traffic.model import HOUR, Direction, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR

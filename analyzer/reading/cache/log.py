@@ -13,7 +13,7 @@ from typing import Any
 from tinydb import TinyDB
 from tinydb.storages import Storage
 
-from analyzer.cache.shelf import Shelf
+from analyzer.reading.cache.shelf import Shelf
 from traffic.disk import write_atomic
 
 

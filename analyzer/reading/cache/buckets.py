@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analyzer.cache.source import CachedSource
-from analyzer.held import Held
+from analyzer.reading.cache.source import CachedSource
+from analyzer.reading.held import Held
 from traffic.model import Grid, Matrix, Query, Rollup
 
 

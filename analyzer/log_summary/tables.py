@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from math import isnan, nan
 from pathlib import Path
 
-from analyzer.analysis.summary import EDGES, Analysis
+from analyzer.log_summary.summary import EDGES, Analysis
 from analyzer.report.table import encode, number, quoted, remove
 from traffic.access_log import Line, Spread, Top
 from traffic.disk import write_atomic

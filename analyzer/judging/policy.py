@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from analyzer.calendar import read_calendar
+from analyzer.judging.calendar import read_calendar
 from analyzer.model import RULES, Baseline, Looking, Policy
 from traffic.config import load
 from traffic.errors import UsageFailure

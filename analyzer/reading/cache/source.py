@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from analyzer.cache.shelf import Shelf, piece_hash
+from analyzer.reading.cache.shelf import Shelf, piece_hash
 from traffic.model import DAY, HOUR, Floats, Grid, Matrix, Query, Rollup, Window
 from traffic.store.base import Source
 from traffic.times import iso

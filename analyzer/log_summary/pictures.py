@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from analyzer.analysis.summary import EDGES, Analysis
+from analyzer.log_summary.summary import EDGES, Analysis
 from analyzer.report.chart.style import (
     BLUE,
     BOXED,

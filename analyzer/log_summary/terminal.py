@@ -7,8 +7,8 @@ from math import isfinite, isnan
 from textwrap import wrap
 from typing import Any
 
-from analyzer.analysis.summary import EDGES, RULE, Analysis
-from analyzer.analysis.tables import ENDPOINTS, LATEST, OUTLIERS, limit_of, moment
+from analyzer.log_summary.summary import EDGES, RULE, Analysis
+from analyzer.log_summary.tables import ENDPOINTS, LATEST, OUTLIERS, limit_of, moment
 from analyzer.report.table import rounded
 from analyzer.report.terminal import columns
 from analyzer.report.words import clock, day, plural, stretch

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from analyzer.fetch import groups
 from analyzer.pipeline import Job, chosen, opened, windows
+from analyzer.reading.fetch import groups
 from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
 from traffic.store.base import Source
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analyzer.judging.slots import Marks, marks
 from analyzer.kernels.baseline import threshold
 from analyzer.kernels.judge import Settings, judge
 from analyzer.kernels.rollup import Hours, percentile
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.model import Event, NotJudged, Policy, Suppressed
-from analyzer.slots import Marks, marks
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
 
 

@@ -1,5 +1,5 @@
 """What a log of requests holds, summed up: `analyze`. The store counts; here is what is asked, and how it is said."""
 
-from analyzer.analysis.summary import Analysis, analyse
+from analyzer.log_summary.summary import Analysis, analyse
 
 __all__ = ["Analysis", "analyse"]

@@ -8,11 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-import numpy as np
-
-from analyzer.cut import Limits, Tree, halves, join_rollups, join_series, tree
-from analyzer.held import Held
-from traffic.model import DAY, HOUR, Bools, Matrix, Query, Rollup, Window, block_bits, blocks, week_start
+from analyzer.reading.cut import Limits, Tree, halves, join_rollups, join_series, tree
+from analyzer.reading.held import Held
+from traffic.model import HOUR, Matrix, Query, Rollup, Window, block_bits, blocks, week_start
 from traffic.store.base import Source, StoreError, TooLarge, TooLong
 
 BLOCK = 64
@@ -228,19 +226,3 @@ def _full(spans: Mapping[str, Window], size: int) -> Iterator[tuple[str, ...]]:
     names = sorted(spans)
     for start in range(0, len(names), size):
         yield tuple(names[start : start + size])
-
-
-def suspect_days(hot: Bools, start: int) -> list[tuple[Window, list[int]]]:
-    """Which days have a suspect hour, and of which keys: pairs of a UTC day and rows of `hot` (keys, hours)."""
-    hours = hot.shape[1]
-    first = start // HOUR
-    lead = first % 24
-    padded = np.zeros((hot.shape[0], -(-(lead + hours) // 24) * 24), dtype=bool)
-    padded[:, lead : lead + hours] = hot
-    days = np.logical_or.reduce(padded.reshape(hot.shape[0], -1, 24), axis=2)
-    origin = (first - lead) * HOUR
-    span = Window(start, start + hours * HOUR)
-    return [
-        (Window(origin + day * DAY, origin + (day + 1) * DAY).clip(span), np.flatnonzero(days[:, day]).tolist())
-        for day in np.flatnonzero(days.any(axis=0)).tolist()
-    ]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from analyzer.calendar import span
+from analyzer.judging.calendar import span
 from analyzer.kernels.grid import Weeks, as_sundays, weeks_of
 from analyzer.model import Policy
 from traffic.model import HOUR, Bools, Grid, Ints, Window
