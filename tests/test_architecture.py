@@ -100,6 +100,49 @@ LIGHT_THIRD_PARTY = {"click"}
 
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
+# A class name that stands for more than one thing, a reason each. A leading underscore does not count.
+SHARED_NAMES: dict[str, str] = dict.fromkeys(
+    (
+        *("Asked", "Client", "Customers", "Gap", "Generated", "Held", "Incident", "Job", "Limits", "Line", "Lines"),
+        *("Pace", "Place", "Plan", "Profile", "Refused", "Season", "Segment", "Sink"),
+    ),
+    "being renamed",
+)
+
+# Calls of our own classes are read by the order of their arguments up to here; beyond that each is named.
+MOST_POSITIONAL = 6
+LONG_CALLS: dict[tuple[str, str], str] = dict.fromkeys(
+    (
+        ("analyzer.judging.judged", "Judged"),
+        ("analyzer.kernels.judge", "Limits"),
+        ("analyzer.kernels.rollup", "Hours"),
+        ("analyzer.judging.judged", "Hours"),
+        ("analyzer.judging.detect", "Event"),
+        ("analyzer.judging.detect", "Rollup"),
+        ("analyzer.judging.detect", "_Breaches"),
+        ("analyzer.reading.cache.source", "Rollup"),
+        ("analyzer.reading.cut", "Rollup"),
+        ("analyzer.reading.held", "Rollup"),
+        ("analyzer.report.saved", "Event"),
+        ("analyzer.report.table", "EventRow"),
+        ("analyzer.report.table", "Label"),
+        ("generator.incident", "Label"),
+        ("generator.logs.happening", "Plan"),
+        ("generator.logs.job", "Job"),
+        ("generator.logs.normal", "Block"),
+        ("generator.logs.sinks.address", "Address"),
+        ("generator.logs.smoke", "Incident"),
+        ("generator.logs.stream", "Incident"),
+        ("generator.pipeline", "Generated"),
+        ("traffic.store", "ElasticSink"),
+        ("traffic.store.elastic.lines", "Spread"),
+        ("traffic.store.files.lines", "Spread"),
+        ("traffic.store.files.lines", "Line"),
+        ("traffic.store.files.look", "Input"),
+    ),
+    "being changed to named arguments",
+)
+
 # Stands for what importlib imports by a name that is not in the text.
 COMPUTED = "<computed>"
 
@@ -267,6 +310,71 @@ def vague_names(names: Iterator[str] | list[str]) -> list[str]:
     return [name for name in names if VAGUE_NAMES & set(name.split("."))]
 
 
+@dataclass(frozen=True)
+class Class:
+    """A class of the house: where it stands, and what a call of it takes in order."""
+
+    name: str
+    module: str
+    bases: tuple[str, ...]
+    fields: int
+
+
+def classes(house: dict[str, Module]) -> list[Class]:
+    """Every class of the house, those inside of functions and of classes too."""
+    return [
+        Class(node.name, module.name, tuple(_last(base) for base in node.bases), _in_order(node))
+        for module in house.values()
+        for node in ast.walk(ast.parse(module.source))
+        if isinstance(node, ast.ClassDef)
+    ]
+
+
+def _last(node: ast.expr) -> str:
+    return ast.unparse(node).partition("[")[0].rpartition(".")[2]
+
+
+def _in_order(node: ast.ClassDef) -> int:
+    """How many arguments a call may give without their names, but for those that a base takes."""
+    for part in node.body:
+        if isinstance(part, ast.FunctionDef) and part.name == "__init__":
+            return len(part.args.posonlyargs) + len(part.args.args) - 1
+    if any("kw_only=True" in ast.unparse(decorator) for decorator in node.decorator_list):
+        return 0
+    return sum(isinstance(part, ast.AnnAssign) and "ClassVar" not in ast.unparse(part) for part in node.body)
+
+
+def shared_names(house: dict[str, Module]) -> dict[str, list[str]]:
+    """Class names that stand for several things, with the modules of each."""
+    found: dict[str, list[str]] = {}
+    for one in classes(house):
+        found.setdefault(one.name.lstrip("_"), []).append(one.module)
+    return {name: modules for name, modules in found.items() if len(modules) > 1}
+
+
+def long_calls(house: dict[str, Module]) -> list[tuple[str, str]]:
+    """Calls of our own classes with more than MOST_POSITIONAL arguments in order: (module, class).
+
+    A splat counts as many as the class takes: what is in it cannot be seen where it is called.
+    """
+    known: dict[str, list[Class]] = {}
+    for one in classes(house):
+        known.setdefault(one.name, []).append(one)
+
+    def takes(name: str) -> int:
+        return max((one.fields + sum(map(takes, set(one.bases) - {name})) for one in known.get(name, ())), default=0)
+
+    found = []
+    for module in house.values():
+        for node in ast.walk(ast.parse(module.source)):
+            if not isinstance(node, ast.Call) or (name := _last(node.func)) not in known:
+                continue
+            splat = any(isinstance(argument, ast.Starred) for argument in node.args)
+            if (takes(name) if splat else len(node.args)) > MOST_POSITIONAL:
+                found.append((module.name, name))
+    return found
+
+
 def locked_versions(lock: str) -> dict[str, set[str]]:
     """Package -> its versions in the text of a lock file."""
     found: dict[str, set[str]] = {}
@@ -288,6 +396,14 @@ def test_help_loads_no_third_party_package_but_click() -> None:
 
 def test_no_module_has_a_name_that_says_nothing() -> None:
     assert vague_names(list(HOUSE)) == []
+
+
+def test_a_class_name_stands_for_one_thing() -> None:
+    assert {name: places for name, places in shared_names(HOUSE).items() if name not in SHARED_NAMES} == {}
+
+
+def test_no_call_of_a_class_is_read_by_counting_commas() -> None:
+    assert set(long_calls(HOUSE)) - set(LONG_CALLS) == set()
 
 
 def test_the_tables_speak_only_of_modules_that_exist() -> None:
@@ -411,6 +527,45 @@ def test_a_vague_name_is_found_at_any_depth() -> None:
         "traffic.store.utils",
         "analyzer.helpers.text",
     ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("class Job: ...", "class Job: ..."),
+        ("class Job: ...", "class _Job: ..."),
+        ("class Job: ...", "def later():\n    class Job: ..."),
+        ("class Job: ...", "class Run:\n    class Job: ..."),
+    ],
+)
+def test_a_class_name_that_is_there_twice_is_found(first: str, second: str) -> None:
+    house = {"analyzer.a": Module("analyzer.a", first), "traffic.b": Module("traffic.b", second)}
+    assert shared_names(house) == {"Job": ["analyzer.a", "traffic.b"]}
+    assert shared_names({"analyzer.a": Module("analyzer.a", first + "\nclass Jobs(Job): ...")}) == {}
+
+
+SEVEN = "@dataclass\nclass Seven:\n    " + "\n    ".join(f"{name}: int" for name in "abcdefg")
+
+
+@pytest.mark.parametrize(
+    ("source", "calls"),
+    [
+        ("Seven(1, 2, 3, 4, 5, 6, 7)", 1),
+        ("seven.Seven(1, 2, 3, 4, 5, 6, 7)", 1),
+        ("def later():\n    return [Seven(*row) for row in rows]", 1),
+        ("Seven(1, *row)", 1),
+        ("class More(Seven):\n    ...\nMore(*row)", 1),
+        ("class Made:\n    def __init__(self, a, b, c, d, e, f, g): ...\nMade(*row)", 1),
+        ("Seven(1, 2, 3, 4, 5, 6, g=7)", 0),
+        ("Seven(**row)", 0),
+        ("class Two:\n    a: int\n    b: int\nTwo(*row)", 0),
+        ("@dataclass(kw_only=True)\nclass Named(Two):\n    " + "\n    ".join(f"{n}: int" for n in "abcdefg"), 0),
+        ("print(1, 2, 3, 4, 5, 6, 7)", 0),
+    ],
+)
+def test_a_call_with_many_arguments_in_order_is_found(source: str, calls: int) -> None:
+    house = {"traffic.seven": Module("traffic.seven", SEVEN), "analyzer.a": Module("analyzer.a", source)}
+    assert len(long_calls(house)) == calls
 
 
 def test_two_versions_of_one_package_in_a_lock_are_seen() -> None:
