@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +44,26 @@ def start(*arguments: str | Path, **more: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command, cwd=ROOT, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+
+
+def well(answer: Answer) -> Answer:
+    """What a command said that has to end well, and did."""
+    assert answer.code == 0, answer
+    return answer
+
+
+def until(process: subprocess.Popen[str], ready: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until it is so; not for a process that has ended, which whoever asks sees then."""
+    deadline = time.monotonic() + seconds
+    while not ready() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.001)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """`kill -9`, in the midst of its work: a process that had ended already is none that was killed."""
+    process.send_signal(signal.SIGKILL)
+    out, err = process.communicate()
+    assert process.returncode == -signal.SIGKILL, f"it had ended already: {process.returncode}\n{out}{err}"
 
 
 def refused(answer: Answer, code: int) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from tests.required import program
 
 PATIENCE = 30.0
 
@@ -23,12 +22,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *settings: str, tls: Path | None = None) -> None:
         """`tls`: a folder with cert.pem, key.pem and ca.pem; only such connections are then accepted."""
-        tool = shutil.which("redis-server")
-        if tool is None:
-            reason = "redis-server is not installed"
-            if os.environ.get("CI", "").lower() in {"1", "true"} or os.environ.get("SL_TEST_REQUIRE") == "1":
-                pytest.fail(f"Redis is required here: {reason}", pytrace=False)
-            pytest.skip(f"no Redis: {reason}")
+        tool = program("redis-server")
         self.folder = folder
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = int(free.getsockname()[1])
@@ -37,7 +31,7 @@ class RedisServer:
             ports = ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
             for setting, name in (("cert-file", "cert"), ("key-file", "key"), ("ca-cert-file", "ca")):
                 ports += [f"--tls-{setting}", str(tls / f"{name}.pem")]
-        self._command = [str(tool), *ports, "--bind", "127.0.0.1", "--dir", str(folder)]
+        self._command = [tool, *ports, "--bind", "127.0.0.1", "--dir", str(folder)]
         self._command += ["--save", "", "--logfile", str(folder / "redis.log"), *settings]
         self._process: subprocess.Popen | None = None
         secure: Any = {} if tls is None else {"ssl": True, "ssl_ca_certs": str(tls / "ca.pem")}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from analyzer.log_summary.tables import write_tables
 from analyzer.log_summary.terminal import summary
 from tests.commands import start
 from tests.conformance import MONDAY
+from tests.golden_file import golden
 from tests.logs_made import Line, combined_lines, csv_lines, ecs_lines, json_lines, make_lines, plain_lines
 from traffic.access_log import LogColumns, Spread
 from traffic.errors import UsageFailure
@@ -172,11 +172,7 @@ def test_the_files_are_the_same_bytes_from_run_to_run(path: Path, tmp_path: Path
 def test_the_tables_are_those_that_were_looked_at(path: Path, tmp_path: Path) -> None:
     write_tables(analyse(open_log(str(path), LogColumns()), None, None, 4, 3), tmp_path)
     for name in ("traffic", "endpoints", "statuses", "outliers", "latest"):
-        golden = Path(__file__).parent / "golden" / f"analysis_{name}.csv"
-        said = (tmp_path / f"{name}.csv").read_text()
-        if os.environ.get("SL_GOLDEN") == "write":
-            golden.write_text(said)
-        assert said == golden.read_text(), name
+        golden(f"analysis_{name}.csv", (tmp_path / f"{name}.csv").read_bytes())
 
 
 def test_what_analyze_writes_and_says(path: Path, lines: list[Line], tmp_path: Path) -> None:

@@ -5,12 +5,8 @@ from __future__ import annotations
 import csv
 import fcntl
 import json
-import os
-import random
 import shutil
 import signal
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.commands import ROOT, Answer, refused, sl, start
+from tests.commands import ROOT, Answer, kill, refused, sl, start, until
+from tests.required import mounted
 
 WORLD = ("--customers", "8", "--start", "2026-09-07", "--end", "2026-10-12T06:00Z")
 
@@ -233,19 +230,23 @@ def test_a_second_run_on_the_same_folder_stops_with_6(command: str, held: Path) 
 # -- kill -9 ---------------------------------------------------------------------------------------
 
 
-def test_a_generate_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(seeded: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("attempt", range(4))
+def test_a_generate_that_is_killed_at_any_moment_ends_as_if_it_had_not_been(
+    attempt: int, seeded: Path, tmp_path: Path
+) -> None:
     whole = {p.relative_to(seeded): p.read_bytes() for p in (seeded / "traffic").rglob("*.parquet")}
-    rng = random.Random(3)
-    for attempt in range(4):
-        folder = tmp_path / str(attempt)
-        process = start("generate", "--store", folder / "traffic", "--output", folder, *WORLD, "-q")
-        time.sleep(rng.uniform(0.25, 0.9))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert generate(folder).code == 0
-        assert {p.relative_to(folder): p.read_bytes() for p in (folder / "traffic").rglob("*.parquet")} == whole
-        assert (folder / "ground_truth.csv").read_bytes() == (seeded / "ground_truth.csv").read_bytes()
-        assert not list(folder.rglob("*.tmp"))
+    process = start("generate", "--store", tmp_path / "traffic", "--output", tmp_path, *WORLD, "-q")
+    until(process, lambda: weeks(tmp_path) >= len(whole) * attempt // 4)
+    kill(process)
+    assert not (tmp_path / "ground_truth.csv").exists()
+    assert generate(tmp_path).code == 0
+    assert {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "traffic").rglob("*.parquet")} == whole
+    assert (tmp_path / "ground_truth.csv").read_bytes() == (seeded / "ground_truth.csv").read_bytes()
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def weeks(folder: Path) -> int:
+    return len(list((folder / "traffic").rglob("*.parquet")))
 
 
 def committed(folder: Path) -> int:
@@ -258,11 +259,8 @@ def test_a_discover_that_is_killed_goes_on_with_what_it_had(attempt: int, world:
     whole, drawn, answers = tables(world), pixels(world), committed(world)
     clean(world)
     process = start("discover", "--store", world / "traffic", "--output", world, "--charts", "2")
-    deadline = time.monotonic() + 30
-    while committed(world) < answers * attempt // 5 and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    until(process, lambda: committed(world) >= answers * attempt // 5)
+    kill(process)
     had = committed(world)
     assert discover(world).code == 0
     assert tables(world) == whole
@@ -285,9 +283,7 @@ def clean(folder: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_run_with_one_line(number: signal.Signals, code: int, tmp_path: Path) -> None:
     process = start("generate", "--store", tmp_path / "t", "--output", tmp_path, "--customers", "3000", "-q")
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.rglob("*.parquet")) and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(process, lambda: bool(list(tmp_path.rglob("*.parquet"))))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
@@ -385,13 +381,8 @@ def test_a_damaged_store_file_is_named_and_nothing_is_written(world: Path) -> No
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MB. Needs root, as CI has it."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small file system")
-    folder = tmp_path / "full"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "full", "size=2m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(full_disk: Path, seeded: Path) -> None:
@@ -408,13 +399,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(full_disk: Path
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A read-only file system: root would write through a mode of 0555."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a read-only file system")
-    folder = tmp_path / "read_only"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "read_only", "ro") as folder:
+        yield folder
 
 
 def test_a_read_only_folder_is_one_line(read_only: Path, seeded: Path) -> None:

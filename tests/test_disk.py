@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.required import mounted
 from traffic.disk import lock, make_folder, storage, sweep, write_atomic
 from traffic.errors import LockedFailure, StorageFailure
 
@@ -62,19 +62,6 @@ def test_a_file_that_outgrows_its_limit_leaves_nothing_and_one_line(tmp_path: Pa
     with largest_file(1000), pytest.raises(StorageFailure, match=r"too-large: the file is larger .* raise the limit"):
         write_atomic(tmp_path / "too-large", bytes(100_000))
     assert list(tmp_path.iterdir()) == []
-
-
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[None]:
-    """A small file system of its own at `folder`."""
-    tool = shutil.which("mount")
-    command = [str(tool), "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    if tool is None or subprocess.run(command, check=False, capture_output=True).returncode:
-        pytest.skip(f"no file system can be mounted here with {options} (that needs root)")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 def test_a_full_disk_leaves_nothing_and_one_line(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.commands import ROOT, Answer, refused, sl, start
+from tests.commands import ROOT, Answer, kill, refused, sl, start, until
 from tests.elastic_data import load_flows, make_index, searches
 from tests.elasticsearch.fixtures import both_majors
 from tests.elasticsearch.guard import Guard
@@ -162,10 +161,8 @@ def test_a_discover_that_was_killed_goes_on_and_asks_nothing_again(
         return len(list(torn.glob("buffer_cache/*/*.slc")))
 
     process = start("discover", "--store", store, "--output", torn, "--charts", "0")
-    while process.poll() is None and committed() < 6:
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    until(process, lambda: committed() >= 6)
+    kill(process)
     # The extent and the keys are answers too, but not among the requests that are counted.
     done = committed() - 2
     assert 0 < done < cost
@@ -183,8 +180,7 @@ def test_a_load_that_was_killed_is_completed_and_exact(
         process = start("generate", "--store", store, "--output", tmp_path, *WORLD)
         while process.poll() is None and _weeks_with_documents(elasticsearch, elasticsearch_index) < part:
             time.sleep(0.05)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        kill(process)
         assert not (tmp_path / "ground_truth.csv").exists()
     answer = generate(store, tmp_path)
     assert "0 of them new" not in answer.out

@@ -8,8 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
+
+from tests.required import missing
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "docker-compose.yml"
@@ -88,7 +89,7 @@ def _config(**more: str) -> str:
     choices = (["docker-compose"], ["docker", "compose"])
     command = next((one for one in choices if shutil.which(one[0]) and _runs([*one, "version"])), None)
     if command is None:
-        pytest.skip("neither docker-compose nor docker compose is installed")
+        missing("neither docker-compose nor docker compose is installed (tests/install-system-packages)")
     bare = {name: value for name, value in os.environ.items() if not name.startswith(("KENTIK_", "KTAPI_"))}
     done = subprocess.run(
         [*command, "-f", str(FILE), "--profile", "commands", "config"],

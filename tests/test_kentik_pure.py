@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.commands import ROOT
+from tests.golden_file import golden_json
 from tests.kentik.clock import Clock
 from traffic.errors import AccessDenied, Failure, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Window
@@ -29,7 +29,6 @@ from traffic.store.kentik.template import CUSTOMERS, SERIES, read_template
 from traffic.store.kentik.widths import WIDTHS, asked_window
 
 INPUT = ROOT / "input"
-GOLDEN = ROOT / "tests" / "golden"
 NIGHT = Window(1_785_542_400, 1_785_542_400 + 3 * DAY)
 """From 2026-08-01 00:00 UTC."""
 
@@ -150,21 +149,13 @@ def test_credentials_that_are_none_are_an_error_that_does_not_repeat_them(
 # --- bodies ----------------------------------------------------------------------------------------
 
 
-def golden(name: str, body: Any) -> None:
-    path = GOLDEN / name
-    said = json.dumps(body, indent=1) + "\n"
-    if os.environ.get("SL_GOLDEN") == "write":
-        path.write_text(said)
-    assert path.read_text() == said
-
-
 def test_the_bodies_are_those_that_were_looked_at() -> None:
     customers, series = read_template(INPUT, CUSTOMERS), read_template(INPUT, SERIES)
-    golden("kentik_customers.json", customers_body(customers, NIGHT))
-    golden("kentik_customers_more.json", customers_body(customers, NIGHT, [64512, 4_200_000_000]))
-    golden("kentik_series_1m.json", series_body(series, [64512, 64513], NIGHT, WIDTHS[60]))
+    golden_json("kentik_customers.json", customers_body(customers, NIGHT))
+    golden_json("kentik_customers_more.json", customers_body(customers, NIGHT, [64512, 4_200_000_000]))
+    golden_json("kentik_series_1m.json", series_body(series, [64512, 64513], NIGHT, WIDTHS[60]))
     long = Window(NIGHT.start, NIGHT.start + 60 * DAY)
-    golden("kentik_series_60m.json", series_body(series, [64512], long, WIDTHS[3600]))
+    golden_json("kentik_series_60m.json", series_body(series, [64512], long, WIDTHS[3600]))
 
 
 def edited(folder: Path, name: str, change: Any) -> Path:

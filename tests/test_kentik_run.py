@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.reading.cache import Shelf
-from tests.commands import Answer, refused, sl, start
+from tests.commands import Answer, kill, refused, sl, start
 from tests.kentik.account import Account, account_of, customers_named, scenario_text
 from tests.kentik.server import NONE, TOKEN, USER, Fault, Kentik
 from tests.test_kentik_store import window_of
@@ -222,10 +222,8 @@ def test_a_run_that_is_killed_goes_on_and_repeats_nothing_that_was_committed(
         try:
             while len(fake.series_asked) < after and running.poll() is None:
                 time.sleep(0.005)
-            running.kill()
         finally:
-            running.communicate()
-        assert running.returncode == -9
+            kill(running)
         time.sleep(0.3)
         before = committed(tmp_path / "out")
         asked = {window_of(one) for one in fake.series_asked}

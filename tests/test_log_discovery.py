@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from hypothesis import strategies as st
 from analyzer.reading.fetch import Halving, Rolled
 from analyzer.transfer import cargo
 from tests.conformance import MONDAY, Request, log_queries, log_twin, logs, write_embedded
+from tests.golden_file import golden_json
 from traffic import truth
 from traffic.access_log import LogColumns
 from traffic.errors import UsageFailure
@@ -292,11 +292,7 @@ def test_the_requests_to_a_cluster_are_those_that_were_looked_at() -> None:
         value, asked = "response_time_ms" if preset.latency else None, errors if preset.errors else None
         fields = Fields("@timestamp", "service", value, preset.statistic, None, asked)
         bodies[metric] = fields.buckets(("api",), window, 300, include=True)
-    golden = Path(__file__).parent / "golden" / "log_metrics.json"
-    said = json.dumps(bodies, indent=1) + "\n"
-    if os.environ.get("SL_GOLDEN") == "write":
-        golden.write_text(said)
-    assert said == golden.read_text()
+    golden_json("log_metrics.json", bodies)
 
 
 def sl(*arguments: str) -> subprocess.CompletedProcess[str]:

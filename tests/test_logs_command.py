@@ -23,7 +23,7 @@ import pytest
 
 from generator.cli.logs import logs as command
 from generator.logs.truth import COLUMNS
-from tests.commands import ROOT, Answer, environment, refused, sl
+from tests.commands import ROOT, Answer, environment, refused, sl, well
 from tests.redis import RedisServer
 from traffic import truth
 from traffic.errors import UsageFailure
@@ -212,7 +212,7 @@ def test_a_window_is_kept_as_a_whole_however_many_files_it_takes(tmp_path: Path)
 
 
 def test_labels_are_loaded_for_training_as_people_do_it(tmp_path: Path) -> None:
-    logs(tmp_path, "-n", "3000")
+    well(logs(tmp_path, "-n", "3000"))
     frame = pd.DataFrame([json.loads(line) for line in written(tmp_path)])
     features = frame[["level", "source", "service", "response_time_ms", "status_code"]]
     labels = frame["_labels"].apply(lambda x: x["is_anomaly"])
@@ -231,7 +231,7 @@ def test_the_same_seed_start_and_settings_give_the_same_files(tmp_path: Path) ->
     assert written(tmp_path / "one") == written(tmp_path / "other") != []
     assert incidents(tmp_path / "one") == incidents(tmp_path / "other") != []
     (tmp_path / "third").mkdir()
-    logs(tmp_path / "third", *WINDOW, "--rate", "0.05", "--seed", "8")
+    well(logs(tmp_path / "third", *WINDOW, "--rate", "0.05", "--seed", "8"))
     assert not set(written(tmp_path / "third")) & set(written(tmp_path / "one"))
 
 
@@ -245,7 +245,7 @@ def test_a_window_is_filled_from_start_to_end_at_its_rate(tmp_path: Path) -> Non
 
 
 def test_the_list_of_incidents_is_one_that_the_comparison_reads(tmp_path: Path) -> None:
-    logs(tmp_path, *WINDOW, "--rate", "0.2", "-a", "0.2")
+    well(logs(tmp_path, *WINDOW, "--rate", "0.2", "-a", "0.2"))
     labels, _ = truth.read(tmp_path / "output" / "log_incidents.csv", "errors")
     assert len(labels) == len(incidents(tmp_path)) > 3
     assert {label.kind for label in labels} <= {"required", "optional"}

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +18,8 @@ from generator.logs.model import MISSING, NONE, Block
 from generator.logs.settings import FORMATS, LEVELS, LogSettings, LogSource
 from generator.logs.stream import Stream
 from generator.logs.vocabulary import SERVICE
+from tests.golden_file import golden
 
-GOLDEN = Path(__file__).parent / "golden"
 START = 1_788_134_400_000_000
 
 MESSAGE = "502 Bad Gateway - upstream auth-service unavailable"
@@ -149,10 +147,7 @@ def test_the_lines_of_a_seed_stay_as_they_are(form: str) -> None:
     # Some of them, with every type of anomaly among them.
     found = b"".join(line + b"\n" for line in encode(block, form)[::31])
     assert set(block.kind[::31].tolist()) == {NONE, *range(len(TYPES))}
-    path = GOLDEN / f"logs_{form}.txt"
-    if os.environ.get("SL_GOLDEN") == "write":
-        path.write_bytes(found)
-    assert found == path.read_bytes()
+    golden(f"logs_{form}.txt", found)
 
 
 @pytest.mark.parametrize("form", ["json", "ecs"])

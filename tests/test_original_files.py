@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -23,10 +22,10 @@ from analyzer.report.chart.picture import AllEvents
 from analyzer.report.chart.style import style
 from tests.commands import Answer, refused, sl
 from tests.findings_maker import MONDAY, NASTY_KEYS, make_event, make_findings
+from tests.golden_file import golden
 from tests.test_chart import assert_readable
 from traffic.model import BITS, HOUR, WEEK, Metric, Window
 
-GOLDEN = Path(__file__).resolve().parent / "golden"
 HEADER = "CustomerASN,StartTime,EndTime,Length,Value,Baseline,Metric"
 KEYS = ("Example Net, DE (64500)", 'Quoted "Carrier" Inc. (64501)', "=HYPERLINK(1) (64502)", "no number", "AS (x) (7) ")
 
@@ -53,10 +52,7 @@ def test_the_three_files_are_byte_for_byte_what_they_were(tmp_path: Path) -> Non
     files = written(some(), tmp_path)
     assert set(files) == {"customer.json", "customer_raw.json", "kentik_historic_events.csv"}
     for name, text in files.items():
-        golden = GOLDEN / f"original_{name}"
-        if os.environ.get("SL_GOLDEN") == "write":
-            golden.write_bytes(text.encode())
-        assert text.encode() == golden.read_bytes(), name
+        golden(f"original_{name}", text)
 
 
 def test_the_table_has_its_seven_columns_and_its_units(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -33,10 +32,9 @@ from analyzer.report.table import (
     write_tables,
 )
 from tests.findings_maker import NASTY_KEYS, make_event, make_findings
+from tests.golden_file import golden
 from traffic.errors import StorageFailure
 from traffic.text import uncell
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 def nasty() -> Findings:
@@ -53,10 +51,7 @@ def write_run(findings: Findings, folder: Path) -> None:
 @pytest.mark.parametrize("name", [EVENTS, COMPARISON, NOT_JUDGED])
 def test_tables_are_the_golden_ones(name, tmp_path):
     write_tables(nasty(), tmp_path)
-    written = (tmp_path / name).read_bytes()
-    if os.environ.get("SL_GOLDEN") == "write":
-        (GOLDEN / name).write_bytes(written)
-    assert written == (GOLDEN / name).read_bytes()
+    golden(name, (tmp_path / name).read_bytes())
 
 
 def test_tables_have_the_columns_of_the_contract(tmp_path):

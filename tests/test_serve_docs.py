@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import shutil
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.commands import ROOT
+from tests.required import program
 from tests.serving import Server, served
 
 PAGE = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
@@ -22,8 +22,7 @@ STREAMS = 28
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    if shutil.which("curl") is None:
-        pytest.skip("curl is not installed")
+    program("curl")
     with served() as one:
         yield one
 

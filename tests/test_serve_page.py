@@ -3,14 +3,13 @@ token where there is one, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.required import program
 from tests.serving import Server, served
 
 TOKEN = "0123456789abcdef-+/~"
@@ -28,11 +27,7 @@ OPTIONS = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        if os.environ.get("CI", "").lower() in {"1", "true"} or os.environ.get("SL_TEST_REQUIRE") == "1":
-            pytest.fail("chromium is required here", pytrace=False)
-        pytest.skip("chromium is not installed")
+    path = program("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         yield browser

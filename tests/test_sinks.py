@@ -21,7 +21,8 @@ from generator.logs.sinks.patience import Patience
 from generator.logs.sinks.stdout import Stdout
 from tests.commands import ROOT
 from tests.lines import lines, numbers
-from tests.test_disk import largest_file, mounted
+from tests.required import mounted
+from tests.test_disk import largest_file
 from traffic.errors import Failure, UsageFailure
 
 

@@ -1,10 +1,8 @@
 """What a run says on the terminal and as JSON."""
 
 import json
-import os
 from dataclasses import replace
 from math import nan
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,9 +14,8 @@ from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import EVENT_COLUMNS, write_tables
 from analyzer.report.terminal import columns, summary
 from tests.findings_maker import NASTY_KEYS, make_event, make_findings
+from tests.golden_file import golden
 from traffic.model import HOUR, Label, Metric
-
-GOLDEN = Path(__file__).parent / "golden"
 
 
 @pytest.mark.parametrize(
@@ -30,10 +27,7 @@ GOLDEN = Path(__file__).parent / "golden"
     ],
 )
 def test_summary_is_the_golden_one(name, findings):
-    written = summary(findings)
-    if os.environ.get("SL_GOLDEN") == "write":
-        (GOLDEN / name).write_text(written, encoding="utf-8")
-    assert written == (GOLDEN / name).read_text(encoding="utf-8")
+    golden(name, summary(findings))
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=8, unique=True), st.integers(40, 160))

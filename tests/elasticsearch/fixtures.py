@@ -14,7 +14,6 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from typing import NoReturn
 
 import pytest
 
@@ -22,6 +21,7 @@ from tests.elasticsearch.guard import Guard, guarded
 from tests.elasticsearch.home import VERSIONS, Home, Unavailable, major_of, prepare
 from tests.elasticsearch.node import Cluster
 from tests.elasticsearch.server import Elsewhere, Server
+from tests.required import missing
 
 NEWEST = VERSIONS[9]
 both_majors = pytest.mark.parametrize("elasticsearch", VERSIONS.values(), indirect=True)
@@ -38,12 +38,12 @@ class Nodes:
     def home(self, version: str) -> Home:
         """Asked once: what is missing now will be missing for the next test too, and Maven takes its time to say so."""
         if version in self._missing:
-            without_node(self._missing[version])
+            missing(f"Elasticsearch: {self._missing[version]}")
         try:
             return prepare(version)
-        except Unavailable as missing:
-            self._missing[version] = str(missing)
-            without_node(str(missing))
+        except Unavailable as reason:
+            self._missing[version] = str(reason)
+            missing(f"Elasticsearch: {reason}")
 
     def get(self, version: str, nodes: int = 1) -> Cluster:
         """That many nodes of that version, all of them alive."""
@@ -58,13 +58,6 @@ class Nodes:
     def close(self) -> None:
         for cluster in self._clusters.values():
             cluster.discard()
-
-
-def without_node(reason: str) -> NoReturn:
-    """Skip, or fail where a node is required."""
-    if os.environ.get("CI", "").lower() in {"1", "true"} or os.environ.get("SL_TEST_REQUIRE") == "1":
-        pytest.fail(f"Elasticsearch is required here: {reason}", pytrace=False)
-    pytest.skip(f"no Elasticsearch: {reason}")
 
 
 @pytest.fixture(scope="session")
@@ -106,8 +99,8 @@ def guarded_elasticsearch(elasticsearch: Server, tmp_path_factory: pytest.TempPa
     try:
         with guarded(elasticsearch.urls, tmp_path_factory.mktemp("nginx")) as guard:
             yield guard
-    except Unavailable as missing:
-        without_node(str(missing))
+    except Unavailable as reason:
+        missing(f"Elasticsearch: {reason}")
 
 
 def pytest_configure(config: pytest.Config) -> None:
