@@ -16,7 +16,6 @@ from analyzer.reading.cache import CachedBuckets, CachedSource, Shelf
 from analyzer.reading.cache.log import write_log
 from analyzer.reading.fetch import Halving, Rolled, groups
 from analyzer.report.order import worst_first
-from analyzer.report.painters import get_ready
 from analyzer.verdict import judge
 from traffic.disk import storage
 from traffic.errors import UsageFailure
@@ -101,8 +100,6 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         with ledger.stage("keys"):
             window, learned = windows(source, job)
             spans = chosen(source.keys(learned), job, source.name, window)
-        if job.charts:
-            get_ready()
         with ledger.stage("search"):
             found = _search(source, spans, window, learned, job, progress)
     finally:

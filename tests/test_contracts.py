@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -15,6 +15,7 @@ from analyzer.judging.policy import FLOORS, read_policy
 from analyzer.kernels import rules
 from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
 from analyzer.report import table
+from analyzer.report.columns import CsvTable
 from generator.logs import truth as logs
 from traffic import errors, truth
 from traffic.model import BITS, Kind, Metric
@@ -25,16 +26,14 @@ PAGE = (ROOT / "docs" / "contracts.md").read_text()
 
 def rows(heading: str) -> dict[str, str]:
     """The first two cells of the table whose header starts with `heading`."""
-    found: dict[str, str] = {}
-    reading = False
-    for line in PAGE.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if not line.startswith("|"):
-            reading = False
-        elif cells[0] == heading and not reading:
-            reading = True
-        elif reading and not set(cells[0]) <= set("- "):
-            found[cells[0]] = cells[1]
+    return {first: second for first, second, *_ in cells(heading)}
+
+
+def cells(heading: str) -> list[list[str]]:
+    """The rows of the table whose header starts with `heading`."""
+    tables = [block.splitlines() for block in PAGE.split("\n\n") if block.startswith("|")]
+    split = [[[cell.strip() for cell in line[1:-1].split("|")] for line in lines] for lines in tables]
+    found = [row for table in split if table[0][0] == heading for row in table[2:]]
     assert found, f"no table {heading!r} in docs/contracts.md"
     return found
 
@@ -42,10 +41,7 @@ def rows(heading: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("file", "columns"),
     [
-        (table.EVENTS, table.EVENT_COLUMNS),
-        (table.COMPARISON, table.COMPARISON_COLUMNS),
-        (table.NOT_JUDGED, table.NOT_JUDGED_COLUMNS),
-        (table.SUPPRESSED, table.SUPPRESSED_COLUMNS),
+        *((one.file, one.names) for one in table.TABLES),
         (TRUTH, truth.COLUMNS),
         ("a calendar", calendar.COLUMNS),
         (logs.NAME, logs.COLUMNS),
@@ -53,6 +49,12 @@ def rows(heading: str) -> dict[str, str]:
 )
 def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[str, ...]) -> None:
     assert tuple(rows("file")[file].split(", ")) == columns
+
+
+@pytest.mark.parametrize("one", table.TABLES, ids=lambda one: one.file)
+def test_what_stands_in_a_column_is_what_the_page_says(one: CsvTable[Any]) -> None:
+    said = cells(f"column of {one.file}")
+    assert said == [[column.name, column.unit, column.meaning] for column in one.written]
 
 
 def test_the_default_policy_is_the_page_and_the_file_people_edit_and_the_built_in_one() -> None:

@@ -12,23 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.model import Findings, Verdict
+from analyzer.model import Findings, NotJudged, Verdict
+from analyzer.report.columns import number
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, SERIES, describe, load, save
 from analyzer.report.table import (
     COMPARISON,
-    COMPARISON_COLUMNS,
-    EVENT_COLUMNS,
     EVENTS,
     NOT_JUDGED,
-    NOT_JUDGED_COLUMNS,
     SUPPRESSED,
-    SUPPRESSED_COLUMNS,
+    TABLES,
     as_written,
-    number,
+    made,
     read_comparison,
-    read_events,
-    read_not_judged,
     write_tables,
 )
 from tests.findings_maker import NASTY_KEYS, make_event, make_findings
@@ -48,7 +44,7 @@ def write_run(findings: Findings, folder: Path) -> None:
     (folder / RUN).write_text(json.dumps({"findings": describe(findings)}))
 
 
-@pytest.mark.parametrize("name", [EVENTS, COMPARISON, NOT_JUDGED])
+@pytest.mark.parametrize("name", [EVENTS.file, COMPARISON.file, NOT_JUDGED.file, SUPPRESSED.file])
 def test_tables_are_the_golden_ones(name, tmp_path):
     write_tables(nasty(), tmp_path)
     golden(name, (tmp_path / name).read_bytes())
@@ -56,36 +52,35 @@ def test_tables_are_the_golden_ones(name, tmp_path):
 
 def test_tables_have_the_columns_of_the_contract(tmp_path):
     write_tables(nasty(), tmp_path)
-    tables = {EVENTS: EVENT_COLUMNS, COMPARISON: COMPARISON_COLUMNS, NOT_JUDGED: NOT_JUDGED_COLUMNS}
-    for name, columns in {**tables, SUPPRESSED: SUPPRESSED_COLUMNS}.items():
-        assert tuple(pd.read_csv(tmp_path / name).columns) == columns
+    for table in TABLES:
+        assert tuple(pd.read_csv(tmp_path / table.file).columns) == table.names
 
 
 def test_any_csv_reader_sees_the_keys_behind_their_escape(tmp_path):
     findings = nasty()
     write_tables(findings, tmp_path)
-    with (tmp_path / EVENTS).open(newline="", encoding="utf-8") as file:
+    with (tmp_path / EVENTS.file).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [uncell(row["key"]) for row in rows] == [event.key for event in findings.events]
     assert not [row["key"] for row in rows if row["key"][0] in "=+-@\t\r"]
-    assert "\r" not in (tmp_path / EVENTS).read_text(encoding="utf-8")
+    assert "\r" not in (tmp_path / EVENTS.file).read_text(encoding="utf-8")
 
 
 def test_without_a_truth_the_columns_stay_and_an_old_comparison_goes(tmp_path):
     write_tables(make_findings(3), tmp_path)
-    assert (tmp_path / COMPARISON).exists()
+    assert (tmp_path / COMPARISON.file).exists()
     written = write_tables(make_findings(3, truth=False), tmp_path)
-    assert not (tmp_path / COMPARISON).exists()
-    assert tmp_path / COMPARISON not in written
-    rows = pd.read_csv(tmp_path / EVENTS, keep_default_na=False)
-    assert tuple(rows.columns) == EVENT_COLUMNS
+    assert not (tmp_path / COMPARISON.file).exists()
+    assert tmp_path / COMPARISON.file not in written
+    rows = pd.read_csv(tmp_path / EVENTS.file, keep_default_na=False)
+    assert tuple(rows.columns) == EVENTS.names
     assert set(rows["verdict"]) == set(rows["label_id"]) == {""}
 
 
 def test_a_verdict_on_nothing_is_still_a_comparison(tmp_path):
     findings = replace(make_findings(0), verdict=Verdict((), {}), labels=())
     write_tables(findings, tmp_path)
-    assert (tmp_path / COMPARISON).read_text() == ",".join(COMPARISON_COLUMNS) + "\n"
+    assert (tmp_path / COMPARISON.file).read_text() == ",".join(COMPARISON.names) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -119,16 +114,17 @@ def test_the_last_bits_do_not_show(value):
 def test_what_was_written_is_read_back(tmp_path):
     findings = nasty()
     write_tables(findings, tmp_path)
-    rows = read_events(tmp_path / EVENTS)
-    assert [(row.event_id, row.key, row.start, row.end, row.detected) for row in rows] == [
-        (event.id, event.key, event.start, event.end, event.detected) for event in findings.events
+    rows = EVENTS.read(tmp_path / EVENTS.file)
+    whole = ("id", "key", "start", "end", "detected")
+    assert [[row[name] for name in whole] for row in rows] == [
+        [getattr(event, name) for name in whole] for event in findings.events
     ]
-    assert [row.ratio for row in rows] == [pytest.approx(event.ratio, rel=1e-9) for event in findings.events]
+    assert [row["ratio"] for row in rows] == [pytest.approx(event.ratio, rel=1e-9) for event in findings.events]
     verdict = findings.verdict
     assert verdict
-    assert {row.event_id: (row.verdict, row.label_id) for row in rows} == verdict.of_event
-    assert read_comparison(tmp_path / COMPARISON) == list(verdict.outcomes)
-    assert read_not_judged(tmp_path / NOT_JUDGED) == list(findings.not_judged)
+    assert {row["id"]: (row["verdict"], row["label_id"]) for row in rows} == verdict.of_event
+    assert read_comparison(tmp_path / COMPARISON.file) == verdict.outcomes
+    assert tuple(made(NotJudged, row) for row in NOT_JUDGED.read(tmp_path / NOT_JUDGED.file)) == findings.not_judged
 
 
 @given(st.lists(st.text(min_size=1, max_size=30), min_size=1, max_size=6, unique=True))
@@ -136,12 +132,12 @@ def test_any_key_survives(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("keys")
     events = tuple(make_event(key, 1_790_000_000 // 60 * 60) for key in sorted(keys))
     write_tables(replace(make_findings(0, truth=False), events=events), folder)
-    assert [row.key for row in read_events(folder / EVENTS)] == sorted(keys)
+    assert [row["key"] for row in EVENTS.read(folder / EVENTS.file)] == sorted(keys)
 
 
 def test_a_lone_surrogate_does_not_spoil_the_file(tmp_path):
     write_tables(replace(make_findings(0), events=(make_event("a\ud800b", 1_790_000_040),)), tmp_path)
-    assert pd.read_csv(tmp_path / EVENTS)["key"].tolist() == ["a\\ud800b"]
+    assert pd.read_csv(tmp_path / EVENTS.file)["key"].tolist() == ["a\\ud800b"]
 
 
 @pytest.mark.parametrize("truth", [True, False])
@@ -179,7 +175,7 @@ def test_files_that_are_rebuilt_and_written_again_are_the_same(tmp_path):
     other.mkdir()
     write_run(nasty(), one)
     write_run(load(one), other)
-    for name in (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, SERIES, RUN):
+    for name in (*(table.file for table in TABLES), SERIES, RUN):
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
@@ -193,7 +189,7 @@ def test_a_run_without_events_comes_back(tmp_path):
     assert load(tmp_path).events == ()
 
 
-@pytest.mark.parametrize("name", [EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, SERIES, RUN])
+@pytest.mark.parametrize("name", [*(table.file for table in TABLES), SERIES, RUN])
 @pytest.mark.parametrize("damage", ["gone", "empty", "half", "last line", "noise", "folder"])
 def test_a_damaged_run_is_one_line(tmp_path, name, damage):
     write_run(nasty(), tmp_path)
@@ -230,5 +226,5 @@ def test_a_hundred_thousand_events_are_written_and_read_in_seconds(tmp_path):
     events = tuple(replace(event, id=f"{i:012x}", start=event.start + 60 * i) for i in range(100_000))
     began = time.process_time()
     write_tables(replace(make_findings(0), events=events), tmp_path)
-    assert len(read_events(tmp_path / EVENTS)) == 100_000
+    assert len(EVENTS.read(tmp_path / EVENTS.file)) == 100_000
     assert time.process_time() - began < 8

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from analyzer.model import CalendarRow, NotJudged, Outcome, Policy, Verdict
 from analyzer.report.machine import as_json, scores
 from analyzer.report.saved import RUN, describe, load, save
-from analyzer.report.table import EVENT_COLUMNS, write_tables
+from analyzer.report.table import EVENTS, write_tables
 from analyzer.report.terminal import columns, summary
 from tests.findings_maker import NASTY_KEYS, make_event, make_findings
 from tests.golden_file import golden
@@ -177,7 +177,7 @@ def test_a_list_of_ones_own_may_say_little():
 def test_json_has_the_words_of_the_csv():
     findings = make_findings(40, traces=0)
     told = json.loads(json.dumps(as_json(findings), allow_nan=False))
-    assert set(told["events"][0]) == set(EVENT_COLUMNS) - {"metric", "unit"} | {"band", "direction"}
+    assert set(told["events"][0]) == set(EVENTS.names) - {"metric", "unit"} | {"band", "direction"}
     assert findings.verdict
     assert told["scores"]["f1"] == findings.verdict.f1
     assert told["not_judged"]["keys"] == 4

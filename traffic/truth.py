@@ -18,7 +18,7 @@ from typing import Literal, TypeVar, get_args
 from traffic.disk import storage, write_atomic
 from traffic.errors import UsageFailure
 from traffic.model import Direction, Kind, Label
-from traffic.text import cell, uncell, visible
+from traffic.text import quoted, uncell, visible
 from traffic.times import instant, iso
 
 COLUMNS = ("id", "key", "start", "end", "shape", "factor", "direction", "kind", "store")
@@ -54,8 +54,8 @@ def encode(labels: Iterable[Label], identity: str) -> bytes:
     for one in sorted(labels, key=lambda label: (label.start, label.key, label.id)):
         factor = repr(one.factor) if isfinite(one.factor) else ""
         span = (iso(one.start), iso(one.end))
-        rows.append((one.id, cell(one.key), *span, cell(one.shape), factor, one.direction, one.kind, cell(identity)))
-    text = "".join(",".join(map(_quoted, row)) + "\n" for row in rows)
+        rows.append((one.id, one.key, *span, one.shape, factor, one.direction, one.kind, identity))
+    text = "".join(",".join(map(quoted, row)) + "\n" for row in rows)
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -182,9 +182,3 @@ def _one_of(known: dict[str, Value], row: dict[str, str], name: str, default: st
     if text not in known:
         raise UsageFailure(f"{name}: {text!r} is none of {', '.join(known)}")
     return known[text]
-
-
-def _quoted(text: str) -> str:
-    # The csv module's own rule differs between versions of Python where a cell holds a bare carriage return.
-    needs = any(character in text for character in '",\r\n') or text != text.strip()
-    return '"' + text.replace('"', '""') + '"' if needs else text

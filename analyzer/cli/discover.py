@@ -147,6 +147,7 @@ def discover(**options: Any) -> int:
     from analyzer.judging.calendar import unmet
     from analyzer.judging.policy import read_policy
     from analyzer.pipeline import Job, Ledger, discover
+    from analyzer.report.painters import get_ready
     from analyzer.report.saved import save
     from traffic.disk import lock
     from traffic.store import open_source
@@ -185,6 +186,9 @@ def discover(**options: Any) -> int:
         return _say_plan(source, job, options)
     with lock(output):
         labels = _truth(options, output, source, job.policy.direction)
+        if job.charts:
+            # They load while the search runs.
+            get_ready()
         with shared.bar("discover", options["quiet"]) as progress:
             findings = discover(source, job, labels, ledger, progress)
         slips = () if options["only"] or options["exclude"] else unmet(job.policy.calendar, findings.keys)

@@ -8,9 +8,11 @@ from math import isnan, nan
 from pathlib import Path
 
 from analyzer.log_summary.summary import EDGES, Analysis
-from analyzer.report.table import encode, number, quoted, remove
+from analyzer.report.columns import encode, number
+from analyzer.report.table import remove
 from traffic.access_log import Line, Spread, Top
 from traffic.disk import write_atomic
+from traffic.text import quoted
 from traffic.times import iso
 
 TRAFFIC, ENDPOINTS, LATENCY = "traffic.csv", "endpoints.csv", "response_times.csv"

@@ -9,7 +9,7 @@ from typing import Any
 
 from analyzer.log_summary.summary import EDGES, RULE, Analysis
 from analyzer.log_summary.tables import ENDPOINTS, LATEST, OUTLIERS, limit_of, moment
-from analyzer.report.table import rounded
+from analyzer.report.columns import rounded
 from analyzer.report.terminal import columns
 from analyzer.report.words import clock, day, plural, stretch
 from traffic.access_log import Line, Spread, Top

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from analyzer.model import Findings, Verdict
-from analyzer.report.table import rounded
+from analyzer.report.columns import rounded
+from analyzer.report.table import EVENTS, event_rows
 from traffic.model import HOUR
 from traffic.times import iso
 
@@ -15,30 +16,6 @@ LISTED = 20
 
 def as_json(findings: Findings) -> dict[str, Any]:
     """The run as values for `json.dumps`, in the words of the CSV files; events in order of start and key."""
-    of_event = findings.verdict.of_event if findings.verdict is not None else {}
-    events = []
-    for event in sorted(findings.events, key=lambda event: (event.start, event.key)):
-        verdict, label_id = of_event.get(event.id, (None, None))
-        events.append(
-            {
-                "event_id": event.id,
-                "key": event.key,
-                "start": iso(event.start),
-                "end": iso(event.end),
-                "detected": iso(event.detected),
-                "minutes": rounded(event.minutes),
-                "peak": rounded(event.peak),
-                "baseline": rounded(event.baseline),
-                "threshold": rounded(event.threshold),
-                "ratio": None if event.ratio is None else rounded(event.ratio),
-                "excess": rounded(event.excess),
-                "verdict": verdict,
-                "label_id": label_id or None,
-                "severity": rounded(event.severity),
-                "band": event.band,
-                "direction": event.direction,
-            }
-        )
     return {
         "store": findings.store,
         "metric": findings.metric.name,
@@ -47,7 +24,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
         "resolution": findings.resolution,
         "timezone": findings.policy.timezone,
         "keys": len(findings.keys),
-        "events": events,
+        "events": [EVENTS.document(row) for row in event_rows(findings)],
         "scores": None if findings.verdict is None else scores(findings.verdict),
         "not_judged": not_judged(findings),
         "suppressed": suppressed(findings),

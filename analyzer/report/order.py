@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from analyzer.model import Event
-from analyzer.report.table import rounded
+from analyzer.report.columns import rounded
 
 
 def worst_first(events: Iterable[Event]) -> list[Event]:

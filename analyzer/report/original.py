@@ -14,7 +14,8 @@ from pathlib import Path
 
 from analyzer.model import Event, Findings
 from analyzer.report.chart.picture import AllEvents, Picture
-from analyzer.report.table import as_written, number, remove
+from analyzer.report.columns import number
+from analyzer.report.table import as_written, remove
 from traffic.disk import write_atomic
 from traffic.model import Metric
 from traffic.text import cell

@@ -17,19 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.model import CalendarRow, Event, Findings, Policy, Trace, Verdict
+from analyzer.model import CalendarRow, Event, Findings, NotJudged, Policy, Suppressed, Trace, Verdict
+from analyzer.report.columns import readable
 from analyzer.report.order import worst_first
-from analyzer.report.table import (
-    COMPARISON,
-    EVENTS,
-    NOT_JUDGED,
-    SUPPRESSED,
-    read_comparison,
-    read_events,
-    read_not_judged,
-    read_suppressed,
-    readable,
-)
+from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, SUPPRESSED, made, read_comparison
 from traffic.disk import write_atomic
 from traffic.model import Grid, Metric, Window
 from traffic.times import instant, iso
@@ -99,34 +90,32 @@ def load(folder: Path) -> Findings:
         StorageFailure: a file is missing, damaged, or of another run than the others.
     """
     about = _about(folder / RUN)
-    rows = read_events(folder / EVENTS)
+    rows = EVENTS.read(folder / EVENTS.file)
     series = _series(folder / SERIES)
     with readable(folder / SERIES):
-        if (
-            about["events"] != len(rows)
-            or series["events"].tolist() != _digest([row.event_id for row in rows]).tolist()
-        ):
+        if about["events"] != len(rows) or series["events"].tolist() != _digest([row["id"] for row in rows]).tolist():
             raise ValueError("of another run than events.csv")
         events = tuple(
-            Event(
-                *(row.event_id, row.key, row.start, row.end, row.detected, int(series["breaches"][i])),
-                *(int(series["peak_at"][i]), row.peak, row.baseline, row.threshold, row.ratio, row.excess),
+            made(
+                Event,
+                row,
+                breaches=int(series["breaches"][i]),
+                peak_at=int(series["peak_at"][i]),
                 direction="below" if series["below"][i] else "above",
-                severity=row.severity,
             )
             for i, row in enumerate(rows)
         )
         traces = _traces(series, events)
         keys = _unpack(series["keys"])
-    not_judged = tuple(read_not_judged(folder / NOT_JUDGED))
-    _check(folder / NOT_JUDGED, len(not_judged), about["not_judged"])
-    suppressed = tuple(read_suppressed(folder / SUPPRESSED))
-    _check(folder / SUPPRESSED, len(suppressed), about["suppressed"])
+    not_judged = tuple(made(NotJudged, row) for row in NOT_JUDGED.read(folder / NOT_JUDGED.file))
+    _check(folder / NOT_JUDGED.file, len(not_judged), about["not_judged"])
+    suppressed = tuple(made(Suppressed, row) for row in SUPPRESSED.read(folder / SUPPRESSED.file))
+    _check(folder / SUPPRESSED.file, len(suppressed), about["suppressed"])
     verdict = None
     if about["labels"] is not None:
-        of_event = {row.event_id: (row.verdict, row.label_id) for row in rows if row.verdict}
-        verdict = Verdict(tuple(read_comparison(folder / COMPARISON)), of_event)
-        _check(folder / COMPARISON, len(verdict.outcomes), about["labels"])
+        of_event = {row["id"]: (row["verdict"], row["label_id"]) for row in rows if row["verdict"]}
+        verdict = Verdict(read_comparison(folder / COMPARISON.file), of_event)
+        _check(folder / COMPARISON.file, len(verdict.outcomes), about["labels"])
     return Findings(
         store=about["store"],
         metric=about["metric"],
@@ -186,7 +175,8 @@ def _traces(series: Mapping[str, NDArray[Any]], events: Sequence[Event]) -> tupl
     for i, event in enumerate(series["traced"].tolist()):
         start, step, count = series["grids"][i].tolist()
         part = slice(int(ends[i]) - count, int(ends[i]))
-        traces.append(Trace(events[event].id, Grid(start, step, count), *(series[name][part] for name in _ARRAYS)))
+        arrays = {name: series[name][part] for name in _ARRAYS}
+        traces.append(Trace(events[event].id, Grid(start, step, count), **arrays))
         if len(traces[-1].threshold) != count:
             raise ValueError("a series is cut short")
     return tuple(traces)

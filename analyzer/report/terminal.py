@@ -67,7 +67,7 @@ def _events(findings: Findings, width: int, colour: bool) -> Iterator[str]:
         verdict = rows[i][-1]
         yield "  " + _paint(line, _DIM if i == 0 else _COLOURS.get(verdict, ""), colour)
     if len(worst) > ROWS:
-        yield f"  ... and {len(worst) - ROWS:,} more in {EVENTS}"
+        yield f"  ... and {len(worst) - ROWS:,} more in {EVENTS.file}"
 
 
 def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:
@@ -76,7 +76,8 @@ def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:
         hint = "No verdict: there is no truth for this store. To get one, give a list of known events with --truth FILE"
         yield from wrap(f"{hint} (a CSV with the columns key, start, end).", width)
         return
-    yield _paint(f"Compared with the truth ({plural(len(verdict.outcomes), 'label')}, {COMPARISON})", _BOLD, colour)
+    title = f"Compared with the truth ({plural(len(verdict.outcomes), 'label')}, {COMPARISON.file})"
+    yield _paint(title, _BOLD, colour)
     delay = verdict.median_onset_delay
     # Neutral events and labels not judged count neither for nor against, and stand apart at the end.
     left = [
@@ -118,14 +119,14 @@ def _listed(findings: Findings, verdict: Verdict, width: int) -> Iterator[str]:
         (label.key or "(any key)", _start(findings, label.start), _brief(label.window.seconds), _made(label))
         for label in missed
     ]
-    yield from _list("missed:", rows, len(missed), COMPARISON, width)
+    yield from _list("missed:", rows, len(missed), COMPARISON.file, width)
     decoys = {outcome.event_id: outcome for outcome in verdict.outcomes if outcome.verdict == "fired"}
     wrong = [e for e in worst_first(findings.events) if verdict.of_event.get(e.id, ("", ""))[0] == "false alarm"]
     rows = [
         (event.key, _start(findings, event.start), _brief(event.window.seconds), _decoy(decoys.get(event.id)))
         for event in wrong[:_LISTED]
     ]
-    yield from _list("false alarms:", rows, len(wrong), EVENTS, width)
+    yield from _list("false alarms:", rows, len(wrong), EVENTS.file, width)
 
 
 def _list(title: str, rows: Sequence[tuple[str, ...]], count: int, file: str, width: int) -> Iterator[str]:
@@ -156,7 +157,7 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
     whole = sum(gone >= findings.window.seconds for gone in seconds.values())
     share = _percent(sum(seconds.values()), total)
     keys = f"{len(seconds):,} of {plural(len(findings.keys), 'key')}" + (f", {whole:,} of them wholly" if whole else "")
-    yield from wrap(f"Not judged: {share} of the key-hours; {keys} ({NOT_JUDGED})", width)
+    yield from wrap(f"Not judged: {share} of the key-hours; {keys} ({NOT_JUDGED.file})", width)
     rows = []
     reasons = sorted(_by_reason(findings.not_judged).items(), key=lambda item: (-_seconds(item[1]), item[0]))
     for reason, gaps in reasons[:_REASONS]:
@@ -165,7 +166,7 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
         rows.append((reason, keys, f"{hours:,.0f} key-hours", _percent(_seconds(gaps), total)))
     yield from ("  " + line for line in _table(rows, ">>>", width - 2))
     if len(reasons) > _REASONS:
-        yield f"  ... and {plural(len(reasons) - _REASONS, 'more reason')} in {NOT_JUDGED}"
+        yield f"  ... and {plural(len(reasons) - _REASONS, 'more reason')} in {NOT_JUDGED.file}"
     # Wrapped by characters, of which some are two columns wide.
     lines = wrap(_most(seconds), width, initial_indent="  ", subsequent_indent="    ")
     yield from (_shorten(line, width) for line in lines)
@@ -184,7 +185,7 @@ def _suppressed(findings: Findings, width: int) -> Iterator[str]:
         return
     hours, keys = sum(some.hours for some in findings.suppressed), {some.key for some in findings.suppressed}
     what = f"{plural(hours, 'key-hour')} of {plural(len(keys), 'key')}"
-    yield from wrap(f"Above {findings.policy.multiple:g}x, but no event: {what} ({SUPPRESSED})", width)
+    yield from wrap(f"Above {findings.policy.multiple:g}x, but no event: {what} ({SUPPRESSED.file})", width)
     for reason, count in sorted(suppressed(findings).items(), key=lambda item: (-item[1], item[0])):
         yield from wrap(f"{reason}: {plural(count, 'key-hour')}", width, initial_indent="  ", subsequent_indent="    ")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from analyzer.model import EventVerdict, Findings, LabelVerdict, Policy
+from analyzer.model import Findings, LabelVerdict, Policy
 from traffic.model import Label, Metric, Window
 from traffic.text import length, si
 
@@ -125,13 +125,3 @@ def times(ratio: float | None) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 event`, `12 events`, `5,000 events`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def count_verdicts(findings: Findings) -> dict[EventVerdict, int]:
-    """How many events have which verdict; empty without a truth."""
-    if findings.verdict is None:
-        return {}
-    counts: dict[EventVerdict, int] = {"hit": 0, "false alarm": 0, "neutral": 0}
-    for verdict, _ in findings.verdict.of_event.values():
-        counts[verdict] += 1
-    return counts
