@@ -26,7 +26,7 @@ BANDS: tuple[tuple[Band, float], ...] = (("critical", 75.0), ("major", 50.0), ("
 """Band -> the least severity of it, highest first."""
 
 RULES = ("level", "pooled", "idle", "edges", "tail", "volume", "held", "bursty")
-"""The rules on top of the stated threshold, all on by default. `analyzer.kernels.judge` has a sentence for each."""
+"""The rules on top of the stated threshold, all on by default. `analyzer.kernels.rules` has a sentence for each."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from analyzer.reading.cache import CachedBuckets, CachedSource, Shelf
 from analyzer.reading.cache.log import write_log
 from analyzer.reading.fetch import Halving, Rolled, groups
 from analyzer.report.order import worst_first
-from analyzer.verdict import judge
+from analyzer.verdict import compare
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, WEEK, Label, Window, week_start
@@ -109,7 +109,7 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
     with ledger.stage("compare"):
         truth = [label for label in labels or () if label.key in spans or not label.key]
-        verdict = None if labels is None else judge(found.events, truth, found.not_judged, window, job.resolution)
+        verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, job.resolution)
     return Findings(
         store=source.name,
         metric=source.metric,

@@ -23,7 +23,7 @@ WHOLE_BUCKETS = 3
 _Row = TypeVar("_Row", Event, Label, NotJudged)
 
 
-def judge(
+def compare(
     events: Sequence[Event],
     labels: Iterable[Label],
     not_judged: Iterable[NotJudged],

@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from analyzer.kernels import baseline as kernel
-from analyzer.kernels.breach import Held, Runs, runs
+from analyzer.kernels.breach import Opening, Runs, runs
 from analyzer.kernels.grid import utc
-from analyzer.kernels.judge import Settings, judge
+from analyzer.kernels.limits import Settings, limits_of
 from analyzer.kernels.rollup import roll_up
 from analyzer.kernels.rules import RULES
 from bench.paired import HEADER, paired
@@ -56,7 +56,7 @@ def ours(values: Floats) -> Runs:
             (first + row[hot], START + (hour[hot] * 60 + minute) * 60, minutes[hot, minute], usual[row, hour][hot])
         )
     key, time, value, usual = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return runs(key, time, value, usual, [Held(np.ones(len(key), dtype=bool), 2, 600)], 600, 60)
+    return runs(key, time, value, usual, [Opening(np.ones(len(key), dtype=bool), 2, 600)], 600, 60)
 
 
 def thresholds(values: Floats, settings: Settings) -> int:
@@ -64,9 +64,8 @@ def thresholds(values: Floats, settings: Settings) -> int:
     hot = 0
     for first in range(0, len(values), 64):
         hours = roll_up(values[first : first + 64], 60)
-        hot += int(
-            kernel.suspects(hours.maximum, judge(hours, utc(START, hours.p95.shape[1]), 60, settings).lowest).sum()
-        )
+        found = limits_of(hours, hours.p95, utc(START, hours.p95.shape[1]), 60, settings)
+        hot += int(kernel.suspects(hours.maximum, found.lowest).sum())
     return hot
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analyzer.model import Event, Verdict, event_id
 from analyzer.report.saved import load
-from analyzer.verdict import judge
+from analyzer.verdict import compare
 from bench.original_twin import Alert, alerts
 from bench.processes import run
 from traffic import truth
@@ -73,7 +73,7 @@ def scores(folder: Path) -> dict[str, Verdict]:
     window = Window(START, START + WEEKS * WEEK)
     events = [_event(key, alert) for key, minutes in series_of(store).items() for alert in alerts(minutes)]
     labels, _ = truth.read(folder / "ground_truth.csv")
-    return found | {TWIN: judge(events, labels, (), window, 60)}
+    return found | {TWIN: compare(events, labels, (), window, 60)}
 
 
 def _event(key: str, alert: Alert) -> Event:

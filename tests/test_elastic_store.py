@@ -18,7 +18,7 @@ from tests.elastic_data import load_flows, load_world, make_index, searches, wri
 from tests.elasticsearch.fixtures import both_majors
 from tests.elasticsearch.server import Server
 from traffic.errors import PartialAnswer, UsageFailure
-from traffic.model import BITS, DAY, HOUR, WEEK, Grid, Query, Rollup, Window
+from traffic.model import BITS, DAY, HOUR, HOUR_FIELDS, WEEK, Grid, Query, Window
 from traffic.store import Columns, open_sink, open_source
 from traffic.store.base import ForeignStore, NoSuchStore, StoreError, TooLarge
 
@@ -101,7 +101,7 @@ def test_roll_ups_of_the_cluster_are_those_of_our_kernel(elasticsearch: Server, 
     query = Query(source.metric, ("c", "a", "nobody"), Window(MONDAY - DAY, MONDAY + 10 * DAY), 60)
     made = source.rollup(query)  # type: ignore[attr-defined]
     ours = roll_up(source.series(query).values, 60)
-    for name, expected in zip(Rollup.FIELDS, ours, strict=True):
+    for name, expected in zip(HOUR_FIELDS, ours, strict=True):
         np.testing.assert_allclose(getattr(made, name), expected, rtol=1e-14, err_msg=name)
 
 
@@ -260,7 +260,7 @@ def test_a_small_limit_of_buckets_gives_the_same(elasticsearch: Server, elastics
             small.max_buckets = most  # type: ignore[attr-defined]
             halving = Halving(small, concurrency=3)
             np.testing.assert_array_equal(halving.series(query).values, whole.values)
-            np.testing.assert_array_equal(halving.rollup(query).p95, rolled.p95)
+            np.testing.assert_array_equal(halving.rollup(query).hours.p95, rolled.hours.p95)
         assert open_source(name).keys(SPAN) == source.keys(SPAN)
     finally:
         elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": None}})
@@ -349,8 +349,8 @@ def test_one_document_a_step_is_rolled_up_in_place_and_more_are_noticed(
     source = open_source(store(elasticsearch, elasticsearch_index), columns)
     query = Query(source.metric, ("a",), Window(MONDAY, MONDAY + 3 * HOUR), 60)
     made, minutes = source.rollup(query), source.series(query)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(made.p95, roll_up(minutes.values, 60).p95, rtol=1e-14)
-    assert made.count.tolist() == [[60, 40, 0]]
+    np.testing.assert_allclose(made.hours.p95, roll_up(minutes.values, 60).p95, rtol=1e-14)
+    assert made.hours.count.tolist() == [[60, 40, 0]]
     load_flows(elasticsearch, elasticsearch_index, [(MONDAY + 5, "a", 1)])
     crowded = open_source(store(elasticsearch, elasticsearch_index), columns)
     for ask in (crowded.series, crowded.rollup):  # type: ignore[attr-defined]

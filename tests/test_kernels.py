@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analyzer.kernels.baseline import other_weeks, suspects, threshold
-from analyzer.kernels.breach import Held, runs
+from analyzer.kernels.breach import Opening, runs
 from analyzer.kernels.grid import utc
 from analyzer.kernels.match import covered, one_to_one
-from analyzer.kernels.rollup import Hours, roll_up
+from analyzer.kernels.rollup import roll_up
 from tests.worlds import MONDAY, percentile, slow_runs
-from traffic.model import Rollup, second_percent
+from traffic.model import HOUR_FIELDS, second_percent
 
 HOUR = 3600
 values_with_gaps = st.floats(0, 1e12) | st.just(np.nan)
@@ -30,7 +28,7 @@ def test_a_rolled_up_hour_is_what_numpy_says_of_the_buckets_that_are_there(value
         for hour in range(values.shape[1] // per_hour):
             there = values[key, hour * per_hour : (hour + 1) * per_hour]
             there = there[~np.isnan(there)]
-            found = {name: float(array[key, hour]) for name, array in zip(Rollup.FIELDS, rolled, strict=True)}
+            found = {name: float(array[key, hour]) for name, array in zip(HOUR_FIELDS, rolled, strict=True)}
             assert found.pop("count") == len(there)
             if len(there):
                 assert found.pop("mean") == pytest.approx(there.mean(), rel=1e-12)
@@ -50,9 +48,8 @@ def test_a_rolled_up_hour_is_what_numpy_says_of_the_buckets_that_are_there(value
                 assert np.isnan(list(found.values())).all()
 
 
-def test_the_hours_of_the_kernel_are_the_fields_of_a_roll_up() -> None:
-    assert tuple(field.name for field in fields(Hours)) == Rollup.FIELDS
-    assert second_percent(1) == 100.0
+def test_of_one_bucket_the_second_highest_is_the_highest() -> None:
+    assert [second_percent(buckets) for buckets in (1, 2, 3, 60)] == [100.0, 0.0, 50.0, pytest.approx(100 * 58 / 59)]
 
 
 def test_hours_of_one_and_two_buckets_have_a_second() -> None:
@@ -156,7 +153,7 @@ def test_breaches_join_into_events(
     name: str, minutes: list[int], needed: int, resolution: int, expected: list[tuple[int, int, int]]
 ) -> None:
     time = np.array(minutes, dtype=np.int64) * 60
-    way = Held(np.ones(len(time), dtype=bool), needed, 600)
+    way = Opening(np.ones(len(time), dtype=bool), needed, 600)
     found = runs(np.zeros_like(time), time, np.ones(len(time)), np.zeros(len(time)), [way], 600, resolution * 60)
     step = resolution * 60
     events = [
@@ -182,7 +179,7 @@ def test_events_of_many_keys_at_once_are_the_slow_rule_key_by_key(
     key = np.array([k for k, times in enumerate(world) for _ in times], dtype=np.int64)
     time = np.array([t * step for times in world for t in times], dtype=np.int64)
     value = np.array([float((t * 7919) % 13) for t in time])
-    way = Held(np.ones(len(time), dtype=bool), needed, within * 60)
+    way = Opening(np.ones(len(time), dtype=bool), needed, within * 60)
     found = runs(key, time, value, np.full(len(value), 0.5), [way], within * 60, step)
     place = 0
     for k, times in enumerate(world):

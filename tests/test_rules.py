@@ -15,9 +15,9 @@ from hypothesis.extra import numpy as hnp
 from analyzer.judging.policy import read_policy
 from analyzer.kernels import level, tail, usual
 from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
-from analyzer.kernels.breach import Held, runs
+from analyzer.kernels.breach import Opening, runs
 from analyzer.kernels.grid import utc
-from analyzer.kernels.judge import Learned, Limits, Settings, judge
+from analyzer.kernels.limits import HourLimits, Learned, Settings, limits_of
 from analyzer.kernels.rollup import low_median, roll_up
 from analyzer.kernels.rollup import percentile as percentiles
 from analyzer.kernels.rules import RULES
@@ -165,19 +165,20 @@ def minutes(weeks_: int = 6, noise: float = 0.1, seed: int = 1) -> Floats:
     return wave * np.random.default_rng(seed).lognormal(0, noise, wave.shape)
 
 
-def limits_of(values: Floats, settings: Settings = DEFAULT, per_hour: int = 60) -> Limits:
-    return judge(roll_up(values, per_hour), utc(MONDAY, values.shape[1] // per_hour), per_hour, settings)
+def found_in(values: Floats, settings: Settings = DEFAULT, per_hour: int = 60) -> HourLimits:
+    hours = roll_up(values, per_hour)
+    return limits_of(hours, hours.p95, utc(MONDAY, values.shape[1] // per_hour), per_hour, settings)
 
 
 @pytest.mark.parametrize("source", ["retrospective", "trailing", "original"])
 def test_on_calm_traffic_the_rules_change_nothing(source: Learned) -> None:
     values = minutes()
-    plain = limits_of(values, replace(DEFAULT, rules=(), source=source))
-    ruled = limits_of(values, replace(DEFAULT, source=source))
+    plain = found_in(values, replace(DEFAULT, rules=(), source=source))
+    ruled = found_in(values, replace(DEFAULT, source=source))
     np.testing.assert_array_equal(plain.lowest, plain.stated)
     np.testing.assert_array_equal(plain.baseline * 3, plain.lowest)
     np.testing.assert_array_equal(ruled.lowest, plain.lowest)
-    np.testing.assert_array_equal(ruled.peak, plain.lowest)
+    np.testing.assert_array_equal(ruled.limits[0], plain.lowest)
     assert not ruled.bursty.any()
 
 
@@ -188,9 +189,9 @@ def test_no_rule_asks_for_less_than_three_times_the_baseline(seed: int, on: set[
         [1.0, 0.0], (2, 1), p=[0.9, 0.1]
     )
     values[:, rng.integers(0, values.shape[1]) :][:, :300] = np.nan
-    limits = limits_of(values, replace(DEFAULT, rules=on, floor=0.5), per_hour)
+    limits = found_in(values, replace(DEFAULT, rules=on, floor=0.5), per_hour)
     judged = ~np.isnan(limits.baseline)
-    for limit in (limits.peak, limits.brief, limits.half, limits.hour, limits.lowest):
+    for limit in (*limits.limits, limits.lowest):
         assert (limit >= np.maximum(3 * limits.baseline, 0.5))[judged].all()
         assert np.isnan(limit[~judged]).all()
 
@@ -198,13 +199,13 @@ def test_no_rule_asks_for_less_than_three_times_the_baseline(seed: int, on: set[
 def slow_limits(values: Floats, per_hour: int, on: set[str]) -> list[list[float]]:
     """What an hour must be passed by in each of the four ways, an hour and a value at a time; of one key."""
     hours, start = roll_up(values, per_hour), utc(MONDAY, values.shape[1] // per_hour)
-    base = judge(hours, start, per_hour, replace(DEFAULT, rules=on - {"tail"})).baseline[0].tolist()
+    base = limits_of(hours, hours.p95, start, per_hour, replace(DEFAULT, rules=on - {"tail"})).baseline[0].tolist()
     second, p50, p20 = (level.tolist() for level in (hours.second[0], hours.p50[0], hours.p20[0]))
     bucket = 60 / per_hour
     share = (20 - 2 * bucket) / (30 - 2 * bucket) if 2 * bucket < 20 else 0.0
     twenty = [high * (middle / high) ** share if high > 0 else 0.0 for high, middle in zip(second, p50, strict=True)]
     dwarfed, ordinary, result = False, 0.0, []
-    for held in (second, twenty, p50, p20) if "held" in on else [second] * 4:
+    for held in (second, twenty, p50, p20) if "held" in on else [second]:
         ratios = [
             level / normal for level, normal in zip(held, base, strict=True) if normal > 0 and not math.isnan(level)
         ]
@@ -236,9 +237,9 @@ def test_limits_are_what_the_rules_say(seed: int, per_hour: int, on: set[str]) -
     values = np.repeat(week_of(1.0, 0.2, 4, seed), per_hour, axis=1) * rng.lognormal(0, 0.2, 4 * 168 * per_hour)
     for at in rng.integers(0, values.shape[1] - per_hour, rng.integers(0, 200)):
         values[:, at : at + rng.integers(1, per_hour + 1)] *= rng.uniform(1, 60)
-    limits = limits_of(values, replace(DEFAULT, rules={"tail", *on}), per_hour)
+    limits = found_in(values, replace(DEFAULT, rules={"tail", *on}), per_hour)
     slow = slow_limits(values, per_hour, {"tail", *on})
-    for fast, way in zip((limits.peak, limits.brief, limits.half, limits.hour), slow, strict=True):
+    for fast, way in zip(limits.limits, slow, strict=True):
         np.testing.assert_allclose(fast[0], way, rtol=1e-9)
 
 
@@ -248,11 +249,11 @@ def test_what_is_held_for_twenty_minutes_needs_less_than_two_buckets_and_more_th
     rng = np.random.default_rng(5)
     for at in range(0, values.shape[1] - 60, 300):
         values[:, at : at + rng.integers(5, 45)] *= rng.uniform(3, 9)
-    limits = limits_of(values)
-    ratios = [float(np.nanmedian(way / limits.baseline)) for way in (limits.peak, limits.brief, limits.half)]
+    limits = found_in(values)
+    ratios = [float(np.nanmedian(way / limits.baseline)) for way in limits.limits[:3]]
     assert ratios[0] > 1.2 * ratios[1] > 1.2 * ratios[2]
-    ten = limits_of(values.reshape(1, -1, 10).mean(axis=-1), per_hour=6)
-    np.testing.assert_array_equal(ten.brief, ten.peak, "two buckets are 20 minutes there")
+    ten = found_in(values.reshape(1, -1, 10).mean(axis=-1), per_hour=6)
+    np.testing.assert_array_equal(ten.limits[1], ten.limits[0], "two buckets are 20 minutes there")
 
 
 def test_a_key_that_often_passes_three_times_must_pass_more() -> None:
@@ -260,10 +261,10 @@ def test_a_key_that_often_passes_three_times_must_pass_more() -> None:
     rng = np.random.default_rng(5)
     for at in rng.integers(0, values.shape[1] - 30, 60):
         values[:, at : at + 20] *= rng.uniform(3, 6)
-    limits = limits_of(values)
-    assert np.nanmedian(limits.peak / limits.baseline) > 3.2
-    np.testing.assert_array_equal(limits.hour, limits.stated)
-    without = limits_of(values, replace(DEFAULT, rules=set(RULES) - {"tail"}))
+    limits = found_in(values)
+    assert np.nanmedian(limits.limits[0] / limits.baseline) > 3.2
+    np.testing.assert_array_equal(limits.limits[3], limits.stated)
+    without = found_in(values, replace(DEFAULT, rules=set(RULES) - {"tail"}))
     np.testing.assert_array_equal(without.lowest, without.stated)
 
 
@@ -272,7 +273,7 @@ def test_a_bursty_key_must_pass_what_it_reaches_once_in_two_weeks() -> None:
     values = rng.lognormal(0, 0.2, (1, 6 * 10080))
     for at in rng.integers(0, values.shape[1] - 30, 400):
         values[:, at : at + rng.integers(3, 9)] += 100 * rng.lognormal(0, 0.7)
-    limits = limits_of(values)
+    limits = found_in(values)
     assert limits.bursty.all()
     seconds = roll_up(values, 60).second
     assert np.nanmin(limits.lowest) == pytest.approx(1.5 * float(tail.rare(seconds, 336.0)[0]), rel=1e-9)
@@ -281,7 +282,7 @@ def test_a_bursty_key_must_pass_what_it_reaches_once_in_two_weeks() -> None:
 def test_an_idle_hour_is_compared_with_a_tenth_of_the_weeks_p95() -> None:
     values = minutes()
     values[:, np.arange(values.shape[1]) % 1440 < 360] = 1.0
-    limits = limits_of(values, replace(DEFAULT, rules=("idle",)))
+    limits = found_in(values, replace(DEFAULT, rules=("idle",)))
     weekly = float(percentiles(roll_up(values, 60).p95, 95.0)[0])
     assert np.nanmin(limits.baseline) == pytest.approx(0.1 * weekly)
 
@@ -292,7 +293,7 @@ def test_an_event_may_open_in_any_of_its_ways() -> None:
     pair, held = none.copy(), none.copy()
     pair[-2:] = True
     held[10:60] = True
-    ways = [Held(pair, 2, 600), Held(held, 24, 1800), Held(none, 48, 3600)]
+    ways = [Opening(pair, 2, 600), Opening(held, 24, 1800), Opening(none, 48, 3600)]
     found = runs(np.zeros_like(time), time, value, np.zeros(len(time)), ways, 1800, 60)
     assert found.first.tolist() == [10, 60]
     assert found.last.tolist() == [59, 61]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from analyzer.model import Event, NotJudged, Verdict, event_id
-from analyzer.verdict import judge
+from analyzer.verdict import compare
 from tests.worlds import MONDAY
 from traffic.model import DAY, HOUR, Kind, Label, Window
 
@@ -125,26 +125,26 @@ def test_every_event_and_every_label_gets_its_verdict(
     of_events: list[str],
     of_labels: list[str],
 ) -> None:
-    assert fates(judge(events, labels, gaps, WINDOW, 60)) == (of_events, of_labels), name
+    assert fates(compare(events, labels, gaps, WINDOW, 60)) == (of_events, of_labels), name
 
 
 def test_a_label_too_short_for_the_resolution_is_neutral() -> None:
     short = label(10, 10.5)
-    assert fates(judge([], [short], [], WINDOW, 600)) == ([], ["miss"])
-    assert fates(judge([], [short], [], WINDOW, 900)) == ([], ["neutral"])
+    assert fates(compare([], [short], [], WINDOW, 600)) == ([], ["miss"])
+    assert fates(compare([], [short], [], WINDOW, 900)) == ([], ["neutral"])
 
 
 def test_a_label_without_a_key_is_met_by_every_event_that_fits_it() -> None:
     outage = replace(label(10, 11), key="")
-    verdict = judge([event(10, 11, "a"), event(10, 11, "b"), event(20, 21, "b")], [outage], [], WINDOW, 60)
+    verdict = compare([event(10, 11, "a"), event(10, 11, "b"), event(20, 21, "b")], [outage], [], WINDOW, 60)
     assert fates(verdict) == (["hit", "hit", "false alarm"], ["hit"])
-    assert fates(judge([], [outage], [], WINDOW, 60)) == ([], ["miss"])
+    assert fates(compare([], [outage], [], WINDOW, 60)) == ([], ["miss"])
 
 
 def test_the_scores_are_those_of_the_counts() -> None:
     events = [event(10, 11), event(20, 21), event(30, 31), event(40, 41)]
     labels = [label(10, 11), label(20, 21), label(30, 31), label(60, 61), label(70, 71), label(80, 81, "decoy")]
-    verdict = judge(events, labels, [], WINDOW, 60)
+    verdict = compare(events, labels, [], WINDOW, 60)
     assert (verdict.hits, verdict.misses, verdict.false_alarms) == (3, 2, 1)
     assert (verdict.decoys, verdict.decoys_fired) == (1, 0)
     assert verdict.precision == 3 / 4
@@ -154,11 +154,11 @@ def test_the_scores_are_those_of_the_counts() -> None:
 
 
 def test_nothing_to_find_and_nothing_found_has_no_score() -> None:
-    verdict = judge([], [], [], WINDOW, 60)
+    verdict = compare([], [], [], WINDOW, 60)
     assert (verdict.precision, verdict.recall, verdict.f1, verdict.median_onset_delay) == (None, None, None, None)
 
 
 def test_the_outcome_says_when_it_was_detected_and_what_is_shared() -> None:
-    outcome = judge([event(10.1, 10.9)], [label(10, 11)], [], WINDOW, 60).outcomes[0]
+    outcome = compare([event(10.1, 10.9)], [label(10, 11)], [], WINDOW, 60).outcomes[0]
     assert outcome.onset_delay == 360 + 120
     assert outcome.overlap == round(0.8 * HOUR)

@@ -5,8 +5,8 @@ Times are UTC epoch seconds (int). Windows are half-open. NaN is missing, which 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from hashlib import blake2b
 from typing import Literal
 
@@ -198,21 +198,19 @@ class Matrix:
 
 
 def second_percent(per_hour: int) -> float:
-    """Which percentile `Rollup.second` is where an hour has room for `per_hour` buckets; the maximum for one."""
+    """Which percentile `Hours.second` is where an hour has room for `per_hour` buckets; the maximum for one."""
     return 100.0 * (per_hour - 2) / (per_hour - 1) if per_hour > 1 else 100.0
 
 
 @dataclass(frozen=True, eq=False)
-class Rollup:
-    """What an hour of buckets comes to, per key: arrays of shape (keys, hours). Read-only.
+class Hours:
+    """What hours of buckets come to: arrays of one shape, (keys, hours) as a rule.
 
     Of the hour's buckets at the query's resolution that are there: `count` says how many, everything else is NaN where
     that is 0. Percentiles are linear. `second` is the percentile 100 (n - 2) / (n - 1), n being the buckets that an
-    hour has room for (`second_percent`): the second highest of a full hour. `grid.step` is 3600.
+    hour has room for (`second_percent`): the second highest of a full hour.
     """
 
-    keys: tuple[str, ...]
-    grid: Grid
     p95: Floats
     maximum: Floats
     minimum: Floats
@@ -222,14 +220,38 @@ class Rollup:
     p50: Floats
     p20: Floats
 
-    FIELDS = ("p95", "maximum", "minimum", "mean", "count", "second", "p50", "p20")
+    def __iter__(self) -> Iterator[Floats]:
+        """The arrays, in the order of the fields."""
+        return (getattr(self, name) for name in HOUR_FIELDS)
+
+    @classmethod
+    def of(cls, arrays: Iterable[Floats]) -> Hours:
+        """From the arrays, in the order of the fields."""
+        return cls(**dict(zip(HOUR_FIELDS, arrays, strict=True)))
+
+    def each(self, what: Callable[[Floats], Floats]) -> Hours:
+        """The same of each array."""
+        return Hours.of(map(what, self))
+
+
+HOUR_FIELDS = tuple(field.name for field in fields(Hours))
+"""What a roll-up says of an hour, in the order in which it is kept."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rollup:
+    """What the hours of `grid` (its step is 3600) come to, per key: arrays of shape (keys, hours). Read-only."""
+
+    keys: tuple[str, ...]
+    grid: Grid
+    hours: Hours
 
     def __post_init__(self) -> None:
         shape = (len(self.keys), self.grid.count)
-        for name in self.FIELDS:
-            if getattr(self, name).shape != shape:
-                raise ValueError(f"{name} has the shape {getattr(self, name).shape}, expected {shape}")
-        _freeze(*(getattr(self, name) for name in self.FIELDS))
+        for name, array in zip(HOUR_FIELDS, self.hours, strict=True):
+            if array.shape != shape:
+                raise ValueError(f"{name} has the shape {array.shape}, expected {shape}")
+        _freeze(*self.hours)
 
 
 @dataclass(frozen=True)

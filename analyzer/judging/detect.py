@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -20,17 +19,15 @@ from analyzer.judging.judged import (
 )
 from analyzer.judging.suspects import suspect_days
 from analyzer.kernels.baseline import suspects
-from analyzer.kernels.breach import Held, Runs, runs
+from analyzer.kernels.breach import Opening, Runs, runs
 from analyzer.kernels.severity import severity
+from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace, event_id
 from analyzer.reading.cache import CachedSource
 from traffic.model import HOUR, Direction, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
-BRIEF = 25 * 60
-HELD_SHARE = 0.8
-"""The share of 25 minutes, half an hour or an hour for which a level must be held."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,17 +44,15 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class _Breaches:
-    """Breaches of a block in order of key, then time: arrays of shape (breaches,)."""
+    """Breaches of a block in order of key, then time: arrays of shape (breaches,) where nothing else is said."""
 
     row: Ints
     time: Ints
     value: Floats
     baseline: Floats
     threshold: Floats
-    peak: Floats
-    brief: Floats
-    half: Floats
-    hour: Floats
+    limits: Floats
+    """Shape (ways, breaches)."""
 
 
 def find_events(
@@ -84,8 +79,8 @@ def find_events(
     for own, rows in _by_policy(keys, policy):
         part = replace(query, keys=tuple(keys[row] for row in rows))
         hours = rollup if len(rows) == len(keys) else _rows(rollup, part.keys, rows)
-        ways = {"above": (judge_hours,), "below": (judge_falls,), "both": (judge_hours, judge_falls)}[own.direction]
-        found = [_find(source, part, spans, looked, own, way(hours, own, resolution), full_scan) for way in ways]
+        sides = {"above": (judge_hours,), "below": (judge_falls,), "both": (judge_hours, judge_falls)}[own.direction]
+        found = [_find(source, part, spans, looked, own, side(hours, own, resolution), full_scan) for side in sides]
         parts += found
         # An hour in which a fall cannot be judged is one in which a rise cannot: the rises' list holds both.
         gaps += found[0].not_judged
@@ -107,7 +102,7 @@ def _by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list
 
 
 def _rows(rollup: Rollup, keys: tuple[str, ...], rows: list[int]) -> Rollup:
-    return Rollup(keys, rollup.grid, *(getattr(rollup, name)[rows] for name in Rollup.FIELDS))
+    return Rollup(keys, rollup.grid, rollup.hours.each(lambda array: array[rows]))
 
 
 def _find(
@@ -132,7 +127,7 @@ def _find(
         breaches.time,
         breaches.value,
         breaches.baseline,
-        _ways(policy, breaches, resolution),
+        _openings(policy, breaches, resolution),
         max(policy.merge, policy.within),
         resolution,
     )
@@ -148,40 +143,46 @@ def _find(
     )
 
 
-def _ways(policy: Policy, breaches: _Breaches, resolution: int) -> list[Held]:
-    """How an event can open: the matches, and where the rule `held` is on, most of 25 minutes and more."""
-    ways = [Held(breaches.value > breaches.peak, policy.needed(resolution), policy.within)]
-    if "held" in policy.rules and "tail" in policy.rules:
-        for length, limit in ((BRIEF, breaches.brief), (HOUR // 2, breaches.half), (HOUR, breaches.hour)):
-            needed = max(1, math.ceil(HELD_SHARE * length / resolution))
-            ways.append(Held(breaches.value > limit, needed, max(length, resolution)))
-    return ways
+def _openings(policy: Policy, breaches: _Breaches, resolution: int) -> list[Opening]:
+    """How an event can open: the matches, and with the rule `held` what lasts longer above a limit of its own."""
+    stated = (policy.needed(resolution), policy.within)
+    # There are as many limits as there are ways that the policy looks for.
+    found = []
+    for way, limit in zip(WAYS, breaches.limits, strict=False):
+        needed, within = way.buckets(resolution, stated)
+        found.append(Opening(breaches.value > limit, needed, within))
+    return found
 
 
 def _breaches(pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution: int) -> _Breaches:
     hours = judged.rollup.grid
-    hourly = (judged.baseline, judged.threshold, judged.peak, judged.brief, judged.half, judged.hour)
-    parts = []
+    parts: list[_Breaches] = []
     for rows, matrix in pieces:
         span = hours.slice(matrix.grid.window)
         per_hour = HOUR // resolution
         values = np.where(np.isnan(matrix.values), judged.fill, matrix.values) * judged.sign
         cube = values.reshape(len(rows), -1, per_hour)
         row, hour, bucket = np.nonzero(cube > judged.threshold[rows, span][..., None])
+        there = (np.asarray(rows, dtype=np.int64)[row], span.start + hour)
         parts.append(
-            (
-                np.asarray(rows, dtype=np.int64)[row],
-                matrix.grid.start + (hour * per_hour + bucket) * resolution,
-                cube[row, hour, bucket],
-                *(array[rows, span][row, hour] for array in hourly),
+            _Breaches(
+                row=there[0],
+                time=matrix.grid.start + (hour * per_hour + bucket) * resolution,
+                value=cube[row, hour, bucket],
+                baseline=judged.baseline[there],
+                threshold=judged.threshold[there],
+                limits=judged.limits[:, *there],
             )
         )
     if not parts:
-        none = np.zeros(0)
-        return _Breaches(none.astype(np.int64), none.astype(np.int64), *([none] * 7))
-    joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    order = np.lexsort((joined[1], joined[0]))
-    return _Breaches(*(column[order] for column in joined))
+        none, nowhere = np.zeros(0), np.zeros(0, dtype=np.int64)
+        return _Breaches(row=nowhere, time=nowhere, value=none, baseline=none, threshold=none, limits=none[None])
+    joined = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
+        for name in (field.name for field in fields(_Breaches))
+    }
+    order = np.lexsort((joined["time"], joined["row"]))
+    return _Breaches(**{name: array[..., order] for name, array in joined.items()})
 
 
 def _events(
@@ -195,28 +196,33 @@ def _events(
     with np.errstate(divide="ignore", invalid="ignore"):
         margin = np.where(sign > 0, top / limit, limit / top)
         matters = severity(margin, seconds.astype(float), found.excess * (resolution / HOUR) / usual)
-    columns = (
-        breaches.row[found.first],
-        time[found.first],
-        time[found.last] + resolution,
-        time[found.met] + resolution,
-        found.last - found.first + 1,
-        time[peak],
-        *(top, usual, limit, volume, matters),
-    )
     direction: Direction = "above" if sign > 0 else "below"
-    return [
-        Event(
-            event_id(keys[row], metric.name, direction, start),
-            keys[row],
-            *(start, end, detected, count, peak_at, top, usual, limit, top / usual if usual > 0 else None, excess),
-            direction,
-            matters,
+    columns = {
+        "start": time[found.first],
+        "end": time[found.last] + resolution,
+        "detected": time[found.met] + resolution,
+        "breaches": found.last - found.first + 1,
+        "peak_at": time[peak],
+        "peak": top,
+        "baseline": usual,
+        "threshold": limit,
+        "excess": volume,
+        "severity": matters,
+    }
+    listed = {name: column.tolist() for name, column in columns.items()}
+    events = []
+    for index, row in enumerate(breaches.row[found.first].tolist()):
+        of_event = {name: values[index] for name, values in listed.items()}
+        events.append(
+            Event(
+                **of_event,
+                id=event_id(keys[row], metric.name, direction, of_event["start"]),
+                key=keys[row],
+                ratio=of_event["peak"] / of_event["baseline"] if of_event["baseline"] > 0 else None,
+                direction=direction,
+            )
         )
-        for row, start, end, detected, count, peak_at, top, usual, limit, excess, matters in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
-    ]
+    return events
 
 
 def _traces(
@@ -225,19 +231,19 @@ def _traces(
     hours, per_hour = judged.rollup.grid, HOUR // resolution
     of_row: dict[int, list[tuple[int, Matrix]]] = {}
     for piece_rows, matrix in pieces:
-        for place, row in enumerate(piece_rows):
-            of_row.setdefault(row, []).append((place, matrix))
+        for index, row in enumerate(piece_rows):
+            of_row.setdefault(row, []).append((index, matrix))
     for event, row in zip(events, rows.tolist(), strict=True):
         context = max(CONTEXT, event.end - event.start)
         view = Window(event.start - context, event.end + context).widen(HOUR).clip(hours.window)
         span, grid = hours.slice(view), Grid.over(view, resolution)
         values = np.full(grid.count, np.nan)
-        for place, matrix in of_row[row]:
+        for index, matrix in of_row[row]:
             both = view.clip(matrix.grid.window)
-            values[grid.slice(both)] = matrix.values[place, matrix.grid.slice(both)]
+            values[grid.slice(both)] = matrix.values[index, matrix.grid.slice(both)]
 
         def steps(hourly: Floats, row: int = row, span: slice = span) -> Floats:
             return np.repeat(hourly[row, span], per_hour)
 
         usual, limit = (judged.sign * steps(hourly) for hourly in (judged.baseline, judged.threshold))
-        yield Trace(event.id, grid, values, steps(judged.rollup.mean), usual, limit)
+        yield Trace(event.id, grid, values, steps(judged.rollup.hours.mean), usual, limit)

@@ -9,9 +9,10 @@ import numpy as np
 
 from analyzer.judging.slots import Marks, marks
 from analyzer.kernels.baseline import threshold
-from analyzer.kernels.judge import Settings, judge
-from analyzer.kernels.rollup import Hours, percentile
+from analyzer.kernels.limits import Settings, limits_of
+from analyzer.kernels.rollup import percentile
 from analyzer.kernels.usual import IDLE_SHARE
+from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
 
@@ -26,25 +27,19 @@ class Judged:
 
     rollup: Rollup
     baseline: Floats
+    limits: Floats
+    """What must be passed in each of the ways to open an event, shape (ways, keys, hours): `analyzer.kernels.ways`."""
     threshold: Floats
-    """What every breach lies above; NaN where the hour is not judged."""
-    peak: Floats
-    """What the matching breaches must lie above ..."""
-    brief: Floats
-    """... those that are held for 25 minutes ..."""
-    half: Floats
-    """... for half an hour ..."""
-    hour: Floats
-    """... or for an hour."""
-    thin: Bools
+    """The lowest of them, which every breach lies above; NaN where the hour is not judged."""
+    sparse: Bools
     """Hours with too few buckets."""
-    young: Bools
+    short_history: Bools
     """Hours with enough buckets, but too few other weeks to compare with."""
     why: Ints
-    """Why the stated threshold is no event in an hour that passed it: a place in `WHY`; 0 where it is, or was not."""
+    """Why the stated threshold is no event in an hour that passed it: an index of `WHY`; 0 where it is, or was not."""
     marks: Marks
     unjudged: Ints
-    """Hours that the calendar takes from judging: 0, or the place of the reason in `marks.reasons`, from 1 on."""
+    """Hours that the calendar takes from judging: 0, or the number of the reason in `marks.reasons`, from 1 on."""
     sign: int = 1
     fill: float = np.nan
     """What a missing bucket of a key's span counts as."""
@@ -61,21 +56,25 @@ WHY = (
 
 def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     """Learn the baseline of every hour of a block and say which hours can be judged."""
-    hours = Hours(*(getattr(rollup, name) for name in Rollup.FIELDS))
-    said = marks(policy, rollup.grid)
-    limits = judge(hours, said.weeks, HOUR // resolution, _settings(policy), said.unlearned)
-    thin = limits.thin
-    young = ~thin & (limits.weeks < policy.min_weeks)
-    unknown = thin | young
-    lowest, peak, brief, half, hour = (
-        np.where(unknown, np.nan, limit)
-        for limit in (limits.lowest, limits.peak, limits.brief, limits.half, limits.hour)
+    hours, marked = rollup.hours, marks(policy, rollup.grid)
+    found = limits_of(hours, hours.p95, marked.weeks, HOUR // resolution, _settings(policy), marked.unlearned)
+    short_history = ~found.sparse & (found.weeks < policy.min_weeks)
+    unknown = found.sparse | short_history
+    limits = np.where(unknown, np.nan, found.limits)
+    plain = threshold(found.baseline, policy.multiple, policy.floor)
+    why = np.select([hours.second <= plain, found.bursty & (hours.second <= limits[0])], [1, 2], 3)
+    passed = (hours.second > found.stated) & (hours.second <= limits[0]) & ~unknown
+    return Judged(
+        rollup=rollup,
+        baseline=found.baseline,
+        limits=limits,
+        threshold=limits.min(axis=0),
+        sparse=found.sparse,
+        short_history=short_history,
+        why=np.where(passed, why, 0),
+        marks=marked,
+        unjudged=marked.unjudged,
     )
-    plain = threshold(limits.baseline, policy.multiple, policy.floor)
-    why = np.select([hours.second <= plain, limits.bursty & (hours.second <= peak)], [1, 2], 3)
-    passed = (hours.second > limits.stated) & (hours.second <= peak) & ~unknown
-    why = np.where(passed, why, 0)
-    return Judged(rollup, limits.baseline, lowest, peak, brief, half, hour, thin, young, why, said, said.unjudged)
 
 
 def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
@@ -83,20 +82,30 @@ def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
 
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
     """
-    said = marks(policy, rollup.grid)
+    hours, marked = rollup.hours, marks(policy, rollup.grid)
     settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "pooled"})
-    low = Hours(*(rollup.p20 if name == "p95" else getattr(rollup, name) for name in Rollup.FIELDS))
-    limits = judge(low, said.weeks, HOUR // resolution, settings, said.unlearned)
+    found = limits_of(hours, hours.p20, marked.weeks, HOUR // resolution, settings, marked.unlearned)
     # An hour that is missing has nothing to learn from, but something to be judged by.
-    usual = limits.expected if policy.missing_is_fallen else limits.baseline
-    thin = np.isnan(usual) if policy.missing_is_fallen else limits.thin
-    young = ~thin & (limits.weeks < policy.min_weeks)
-    least = np.fmax(policy.floor, IDLE_SHARE * percentile(limits.learned, 95.0)[:, None])
-    limit = np.where(thin | young | ~(usual > least), np.nan, -usual * (1 - policy.under_percent / 100))
-    nothing = np.zeros(limit.shape, dtype=np.int64)
-    fill = 0.0 if policy.missing_is_fallen else np.nan
-    same = (limit, limit, limit, limit, limit)
-    return Judged(rollup, -usual, *same, thin, young, nothing, said, said.unjudged, -1, fill)
+    usual = found.expected if policy.missing_is_fallen else found.baseline
+    sparse = np.isnan(usual) if policy.missing_is_fallen else found.sparse
+    short_history = ~sparse & (found.weeks < policy.min_weeks)
+    least = np.fmax(policy.floor, IDLE_SHARE * percentile(found.learned, 95.0)[:, None])
+    unknown = sparse | short_history | ~(usual > least)
+    limit = np.where(unknown, np.nan, -usual * (1 - policy.under_percent / 100))
+    ways = len(WAYS) if {"held", "tail"} <= set(policy.rules) else 1
+    return Judged(
+        rollup=rollup,
+        baseline=-usual,
+        limits=np.broadcast_to(limit, (ways, *limit.shape)),
+        threshold=limit,
+        sparse=sparse,
+        short_history=short_history,
+        why=np.zeros(limit.shape, dtype=np.int64),
+        marks=marked,
+        unjudged=marked.unjudged,
+        sign=-1,
+        fill=0.0 if policy.missing_is_fallen else np.nan,
+    )
 
 
 def _settings(policy: Policy) -> Settings:
@@ -123,8 +132,8 @@ def inside(judged: Judged, looked: Window, spans: Sequence[Window]) -> Judged:
     return replace(
         judged,
         threshold=np.where(out, np.nan, judged.threshold),
-        thin=judged.thin & ~out,
-        young=judged.young & ~out,
+        sparse=judged.sparse & ~out,
+        short_history=judged.short_history & ~out,
         why=np.where(out, 0, judged.why),
         unjudged=np.where(outside, 0, judged.marks.unjudged),
     )
@@ -140,11 +149,11 @@ def without_events(judged: Judged, events: Sequence[Event], rows: Ints) -> Judge
 
 def highest(judged: Judged, resolution: int) -> Floats:
     """What no bucket of an hour lies above, in the direction that is looked at."""
-    rollup = judged.rollup
+    hours = judged.rollup.hours
     if judged.sign > 0:
-        return rollup.maximum
-    gap = (rollup.count < HOUR // resolution) & (judged.fill == 0)
-    return np.where(gap, 0.0, -rollup.minimum)
+        return hours.maximum
+    gap = (hours.count < HOUR // resolution) & (judged.fill == 0)
+    return np.where(gap, 0.0, -hours.minimum)
 
 
 def suppressed(judged: Judged, keys: tuple[str, ...], policy: Policy) -> Iterator[Suppressed]:
@@ -167,7 +176,7 @@ def not_judged(
         f"fewer than {policy.min_weeks} other weeks to compare with",
         *judged.marks.reasons,
     )
-    code = np.where(judged.unjudged > 0, 2 + judged.unjudged, judged.thin * 1 + judged.young * 2)
+    code = np.where(judged.unjudged > 0, 2 + judged.unjudged, judged.sparse * 1 + judged.short_history * 2)
     starts = np.array([hours.index(spans[key].start) for key in keys])
     ends = np.array([-(-(spans[key].end - hours.start) // HOUR) for key in keys])
     index = np.arange(hours.count)

@@ -1,16 +1,12 @@
-"""From roll-ups to what is normal, and from there to thresholds: the plain rule. `judge` puts the others on top."""
+"""From roll-ups to what is normal, and from there to thresholds: the plain rule. `limits` puts the others on top."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.rollup import lerp, percentile_of_sorted
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from traffic.model import Bools, Floats, Ints
 
 
 def learnable(p95: Floats, count: Floats, per_hour: int, min_share: float) -> Floats:
@@ -34,7 +30,7 @@ def other_weeks(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats
     """
     values = weeks.by_week(hourly)
     keys, count, slots = values.shape
-    # One more week, never there: stepping over a value may look one place beyond the last.
+    # One more week, never there: stepping over a value may look one beyond the last.
     ordered = np.full((keys, count + 1, slots), np.nan)
     ordered[:, :-1] = np.sort(values, axis=1)
     there = ~np.isnan(values)
@@ -47,14 +43,14 @@ def other_weeks(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats
     return weeks.by_hour(baseline), weeks.by_hour(others)
 
 
-def _without(own: Floats, ordered: Floats, place: Ints) -> Floats:
-    """The value at `place`, counted along the weeks of `ordered`, after each `own` was taken out of its slot.
+def _without(own: Floats, ordered: Floats, index: Ints) -> Floats:
+    """The value at `index`, counted along the weeks of `ordered`, after each `own` was taken out of its slot.
 
     Where the value there is not below `own`, `own` stood at or before it (equals may stand for each other), and all has
     moved down by one. A missing `own` was never in it.
     """
-    here = np.take_along_axis(ordered, place, 1)
-    return np.where(own <= here, np.take_along_axis(ordered, place + 1, 1), here)
+    here = np.take_along_axis(ordered, index, 1)
+    return np.where(own <= here, np.take_along_axis(ordered, index + 1, 1), here)
 
 
 def weeks_before(hourly: Floats, weeks: Weeks, percentile: float, lookback: int) -> tuple[Floats, Ints]:

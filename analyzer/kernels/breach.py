@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from traffic.model import Bools, Floats, Ints
 
 
 class Runs(NamedTuple):
@@ -28,7 +25,7 @@ class Runs(NamedTuple):
     """The sum over the breaches of value - baseline."""
 
 
-class Held(NamedTuple):
+class Opening(NamedTuple):
     """One way to meet the rule: `needed` of the breaches that are `over`, starting less than `within` seconds apart."""
 
     over: Bools
@@ -43,7 +40,7 @@ def runs(
     time: Ints,
     value: Floats,
     baseline: Floats,
-    ways: Sequence[Held],
+    ways: Sequence[Opening],
     merge: int,
     resolution: int,
 ) -> Runs:
@@ -91,9 +88,9 @@ def runs(
     return Runs(first, last, soonest, position[tops[earliest]], excess)
 
 
-def _meets(key: Ints, time: Ints, way: Held) -> tuple[Ints, Ints]:
+def _meets(key: Ints, time: Ints, way: Opening) -> tuple[Ints, Ints]:
     """The first and the last of every `needed` neighbouring breaches that meet the rule in this way."""
-    places = np.flatnonzero(way.over)
-    first, last = places[: max(0, len(places) - way.needed + 1)], places[way.needed - 1 :]
+    index = np.flatnonzero(way.over)
+    first, last = index[: max(0, len(index) - way.needed + 1)], index[way.needed - 1 :]
     meets = (key[last] == key[first]) & (time[last] - time[first] < way.within)
     return first[meets], last[meets]

@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from traffic.model import FIRST_MONDAY, HOUR, Bools, Floats, Ints
 
 SLOTS = 168
-_HOUR = 3600
 _DAY = 24
 _SUNDAY = 6
-# The epoch was a Thursday: four days to the first Monday.
-_FIRST_MONDAY_HOUR = 96
+_FIRST_MONDAY_HOUR = FIRST_MONDAY // HOUR
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,14 +62,14 @@ def weeks_of(local: Ints) -> Weeks:
     order = np.argsort(cell, kind="stable")
     cells, first, hours = np.unique(cell[order], return_index=True, return_counts=True)
     several = hours > 1
-    place = np.arange(hours.max())
-    sharing = order[np.minimum(first[several, None] + place, len(order) - 1)]
-    return Weeks(cell, cell % SLOTS, count, cells[several], np.where(place < hours[several, None], sharing, -1))
+    nth = np.arange(hours.max())
+    sharing = order[np.minimum(first[several, None] + nth, len(order) - 1)]
+    return Weeks(cell, cell % SLOTS, count, cells[several], np.where(nth < hours[several, None], sharing, -1))
 
 
 def utc(start: int, hours: int) -> Weeks:
     """The weeks of `hours` hours from `start` (epoch seconds, on an hour) in UTC."""
-    return weeks_of(start // _HOUR + np.arange(hours, dtype=np.int64))
+    return weeks_of(start // HOUR + np.arange(hours, dtype=np.int64))
 
 
 def as_sundays(local: Ints, which: Bools) -> Ints:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.rollup import low_median, percentile
-
-Floats = NDArray[np.float64]
+from traffic.model import Floats
 
 CHANGE = 2.0
 """A level this many times higher or lower than the usual one is another level; anything less is noise or growth."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from traffic.model import HOUR_FIELDS, Floats, Hours, Ints, second_percent
 
 # Rows of this many bytes are sorted together: small enough to stay in a core's cache between the passes over them.
 _CHUNK_BYTES = 4 << 20
 
 
-def percentile_of_sorted(ordered: Floats, count: NDArray[np.int64], q: float) -> Floats:
+def percentile_of_sorted(ordered: Floats, count: Ints, q: float) -> Floats:
     """The linear percentile `q` (0..100) of each row, as `numpy.percentile` defines it (Hyndman and Fan, type 7).
 
     Args:
@@ -35,7 +31,7 @@ def percentile_of_sorted(ordered: Floats, count: NDArray[np.int64], q: float) ->
     return lerp(a, b, position - low)
 
 
-def low_median(values: Floats) -> tuple[Floats, NDArray[np.int64]]:
+def low_median(values: Floats) -> tuple[Floats, Ints]:
     """The lower of the middle values along the last axis, NaN where there is none; and how many values are there.
 
     A value that occurs, not one between two: it commutes with every monotone function, so that the median of ratios is
@@ -60,25 +56,6 @@ def lerp(a: Floats, b: Floats, t: Floats | float) -> Floats:
     return result
 
 
-@dataclass(frozen=True, eq=False)
-class Hours:
-    """What hours of buckets come to, shape (keys, hours) each; all but `count` are NaN where it is 0."""
-
-    p95: Floats
-    maximum: Floats
-    minimum: Floats
-    mean: Floats
-    count: Floats
-    second: Floats
-    """The percentile 100 (n - 2) / (n - 1), n being the buckets an hour has room for; the maximum where that is one."""
-    p50: Floats
-    p20: Floats
-
-    def __iter__(self) -> Iterator[Floats]:
-        """The arrays, in the order of the fields."""
-        return (getattr(self, field.name) for field in fields(self))
-
-
 def roll_up(values: Floats, per_hour: int) -> Hours:
     """Roll buckets up into hours; percentiles are linear.
 
@@ -88,7 +65,7 @@ def roll_up(values: Floats, per_hour: int) -> Hours:
     """
     keys, buckets = values.shape
     hours = buckets // per_hour
-    results = Hours(*(np.empty((keys, hours)) for _ in fields(Hours)))
+    results = Hours.of(np.empty((keys, hours)) for _ in HOUR_FIELDS)
     rows = max(1, _CHUNK_BYTES // max(1, 8 * buckets))
     for first in range(0, keys, rows):
         part = values[first : first + rows].reshape(-1, hours, per_hour)
@@ -101,7 +78,6 @@ def _roll_up_chunk(hours: Floats) -> Hours:
     """The same for shape (keys, hours, buckets of an hour)."""
     ordered = np.sort(hours, axis=-1)
     per_hour = ordered.shape[-1]
-    second = 100.0 * (per_hour - 2) / (per_hour - 1) if per_hour > 1 else 100.0
     # A sorted hour that does not end in NaN has none: the usual case needs no counting and no gather.
     if not np.isnan(ordered[..., -1]).any():
 
@@ -114,12 +90,26 @@ def _roll_up_chunk(hours: Floats) -> Hours:
         # einsum adds up a short last axis three times as fast as sum does.
         mean = np.einsum("khb->kh", ordered) / per_hour
         return Hours(
-            *(percentile(95.0), ordered[..., -1], ordered[..., 0], mean, count),
-            *(ordered[..., max(0, per_hour - 2)], percentile(50.0), percentile(20.0)),
+            p95=percentile(95.0),
+            maximum=ordered[..., -1],
+            minimum=ordered[..., 0],
+            mean=mean,
+            count=count,
+            second=ordered[..., max(0, per_hour - 2)],
+            p50=percentile(50.0),
+            p20=percentile(20.0),
         )
     there = per_hour - np.isnan(ordered).sum(axis=-1)
     last = np.take_along_axis(ordered, np.maximum(there - 1, 0)[..., None], -1)[..., 0]
     total = np.nansum(ordered, axis=-1)
     mean = np.divide(total, there, out=np.full(total.shape, np.nan), where=there > 0)
-    p95, beside_top, p50, p20 = (percentile_of_sorted(ordered, there, q) for q in (95.0, second, 50.0, 20.0))
-    return Hours(p95, last, ordered[..., 0], mean, there.astype(np.float64), beside_top, p50, p20)
+    return Hours(
+        p95=percentile_of_sorted(ordered, there, 95.0),
+        maximum=last,
+        minimum=ordered[..., 0],
+        mean=mean,
+        count=there.astype(np.float64),
+        second=percentile_of_sorted(ordered, there, second_percent(per_hour)),
+        p50=percentile_of_sorted(ordered, there, 50.0),
+        p20=percentile_of_sorted(ordered, there, 20.0),
+    )

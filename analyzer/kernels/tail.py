@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.kernels.rollup import percentile_of_sorted
-
-Floats = NDArray[np.float64]
+from traffic.model import Floats
 
 BODY = 80.0
 """Percentile at which the tail begins."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from traffic.model import Floats
 
 IDLE_SHARE = 0.1
 EDGE_SHARE = 0.5

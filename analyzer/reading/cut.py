@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from traffic.model import Grid, Matrix, Query, Rollup, Window, ceil_to
+from traffic.model import Grid, Hours, Matrix, Query, Rollup, Window, ceil_to
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def join_series(a: Matrix, b: Matrix, query: Query) -> Matrix:
 def join_rollups(a: Rollup, b: Rollup, query: Query) -> Rollup:
     """The same of roll-ups."""
     axis = 0 if a.keys != b.keys else 1
-    joined = (np.concatenate([getattr(a, name), getattr(b, name)], axis=axis) for name in Rollup.FIELDS)
-    return Rollup(query.keys, Grid.over(query.window, a.grid.step), *joined)
+    joined = Hours.of(np.concatenate(both, axis=axis) for both in zip(a.hours, b.hours, strict=True))
+    return Rollup(query.keys, Grid.over(query.window, a.grid.step), joined)
 
 
 def _cut(query: Query, step: int, limits: Limits) -> tuple[Query, Query] | None:

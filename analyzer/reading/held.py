@@ -22,7 +22,7 @@ class Held:
     def rollup(self, query: Query) -> Rollup:
         """The hours of the query that it answers, made by our own kernel."""
         hours = roll_up(self.matrix.values, HOUR // query.resolution)
-        return Rollup(query.keys, Grid.over(query.window, HOUR), *hours)
+        return Rollup(query.keys, Grid.over(query.window, HOUR), hours)
 
     def has(self, query: Query) -> bool:
         """Whether it holds all that is asked for."""

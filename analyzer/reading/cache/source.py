@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from analyzer.reading.cache.shelf import Shelf, piece_hash
-from traffic.model import DAY, HOUR, Floats, Grid, Matrix, Query, Rollup, Window
+from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.base import Source
 from traffic.times import iso
 
@@ -127,7 +127,7 @@ class CachedSource:
     def rollup(self, query: Query) -> Rollup:
         """As the source says, in pieces of (these keys, week)."""
         grid = Grid.over(query.window, HOUR)
-        result = np.full((len(Rollup.FIELDS), len(query.keys), grid.count), np.nan)
+        result = np.full((len(HOUR_FIELDS), len(query.keys), grid.count), np.nan)
         missing: list[Window] = []
         for piece in self._rollup_pieces(query.window):
             kept = self._shelf.get(self._piece("rollup", query, piece)) if self._sealed(piece) else None
@@ -139,7 +139,7 @@ class CachedSource:
         for group in self._requests(missing, len(query.keys) * HOUR // query.resolution):
             whole = Window(group[0].start, group[-1].end)
             answer = self._source.rollup(replace(query, window=whole))
-            stacked = np.stack([getattr(answer, name) for name in Rollup.FIELDS])
+            stacked = np.stack(list(answer.hours))
             result[..., grid.slice(whole)] = stacked
             self._commit(
                 "rollup",
@@ -151,7 +151,7 @@ class CachedSource:
                     if self._sealed(piece)
                 ],
             )
-        return Rollup(query.keys, grid, *result)
+        return Rollup(query.keys, grid, Hours.of(result))
 
     def unanswered(self, query: Query) -> list[Query]:
         """The roll-ups of a query that the source would be asked for."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from traffic.errors import UsageFailure
-from traffic.model import BITS, HOUR, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
+from traffic.model import BITS, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Ints, Matrix, Metric, Query, Rollup, Window
 from traffic.store.access import Access
 from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge, check_size
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
@@ -124,7 +124,7 @@ class ElasticSource:
         grid = Grid.over(query.window, HOUR)
         self._check(query, grid)
         shape = (len(query.keys), grid.count)
-        rolled = {name: np.full(shape, np.nan) for name in Rollup.FIELDS} | {"count": np.zeros(shape)}
+        rolled = {name: np.full(shape, np.nan) for name in HOUR_FIELDS} | {"count": np.zeros(shape)}
         if query.keys and grid.count:
             answer = self._cluster.search(
                 self._fields.hours(query.keys, grid.window, query.resolution, self._include), HOURS
@@ -135,7 +135,7 @@ class ElasticSource:
             rolled["count"][rows, columns] = documents
             for name, values in hours_of(buckets, roll_up_percents(query.resolution)).items():
                 rolled[name][rows, columns] = values * query.metric.factor(query.resolution)
-        return Rollup(query.keys, grid, **rolled)
+        return Rollup(query.keys, grid, Hours(**rolled))
 
     def fingerprint(self, window: Window) -> str:
         """A hash over what could answer for that window (`stamps.py`), and over how it is read."""

@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.kernels import baseline as plain
 from analyzer.kernels import level, tail, usual
 from analyzer.kernels.grid import Weeks
-from analyzer.kernels.rollup import Hours, percentile
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
+from analyzer.kernels.rollup import percentile
+from analyzer.kernels.ways import MATCHES, WAYS
+from traffic.model import Bools, Floats, Hours, Ints
 
 Learned = Literal["retrospective", "trailing", "original"]
 
@@ -30,12 +27,12 @@ FEW_BUCKETS = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Limits:
-    """What is usual and what is too much, shape (keys, hours) each."""
+class HourLimits:
+    """What is usual and what is too much, shape (keys, hours) where nothing else is said."""
 
     learned: Floats
     """The p95s that could be learned from; NaN where an hour has too few buckets, or must not be learned from."""
-    thin: Bools
+    sparse: Bools
     """Whether an hour has too few buckets."""
     weeks: Ints
     """Of how many weeks the baseline was learned."""
@@ -45,21 +42,16 @@ class Limits:
     """NaN where the hour has too few buckets ..."""
     expected: Floats
     """... and what it would be there."""
-    peak: Floats
-    """What the matching buckets must lie above ..."""
-    brief: Floats
-    """... what is held for most of 25 minutes ..."""
-    half: Floats
-    """... for most of half an hour ..."""
-    hour: Floats
-    """... and for most of an hour."""
+    limits: Floats
+    """What must be passed in each way, shape (ways, keys, hours): those of `WAYS`, or the first of them alone."""
     bursty: Bools
     """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
 
     @property
     def lowest(self) -> Floats:
         """What every breach lies above."""
-        return np.minimum(np.minimum(self.peak, self.brief), np.minimum(self.half, self.hour))
+        least: Floats = self.limits.min(axis=0)
+        return least
 
 
 @dataclass(frozen=True)
@@ -81,29 +73,34 @@ class Settings:
     """Hours between two that pass what counts as rare."""
 
 
-def judge(hours: Hours, weeks: Weeks, per_hour: int, settings: Settings, unlearned: Bools | None = None) -> Limits:
+def limits_of(
+    hours: Hours, level: Floats, weeks: Weeks, per_hour: int, settings: Settings, unlearned: Bools | None = None
+) -> HourLimits:
     """Learn what is usual from the roll-ups of hours, and what is too much.
 
     Args:
+        level: what the baseline is learned from, shape (keys, hours): the hours' p95s where rises are looked for.
         weeks: where these hours stand.
         per_hour: buckets that an hour has room for.
         unlearned: shape (hours,), hours that are judged like any other, but that no rule learns anything from.
     """
     past = _Past(weeks, settings)
-    seen = plain.learnable(hours.p95, hours.count, per_hour, settings.min_share)
-    thin = np.isnan(seen)
+    seen = plain.learnable(level, hours.count, per_hour, settings.min_share)
+    sparse = np.isnan(seen)
     learned = seen if unlearned is None else np.where(unlearned, np.nan, seen)
     first, compared = past.weeks(learned)
     expected = _corrected(learned, first, per_hour, past)
-    base = np.where(thin, np.nan, expected)
+    base = np.where(sparse, np.nan, expected)
     limit = plain.threshold(base, settings.multiple, settings.floor)
-    limits = Limits(
-        learned,
-        thin,
-        compared,
-        plain.threshold(first, settings.multiple, settings.floor),
-        *(base, expected, limit, limit, limit, limit),
-        np.zeros((len(base), 1), dtype=bool),
+    limits = HourLimits(
+        learned=learned,
+        sparse=sparse,
+        weeks=compared,
+        stated=plain.threshold(first, settings.multiple, settings.floor),
+        baseline=base,
+        expected=expected,
+        limits=limit[None],
+        bursty=np.zeros((len(base), 1), dtype=bool),
     )
     return _with_tail(limits, hours, per_hour, past) if "tail" in settings.rules else limits
 
@@ -157,10 +154,10 @@ def _corrected(learned: Floats, baseline: Floats, per_hour: int, past: _Past) ->
     return usual.edges(baseline) if "edges" in rules else baseline
 
 
-def _with_tail(limits: Limits, hours: Hours, per_hour: int, past: _Past) -> Limits:
+def _with_tail(limits: HourLimits, hours: Hours, per_hour: int, past: _Past) -> HourLimits:
     """The rules of what is ordinary for a key, though it is above the threshold."""
     rules, multiple = past.settings.rules, past.settings.multiple
-    base, limit = limits.baseline, limits.peak
+    base, limit = limits.baseline, limits.limits[0]
     some = np.where(base > 0, base, np.nan)
     root = np.sqrt(np.sqrt(np.maximum(base, 0.0)))
 
@@ -173,28 +170,14 @@ def _with_tail(limits: Limits, hours: Hours, per_hour: int, past: _Past) -> Limi
         # A quarter of what is rare for the hour, times x base, three quarters of what is rare for the key.
         more = root * (times**0.25 * np.maximum(reached, 0.0) ** 0.75) if "volume" in rules else times * base
         # Where the baseline is 0 there is no ratio; what is rare for the key is all there is to go by.
-        return np.fmax(limit, np.where(base > 0, np.where(times > multiple, more, 0.0), reached))
+        most: Floats = np.fmax(limit, np.where(base > 0, np.where(times > multiple, more, 0.0), reached))
+        return most
 
-    times, reached = rare(hours.second)
-    ways = [wanted(times, reached)] * 4
-    if "held" in rules:
-        ways[1:] = (wanted(*rare(held)) for held in (_twenty_minutes(hours, per_hour), hours.p50, hours.p20))
+    times, reached = rare(MATCHES.level(hours, per_hour))
+    others = WAYS[1:] if "held" in rules else ()
+    found = np.stack([wanted(times, reached), *(wanted(*rare(way.level(hours, per_hour))) for way in others)])
     bursty = limits.bursty
     if "bursty" in rules:
         bursty = times > BURSTY_REACH
-        top = np.where(bursty, BURSTY_FACTOR * reached, 0.0)
-        ways = [np.fmax(way, top) for way in ways]
-    peak, brief, half, hour = (np.where(np.isnan(limit), np.nan, way) for way in ways)
-    return replace(limits, peak=peak, brief=brief, half=half, hour=hour, bursty=bursty)
-
-
-def _twenty_minutes(hours: Hours, per_hour: int) -> Floats:
-    """What an hour is above for 20 minutes, about: between what two buckets reach and what half of it reaches.
-
-    Geometrically, as far from the one to the other as 20 minutes are from two buckets to 30 minutes.
-    """
-    if per_hour <= 6:
-        return hours.second
-    share = (20 - 120 / per_hour) / (30 - 120 / per_hour)
-    level: Floats = np.maximum(hours.second, 0.0) ** (1 - share) * np.maximum(hours.p50, 0.0) ** share
-    return level
+        found = np.fmax(found, np.where(bursty, BURSTY_FACTOR * reached, 0.0))
+    return replace(limits, limits=np.where(np.isnan(limit), np.nan, found), bursty=bursty)
