@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analyzer.kernels import baseline as kernel
-from analyzer.kernels.breach import Opening, Runs, runs
+from analyzer.kernels.breach import Criterion, Runs, runs
 from analyzer.kernels.grid import utc
 from analyzer.kernels.limits import Settings, limits_of
 from analyzer.kernels.rollup import roll_up
@@ -56,7 +56,7 @@ def ours(values: Floats) -> Runs:
             (first + row[hot], START + (hour[hot] * 60 + minute) * 60, minutes[hot, minute], usual[row, hour][hot])
         )
     key, time, value, usual = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return runs(key, time, value, usual, [Opening(np.ones(len(key), dtype=bool), 2, 600)], 600, 60)
+    return runs(key, time, value, usual, [Criterion(np.ones(len(key), dtype=bool), 2, 600)], 600, 60)
 
 
 def thresholds(values: Floats, settings: Settings) -> int:

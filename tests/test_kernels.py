@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analyzer.kernels.baseline import other_weeks, suspects, threshold
-from analyzer.kernels.breach import Opening, runs
+from analyzer.kernels.breach import Criterion, runs
 from analyzer.kernels.grid import utc
 from analyzer.kernels.match import covered, one_to_one
 from analyzer.kernels.rollup import roll_up
@@ -153,7 +153,7 @@ def test_breaches_join_into_events(
     name: str, minutes: list[int], needed: int, resolution: int, expected: list[tuple[int, int, int]]
 ) -> None:
     time = np.array(minutes, dtype=np.int64) * 60
-    way = Opening(np.ones(len(time), dtype=bool), needed, 600)
+    way = Criterion(np.ones(len(time), dtype=bool), needed, 600)
     found = runs(np.zeros_like(time), time, np.ones(len(time)), np.zeros(len(time)), [way], 600, resolution * 60)
     step = resolution * 60
     events = [
@@ -179,7 +179,7 @@ def test_events_of_many_keys_at_once_are_the_slow_rule_key_by_key(
     key = np.array([k for k, times in enumerate(world) for _ in times], dtype=np.int64)
     time = np.array([t * step for times in world for t in times], dtype=np.int64)
     value = np.array([float((t * 7919) % 13) for t in time])
-    way = Opening(np.ones(len(time), dtype=bool), needed, within * 60)
+    way = Criterion(np.ones(len(time), dtype=bool), needed, within * 60)
     found = runs(key, time, value, np.full(len(value), 0.5), [way], within * 60, step)
     place = 0
     for k, times in enumerate(world):

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from analyzer.judging.policy import read_policy
 from analyzer.kernels import level, tail, usual
 from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
-from analyzer.kernels.breach import Opening, runs
+from analyzer.kernels.breach import Criterion, runs
 from analyzer.kernels.grid import utc
 from analyzer.kernels.limits import HourLimits, Learned, Settings, limits_of
 from analyzer.kernels.rollup import low_median, roll_up
@@ -293,7 +293,7 @@ def test_an_event_may_open_in_any_of_its_ways() -> None:
     pair, held = none.copy(), none.copy()
     pair[-2:] = True
     held[10:60] = True
-    ways = [Opening(pair, 2, 600), Opening(held, 24, 1800), Opening(none, 48, 3600)]
+    ways = [Criterion(pair, 2, 600), Criterion(held, 24, 1800), Criterion(none, 48, 3600)]
     found = runs(np.zeros_like(time), time, value, np.zeros(len(time)), ways, 1800, 60)
     assert found.first.tolist() == [10, 60]
     assert found.last.tolist() == [59, 61]

@@ -19,7 +19,7 @@ from analyzer.judging.judged import (
 )
 from analyzer.judging.suspects import suspect_days
 from analyzer.kernels.baseline import suspects
-from analyzer.kernels.breach import Opening, Runs, runs
+from analyzer.kernels.breach import Criterion, Runs, runs
 from analyzer.kernels.severity import severity
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace, event_id
@@ -127,7 +127,7 @@ def _find(
         breaches.time,
         breaches.value,
         breaches.baseline,
-        _openings(policy, breaches, resolution),
+        _criteria(policy, breaches, resolution),
         max(policy.merge, policy.within),
         resolution,
     )
@@ -143,14 +143,14 @@ def _find(
     )
 
 
-def _openings(policy: Policy, breaches: _Breaches, resolution: int) -> list[Opening]:
+def _criteria(policy: Policy, breaches: _Breaches, resolution: int) -> list[Criterion]:
     """How an event can open: the matches, and with the rule `held` what lasts longer above a limit of its own."""
     stated = (policy.needed(resolution), policy.within)
     # There are as many limits as there are ways that the policy looks for.
     found = []
     for way, limit in zip(WAYS, breaches.limits, strict=False):
         needed, within = way.buckets(resolution, stated)
-        found.append(Opening(breaches.value > limit, needed, within))
+        found.append(Criterion(breaches.value > limit, needed, within))
     return found
 
 

@@ -25,7 +25,7 @@ class Runs(NamedTuple):
     """The sum over the breaches of value - baseline."""
 
 
-class Opening(NamedTuple):
+class Criterion(NamedTuple):
     """One way to meet the rule: `needed` of the breaches that are `over`, starting less than `within` seconds apart."""
 
     over: Bools
@@ -40,7 +40,7 @@ def runs(
     time: Ints,
     value: Floats,
     baseline: Floats,
-    ways: Sequence[Opening],
+    ways: Sequence[Criterion],
     merge: int,
     resolution: int,
 ) -> Runs:
@@ -88,7 +88,7 @@ def runs(
     return Runs(first, last, soonest, position[tops[earliest]], excess)
 
 
-def _meets(key: Ints, time: Ints, way: Opening) -> tuple[Ints, Ints]:
+def _meets(key: Ints, time: Ints, way: Criterion) -> tuple[Ints, Ints]:
     """The first and the last of every `needed` neighbouring breaches that meet the rule in this way."""
     index = np.flatnonzero(way.over)
     first, last = index[: max(0, len(index) - way.needed + 1)], index[way.needed - 1 :]
