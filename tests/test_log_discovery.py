@@ -193,10 +193,10 @@ def test_what_cannot_be_meant_is_told_in_a_line(tmp_path: Path, columns: Columns
 
 def test_a_log_without_latency_says_what_to_name(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
-    path.write_text("ts,host,took\n2026-01-05,a,5\n2026-01-06,a,7\n")
+    path.write_text("ts,who,lasted\n2026-01-05,a,5\n2026-01-06,a,7\n")
     with pytest.raises(UsageFailure, match="name it with --key and --value"):
         open_source(str(path), Columns(preset="latency"))
-    source = open_source(str(path), Columns(preset="latency", key="host", value="took"))
+    source = open_source(str(path), Columns(preset="latency", key="who", value="lasted"))
     assert (source.metric.statistic, source.metric.unit, source.metric.name) == ("avg", "ms", "latency")
 
 

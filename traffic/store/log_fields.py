@@ -7,28 +7,22 @@ endpoint, response_code, response_time), Apache's combined format, and what rese
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from traffic.errors import UsageFailure
 from traffic.model import Statistic
 from traffic.store.base import Columns
+from traffic.store.log_levels import ERROR_LEVELS
+from traffic.store.log_names import NAMES, candidates
+from traffic.store.log_units import Unit, unit_of_name
 
-ERROR_LEVELS = ("ERROR", "CRITICAL", "FATAL")
-"""A line of one of these levels is an error, in whatever case it is written; so is a status of 500 and more."""
+__all__ = ["ERROR_LEVELS", "ERROR_STATUS", "PRESETS", "ROLES", "SERIES", "SERIES_MOST", "LogFields", "Preset"]
+
 ERROR_STATUS = 500
-
-_NAMES: Mapping[str, tuple[str, ...]] = {
-    "time": ("@timestamp", "timestamp", "time", "datetime", "date", "ts"),
-    "service": ("service.name", "service", "application", "app", "vhost"),
-    "endpoint": ("url.path", "endpoint", "path", "uri", "url", "request_path"),
-    "method": ("http.request.method", "method", "verb", "request_method"),
-    "status": ("http.response.status_code", "status_code", "response_code", "status", "code"),
-    "level": ("log.level", "level", "severity", "loglevel"),
-    "latency": ("event.duration", "response_time_ms", "response_time", "duration_ms", "latency_ms", "latency"),
-    "address": ("client.ip", "source.ip", "ip_address", "ip", "remote_addr", "clientip"),
-}
-_NANOSECONDS = {"event.duration"}
-"""ECS counts these; any other latency is taken for milliseconds."""
+"""A line with a status of this and more is an error, and so is one of a level that `log_levels` knows as one."""
+SERIES_MOST = 5_000
+"""As many series a log may come to where nobody named the field that they are told apart by."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +37,23 @@ class LogFields:
     level: str | None = None
     latency: str | None = None
     address: str | None = None
+    host: str | None = None
+    """The virtual host that was asked, else the machine."""
+    agent: str | None = None
+    referrer: str | None = None
+    bytes: str | None = None
+    unit: Unit = field(default=Unit("ms", "by default"), metadata={"role": False})
+    """What the latency counts, as far as names tell."""
 
     @property
     def milliseconds(self) -> float:
         """What a latency is multiplied with."""
-        return 1e-6 if self.latency in _NANOSECONDS else 1.0
+        return self.unit.milliseconds
 
 
-ROLES = tuple(field.name for field in fields(LogFields))
+ROLES = tuple(one.name for one in fields(LogFields) if one.metadata.get("role", True))
+SERIES = ("service", "host", "endpoint")
+"""Roles that tell series apart, the first that a log has."""
 
 
 def recognise(names: Collection[str] | Mapping[str, str]) -> LogFields:
@@ -60,13 +63,20 @@ def recognise(names: Collection[str] | Mapping[str, str]) -> LogFields:
         names: of the fields; or name -> the field that is read for it, where these differ (`path`, `path.keyword`).
     """
     read = names if isinstance(names, Mapping) else {name: name for name in names}
-    found = {role: next((name for name in known if name in read), None) for role, known in _NAMES.items()}
-    return LogFields(**{role: None if name is None else read[name] for role, name in found.items()})
+    found: dict[str, Any] = {role: next(iter(candidates(role, read)), None) for role in NAMES}
+    return _measured(LogFields(**found), read)
 
 
-def renamed(recognised: LogFields, said: Mapping[str, str]) -> LogFields:
+def renamed(recognised: LogFields, said: Mapping[str, str], names: Collection[str] = ()) -> LogFields:
     """With what a person said: role -> field, or nothing where the log has none that is meant."""
-    return replace(recognised, **{role: field or None for role, field in said.items()})
+    named: dict[str, Any] = {role: field or None for role, field in said.items()}
+    return _measured(replace(recognised, **named), names)
+
+
+def _measured(known: LogFields, names: Collection[str]) -> LogFields:
+    """With the unit of its latency, if a name tells it."""
+    unit = None if known.latency is None else unit_of_name(known.latency, names)
+    return known if unit is None else replace(known, unit=unit)
 
 
 @dataclass(frozen=True)
@@ -130,8 +140,8 @@ def _with_preset(said: Columns, preset: Preset, known: LogFields, name: str) -> 
         raise UsageFailure(f"--metric {said.preset} is made of log lines: leave out --wide and --document-step")
     if said.errors is not None and not preset.errors:
         raise UsageFailure(f"--metric {said.preset} asks for no errors: leave out --errors")
-    key = said.key or known.service or known.endpoint
-    if said.key in ("service", "endpoint"):
+    key = said.key or next((field for role in SERIES if (field := getattr(known, role)) is not None), None)
+    if said.key in SERIES:
         # The role or the field of that name: where a log has both, they are the same.
         key = getattr(known, said.key) or said.key
     value = (said.value or known.latency) if preset.latency else None
