@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from analyzer.reading.fetch import Halving
+from traffic.coverage import Coverage, counted
 from traffic.disk import storage
 from traffic.errors import Failure, StorageFailure
 from traffic.model import WEEK, Query, Window
@@ -94,9 +95,18 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
     yield Line("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)})")
     for remark in getattr(source, "remarks", list)():
         yield Line("rows", visible(remark))
+    yield from _coverage(source.coverage(extent))
     step = getattr(source, "step", lambda: None)()
     yield _step(step)
     yield _gaps(source, extent, list(spans), step)
+
+
+def _coverage(coverage: Coverage) -> Iterator[Line]:
+    """What can be read of it, then each part and reason for which it cannot."""
+    yield Line("coverage", visible(coverage.sentence()), ok=coverage.explained)
+    for part in coverage.parts:
+        for left in part.left_out:
+            yield Line("left out", visible(f"{part.name}: {counted(left.rows, left.reason, coverage.noun)}"))
 
 
 def _beginning(source: Source) -> Iterator[Line]:

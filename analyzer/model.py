@@ -11,6 +11,7 @@ from hashlib import blake2b
 from statistics import median
 from typing import Any, Literal
 
+from traffic.coverage import NOTHING, Coverage
 from traffic.model import Direction, Floats, Grid, Label, Metric, Window
 
 EventVerdict = Literal["hit", "false alarm", "neutral", ""]
@@ -300,3 +301,5 @@ class Findings:
     """One per event, in the same order."""
     suppressed: tuple[Suppressed, ...] = ()
     """In order of key, reason."""
+    coverage: Coverage = NOTHING
+    """What the store holds in the time that was read, and what of it was used."""

@@ -107,6 +107,9 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         ledger.damaged = len(shelf.damaged)
         write_log(job.output / BUFFER_LOG, shelf)
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
+    with ledger.stage("coverage"):
+        coverage = store.coverage(learned)
+        coverage.check(source.name)
     with ledger.stage("compare"):
         truth = [label for label in labels or () if label.key in spans or not label.key]
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, job.resolution)
@@ -123,6 +126,7 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         verdict=verdict,
         traces=found.traces,
         suppressed=found.suppressed,
+        coverage=coverage,
     )
 
 

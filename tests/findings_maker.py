@@ -16,6 +16,7 @@ from analyzer.model import (
     Verdict,
     event_id,
 )
+from traffic.coverage import Coverage, Part
 from traffic.model import BITS, DAY, HOUR, WEEK, Grid, Kind, Label, Metric, Window
 
 MONDAY = 1_789_948_800  # 2026-09-21T00:00:00Z
@@ -106,6 +107,8 @@ def make_findings(
         NotJudged(key, window.start, window.start + 2 * WEEK, "fewer than 2 other weeks") for key in sorted(keys)[:3]
     ]
     gone += [NotJudged(max(keys), window.end - DAY, window.end, "too few buckets in the hour")]
+    rows = len(keys) * window.seconds // 60
+    coverage = Coverage((Part(store, rows, rows, (), window.start, window.end - 60),), "values", (rows, rows))
     return Findings(
         store=store,
         metric=metric,
@@ -117,6 +120,7 @@ def make_findings(
         not_judged=tuple(sorted(gone)),
         labels=tuple(o.label for o in verdict.outcomes) if verdict else (),
         verdict=verdict,
+        coverage=coverage,
         suppressed=tuple(Suppressed(key, "ordinary for this key", 3 + i) for i, key in enumerate(sorted(keys)[:2])),
         traces=tuple(make_trace(e, full=i % 3 == 0, gaps=i % 4 == 0) for i, e in enumerate(events) if e.id in worst),
     )

@@ -33,7 +33,7 @@ DIRECTIONS: Table = {
     "traffic.errors": (set(), "the door needs the errors before anything else is loaded"),
     "generator": ({"generator", "traffic"}, "a generator that knows the detector's arithmetic proves nothing"),
     "analyzer": ({"analyzer", "traffic"}, "a detector that knows how events were drawn proves nothing"),
-    "analyzer.model": ({"traffic.model"}, "values know only values"),
+    "analyzer.model": ({"traffic.model", "traffic.coverage"}, "values know only values"),
     "analyzer.kernels": (
         {"analyzer.kernels", "traffic.model"},
         "numpy in, numpy out, besides the frozen values that hold arrays: measured and tested without a store",

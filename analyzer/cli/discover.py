@@ -280,7 +280,7 @@ def _incidents(path: Path, source: Source, shows_in: str, looking: Looking) -> A
 
 
 def _write_run(output: Path, options: dict[str, Any], findings: Findings, ledger: Ledger) -> None:
-    from analyzer.report.machine import not_judged, scores
+    from analyzer.report.machine import coverage, not_judged, scores
     from analyzer.report.saved import describe
     from traffic.disk import write_atomic
 
@@ -288,7 +288,7 @@ def _write_run(output: Path, options: dict[str, Any], findings: Findings, ledger
     settings = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
     # As whom one looked is no setting of the search, and the half of what one logs in with.
     settings["user"] = None
-    said = {"settings": settings, "scores": scored, "not_judged": not_judged(findings)}
+    said = {"settings": settings, "scores": scored, "not_judged": not_judged(findings), "coverage": coverage(findings)}
     run = {"version": 1, **said, **ledger.as_dict(), "findings": describe(findings)}
     write_atomic(output / RUN, (json.dumps(run, indent=1) + "\n").encode())
 

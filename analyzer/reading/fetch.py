@@ -40,6 +40,7 @@ class _Face:
         self.keys = source.keys
         self.fingerprint = source.fingerprint
         self.identity = source.identity
+        self.coverage = source.coverage
         self._source_of_limits = source
 
     @property

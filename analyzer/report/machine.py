@@ -28,6 +28,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
         "scores": None if findings.verdict is None else scores(findings.verdict),
         "not_judged": not_judged(findings),
         "suppressed": suppressed(findings),
+        "coverage": coverage(findings),
     }
 
 
@@ -73,6 +74,22 @@ def hours_not_judged(findings: Findings) -> dict[str, dict[str, float]]:
         reasons = hours.setdefault(gap.key, {})
         reasons[gap.reason] = reasons.get(gap.reason, 0.0) + (gap.end - gap.start) / HOUR
     return hours
+
+
+def coverage(findings: Findings) -> dict[str, Any]:
+    """What the store holds and what of it was used: the sums of coverage.csv; None where the store does not say."""
+    found = findings.coverage
+    known = found.known and bool(found.parts)
+    return {
+        "what": found.noun,
+        "rows": found.rows if known else None,
+        "used": found.used if known else None,
+        "left_out": found.left_out if known else None,
+        "reasons": found.reasons,
+        "held": None if found.held is None else list(found.held),
+        "read": found.read,
+        "sentence": found.sentence(),
+    }
 
 
 def suppressed(findings: Findings) -> dict[str, int]:

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from analyzer.model import CalendarRow, Event, Findings, NotJudged, Policy, Suppressed, Trace, Verdict
 from analyzer.report.columns import readable
 from analyzer.report.order import worst_first
-from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, SUPPRESSED, made, read_comparison
+from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, made, read_comparison
+from traffic.coverage import CoverageRow, from_table
 from traffic.disk import write_atomic
 from traffic.model import Grid, Metric, Window
 from traffic.times import instant, iso
@@ -28,7 +29,7 @@ from traffic.times import instant, iso
 SERIES = "series.npz"
 RUN = "run.json"
 
-_FORMAT = 2
+_FORMAT = 3
 _ARRAYS = ("values", "usual", "baseline", "threshold")
 
 
@@ -45,6 +46,12 @@ def describe(findings: Findings) -> dict[str, Any]:
         "events": len(findings.events),
         "not_judged": len(findings.not_judged),
         "suppressed": len(findings.suppressed),
+        "coverage": {
+            "rows": len(list(findings.coverage.table())),
+            "noun": findings.coverage.noun,
+            "held": findings.coverage.held,
+            "read": findings.coverage.read,
+        },
         "labels": None if findings.verdict is None else len(findings.verdict.outcomes),
     }
 
@@ -111,6 +118,10 @@ def load(folder: Path) -> Findings:
     _check(folder / NOT_JUDGED.file, len(not_judged), about["not_judged"])
     suppressed = tuple(made(Suppressed, row) for row in SUPPRESSED.read(folder / SUPPRESSED.file))
     _check(folder / SUPPRESSED.file, len(suppressed), about["suppressed"])
+    said = about["coverage"]
+    table = [made(CoverageRow, row) for row in COVERAGE.read(folder / COVERAGE.file)]
+    _check(folder / COVERAGE.file, len(table), said["rows"])
+    coverage = from_table(table, said["noun"], _tuples(said["held"]), said["read"])
     verdict = None
     if about["labels"] is not None:
         of_event = {row["id"]: (row["verdict"], row["label_id"]) for row in rows if row["verdict"]}
@@ -129,6 +140,7 @@ def load(folder: Path) -> Findings:
         verdict=verdict,
         traces=traces,
         suppressed=suppressed,
+        coverage=coverage,
     )
 
 
@@ -140,7 +152,7 @@ def _about(path: Path) -> dict[str, Any]:
             raise ValueError("written by another version")
         start, end = (instant(text, now=0) for text in about["window"])
         whole = {"metric": Metric(**about["metric"]), "policy": _policy(about["policy"]), "window": Window(start, end)}
-        names = ("store", "resolution", "events", "not_judged", "suppressed", "labels")
+        names = ("store", "resolution", "events", "not_judged", "suppressed", "coverage", "labels")
         return {name: about[name] for name in names} | whole
 
 

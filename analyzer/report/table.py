@@ -18,6 +18,7 @@ from analyzer.model import (
     Suppressed,
 )
 from analyzer.report.columns import COUNT, HASH, NUMBER, TEXT, TIME, Column, CsvTable, optional, rounded, word
+from traffic.coverage import CoverageRow
 from traffic.disk import storage, write_atomic
 from traffic.model import Direction, Kind, Label, Metric
 
@@ -94,7 +95,20 @@ SUPPRESSED: CsvTable[Suppressed] = CsvTable(
     ),
 )
 
-TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED)
+COVERAGE: CsvTable[CoverageRow] = CsvTable(
+    "coverage.csv",
+    (
+        Column("part", TEXT, lambda r: r.part, "", "index, file or account"),
+        Column("first", optional(TIME), lambda r: r.first, "UTC", "time of the first row"),
+        Column("last", optional(TIME), lambda r: r.last, "UTC", "time of the last row"),
+        Column("rows", optional(COUNT), lambda r: r.rows, "", "used + left out; empty where nobody can count them"),
+        Column("used", optional(COUNT), lambda r: r.used, "", "of these, what fell into buckets"),
+        Column("left_out", optional(COUNT), lambda r: r.left_out, "", "of these, what did not"),
+        Column("reason", TEXT, lambda r: r.reason, "", "why it was left out; empty in the row of what was used"),
+    ),
+)
+
+TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE)
 
 
 def event_rows(findings: Findings) -> list[JudgedEvent]:
@@ -111,7 +125,7 @@ def as_written(event: Event) -> Event:
 
 
 def write_tables(findings: Findings, folder: Path) -> list[Path]:
-    """Write events.csv, not_judged.csv, suppressed.csv and, where there was a truth, comparison.csv; their paths.
+    """Write the tables; their paths.
 
     A comparison.csv of an earlier run is removed where there is none now.
 
@@ -122,6 +136,7 @@ def write_tables(findings: Findings, folder: Path) -> list[Path]:
         EVENTS.file: EVENTS.encode(event_rows(findings)),
         NOT_JUDGED.file: NOT_JUDGED.encode(sorted(findings.not_judged)),
         SUPPRESSED.file: SUPPRESSED.encode(sorted(findings.suppressed)),
+        COVERAGE.file: COVERAGE.encode(findings.coverage.table()),
     }
     if findings.verdict is None:
         remove(folder / COMPARISON.file)

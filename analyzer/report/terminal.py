@@ -9,7 +9,7 @@ from textwrap import wrap
 from analyzer.model import Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
-from analyzer.report.table import COMPARISON, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
+from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
 from analyzer.report.words import clock, day, made, plural, rule, special, stretch, times
 from traffic.model import DAY, HOUR, Label
 from traffic.text import length, si, visible
@@ -41,6 +41,8 @@ def _head(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     count = plural(len(findings.events), "event") if findings.events else "No events"
     yield _paint(_shorten(f"{count} in {visible(findings.store)}", width), _BOLD, colour)
     yield f"{stretch(findings.window)} UTC, {plural(len(findings.keys), 'key')}".translate(_PLAIN)
+    if said := findings.coverage.sentence():
+        yield from wrap(visible(f"{said[0].upper()}{said[1:]} ({COVERAGE.file})."), width)
     yield from wrap(f"An event: {rule(findings)}.".translate(_PLAIN), width)
     if said := special(findings.policy):
         yield from wrap(f"{said}; times here are UTC.", width)
@@ -149,7 +151,8 @@ def _decoy(outcome: Outcome | None) -> str:
 def _not_judged(findings: Findings, width: int) -> Iterator[str]:
     total = len(findings.keys) * findings.window.seconds
     if not findings.not_judged or not total:
-        yield "Everything was judged." if total else "There was nothing to judge."
+        all_of_it = "Everything" if findings.coverage.whole else "All that was read"
+        yield f"{all_of_it} was judged." if total else "There was nothing to judge."
         return
     seconds: dict[str, int] = {}
     for gap in findings.not_judged:

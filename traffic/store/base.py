@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from traffic.coverage import Coverage
 from traffic.errors import Failure, StorageFailure, UsageFailure
 from traffic.model import Empty, Grid, Ints, Matrix, Metric, Query, Rollup, Statistic, Window
 
@@ -136,6 +137,13 @@ class Source(Protocol):
 
     def identity(self) -> str | None:
         """What was generated into it (scenario and window), or None where the data is a user's own."""
+        ...
+
+    def coverage(self, window: Window) -> Coverage:
+        """How many rows it holds in `window`, counted apart from the buckets, and which of them can be used.
+
+        A store that cannot count says so (`traffic.coverage.uncounted`).
+        """
         ...
 
 

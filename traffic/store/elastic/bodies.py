@@ -19,6 +19,7 @@ DOCUMENTS = 20_000
 
 KEY = "organization.name"
 TIME = "@timestamp"
+MOST_INDICES = 10_000
 COMPRESSION = 200
 """Of the t-digest that a bucket's p95 is told from: up to about so many documents it is exact, of more it is near."""
 # Four digits at a time: 0..9999 with zeros in front, then with blanks in front (which JSON skips before a number).
@@ -166,6 +167,29 @@ class Fields:
             composite["after"] = after
         return {"size": 0, "query": self.query(), "aggs": aggregations}
 
+    def coverage(self, window: Window) -> Body:
+        """How many documents of the window, or without a time, each index holds, by what can be done with them."""
+        timeless: Body = {"bool": {"must_not": [{"exists": {"field": self.time}}]}}
+        found = {"ways": {"filters": {"filters": self._ways()}, "aggs": self._ends()}}
+        return {
+            "size": 0,
+            "track_total_hits": True,
+            "query": {"bool": {"should": [self.within(window), timeless], "minimum_should_match": 1}},
+            "aggs": {"indices": {"terms": {"field": "_index", "size": MOST_INDICES}, "aggs": found}},
+        }
+
+    def _ways(self) -> dict[str, Body]:
+        """What can become of a document: each meets just one of these."""
+        steps: list[tuple[str, Body]] = [("filtered", also) for also in self._also]
+        steps += [("timeless", {"exists": {"field": self.time}})]
+        steps += [("valueless", {"exists": {"field": self.value}})] if self.value else []
+        steps += [("keyless", {"exists": {"field": self.key}})]
+        musts = [query for _, query in steps]
+        ways: dict[str, Body] = {
+            name: {"bool": {"filter": musts[:place], "must_not": [query]}} for place, (name, query) in enumerate(steps)
+        }
+        return {**ways, "used": {"bool": {"filter": musts}}}
+
     def buckets(self, keys: Sequence[str], window: Window, step: int, include: bool) -> Body:
         """The statistic of each key and bucket that holds a document."""
         return self._by_time(keys, window, step, self._statistic(), include)
@@ -255,5 +279,6 @@ HOURS = (
     "aggregations.keys.buckets.time.buckets.stats.min,aggregations.keys.buckets.time.buckets.stats.max,"
     "aggregations.keys.buckets.time.buckets.stats.avg"
 )
+COVERAGE = "hits.total,aggregations.indices"
 SUMS = "aggregations.keys.buckets.key,aggregations.keys.buckets.doc_count,aggregations.keys.buckets.sum.value"
 TOTAL = "aggregations.count.value,aggregations.sum.value"

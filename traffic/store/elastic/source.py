@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from traffic.coverage import Coverage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Ints, Matrix, Metric, Query, Rollup, Window
 from traffic.store.access import Access
 from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge, check_size
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
-from traffic.store.elastic.bodies import BUCKETS, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
+from traffic.store.elastic.bodies import BUCKETS, COVERAGE, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.counts import covered
 from traffic.store.elastic.fields import (
     check_fields,
     default_errors,
@@ -144,6 +146,11 @@ class ElasticSource:
     def identity(self) -> str | None:
         """What was generated into it, or None while that is not there as a whole, or the data is a user's own."""
         return look(self._cluster).identity if self._ours else None
+
+    def coverage(self, window: Window) -> Coverage:
+        """Its documents in that window and those without a time, by index: counted by the cluster in one search."""
+        answer = self._cluster.search(self._fields.coverage(window), COVERAGE)
+        return covered(answer, self._fields)
 
     def _open_ours(self, columns: Columns) -> None:
         assert self._layout.ours is not None

@@ -12,6 +12,7 @@ from threading import Lock
 
 import numpy as np
 
+from traffic.coverage import Coverage, uncounted
 from traffic.disk import storage
 from traffic.model import DAY, Floats, Grid, Ints, Matrix, Query, Window
 from traffic.store.base import Columns, StoreError, check_size
@@ -185,6 +186,10 @@ class FilesSource:
     def identity(self) -> str | None:
         """None: the data is a user's own."""
         return None
+
+    def coverage(self, window: Window) -> Coverage:  # noqa: ARG002 - of none
+        """Not counted."""
+        return uncounted(self.name)
 
     def size(self) -> int:
         """Bytes of the files."""

@@ -10,6 +10,7 @@ from threading import Lock
 
 import numpy as np
 
+from traffic.coverage import Coverage, uncounted
 from traffic.errors import AccessDenied, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor_to
 from traffic.store.access import Access
@@ -194,6 +195,10 @@ class KentikSource:
     def identity(self) -> str | None:
         """None: the data is a user's own."""
         return None
+
+    def coverage(self, window: Window) -> Coverage:  # noqa: ARG002 - of none
+        """Not counted."""
+        return uncounted(self.name, "flows")
 
     def abandon(self) -> None:
         """Nobody wants the answers of what is under way any more: do not wait for a turn to ask for them."""

@@ -43,6 +43,8 @@ class Head:
 
     keys: tuple[str, ...]
     spans: tuple[Window, ...]
+    counts: tuple[int, ...] | None = None
+    """How many values each has; None in a file that an older version wrote."""
 
     @cached_property
     def rows(self) -> Mapping[str, int]:
@@ -75,6 +77,7 @@ def encode(keys: Sequence[str], amounts: Ints, manifest: Manifest, week: int) ->
         "keys": list(keys),
         "first": (week + first * manifest.step).tolist(),
         "last": (week + (last - 1) * manifest.step).tolist(),
+        "counts": there.sum(axis=1).tolist(),
     }
     offsets = np.arange(len(keys) + 1, dtype=np.int32) * np.int32(amounts.shape[1])
     columns = {
@@ -155,7 +158,10 @@ def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:
         raise ValueError("it holds values outside of its week")
     if (parquet.metadata.num_rows, parquet.num_row_groups) != (len(keys), math.ceil(len(keys) / GROUP)):
         raise ValueError(f"it has {parquet.metadata.num_rows} rows for {len(keys)} keys")
-    return Head(keys, spans)
+    counts = None if "counts" not in meta else tuple(map(int, meta["counts"]))
+    if counts is not None and len(counts) != len(keys):
+        raise ValueError("it does not count the values of each key")
+    return Head(keys, spans, counts)
 
 
 def _matrix(column: pa.ListArray, steps: int) -> Ints:

@@ -11,6 +11,7 @@ from threading import Lock
 
 import numpy as np
 
+from traffic.coverage import Coverage, Part, uncounted
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
@@ -104,6 +105,27 @@ class ParquetSource:
     def identity(self) -> str | None:
         """What was generated into it, or None while that is not there as a whole."""
         return read_manifest(self._folder).identity
+
+    def coverage(self, window: Window) -> Coverage:
+        """The values of its native steps, as its files count them: each is used."""
+        files = self._files(window)
+        if any(self._head(file).counts is None for file in files):
+            return uncounted(self.name, "values")
+        rows = sum(self._count(file, self._head(file), window) for file in files)
+        spans = [span.clip(window) for file in files for span in self._head(file).spans if span.overlap(window)]
+        first = min((span.start for span in spans), default=None)
+        last = max((span.end - self._manifest.step for span in spans), default=None)
+        return Coverage((Part(self.name, rows, rows, (), first, last),), "values", (rows, rows))
+
+    def _count(self, file: BlockFile, head: Head, window: Window) -> int:
+        """The values of a file in `window`; only a week that it cuts has to be read for that."""
+        assert head.counts is not None
+        if all(span.clip(window) == span for span in head.spans):
+            return sum(head.counts)
+        step = self._manifest.step
+        part = Window(file.week, file.week + WEEK).clip(window)
+        native = slice(*(-((file.week - time) // step) for time in (part.start, part.end)))
+        return int((read_rows(file, head, step)[:, native] >= 0).sum())
 
     def _files(self, window: Window | None = None) -> list[BlockFile]:
         return block_files(self._folder, self._manifest.field, window)

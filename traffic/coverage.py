@@ -1,0 +1,217 @@
+"""What a store holds, against what of it was used: every row accounted for, or the run says by how many it is not.
+
+A store fills in what it counted, independently of the buckets that it answers with; whoever reads the buckets says how
+many rows fell into them. Pure values, no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from traffic.errors import PartialAnswer
+
+NOT_EXPLAINED = "are not explained"
+"""The reason of what no reason was found for."""
+
+_SINGULAR = {"have": "has", "are": "is", "do": "does", "were": "was"}
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Rows of a part that were not used, and why."""
+
+    reason: str
+    """What goes on after a number of them, in the plural: `have no customer`, `lie in a closed index`."""
+    rows: int | None
+    """None: nobody can count them."""
+    first: int | None = None
+    last: int | None = None
+    """Times of the first and the last of them, where known."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """An index, a file or an account. Times are UTC epoch seconds of its first and last row that is used."""
+
+    name: str
+    rows: int | None
+    """That it holds in the window; None: it does not say."""
+    used: int | None
+    left_out: tuple[LeftOut, ...] = ()
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def explained(self) -> bool:
+        """Whether what was used and what was left out make all rows, as far as it is known how many there are."""
+        return self.rows is None or self.rows == (self.used or 0) + sum(left.rows or 0 for left in self.left_out)
+
+
+@dataclass(frozen=True)
+class CoverageRow:
+    """A row of coverage.csv: what of a part was used (no reason), or what of it was left out for one reason.
+
+    `rows` is `used` + `left_out` in each, so that every column adds up to its sum.
+    """
+
+    part: str
+    first: int | None
+    last: int | None
+    rows: int | None
+    used: int | None
+    left_out: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What was there, what was used, what was left out."""
+
+    parts: tuple[Part, ...]
+    noun: str = "rows"
+    """What is counted, in the plural: `documents`."""
+    held: tuple[int, int] | None = None
+    """At least and at most so many rows the buckets have to hold, a row counted once for each series that it belongs
+    to; None where the store cannot say. They differ where the store was written to meanwhile."""
+    read: int | None = None
+    """So many the buckets did hold; None where that was not counted."""
+
+    @property
+    def known(self) -> bool:
+        """Whether every part says how many rows it holds."""
+        return all(part.rows is not None for part in self.parts)
+
+    @property
+    def rows(self) -> int:
+        """In all parts that say so."""
+        return sum(part.rows or 0 for part in self.parts)
+
+    @property
+    def used(self) -> int:
+        """Of these."""
+        return sum(part.used or 0 for part in self.parts)
+
+    @property
+    def left_out(self) -> int:
+        """Of these, for whatever reason."""
+        return self.rows - self.used
+
+    @property
+    def reasons(self) -> dict[str, int | None]:
+        """Reason -> rows left out in all parts, most first; None where some of them cannot be counted."""
+        found: dict[str, int | None] = {}
+        for left in (left for part in self.parts for left in _all_of(part)):
+            before = found.get(left.reason, 0)
+            found[left.reason] = None if left.rows is None or before is None else before + left.rows
+        return dict(sorted(found.items(), key=lambda item: (-(item[1] or 0), item[0])))
+
+    @property
+    def missing(self) -> int:
+        """Rows that the store counted and its answers lack; below 0: that they have too many."""
+        if self.held is None or self.read is None:
+            return 0
+        least, most = self.held
+        return max(0, least - self.read) - max(0, self.read - most)
+
+    @property
+    def explained(self) -> bool:
+        """Whether all adds up: each part, and the rows in the buckets."""
+        return not self.missing and all(part.explained for part in self.parts)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every row that is there was used."""
+        return bool(self.parts) and self.known and self.explained and not self.reasons
+
+    def again(self, later: Coverage) -> Coverage:
+        """This with what a second count said: a store that is written to holds something between the two."""
+        if self.held is None or later.held is None:
+            return self
+        both = (*self.held, *later.held)
+        return replace(later, held=(min(both), max(both)), read=self.read)
+
+    def check(self, name: str) -> None:
+        """Stop unless all adds up.
+
+        Args:
+            name: of the store.
+
+        Raises:
+            PartialAnswer: rows are missing, or there are too many.
+        """
+        if self.missing:
+            assert self.held is not None
+            much = f"{abs(self.missing):,} too {'few' if self.missing > 0 else 'many'}"
+            raise PartialAnswer(
+                f"{name} counts {self.held[0]:,} {self.noun} and answered with {self.read:,} ({much}); nothing of it "
+                f"was used: try again, and if it stays, ./sl.py cache --clear forgets the answers that were kept"
+            )
+        if not self.explained:
+            bad = next(part for part in self.parts if not part.explained)
+            raise PartialAnswer(
+                f"{name} contradicts itself: of {bad.rows:,} {self.noun} in {bad.name} it says {bad.used:,} can be "
+                f"read, and not why the others cannot: try again when it is well"
+            )
+
+    def sentence(self) -> str:
+        """For people: `read 403,058 of 403,080 documents; 22 have no customer`."""
+        if not self.parts:
+            return ""
+        if not any(part.rows is not None for part in self.parts):
+            return f"{self.parts[0].name} does not say how many {self.noun} it holds"
+        all_of_them = "all" if self.used == self.rows else f"{self.used:,} of"
+        said = [f"read {all_of_them} {self.rows:,} {self.noun if self.rows != 1 else self.noun.removesuffix('s')}"]
+        said += [counted(rows, reason, self.noun) for reason, rows in self.reasons.items()]
+        return "; ".join(said)
+
+    def table(self) -> Iterator[CoverageRow]:
+        """The rows of coverage.csv: of each part what was used, then a row a reason."""
+        for part in self.parts:
+            yield CoverageRow(part.name, part.first, part.last, part.used, part.used, 0 if part.used is not None else None, "")
+            for left in _all_of(part):
+                used = None if left.rows is None else 0
+                yield CoverageRow(part.name, left.first, left.last, left.rows, used, left.rows, left.reason)
+
+
+NOTHING = Coverage(())
+"""Of nowhere."""
+
+
+def uncounted(name: str, noun: str = "rows") -> Coverage:
+    """Of a store that cannot say how many rows it holds."""
+    return Coverage((Part(name, None, None),), noun)
+
+
+def from_table(rows: Iterable[CoverageRow], noun: str, held: tuple[int, int] | None, read: int | None) -> Coverage:
+    """The coverage whose `table` this was."""
+    parts: list[Part] = []
+    for row in rows:
+        if not row.reason:
+            parts.append(Part(row.part, row.rows, row.used, (), row.first, row.last))
+            continue
+        left = LeftOut(row.reason, row.left_out, row.first, row.last)
+        part = parts[-1]
+        more = None if part.rows is None else part.rows + (row.left_out or 0)
+        parts[-1] = replace(part, rows=more, left_out=(*part.left_out, left))
+    return Coverage(tuple(parts), noun, held, read)
+
+
+def counted(rows: int | None, reason: str, noun: str) -> str:
+    """A number of rows and what is said of them: `22 have no customer`, `1 has no customer`."""
+    if rows is None:
+        return f"an unknown number of {noun} {reason}"
+    verb, _, rest = reason.partition(" ")
+    if rows == 1:
+        # Only the verb of the reason says how many there are.
+        verb = _SINGULAR.get(verb, verb if verb.endswith(("ed", "d")) else f"{verb}s")
+    return f"{rows:,} {verb} {rest}".rstrip()
+
+
+def _all_of(part: Part) -> tuple[LeftOut, ...]:
+    """What was left out, and what no reason was found for."""
+    if part.explained:
+        return part.left_out
+    assert part.rows is not None
+    rest = part.rows - (part.used or 0) - sum(left.rows or 0 for left in part.left_out)
+    return (*part.left_out, LeftOut(NOT_EXPLAINED, rest))
