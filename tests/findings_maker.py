@@ -16,7 +16,7 @@ from analyzer.model import (
     Verdict,
     event_id,
 )
-from traffic.coverage import Coverage, Part
+from traffic.coverage import Coverage, Holding
 from traffic.model import BITS, DAY, HOUR, WEEK, Grid, Kind, Label, Metric, Window
 
 MONDAY = 1_789_948_800  # 2026-09-21T00:00:00Z
@@ -108,7 +108,7 @@ def make_findings(
     ]
     gone += [NotJudged(max(keys), window.end - DAY, window.end, "too few buckets in the hour")]
     rows = len(keys) * window.seconds // 60
-    coverage = Coverage((Part(store, rows, rows, (), window.start, window.end - 60),), "values", (rows, rows))
+    coverage = Coverage((Holding(store, rows, rows, (), window.start, window.end - 60),), "values", (rows, rows))
     return Findings(
         store=store,
         metric=metric,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traffic.coverage import NOT_EXPLAINED, NOTHING, Coverage, LeftOut, Part, from_table, uncounted
+from traffic.coverage import NOT_EXPLAINED, NOTHING, Coverage, Holding, LeftOut, from_table, uncounted
 from traffic.errors import PartialAnswer
 
 _counts = st.integers(0, 10**12)
@@ -18,14 +18,14 @@ _left = st.builds(LeftOut, st.sampled_from(["have no customer", "lie elsewhere"]
 def _parts(draw):
     used, left = draw(_counts), tuple(draw(st.lists(_left, max_size=3)))
     rows = used + sum(one.rows or 0 for one in left)
-    return Part(draw(st.text(max_size=5)), rows, used, left, draw(_times), draw(_times))
+    return Holding(draw(st.text(max_size=5)), rows, used, left, draw(_times), draw(_times))
 
 
 _coverages = st.builds(lambda parts: Coverage(tuple(parts), "documents"), st.lists(_parts(), max_size=4))
 
 
 def _of(rows: int, used: int, *left: tuple[str, int | None], noun: str = "documents") -> Coverage:
-    return Coverage((Part("flows", rows, used, tuple(LeftOut(*one) for one in left)),), noun)
+    return Coverage((Holding("flows", rows, used, tuple(LeftOut(*one) for one in left)),), noun)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_people_read_how_much_was_read_and_why_not_the_rest(coverage, sentence):
 
 def test_reasons_of_all_parts_are_added_up_most_first():
     parts = (
-        Part("a", 15, 10, (LeftOut("have no time", 2), LeftOut("have no customer", 3))),
-        Part("b", 14, 10, (LeftOut("have no time", 4),)),
+        Holding("a", 15, 10, (LeftOut("have no time", 2), LeftOut("have no customer", 3))),
+        Holding("b", 14, 10, (LeftOut("have no time", 4),)),
     )
     coverage = Coverage(parts)
     assert list(coverage.reasons.items()) == [("have no time", 6), ("have no customer", 3)]
@@ -91,7 +91,7 @@ def test_whole_is_only_what_was_used_to_the_last_row(coverage, explained, whole)
     ],
 )
 def test_what_the_buckets_held_is_compared_with_what_the_store_counted(held, read, missing):
-    coverage = Coverage((Part("flows", 10, 10),), "documents", held, read)
+    coverage = Coverage((Holding("flows", 10, 10),), "documents", held, read)
     assert coverage.missing == missing
     assert coverage.explained == (missing == 0)
     if missing:
@@ -107,9 +107,9 @@ def test_a_part_that_does_not_add_up_is_refused_by_name():
 
 
 def test_a_store_that_is_written_to_holds_something_between_two_counts():
-    first = Coverage((Part("flows", 10, 10),), "documents", (10, 10), 11)
+    first = Coverage((Holding("flows", 10, 10),), "documents", (10, 10), 11)
     assert first.missing == -1
-    both = first.again(Coverage((Part("flows", 12, 12),), "documents", (12, 12)))
+    both = first.again(Coverage((Holding("flows", 12, 12),), "documents", (12, 12)))
     assert (both.held, both.read, both.missing, both.rows) == ((10, 12), 11, 0, 12)
 
 
@@ -130,7 +130,7 @@ def test_the_table_tells_the_coverage_again(coverage, held, read):
 
 @given(_coverages, st.integers(1, 100))
 def test_a_row_that_is_lost_is_always_noticed(coverage, lost):
-    parts = tuple(Part(one.name, (one.rows or 0) + lost, one.used, one.left_out) for one in coverage.parts)
+    parts = tuple(Holding(one.name, (one.rows or 0) + lost, one.used, one.left_out) for one in coverage.parts)
     broken = Coverage(parts, coverage.noun)
     assert broken.explained == (not parts)
     assert (NOT_EXPLAINED in broken.reasons) == bool(parts)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from analyzer.model import CalendarRow, Policy
-from traffic.coverage import Coverage, Part
+from traffic.coverage import Coverage, Holding
 from traffic.model import BITS, FIRST_MONDAY, HOUR, WEEK, Floats, Grid, Matrix, Metric, Query, Window
 from traffic.store.base import TooLarge
 
@@ -49,7 +49,7 @@ class MemorySource:
     def coverage(self, window: Window) -> Coverage:
         steps = slice(*(max(0, (time - self.start) // self.step) for time in (window.start, window.end)))
         rows = sum(int((~np.isnan(series[steps])).sum()) for series in self.values.values())
-        return Coverage((Part(self.name, rows, rows),), "values", (rows, rows))
+        return Coverage((Holding(self.name, rows, rows),), "values", (rows, rows))
 
     def fingerprint(self, window: Window) -> str:
         return f"v{self.version} of {window.start // WEEK}"

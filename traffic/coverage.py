@@ -31,7 +31,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Part:
+class Holding:
     """An index, a file or an account. Times are UTC epoch seconds of its first and last row that is used."""
 
     name: str
@@ -68,7 +68,7 @@ class CoverageRow:
 class Coverage:
     """What was there, what was used, what was left out."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[Holding, ...]
     noun: str = "rows"
     """What is counted, in the plural: `documents`."""
     held: tuple[int, int] | None = None
@@ -180,15 +180,15 @@ NOTHING = Coverage(())
 
 def uncounted(name: str, noun: str = "rows") -> Coverage:
     """Of a store that cannot say how many rows it holds."""
-    return Coverage((Part(name, None, None),), noun)
+    return Coverage((Holding(name, None, None),), noun)
 
 
 def from_table(rows: Iterable[CoverageRow], noun: str, held: tuple[int, int] | None, read: int | None) -> Coverage:
     """The coverage whose `table` this was."""
-    parts: list[Part] = []
+    parts: list[Holding] = []
     for row in rows:
         if not row.reason:
-            parts.append(Part(row.part, row.rows, row.used, (), row.first, row.last))
+            parts.append(Holding(row.part, row.rows, row.used, (), row.first, row.last))
             continue
         left = LeftOut(row.reason, row.left_out, row.first, row.last)
         part = parts[-1]
@@ -208,7 +208,7 @@ def counted(rows: int | None, reason: str, noun: str) -> str:
     return f"{rows:,} {verb} {rest}".rstrip()
 
 
-def _all_of(part: Part) -> tuple[LeftOut, ...]:
+def _all_of(part: Holding) -> tuple[LeftOut, ...]:
     """What was left out, and what no reason was found for."""
     if part.explained:
         return part.left_out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from traffic.coverage import Coverage, LeftOut, Part
+from traffic.coverage import Coverage, Holding, LeftOut
 from traffic.store.elastic.bodies import Fields
 
 
@@ -29,14 +29,14 @@ def covered(answer: Mapping[str, Any], fields: Fields) -> Coverage:
     return Coverage(parts, "documents", (used, used))
 
 
-def _part(index: Mapping[str, Any], reasons: Mapping[str, str]) -> Part:
+def _part(index: Mapping[str, Any], reasons: Mapping[str, str]) -> Holding:
     ways = index["ways"]["buckets"]
     left = tuple(
         LeftOut(reason, ways[name]["doc_count"], *_ends(ways[name]))
         for name, reason in reasons.items()
         if name in ways and ways[name]["doc_count"]
     )
-    return Part(index["key"], index["doc_count"], ways["used"]["doc_count"], left, *_ends(ways["used"]))
+    return Holding(index["key"], index["doc_count"], ways["used"]["doc_count"], left, *_ends(ways["used"]))
 
 
 def _ends(found: Mapping[str, Any]) -> tuple[int | None, int | None]:

@@ -11,7 +11,7 @@ from threading import Lock
 
 import numpy as np
 
-from traffic.coverage import Coverage, Part, uncounted
+from traffic.coverage import Coverage, Holding, uncounted
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
@@ -115,7 +115,7 @@ class ParquetSource:
         spans = [span.clip(window) for file in files for span in self._head(file).spans if span.overlap(window)]
         first = min((span.start for span in spans), default=None)
         last = max((span.end - self._manifest.step for span in spans), default=None)
-        return Coverage((Part(self.name, rows, rows, (), first, last),), "values", (rows, rows))
+        return Coverage((Holding(self.name, rows, rows, (), first, last),), "values", (rows, rows))
 
     def _count(self, file: BlockFile, head: Head, window: Window) -> int:
         """The values of a file in `window`; only a week that it cuts has to be read for that."""
