@@ -108,7 +108,7 @@ def make_findings(
     ]
     gone += [NotJudged(max(keys), window.end - DAY, window.end, "too few buckets in the hour")]
     rows = len(keys) * window.seconds // 60
-    coverage = Coverage((Holding(store, rows, rows, (), window.start, window.end - 60),), "values", (rows, rows))
+    coverage = Coverage((Holding(store, rows, rows, first=window.start, last=window.end - 60),), "values", (rows, rows))
     return Findings(
         store=store,
         metric=metric,

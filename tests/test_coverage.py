@@ -18,7 +18,7 @@ _left = st.builds(LeftOut, st.sampled_from(["have no customer", "lie elsewhere"]
 def _parts(draw):
     used, left = draw(_counts), tuple(draw(st.lists(_left, max_size=3)))
     rows = used + sum(one.rows or 0 for one in left)
-    return Holding(draw(st.text(max_size=5)), rows, used, left, draw(_times), draw(_times))
+    return Holding(draw(st.text(max_size=5)), rows, used, left, first=draw(_times), last=draw(_times))
 
 
 _coverages = st.builds(lambda parts: Coverage(tuple(parts), "documents"), st.lists(_parts(), max_size=4))

@@ -61,7 +61,7 @@ class CoverageRow:
     rows: int | None
     used: int | None
     left_out: int | None
-    reason: str
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,10 +168,12 @@ class Coverage:
     def table(self) -> Iterator[CoverageRow]:
         """The rows of coverage.csv: of each part what was used, then a row a reason."""
         for part in self.parts:
-            yield CoverageRow(part.name, part.first, part.last, part.used, part.used, 0 if part.used is not None else None, "")
+            none = 0 if part.used is not None else None
+            yield CoverageRow(part.name, part.first, part.last, rows=part.used, used=part.used, left_out=none)
             for left in _all_of(part):
                 used = None if left.rows is None else 0
-                yield CoverageRow(part.name, left.first, left.last, left.rows, used, left.rows, left.reason)
+                counts = {"rows": left.rows, "used": used, "left_out": left.rows}
+                yield CoverageRow(part.name, left.first, left.last, **counts, reason=left.reason)
 
 
 NOTHING = Coverage(())
@@ -188,7 +190,7 @@ def from_table(rows: Iterable[CoverageRow], noun: str, held: tuple[int, int] | N
     parts: list[Holding] = []
     for row in rows:
         if not row.reason:
-            parts.append(Holding(row.part, row.rows, row.used, (), row.first, row.last))
+            parts.append(Holding(row.part, row.rows, row.used, first=row.first, last=row.last))
             continue
         left = LeftOut(row.reason, row.left_out, row.first, row.last)
         part = parts[-1]

@@ -36,7 +36,8 @@ def _part(index: Mapping[str, Any], reasons: Mapping[str, str]) -> Holding:
         for name, reason in reasons.items()
         if name in ways and ways[name]["doc_count"]
     )
-    return Holding(index["key"], index["doc_count"], ways["used"]["doc_count"], left, *_ends(ways["used"]))
+    first, last = _ends(ways["used"])
+    return Holding(index["key"], index["doc_count"], ways["used"]["doc_count"], left, first=first, last=last)
 
 
 def _ends(found: Mapping[str, Any]) -> tuple[int | None, int | None]:

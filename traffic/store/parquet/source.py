@@ -115,7 +115,7 @@ class ParquetSource:
         spans = [span.clip(window) for file in files for span in self._head(file).spans if span.overlap(window)]
         first = min((span.start for span in spans), default=None)
         last = max((span.end - self._manifest.step for span in spans), default=None)
-        return Coverage((Holding(self.name, rows, rows, (), first, last),), "values", (rows, rows))
+        return Coverage((Holding(self.name, rows, rows, first=first, last=last),), "values", (rows, rows))
 
     def _count(self, file: BlockFile, head: Head, window: Window) -> int:
         """The values of a file in `window`; only a week that it cuts has to be read for that."""
