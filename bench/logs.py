@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 from bench import logs_twin
 from generator.logs.feed import LogFeed
-from generator.logs.run import Pace, Ran, run
+from generator.logs.run import Batching, RunResult, run
 from generator.logs.settings import FORMATS, LogSettings
 from generator.logs.sinks import Opening, open_log_sink
 from generator.logs.stream import Stream
@@ -40,7 +40,7 @@ def ours(folder: Path, form: str) -> None:
     """As the command does it: lines, labels, the list of incidents, files that are synced."""
     stream = Stream(LogSettings(), 1, START, total=LINES)
     sink = open_log_sink(f"file:{folder / form}", Opening(size=1 << 30))
-    run(LogFeed(stream, form, True), [sink], Pace(LINES), IncidentFile(folder), Ran())
+    run(LogFeed(stream, form, True), [sink], Batching(LINES), IncidentFile(folder), RunResult())
     for file in folder.glob(f"{form}_*"):
         file.unlink()
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from math import exp, log
 from zoneinfo import ZoneInfo
 
-from generator.chance import Dice
+from generator.rng import Rng
 from generator.scenario import Named, Scenario
 from traffic.errors import UsageFailure
 from traffic.model import WEEK, Window, week_start
@@ -24,7 +24,7 @@ _LARGEST_CHANGE = 1e6
 
 
 @dataclass(frozen=True)
-class Job:
+class BackupJob:
     """A backup job: every week at the same local time."""
 
     day: int
@@ -64,8 +64,8 @@ class Season:
 
     def height(self, weeks: float) -> float:
         """How many weeks of growth lie between the middle of its range and `weeks` after `growth.since`."""
-        place = (weeks + self.phase) % self.cycle
-        return min(place, 3 * (self.cycle - place)) - self.weeks / 2
+        elapsed = (weeks + self.phase) % self.cycle
+        return min(elapsed, 3 * (self.cycle - elapsed)) - self.weeks / 2
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Customer:
     growth: float
     """Share per week."""
     season: Season | None = None
-    job: Job | None = None
+    job: BackupJob | None = None
 
 
 def customers(scenario: Scenario) -> dict[str, Customer]:
@@ -94,22 +94,22 @@ def customers(scenario: Scenario) -> dict[str, Customer]:
 
 def _customer(scenario: Scenario, key: str, given: Named) -> Customer:
     settings = scenario.customers
-    dice = Dice(scenario.seed, "customer", 0, key)
+    rng = Rng(scenario.seed, "customer", 0, key)
     # All draws are made whether they are used or not: naming a customer's rate leaves its other habits alone.
-    rate = float(f"{settings.rate * exp(settings.spread * dice.normal()):.3g}")
+    rate = float(f"{settings.rate * exp(settings.spread * rng.normal()):.3g}")
     names = list(scenario.profiles)
-    drawn = names[dice.place([profile.share for profile in scenario.profiles.values()])]
+    drawn = names[rng.index([profile.share for profile in scenario.profiles.values()])]
     profile = scenario.profiles[given.profile or drawn]
-    peak_hour = round(profile.peak_hour + dice.real(-1, 1) * settings.peak_hour_spread, 2) % 24
-    multiplier = max(1.0, round(profile.multiplier * exp(dice.real(-1, 1) * settings.multiplier_spread), 2))
-    growth = round(dice.real(*scenario.growth.per_week), 6)
-    role, decoys = dice.unit(), scenario.decoys
+    peak_hour = round(profile.peak_hour + rng.real(-1, 1) * settings.peak_hour_spread, 2) % 24
+    multiplier = max(1.0, round(profile.multiplier * exp(rng.real(-1, 1) * settings.multiplier_spread), 2))
+    growth = round(rng.real(*scenario.growth.per_week), 6)
+    role, decoys = rng.unit(), scenario.decoys
     season = job = None
     if role < decoys.growth.share:
-        phase = dice.real(0, decoys.growth.weeks * 4 / 3)
-        season = Season(round(dice.real(*decoys.growth.per_week), 6), decoys.growth.weeks, phase)
+        phase = rng.real(0, decoys.growth.weeks * 4 / 3)
+        season = Season(round(rng.real(*decoys.growth.per_week), 6), decoys.growth.weeks, phase)
     elif role < decoys.growth.share + decoys.backup.share:
-        job = _job(scenario, dice)
+        job = _job(scenario, rng)
     return Customer(
         key=key,
         rate=rate if given.rate is None else given.rate,
@@ -122,12 +122,12 @@ def _customer(scenario: Scenario, key: str, given: Named) -> Customer:
     )
 
 
-def _job(scenario: Scenario, dice: Dice) -> Job:
+def _job(scenario: Scenario, rng: Rng) -> BackupJob:
     settings = scenario.decoys.backup
     low, high = (-(-minutes // QUARTER) for minutes in settings.minutes)
-    day = dice.whole(0, 6)
-    minute = QUARTER * ((_FIRST_QUARTER + dice.whole(0, _QUARTERS)) % 96)
-    return Job(day, minute, QUARTER * dice.whole(low, high), round(dice.real(*settings.factor), 2))
+    day = rng.whole(0, 6)
+    minute = QUARTER * ((_FIRST_QUARTER + rng.whole(0, _QUARTERS)) % 96)
+    return BackupJob(day, minute, QUARTER * rng.whole(low, high), round(rng.real(*settings.factor), 2))
 
 
 def trend(scenario: Scenario, customer: Customer, at: int) -> float:

@@ -47,7 +47,7 @@ class Events:
 
 
 @dataclass(frozen=True)
-class Blip:
+class BlipDecoy:
     """One minute, which is too short to be an event."""
 
     per_week: float = 0.1
@@ -59,7 +59,7 @@ class Blip:
 
 
 @dataclass(frozen=True)
-class Gap:
+class GapDecoy:
     """Minutes that never arrived."""
 
     per_week: float = 0.05
@@ -71,7 +71,7 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Backup:
+class BackupDecoy:
     """A job that runs every week at the same local time."""
 
     share: float = 0.08
@@ -85,7 +85,7 @@ class Backup:
 
 
 @dataclass(frozen=True)
-class Season:
+class GrowthDecoy:
     """Customers that double and double again, and shrink at last."""
 
     share: float = 0.06
@@ -106,10 +106,10 @@ class Season:
 class Decoys:
     """What must not be reported."""
 
-    blip: Blip = field(default_factory=Blip)
-    gap: Gap = field(default_factory=Gap)
-    backup: Backup = field(default_factory=Backup)
-    growth: Season = field(default_factory=Season)
+    blip: BlipDecoy = field(default_factory=BlipDecoy)
+    gap: GapDecoy = field(default_factory=GapDecoy)
+    backup: BackupDecoy = field(default_factory=BackupDecoy)
+    growth: GrowthDecoy = field(default_factory=GrowthDecoy)
 
     def __post_init__(self) -> None:
         if self.backup.share + self.growth.share > 1:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from generator.chance import Dice, poisson
 from generator.customer import Customer, trend
 from generator.disturbance import DAY_MINUTES, Form
+from generator.rng import Rng, poisson
 from generator.scenario import Scenario
 from generator.shape import MINUTES, Shape
 from traffic.model import HOUR, WEEK, Direction, Floats, Kind, Label, Window, week_start
@@ -32,7 +32,7 @@ _PAUSE = (2, 5)
 
 
 @dataclass(frozen=True, order=True)
-class Incident:
+class TrafficIncident:
     """Something that happens to one customer's traffic from `start` (epoch seconds, a whole minute) on."""
 
     start: int
@@ -79,38 +79,38 @@ class Incidents:
         self._weights = [form.weight for form in self._forms.values()]
         self._limit = scenario.required.multiple * scenario.required.margin * shape.q95
 
-    def drawn(self, customer: Customer, week: int) -> tuple[Incident, ...]:
+    def drawn(self, customer: Customer, week: int) -> tuple[TrafficIncident, ...]:
         """All that is drawn for a week, in order, before what comes too close is dropped."""
         if customer.season:
             # The growth of such a customer is a decoy over the whole window; anything else would be hidden in it.
             return ()
-        dice = Dice(self._scenario.seed, "incident", week, customer.key)
-        numbers = [dice.number(kind) for kind in (self._events, self._blips, self._gaps, self._outages)]
+        rng = Rng(self._scenario.seed, "incident", week, customer.key)
+        numbers = [rng.count(kind) for kind in (self._events, self._blips, self._gaps, self._outages)]
         if not any(numbers):
             return ()
         events, blips, gaps, outages = numbers
-        found = [self._event(dice, week) for _ in range(events)]
+        found = [self._event(rng, week) for _ in range(events)]
         decoys, outage = self._scenario.decoys, self._scenario.outage
-        found += [Incident(_start(dice, week), 1, "blip", _factor(dice, decoys.blip.factor)) for _ in range(blips)]
-        found += [Incident(_start(dice, week), dice.whole(*decoys.gap.minutes), "gap", 0.0) for _ in range(gaps)]
+        found += [TrafficIncident(_start(rng, week), 1, "blip", _factor(rng, decoys.blip.factor)) for _ in range(blips)]
+        found += [TrafficIncident(_start(rng, week), rng.whole(*decoys.gap.minutes), "gap", 0.0) for _ in range(gaps)]
         for _ in range(outages):
-            start, factor = _start(dice, week), _factor(dice, outage.factor)
-            found.append(Incident(start, dice.whole(*outage.minutes), "outage", factor))
+            start, factor = _start(rng, week), _factor(rng, outage.factor)
+            found.append(TrafficIncident(start, rng.whole(*outage.minutes), "outage", factor))
         return tuple(sorted(set(found)))
 
-    def _event(self, dice: Dice, week: int) -> Incident:
-        name = list(self._forms)[dice.place(self._weights)]
+    def _event(self, rng: Rng, week: int) -> TrafficIncident:
+        name = list(self._forms)[rng.index(self._weights)]
         form = self._forms[name]
-        start, factor, minutes = _start(dice, week), _factor(dice, form.factor), dice.whole(*form.minutes)
-        turn = round(dice.real(0.3, 0.7), 2)
-        pulse, pause = dice.whole(*_PULSE), dice.whole(*_PAUSE)
+        start, factor, minutes = _start(rng, week), _factor(rng, form.factor), rng.whole(*form.minutes)
+        turn = round(rng.real(0.3, 0.7), 2)
+        pulse, pause = rng.whole(*_PULSE), rng.whole(*_PAUSE)
         if name != "pulse_train":
-            return Incident(start, minutes, name, factor, turn=turn)
+            return TrafficIncident(start, minutes, name, factor, turn=turn)
         # It ends with a whole pulse; two of them are the least that is a train.
         pulses = max(2, (minutes + pause) // (pulse + pause))
-        return Incident(start, pulses * (pulse + pause) - pause, name, factor, pulse=pulse, pause=pause)
+        return TrafficIncident(start, pulses * (pulse + pause) - pause, name, factor, pulse=pulse, pause=pause)
 
-    def of_week(self, customer: Customer, week: int) -> tuple[Incident, ...]:
+    def of_week(self, customer: Customer, week: int) -> tuple[TrafficIncident, ...]:
         """What starts in a week and takes place, in order."""
         mine = self.drawn(customer, week)
         if not mine:
@@ -126,7 +126,7 @@ class Incidents:
                 kept.append(one)
         return tuple(kept)
 
-    def touching(self, customer: Customer, week: int) -> tuple[Incident, ...]:
+    def touching(self, customer: Customer, week: int) -> tuple[TrafficIncident, ...]:
         """What takes place in a week, including what runs into it from the week before."""
         before = week - WEEK
         # Few incidents cross the border of a week: nothing more is drawn unless one does.
@@ -155,7 +155,7 @@ class Incidents:
             name, ratio = label_id(key, "growth"), round(after / before, 3)
             yield Label(name, key, window.start, window.end, "growth", ratio, direction, "decoy")
 
-    def _kind(self, customer: Customer, one: Incident, window: Window) -> Kind:
+    def _kind(self, customer: Customer, one: TrafficIncident, window: Window) -> Kind:
         """What a detector owes an incident, from the levels that it was made of."""
         if one.shape == "outage":
             return "ignore"
@@ -165,7 +165,7 @@ class Incidents:
         judged = one.start >= window.start + round(facts.history_weeks * WEEK)
         return "required" if judged and self._clear(customer, one, window) >= facts.buckets else "optional"
 
-    def _clear(self, customer: Customer, one: Incident, window: Window) -> int:
+    def _clear(self, customer: Customer, one: TrafficIncident, window: Window) -> int:
         """How many of its buckets in the window rise so far above the level that an ideal baseline must see them.
 
         A baseline speaks of whole hours. Where the level climbs within an hour, its highest counts: no baseline of that
@@ -191,9 +191,9 @@ class Incidents:
         return np.concatenate(weeks)[first : first + span.seconds // 60]
 
 
-def _start(dice: Dice, week: int) -> int:
-    return week + 60 * dice.whole(0, MINUTES - 1)
+def _start(rng: Rng, week: int) -> int:
+    return week + 60 * rng.whole(0, MINUTES - 1)
 
 
-def _factor(dice: Dice, bounds: tuple[float, float]) -> float:
-    return round(dice.real(*bounds), 2)
+def _factor(rng: Rng, bounds: tuple[float, float]) -> float:
+    return round(rng.real(*bounds), 2)

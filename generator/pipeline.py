@@ -20,7 +20,7 @@ TRUTH = "ground_truth.csv"
 
 
 @dataclass(frozen=True)
-class Generated:
+class GenerationResult:
     """What a run came to."""
 
     customers: int
@@ -40,7 +40,7 @@ class Generated:
 
 def generate(
     scenario: Scenario, sink: Sink, now: int, output: Path, progress: Callable[[int, int], None] | None = None
-) -> Generated:
+) -> GenerationResult:
     """Fill the scenario's window, and all that lies between it and what the store holds already.
 
     Week by week, block by block of customers: memory is bounded by a few blocks, those that are being written and the
@@ -90,7 +90,16 @@ def generate(
     path = output / TRUTH
     truth.write(path, labels, identity)
     kinds = Counter(label.kind for label in labels)
-    return Generated(len(world.customers), window, points, new, dict(kinds), identity, path, seconds)
+    return GenerationResult(
+        customers=len(world.customers),
+        window=window,
+        points=points,
+        new=new,
+        labels=dict(kinds),
+        identity=identity,
+        truth=path,
+        seconds=seconds,
+    )
 
 
 @contextmanager

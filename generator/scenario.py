@@ -54,7 +54,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Customers:
+class CustomerSettings:
     """Who sends, and how unlike one another they are."""
 
     count: int = 50
@@ -73,10 +73,10 @@ class Customers:
         if not self.names:
             raise BadSetting("count", "there is no customer; set a count or name some")
         seen: dict[str, int] = {}
-        for place, one in enumerate(self.named):
+        for index, one in enumerate(self.named):
             if one.name in seen or one.name in self.made_up:
-                raise BadSetting(f"named[{place}].name", f"{one.name!r} is the name of another customer; change it")
-            seen[one.name] = place
+                raise BadSetting(f"named[{index}].name", f"{one.name!r} is the name of another customer; change it")
+            seen[one.name] = index
 
     @cached_property
     def made_up(self) -> frozenset[str]:
@@ -90,7 +90,7 @@ class Customers:
 
 
 @dataclass(frozen=True)
-class Profile:
+class TrafficProfile:
     """The day of a kind of customer."""
 
     share: float
@@ -146,11 +146,11 @@ class Scenario:
     step: str = "1m"
     time_zone: str = "UTC"
     window: Span = field(default_factory=Span)
-    customers: Customers = field(default_factory=Customers)
-    profiles: dict[str, Profile] = field(
+    customers: CustomerSettings = field(default_factory=CustomerSettings)
+    profiles: dict[str, TrafficProfile] = field(
         default_factory=lambda: {
-            "business": Profile(0.6, 14, 8, _BUSINESS_DAY, _BUSINESS_WEEKEND),
-            "residential": Profile(0.4, 21, 4, _HOME_DAY, _HOME_WEEKEND),
+            "business": TrafficProfile(0.6, 14, 8, _BUSINESS_DAY, _BUSINESS_WEEKEND),
+            "residential": TrafficProfile(0.4, 21, 4, _HOME_DAY, _HOME_WEEKEND),
         }
     )
     growth: Growth = field(default_factory=Growth)
@@ -174,11 +174,11 @@ class Scenario:
             raise BadSetting("time_zone", str(failure)) from None
         if not sum(profile.share for profile in self.profiles.values()):
             raise BadSetting("profiles", "no profile has a share above 0")
-        for place, one in enumerate(self.customers.named):
+        for index, one in enumerate(self.customers.named):
             if one.profile is not None and one.profile not in self.profiles:
                 there = ", ".join(self.profiles)
                 raise BadSetting(
-                    f"customers.named[{place}].profile", f"there is no profile {one.profile!r}; there are {there}"
+                    f"customers.named[{index}].profile", f"there is no profile {one.profile!r}; there are {there}"
                 )
 
     @property

@@ -1,7 +1,7 @@
 """What a customer's traffic looks like when nothing happens: day, week, trend and noise, in arrays of a week's minutes.
 
 Every array is a pure function of (scenario, seed, customer, week); a week is the epoch second of its Monday 00:00 UTC.
-After the tables (see chance.py) there are only additions, multiplications and divisions of single elements, which every
+After the tables (see rng.py) there are only additions, multiplications and divisions of single elements, which every
 machine rounds alike; no sums over arrays, whose order numpy chooses by the processor.
 """
 
@@ -14,9 +14,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from generator.chance import bits, few_bits, lognormal_table
 from generator.customer import Customer, trend, zone_of
-from generator.scenario import Profile, Scenario
+from generator.rng import bits, few_bits, lognormal_table
+from generator.scenario import Scenario, TrafficProfile
 from traffic.model import HOUR, WEEK, Floats, Ints, Window
 
 MINUTES = WEEK // 60
@@ -36,16 +36,16 @@ def local_minutes(zone: tzinfo, week: int) -> Ints:
     Not wrapped at the week's ends: the local week begins up to 14 hours before or after the week itself.
     """
     offsets = np.empty(WEEK // _QUARTER, dtype=np.int64)
-    for place in range(len(offsets)):
-        offset = datetime.fromtimestamp(week + place * _QUARTER, zone).utcoffset()
+    for quarter in range(len(offsets)):
+        offset = datetime.fromtimestamp(week + quarter * _QUARTER, zone).utcoffset()
         assert offset is not None
-        offsets[place] = round(offset.total_seconds() / 60)
+        offsets[quarter] = round(offset.total_seconds() / 60)
     local = _MINUTE_OF_WEEK + np.repeat(offsets, _QUARTER // 60)
     local.setflags(write=False)
     return local
 
 
-def heights(profile: Profile) -> Floats:
+def heights(profile: TrafficProfile) -> Floats:
     """A profile's local week in minutes, shape (10080,): 0 in the trough, 1 at the peak.
 
     The hours are joined by a smooth curve through them (Catmull-Rom).

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from generator.cli.generate import generate as command
 from generator.pipeline import TRUTH, generate
-from generator.scenario import Customers, Growth, Named, Scenario
+from generator.scenario import CustomerSettings, Growth, Named, Scenario
 from generator.span import Span
 from generator.world import MISSING, World
 from traffic import truth
@@ -29,7 +29,7 @@ from traffic.times import instant
 MONDAY = week_start(instant("2026-09-07", 0))
 NOW = MONDAY + 3 * WEEK + 12345
 BERLIN = replace(Scenario(), time_zone="Europe/Berlin")
-SMALL = replace(Scenario(), customers=Customers(count=5), window=Span(weeks=1))
+SMALL = replace(Scenario(), customers=CustomerSettings(count=5), window=Span(weeks=1))
 
 
 @dataclass
@@ -88,7 +88,7 @@ def digest(amounts: Ints) -> str:
         (replace(Scenario(), step="5m"), "customer-0001", MONDAY, "7708b196a97f9464"),
         (BERLIN, "customer-0003", week_start(instant("2026-10-25", 0)), "4beb9e4b24206954"),
         (
-            replace(Scenario(), customers=Customers(named=(Named("Zürich, =1+2\n", rate=2e9),))),
+            replace(Scenario(), customers=CustomerSettings(named=(Named("Zürich, =1+2\n", rate=2e9),))),
             "Zürich, =1+2\n",
             MONDAY,
             "e3ea59c5c918ba0c",
@@ -199,7 +199,7 @@ def test_a_longer_or_later_window_adds_and_leaves_the_old_integers(tmp_path: Pat
 
 def test_memory_is_bounded_by_a_block_of_a_week(tmp_path: Path) -> None:
     sink = MemorySink(bits=2)
-    generate(replace(SMALL, customers=Customers(count=20)), sink, NOW, tmp_path)
+    generate(replace(SMALL, customers=CustomerSettings(count=20)), sink, NOW, tmp_path)
     assert sink.largest <= 9 * 10080
 
 
@@ -218,7 +218,7 @@ def test_a_sink_that_fails_leaves_no_truth(tmp_path: Path) -> None:
     [
         (replace(SMALL, window=Span(start="2026-10-10", end="2026-10-09")), "the window is empty"),
         (replace(SMALL, growth=Growth((0.2, 0.2), "1990-01-01")), "set growth.since nearer to the window"),
-        (replace(SMALL, customers=Customers(count=1, rate=1e14, spread=0)), "more than can be counted exactly"),
+        (replace(SMALL, customers=CustomerSettings(count=1, rate=1e14, spread=0)), "more than can be counted exactly"),
     ],
 )
 def test_what_cannot_be_made_is_refused_before_the_store_is_touched(
@@ -265,7 +265,7 @@ def test_the_command_fills_the_embedded_store(folder: Path, capsys: pytest.Captu
     keys = tuple(source.keys(source.extent()))
     assert keys == ("customer-0001", "customer-0002", "customer-0003")
     matrix = source.series(Query(BITS, keys, source.extent(), 60))
-    world = World(replace(Scenario(), customers=Customers(count=3)))
+    world = World(replace(Scenario(), customers=CustomerSettings(count=3)))
     amounts = world.block(keys, Grid(MONDAY, 60, 10080)).astype(float)
     expected = np.where(amounts == MISSING, np.nan, amounts * 8 / 60)
     # A flow that never arrived cannot be told from one that never was: an empty bucket of `bits` may be read as 0.
@@ -302,7 +302,7 @@ def test_the_result_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) ->
     assert document["window"] == {"start": "2026-09-07T00:00:00Z", "end": "2026-09-14T00:00:00Z"}
     assert document["points"] == 3 * 10080
     assert 3 * 10080 - 500 < document["new_points"] <= 3 * 10080
-    assert document["scenario"] == replace(Scenario(), customers=Customers(count=3)).fingerprint
+    assert document["scenario"] == replace(Scenario(), customers=CustomerSettings(count=3)).fingerprint
     assert document["truth"] == str(folder / TRUTH)
     assert set(document["seconds"]) == {"traffic", "store", "labels"}
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.customer import Job, trend
-from generator.disturbance import Backup, Blip, Decoys, Events, Gap, Outage, Required, Season
-from generator.incident import MARGIN, Incident, Incidents
-from generator.scenario import Customers, Noise, Scenario
+from generator.customer import BackupJob, trend
+from generator.disturbance import BackupDecoy, BlipDecoy, Decoys, Events, GapDecoy, GrowthDecoy, Outage, Required
+from generator.incident import MARGIN, Incidents, TrafficIncident
+from generator.scenario import CustomerSettings, Noise, Scenario
 from generator.shape import Shape
 from generator.world import MISSING, World
 from traffic.model import HOUR, WEEK, Floats, Grid, Label, Window, week_start
@@ -26,9 +26,9 @@ EVENTS = {"square", "ramp", "pulse_train", "slow_burn"}
 # Bytes are rounded to whole numbers: so much traffic that this cannot be seen.
 BUSY = replace(
     Scenario(),
-    customers=Customers(count=12, rate=1e12),
+    customers=CustomerSettings(count=12, rate=1e12),
     events=replace(Events(), per_week=3),
-    decoys=Decoys(Blip(per_week=1), Gap(per_week=1), Backup(share=0.3), Season(share=0.1)),
+    decoys=Decoys(BlipDecoy(per_week=1), GapDecoy(per_week=1), BackupDecoy(share=0.3), GrowthDecoy(share=0.1)),
     outage=replace(Outage(), per_week=1),
 )
 
@@ -98,22 +98,22 @@ WINDOW = Window(MONDAY + 17 * HOUR, MONDAY + 4 * WEEK + 5 * HOUR)
 
 
 def test_a_square_is_up_at_once_and_down_at_once() -> None:
-    assert Incident(0, 5, "square", 4.5).factors().tolist() == [4.5] * 5
+    assert TrafficIncident(0, 5, "square", 4.5).factors().tolist() == [4.5] * 5
 
 
 def test_a_ramp_rises_and_falls_in_straight_lines_with_its_factor_at_the_top() -> None:
-    factors = Incident(0, 10, "ramp", 6.0, turn=0.4).factors()
+    factors = TrafficIncident(0, 10, "ramp", 6.0, turn=0.4).factors()
     assert factors == pytest.approx([2.25, 3.5, 4.75, 6, 5.2857, 4.5714, 3.8571, 3.1429, 2.4286, 1.7143], abs=1e-4)
-    assert Incident(0, 1, "ramp", 6.0, turn=0.3).factors().tolist() == [6.0]
+    assert TrafficIncident(0, 1, "ramp", 6.0, turn=0.3).factors().tolist() == [6.0]
 
 
 def test_a_pulse_train_begins_and_ends_with_a_pulse() -> None:
-    factors = Incident(0, 11, "pulse_train", 8.0, pulse=3, pause=1).factors()
+    factors = TrafficIncident(0, 11, "pulse_train", 8.0, pulse=3, pause=1).factors()
     assert factors.tolist() == [8, 8, 8, 1, 8, 8, 8, 1, 8, 8, 8]
 
 
 def test_a_slow_burn_rises_for_a_quarter_and_falls_for_an_eighth() -> None:
-    factors = Incident(0, 240, "slow_burn", 5.0).factors()
+    factors = TrafficIncident(0, 240, "slow_burn", 5.0).factors()
     assert np.flatnonzero(factors == 5.0).tolist() == list(range(59, 211))
     assert (np.diff(factors[:60]) > 0).all()
     assert (np.diff(factors[210:]) < 0).all()
@@ -124,7 +124,7 @@ def test_a_slow_burn_rises_for_a_quarter_and_falls_for_an_eighth() -> None:
 @pytest.mark.parametrize("minutes", [1, 2, 3, 7])
 @pytest.mark.parametrize("shape", ["square", "ramp", "slow_burn", "blip", "outage"])
 def test_the_shortest_incidents_have_a_factor_for_each_minute(shape: str, minutes: int) -> None:
-    factors = Incident(0, minutes, shape, 5.0).factors()
+    factors = TrafficIncident(0, minutes, shape, 5.0).factors()
     assert factors.shape == (minutes,)
     assert ((factors >= 1) & (factors <= 5)).all()
 
@@ -230,7 +230,7 @@ def obvious_kind(label: Label, scenario: Scenario, window: Window, raised: Float
         BUSY,
         replace(BUSY, seed=5, required=Required(multiple=2, margin=1, buckets=10, history_weeks=1)),
         # Just at the floor, for customers of about its size.
-        replace(BUSY, customers=Customers(count=12, rate=4e11), required=replace(Required(), floor=1e12)),
+        replace(BUSY, customers=CustomerSettings(count=12, rate=4e11), required=replace(Required(), floor=1e12)),
         replace(BUSY, seed=9, noise=Noise(0.3, 0.1)),
         # Events of about the height that decides.
         replace(
@@ -282,7 +282,7 @@ def test_the_default_scenario_has_enough_to_find_and_enough_to_leave_alone() -> 
 
 def test_events_of_a_customer_seldom_fall_into_the_same_hour_of_the_week() -> None:
     window = Window(MONDAY, MONDAY + 6 * WEEK)
-    scenario = replace(Scenario(), customers=Customers(count=300))
+    scenario = replace(Scenario(), customers=CustomerSettings(count=300))
     same = total = 0
     for labels in labels_of(scenario, window).values():
         taken: dict[int, str] = {}
@@ -314,7 +314,7 @@ def test_only_what_comes_too_close_is_dropped() -> None:
             kept = incidents.of_week(customer, week)
             drawn = [*incidents.drawn(customer, week - WEEK), *incidents.drawn(customer, week)]
             jobs: list[Window] = []
-            if isinstance(customer.job, Job):
+            if isinstance(customer.job, BackupJob):
                 jobs = [customer.job.run(week + n * WEEK, shape.zone) for n in (-1, 0, 1, 2)]
             for one in incidents.drawn(customer, week):
                 wide = Window(one.start - MARGIN, one.window.end + MARGIN)
@@ -326,7 +326,7 @@ def test_only_what_comes_too_close_is_dropped() -> None:
 
 
 def test_every_label_has_an_id_of_its_own() -> None:
-    labels = World(replace(BUSY, customers=Customers(count=60))).labels(Window(MONDAY, MONDAY + 20 * WEEK))
+    labels = World(replace(BUSY, customers=CustomerSettings(count=60))).labels(Window(MONDAY, MONDAY + 20 * WEEK))
     assert len({label.id for label in labels}) == len(labels) > 2000
 
 

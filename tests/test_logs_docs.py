@@ -11,11 +11,14 @@ import click
 import pytest
 
 import sl
-from generator.chance import Dice
-from generator.logs.anomalies import TYPES, AnomalyTypes, Defect, Outage, Resource, Threat
-from generator.logs.happening import _MAKERS
 from generator.logs.settings import LogSettings
 from generator.logs.truth import COLUMNS
+from generator.logs.types import TYPES, AnomalyTypes
+from generator.logs.types.data_anomaly import Defect
+from generator.logs.types.resource_exhaustion import Resource
+from generator.logs.types.security_threat import Threat
+from generator.logs.types.service_outage import Outage
+from generator.rng import Rng
 from tests.commands import ROOT
 
 PAGE = (ROOT / "docs" / "logs.md").read_text(encoding="utf-8")
@@ -93,7 +96,7 @@ def test_every_type_and_kind_of_anomaly_is_told_with_what_it_shows_in() -> None:
     for name in TYPES:
         found = {}
         for seed in range(60):
-            plan = _MAKERS[name](getattr(AnomalyTypes(), name), 0.1, Dice(seed, "", 0, ""), True)
+            plan = getattr(AnomalyTypes(), name).plan(0.1, Rng(seed, "", 0, ""), True)
             found[plan.kind] = list(plan.shows_in)
         assert found == {kind: told[name, kind] for kind in kinds[name]}
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.logs.anomalies import TYPES, Anomalies
 from generator.logs.formats import encode
-from generator.logs.model import MISSING, NONE, Block
-from generator.logs.settings import FORMATS, LEVELS, LogSettings, LogSource
+from generator.logs.model import LEVELS, MISSING, Block
+from generator.logs.settings import FORMATS, LogSettings
+from generator.logs.sources import LogSource
 from generator.logs.stream import Stream
-from generator.logs.vocabulary import SERVICE
+from generator.logs.types import TYPES, Anomalies
+from generator.logs.vocabulary import NONE, SERVICE
 from tests.golden_file import golden
 
 START = 1_788_134_400_000_000

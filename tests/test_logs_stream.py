@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.logs.anomalies import TYPES, Anomalies, AnomalyTypes
 from generator.logs.formats import encode
-from generator.logs.model import MISSING, NONE, Block
-from generator.logs.settings import LEVELS, LogSettings, LogSource, Timestamps
+from generator.logs.model import LEVELS, MISSING, Block
+from generator.logs.settings import LogSettings, Timestamps
+from generator.logs.sources import LogSource
 from generator.logs.stream import Stream
+from generator.logs.types import TYPES, Anomalies, AnomalyTypes
+from generator.logs.vocabulary import NONE
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, WEEK
 

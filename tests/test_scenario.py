@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from generator.customer import customers
 from generator.disturbance import Events
-from generator.scenario import Customers, Named, Scenario
+from generator.scenario import CustomerSettings, Named, Scenario
 from generator.span import Span
 from tests.commands import ROOT
 from traffic.config import load
@@ -204,8 +204,8 @@ def test_the_fingerprint_knows_every_setting_but_the_window() -> None:
         replace(base, seed=1),
         replace(base, step="5m"),
         replace(base, time_zone="Europe/Berlin"),
-        replace(base, customers=Customers(count=51)),
-        replace(base, customers=Customers(named=(Named("a"),))),
+        replace(base, customers=CustomerSettings(count=51)),
+        replace(base, customers=CustomerSettings(named=(Named("a"),))),
         replace(base, profiles={"business": base.profiles["business"]}),
         replace(base, growth=replace(base.growth, since="2026-01-02")),
         replace(base, noise=replace(base.noise, hour=0.05)),
@@ -223,26 +223,26 @@ def test_the_fingerprint_does_not_care_how_a_number_is_written(file: Path) -> No
 
 
 def test_more_customers_change_nothing_of_the_others() -> None:
-    few = customers(replace(Scenario(), customers=Customers(count=10)))
-    many = customers(replace(Scenario(), customers=Customers(count=200, named=(Named("ACME"),))))
+    few = customers(replace(Scenario(), customers=CustomerSettings(count=10)))
+    many = customers(replace(Scenario(), customers=CustomerSettings(count=200, named=(Named("ACME"),))))
     assert {key: many[key] for key in few} == few
     assert list(many) == sorted(many)
     assert len(many) == 201
 
 
 def test_what_is_said_of_a_named_customer_holds_and_the_rest_is_drawn() -> None:
-    drawn = customers(replace(Scenario(), customers=Customers(named=(Named("ACME"),))))["ACME"]
+    drawn = customers(replace(Scenario(), customers=CustomerSettings(named=(Named("ACME"),))))["ACME"]
     said = Named("ACME", rate=2e9, profile="residential", peak_hour=24, multiplier=5, growth=-0.01)
-    given_all = customers(replace(Scenario(), customers=Customers(named=(said,))))["ACME"]
+    given_all = customers(replace(Scenario(), customers=CustomerSettings(named=(said,))))["ACME"]
     assert (given_all.rate, given_all.profile, given_all.peak_hour) == (2e9, "residential", 0)
     assert (given_all.multiplier, given_all.growth) == (5, -0.01)
     assert (given_all.season, given_all.job) == (drawn.season, drawn.job)
-    only_rate = customers(replace(Scenario(), customers=Customers(named=(Named("ACME", rate=5.0),))))["ACME"]
+    only_rate = customers(replace(Scenario(), customers=CustomerSettings(named=(Named("ACME", rate=5.0),))))["ACME"]
     assert only_rate == replace(drawn, rate=5.0)
 
 
 def test_customers_are_as_unlike_as_the_scenario_says() -> None:
-    scenario = replace(Scenario(), customers=Customers(count=2000))
+    scenario = replace(Scenario(), customers=CustomerSettings(count=2000))
     found = list(customers(scenario).values())
     rates = sorted(one.rate for one in found)
     assert 0.9e8 < rates[1000] < 1.1e8

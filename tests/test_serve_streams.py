@@ -18,7 +18,7 @@ from generator.logs.server import live, run
 from generator.logs.server.app import create_app
 from generator.logs.server.engine import MOST_ANOMALIES, MOST_CLIENTS, Batch, Busy, Engine, Full
 from generator.logs.server.guard import Rules
-from generator.logs.server.pace import Pace
+from generator.logs.server.ticker import Ticker
 from generator.logs.settings import LogSettings
 from generator.logs.stream import Stream
 from tests.serving import Server, descriptors, events, served
@@ -236,7 +236,7 @@ def test_a_connection_on_which_nobody_asks_anything_is_given_up(monkeypatch: pyt
 
 def test_a_pace_counts_what_it_missed_and_does_not_make_up_for_it() -> None:
     now = [100.0]
-    pace = Pace(2.0, lambda: now[0])
+    pace = Ticker(2.0, lambda: now[0])
     assert (pace.left, pace.tick()) == (0.0, 0)
     assert pace.left == 2.0
     now[0] = 102.5

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from generator.chance import LEVELS, Dice, bits, few_bits, lognormal_table, poisson
-from generator.customer import Customer, Job, Season, customers, trend
-from generator.scenario import Customers, Growth, Noise, Profile, Scenario
+from generator.customer import BackupJob, Customer, Season, customers, trend
+from generator.rng import LEVELS, Rng, bits, few_bits, lognormal_table, poisson
+from generator.scenario import CustomerSettings, Growth, Noise, Scenario, TrafficProfile
 from generator.shape import MINUTES, Shape, heights, local_minutes
 from traffic.model import DAY, HOUR, WEEK, Floats, Window, week_start
 from traffic.times import instant
@@ -46,8 +46,8 @@ def digest(array: NDArray[Any]) -> str:
 def test_raw_draws_are_the_same_for_ever() -> None:
     assert digest(bits(MINUTES, 1, "minute", SPRING, "ACME")) == "a8150e26a53369cd"
     assert digest(few_bits(169, 1, "hour", SPRING, "ACME")) == "fed96c6a9419e70b"
-    dice = Dice(1, "incident", SPRING, "ACME")
-    assert [dice.whole(0, 999) for _ in range(20)] == [
+    rng = Rng(1, "incident", SPRING, "ACME")
+    assert [rng.whole(0, 999) for _ in range(20)] == [
         46,
         322,
         317,
@@ -111,26 +111,26 @@ def test_draws_are_uniform() -> None:
 
 
 def test_dice_keep_to_what_they_are_asked_for() -> None:
-    dice = Dice(7, "test", 0, "a")
-    wholes = [dice.whole(3, 5) for _ in range(3000)]
+    rng = Rng(7, "test", 0, "a")
+    wholes = [rng.whole(3, 5) for _ in range(3000)]
     assert {3, 4, 5} == set(wholes)
     assert 900 < wholes.count(4) < 1100
-    places = [dice.place([0, 3, 1, 0]) for _ in range(2000)]
-    assert set(places) == {1, 2}
-    assert 1400 < places.count(1) < 1600
-    reals = [dice.real(-2, 2) for _ in range(2000)]
+    drawn = [rng.index([0, 3, 1, 0]) for _ in range(2000)]
+    assert set(drawn) == {1, 2}
+    assert 1400 < drawn.count(1) < 1600
+    reals = [rng.real(-2, 2) for _ in range(2000)]
     assert -2 <= min(reals) < -1.9
     assert 1.9 < max(reals) < 2
-    normals = [dice.normal() for _ in range(4000)]
+    normals = [rng.normal() for _ in range(4000)]
     assert abs(np.mean(normals)) < 0.06
     assert 0.95 < np.std(normals) < 1.05
 
 
 @pytest.mark.parametrize("mean", [0.0, 0.05, 0.55, 3.0, 7.0])
 def test_as_many_things_happen_as_are_expected(mean: float) -> None:
-    dice = Dice(7, "number", 0, "a")
+    rng = Rng(7, "number", 0, "a")
     cumulative = poisson(mean)
-    numbers = [dice.number(cumulative) for _ in range(4000)]
+    numbers = [rng.count(cumulative) for _ in range(4000)]
     assert abs(np.mean(numbers) - mean) < 4 * (mean / 4000) ** 0.5 + 1e-9
     assert abs(np.var(numbers) - mean) < 0.15 * mean + 0.01
 
@@ -217,7 +217,7 @@ def test_the_curve_goes_through_the_heights_and_stays_between_the_lowest_and_the
 
 
 def test_a_flat_profile_is_flat() -> None:
-    flat = Profile(1, 12, 5, (3,) * 24, (3,) * 24)
+    flat = TrafficProfile(1, 12, 5, (3,) * 24, (3,) * 24)
     shape = Shape(replace(QUIET, profiles={"business": flat}))
     assert shape.level(ACME, SPRING) == pytest.approx(1e8)
 
@@ -252,7 +252,7 @@ def test_a_season_rises_and_falls_back_and_never_leaves_its_range() -> None:
 
 # --- the backup job --------------------------------------------------------------------------------
 
-JOB = Job(day=6, minute=90, minutes=60, factor=5.0)
+JOB = BackupJob(day=6, minute=90, minutes=60, factor=5.0)
 
 
 def test_a_job_belongs_to_the_noise_free_level() -> None:
@@ -272,7 +272,7 @@ def test_a_job_starts_by_the_local_clock_also_after_the_change_of_time() -> None
 
 def test_a_job_across_the_border_of_a_week_runs_once() -> None:
     zone = ZoneInfo("Pacific/Kiritimati")
-    job = Job(day=0, minute=13 * 60 + 30, minutes=60, factor=5.0)
+    job = BackupJob(day=0, minute=13 * 60 + 30, minutes=60, factor=5.0)
     shape = in_zone("Pacific/Kiritimati")
     ratio = np.concatenate(
         [shape.level(replace(ACME, job=job), w) / shape.level(ACME, w) for w in (SPRING - WEEK, SPRING)]
@@ -340,7 +340,7 @@ def test_zones_change_on_quarters_of_an_hour_as_the_arrays_assume() -> None:
 
 
 def test_customers_are_the_same_for_ever() -> None:
-    found = customers(replace(Scenario(), customers=Customers(count=25)))
+    found = customers(replace(Scenario(), customers=CustomerSettings(count=25)))
     assert [found[f"customer-{number:04d}"] for number in (1, 10, 21)] == [
         Customer(
             key="customer-0001",
@@ -370,6 +370,6 @@ def test_customers_are_the_same_for_ever() -> None:
             multiplier=7.51,
             growth=0.002961,
             season=None,
-            job=Job(day=0, minute=1380, minutes=45, factor=9.13),
+            job=BackupJob(day=0, minute=1380, minutes=45, factor=9.13),
         ),
     ]

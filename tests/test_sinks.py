@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.logs.sinks import Counts, Opening, open_log_sink, said
+from generator.logs.sinks import Counts, Opening, describe, open_log_sink
 from generator.logs.sinks.address import parse
 from generator.logs.sinks.base import SinkStorage
 from generator.logs.sinks.file import RotatingFile
@@ -86,20 +86,20 @@ def test_a_password_in_a_name_is_never_repeated(scheme: str) -> None:
     ],
 )
 def test_counts_are_said_as_people_read_them(counts: Counts, guarantee: str, text: str) -> None:
-    assert said(counts, guarantee) == text  # type: ignore[arg-type]
+    assert describe(counts, guarantee) == text  # type: ignore[arg-type]
 
 
 def test_patience_grows_its_pauses_ends_and_begins_anew_when_something_goes_well() -> None:
-    now, slept, said = [0.0], list[float](), list[str]()
+    now, slept, notes = [0.0], list[float](), list[str]()
 
     def sleep(seconds: float) -> None:
         slept.append(seconds)
         now[0] += seconds
 
-    patience = Patience(10.0, said.append, lambda: now[0], sleep)
+    patience = Patience(10.0, notes.append, lambda: now[0], sleep)
     while patience.wait("it is away"):
         pass
-    assert said == ["it is away: waiting, for 10 s at the most"]
+    assert notes == ["it is away: waiting, for 10 s at the most"]
     assert sum(slept) == pytest.approx(10.0)
     assert slept[:3] == [0.05, 0.1, 0.2]
     assert max(slept) == 2.0

@@ -99,8 +99,8 @@ def test_an_answer_that_is_lost_costs_no_line_and_repeats_none(server: RedisServ
 
 
 def test_a_server_that_comes_back_empty_is_said(server: RedisServer) -> None:
-    said: list[str] = []
-    sink = open_log_sink(address(server), Opening(note=said.append))
+    notes: list[str] = []
+    sink = open_log_sink(address(server), Opening(note=notes.append))
     sink.write(lines(10))
     server.kill()
     shutil.rmtree(server.folder / "appendonlydir")
@@ -108,8 +108,8 @@ def test_a_server_that_comes_back_empty_is_said(server: RedisServer) -> None:
     sink.write(lines(10, 10))
     assert sink.close() == Counts(20, 20, 0)
     assert numbers(server.texts(NAME)) == list(range(10, 20))
-    assert len(said) == 1
-    assert said[0].startswith(f"{sink.name} came back without what it had: up to 10 of the lines")
+    assert len(notes) == 1
+    assert notes[0].startswith(f"{sink.name} came back without what it had: up to 10 of the lines")
 
 
 def test_a_server_that_stays_away_is_one_line_with_the_exact_counts(server: RedisServer) -> None:

@@ -39,9 +39,9 @@ class Peer:
         """Read to the end, or until at least so many bytes are there."""
         begun = len(self.read)
         while least is None or len(self.read) - begun < least:
-            if not (said := connection.recv(1 << 16)):
+            if not (received := connection.recv(1 << 16)):
                 return
-            self.read += said
+            self.read += received
 
     def close(self) -> None:
         self._listener.close()
@@ -149,8 +149,8 @@ def test_a_reader_that_never_reads_is_one_line_with_the_counts(peer: Peer) -> No
 
 def test_a_peer_that_is_restarted_gets_all_but_what_was_under_way(peer: Peer) -> None:
     """Each line is sent or dropped, none is there twice, and what was sent and read before the break is there."""
-    said: list[str] = []
-    sink = open_log_sink(f"tcp://127.0.0.1:{peer.port}", Opening(note=said.append))
+    notes: list[str] = []
+    sink = open_log_sink(f"tcp://127.0.0.1:{peer.port}", Opening(note=notes.append))
     first = peer.accept()
     stopped = threading.Event()
 
@@ -173,9 +173,9 @@ def test_a_peer_that_is_restarted_gets_all_but_what_was_under_way(peer: Peer) ->
     other.join()
     assert stopped.is_set()
     assert counts.sent + counts.dropped == 60_000
-    assert 1 <= len(said) <= 4
-    assert all("broke off" in text and "may be lost" in text for text in said)
-    assert sum(int(text.split(": ")[1].split()[0].replace(",", "")) for text in said) == counts.dropped
+    assert 1 <= len(notes) <= 4
+    assert all("broke off" in text and "may be lost" in text for text in notes)
+    assert sum(int(text.split(": ")[1].split()[0].replace(",", "")) for text in notes) == counts.dropped
     # The peer's own reading ends in a piece of a line at every break.
     whole = [bytes(line) for line in peer.read.split(b"\n") if line.startswith(b'{"timestamp') and line.endswith(b'"}')]
     arrived = [number for line in whole if line.count(b"timestamp") == 1 for number in numbers([line])]
@@ -184,8 +184,8 @@ def test_a_peer_that_is_restarted_gets_all_but_what_was_under_way(peer: Peer) ->
 
 
 def test_a_peer_that_ended_in_order_between_two_writes_costs_no_line(peer: Peer) -> None:
-    said: list[str] = []
-    sink = open_log_sink(f"tcp://127.0.0.1:{peer.port}", Opening(note=said.append))
+    notes: list[str] = []
+    sink = open_log_sink(f"tcp://127.0.0.1:{peer.port}", Opening(note=notes.append))
     with peer.accept() as connection:
         sink.write(lines(10))
         peer.take(connection, 10)
@@ -194,7 +194,7 @@ def test_a_peer_that_ended_in_order_between_two_writes_costs_no_line(peer: Peer)
     assert sink.close() == Counts(20, 0, 0)
     reader.join()
     assert peer.numbers == list(range(20))
-    assert said == []
+    assert notes == []
 
 
 def test_a_peer_that_stays_away_is_one_line_with_the_exact_counts(peer: Peer) -> None:

@@ -12,7 +12,7 @@ import click
 from traffic import options as shared
 
 if TYPE_CHECKING:
-    from generator.pipeline import Generated
+    from generator.pipeline import GenerationResult
     from generator.scenario import Scenario
 
 FIELD = "network.bytes"
@@ -109,7 +109,7 @@ def _scenario(options: dict[str, Any]) -> Scenario:
     return replace(scenario, **changes)
 
 
-def _summary(done: Generated, store: str) -> str:
+def _summary(done: GenerationResult, store: str) -> str:
     from traffic.text import visible
     from traffic.times import iso
 
@@ -128,7 +128,7 @@ def _summary(done: Generated, store: str) -> str:
     return "\n".join(f"{name:10} {value}" for name, value in lines.items())
 
 
-def _document(scenario: Scenario, done: Generated, store: str) -> dict[str, Any]:
+def _document(scenario: Scenario, done: GenerationResult, store: str) -> dict[str, Any]:
     from traffic.times import iso
 
     return {

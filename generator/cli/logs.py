@@ -12,9 +12,9 @@ from generator.cli.stopping import stopping
 from traffic import options as shared
 
 if TYPE_CHECKING:
-    from generator.logs.job import Job
-    from generator.logs.model import Incident
-    from generator.logs.run import Ran
+    from generator.logs.job import LogJob
+    from generator.logs.model import LogIncident
+    from generator.logs.run import RunResult
 
 
 @click.command(context_settings=shared.SETTINGS)
@@ -90,15 +90,15 @@ def logs(**options: Any) -> int:
     """
     import time
 
-    from generator.logs.job import Asked, job
-    from generator.logs.run import Clock, Ran, run
+    from generator.logs.job import LogOptions, job
+    from generator.logs.run import Clock, RunResult, run
     from generator.logs.truth import IncidentFile
     from traffic.disk import lock
     from traffic.errors import Failure
 
-    asked = Asked(**{name: options[name] for name in Asked.__dataclass_fields__})
+    asked = LogOptions(**{name: options[name] for name in LogOptions.__dataclass_fields__})
     work = job(asked, int(time.time()))
-    ran = Ran()
+    ran = RunResult()
     with lock(work.folder / ".logs", "--output-path"), stopping() as stop:
         truth = IncidentFile(work.folder)
         sinks = [_open(name, work, options) for name in work.sinks]
@@ -118,7 +118,7 @@ def logs(**options: Any) -> int:
     return 0 if stop.number is None else 128 + stop.number
 
 
-def _open(name: str, work: Job, options: dict[str, Any]) -> Any:
+def _open(name: str, work: LogJob, options: dict[str, Any]) -> Any:
     from generator.logs.sinks import Opening, open_log_sink
     from traffic.store.access import access
 
@@ -142,7 +142,7 @@ def _open(name: str, work: Job, options: dict[str, Any]) -> Any:
     return open_log_sink(name, how)
 
 
-def _say(work: Job, ran: Ran, truth: Path, options: dict[str, Any]) -> None:
+def _say(work: LogJob, ran: RunResult, truth: Path, options: dict[str, Any]) -> None:
     """What came of it; on stderr where lines are on stdout."""
     if options["as_json"]:
         click.echo(json.dumps(_document(ran, truth), indent=1), err=work.on_stdout)
@@ -150,7 +150,7 @@ def _say(work: Job, ran: Ran, truth: Path, options: dict[str, Any]) -> None:
         click.echo(_summary(ran, truth), err=work.on_stdout)
 
 
-def _summary(ran: Ran, truth: Path) -> str:
+def _summary(ran: RunResult, truth: Path) -> str:
     from traffic.text import visible
 
     share = ran.anomalous / max(ran.lines, 1)
@@ -163,21 +163,21 @@ def _summary(ran: Ran, truth: Path) -> str:
     return "\n".join(f"{name:10} {text}" for name, text in rows)
 
 
-def _ends(ran: Ran) -> list[str]:
+def _ends(ran: RunResult) -> list[str]:
     """What each place made of its lines."""
-    from generator.logs.sinks import said
+    from generator.logs.sinks import describe
     from traffic.text import visible
 
-    return [f"{visible(end.name)}: {said(end.counts, end.guarantee)}" for end in ran.ends]
+    return [f"{visible(end.name)}: {describe(end.counts, end.guarantee)}" for end in ran.ends]
 
 
-def _span(incident: Incident) -> str:
+def _span(incident: LogIncident) -> str:
     from traffic.times import iso
 
     return " to ".join(iso((time or 0) // 1_000_000) for time in (incident.start, incident.end))
 
 
-def _document(ran: Ran, truth: Path) -> dict[str, Any]:
+def _document(ran: RunResult, truth: Path) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {

@@ -43,7 +43,7 @@ def serve(**options: Any) -> int:
     from dataclasses import replace
 
     from generator.logs.server.guard import Rules
-    from generator.logs.server.run import Place, read_token, serve
+    from generator.logs.server.run import ListenAddress, read_token, serve
     from generator.logs.settings import LogSettings
     from traffic.config import load
 
@@ -55,7 +55,7 @@ def serve(**options: Any) -> int:
         settings = replace(settings, seed=options["seed"])
     token = read_token(options["token_file"], os.environ.get("SL_SERVE_TOKEN"))
     rules = Rules(token, options["allow_host"], options["allow_origin"])
-    place = Place(options["host"], options["port"], rules)
+    place = ListenAddress(options["host"], options["port"], rules)
 
     def ready(address: str) -> None:
         if not options["quiet"]:

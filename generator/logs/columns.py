@@ -9,9 +9,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.logs.model import MISSING, NONE, Block
-from generator.logs.settings import LEVELS
-from generator.logs.vocabulary import NUMBERS, Vocabulary
+from generator.logs.model import LEVELS, MISSING, Block
+from generator.logs.vocabulary import NONE, NUMBERS, Vocabulary
 
 Texts = list[str]
 
@@ -25,9 +24,9 @@ def _pieces(words: Vocabulary, name: str, make: Callable[[], Sequence[str]]) -> 
     return words.pieces[name]  # type: ignore[no-any-return]
 
 
-def column(words: Vocabulary, name: str, make: Callable[[], Sequence[str]], places: NDArray[np.integer]) -> Texts:
-    """A text for each place; what is NONE is the last one that `make` gave."""
-    return _pieces(words, name, make)[places].tolist()  # type: ignore[no-any-return]
+def column(words: Vocabulary, name: str, make: Callable[[], Sequence[str]], indices: NDArray[np.integer]) -> Texts:
+    """A text for each index; what is NONE is the last one that `make` gave."""
+    return _pieces(words, name, make)[indices].tolist()  # type: ignore[no-any-return]
 
 
 def escaped(text: str) -> str:
@@ -91,21 +90,20 @@ def requests(block: Block) -> Texts:
     for begin, end, dashes in _GROUPS:
         text[:, begin + dashes : end + dashes] = digits[:, begin:end]
     joined = text.tobytes().decode("ascii")
-    return [joined[place : place + 36] for place in range(0, 36 * len(block), 36)]
+    return [joined[begin : begin + 36] for begin in range(0, 36 * len(block), 36)]
 
 
 def messages(block: Block, name: str, escape: Callable[[str], str]) -> tuple[Texts, ...]:
     """The five parts of each message."""
     words, parts = block.words, block.words.templates.parts
-    texts = [
-        column(words, f"{name} message {place}", lambda place=place: [escape(p[place]) for p in parts], block.template)  # type: ignore[misc]
-        for place in range(3)
-    ]
-    gaps = [
-        column(words, f"{name} argument", lambda: list(map(escape, words.arguments)), block.arguments[:, place])
-        for place in range(2)
-    ]
-    return texts[0], gaps[0], texts[1], gaps[1], texts[2]
+
+    def text(part: int) -> Texts:
+        return column(words, f"{name} message {part}", lambda: [escape(one[part]) for one in parts], block.template)
+
+    def gap(part: int) -> Texts:
+        return column(words, f"{name} argument", lambda: list(map(escape, words.arguments)), block.arguments[:, part])
+
+    return text(0), gap(0), text(1), gap(1), text(2)
 
 
 def heads(block: Block, name: str, say: Callable[[str, str, str], str]) -> Texts:

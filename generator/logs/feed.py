@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from generator.logs.formats import encode
-from generator.logs.model import Incident
+from generator.logs.model import LogIncident
 from generator.logs.sinks import Lines
 from generator.logs.stream import Stream
 
@@ -31,10 +31,10 @@ class LogFeed:
         block = self.stream.take(count, now)
         return Lines(self._run, block.first, block.time_us, encode(block, self._form, self._labels))
 
-    def drain(self) -> tuple[Incident, ...]:
+    def drain(self) -> tuple[LogIncident, ...]:
         """Incidents that are over and were not handed out before."""
         return self.stream.drain()
 
-    def close(self) -> tuple[Incident, ...]:
+    def close(self) -> tuple[LogIncident, ...]:
         """The incidents that are left."""
         return self.stream.close()

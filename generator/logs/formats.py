@@ -16,9 +16,10 @@ from collections.abc import Callable
 import numpy as np
 
 from generator.logs import columns
-from generator.logs.anomalies import TYPES
 from generator.logs.columns import Texts, column, escaped, plain
-from generator.logs.model import MISSING, NONE, Block
+from generator.logs.model import MISSING, Block
+from generator.logs.types import TYPES
+from generator.logs.vocabulary import NONE
 
 
 def encode(block: Block, form: str, labels: bool = True) -> list[bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from generator.logs.feed import LogFeed
-from generator.logs.run import PORTION, Feed, Pace
+from generator.logs.run import PORTION, Batching, Feed
 from generator.logs.settings import LogSettings
 from generator.logs.smoke import SmokeFeed
 from generator.logs.stream import Stream
@@ -23,7 +23,7 @@ _DAYS = "now-7d"
 
 
 @dataclass(frozen=True)
-class Asked:
+class LogOptions:
     """What the command line says; None where it says nothing."""
 
     config: Path | None = None
@@ -46,14 +46,14 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Job:
+class LogJob:
     """A run before it begins.
 
     `expected`: about how many lines there will be, 0 where nobody knows. `kept`: files that stay, 0 for all of them.
     """
 
     feed: Feed
-    pace: Pace
+    pace: Batching
     sinks: tuple[str, ...]
     folder: Path
     suffix: str
@@ -67,7 +67,7 @@ class Job:
         return "-" in self.sinks
 
 
-def job(asked: Asked, now: int) -> Job:
+def job(asked: LogOptions, now: int) -> LogJob:
     """What to do at `now` (epoch seconds).
 
     Raises:
@@ -80,11 +80,11 @@ def job(asked: Asked, now: int) -> Job:
     stem = Path(settings.output.file.path)
     if series and asked.output_path is None:
         stem = stem.with_name("smoke_event" if asked.smoke else "web")
-    # A place that is named is meant instead of the file, unless that is asked for as well.
-    place = asked.destination or (None if asked.to else settings.output.destination)
+    # A target that is named is meant instead of the file, unless that is asked for as well.
+    target = asked.destination or (None if asked.to else settings.output.destination)
     names = [
-        *(["-"] if place in ("stdout", "both") else []),
-        *([f"file:{stem}"] if place in ("file", "both") else []),
+        *(["-"] if target in ("stdout", "both") else []),
+        *([f"file:{stem}"] if target in ("file", "both") else []),
         *asked.to,
     ]
     if len(set(names)) < len(names):
@@ -92,10 +92,19 @@ def job(asked: Asked, now: int) -> Job:
     # Who fills a window wants all of it.
     whole = series or asked.start is not None or asked.end is not None
     kept = 0 if whole else settings.output.file.max_files
-    return Job(feed, pace, tuple(names), stem.parent, SUFFIXES[form], settings, expected, kept)
+    return LogJob(
+        feed=feed,
+        pace=pace,
+        sinks=tuple(names),
+        folder=stem.parent,
+        suffix=SUFFIXES[form],
+        settings=settings,
+        expected=expected,
+        kept=kept,
+    )
 
 
-def _settings(asked: Asked) -> LogSettings:
+def _settings(asked: LogOptions) -> LogSettings:
     """The settings of the file, with what the options say on top of them."""
     own = Path(__file__).resolve().parents[2] / "input" / "logs.yaml"
     # Where the project's own file was removed, what it says is built in.
@@ -116,7 +125,7 @@ def _settings(asked: Asked) -> LogSettings:
     return replace(settings, anomalies=anomalies, output=output, seed=seed)
 
 
-def _series(asked: Asked, settings: LogSettings, now: int) -> tuple[Feed, Pace, int]:
+def _series(asked: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, Batching, int]:
     """One of the two series that are made instead of log lines."""
     if asked.smoke and asked.web:
         raise UsageFailure("--smoke and --web are two series: choose one")
@@ -137,7 +146,7 @@ def _series(asked: Asked, settings: LogSettings, now: int) -> tuple[Feed, Pace, 
     feed: SmokeFeed | WebFeed = (
         SmokeFeed(settings.seed, start, end) if asked.smoke else WebFeed(settings.seed, start, end, asked.total)
     )
-    return feed, Pace(None), feed.total
+    return feed, Batching(None), feed.total
 
 
 def _window(start: str, end: str, now: int) -> tuple[int, int]:
@@ -147,7 +156,7 @@ def _window(start: str, end: str, now: int) -> tuple[int, int]:
     return begin, until
 
 
-def _lines(asked: Asked, settings: LogSettings, now: int) -> tuple[Feed, Pace, int]:
+def _lines(asked: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, Batching, int]:
     """Log lines: a window that is filled, lines that are counted, or batches in real time."""
     pace = settings.generator
     total = pace.total_logs if asked.total is None else asked.total
@@ -163,15 +172,15 @@ def _lines(asked: Asked, settings: LogSettings, now: int) -> tuple[Feed, Pace, i
         stream = Stream(
             settings, start=instant(settings.timestamps.start, now) * UNIT, total=total, per_second=asked.rate
         )
-        return LogFeed(stream, output.format, output.include_labels), Pace(total or None, PORTION), total
+        return LogFeed(stream, output.format, output.include_labels), Batching(total or None, PORTION), total
     if asked.rate is not None:
         raise UsageFailure("in real time, --batch-size and --interval say how many lines there are: leave out --rate")
     begin = time.time_ns() // 1000 - round(interval * UNIT)
     stream = Stream(settings, start=begin, total=total, per_second=batch / interval)
-    return LogFeed(stream, output.format, output.include_labels), Pace(total or None, batch, interval), total
+    return LogFeed(stream, output.format, output.include_labels), Batching(total or None, batch, interval), total
 
 
-def _filled(asked: Asked, settings: LogSettings, now: int) -> tuple[Stream, Pace, int]:
+def _filled(asked: LogOptions, settings: LogSettings, now: int) -> tuple[Stream, Batching, int]:
     """A stream for a window. It ends at its end, or after so many lines."""
     if asked.interval:
         raise UsageFailure("a window (--start, --end) is filled as fast as possible: leave out --interval")
@@ -181,12 +190,12 @@ def _filled(asked: Asked, settings: LogSettings, now: int) -> tuple[Stream, Pace
     settings = _measured(settings, "time")
     if asked.total and asked.end is None:
         stream = Stream(settings, start=start * UNIT, total=asked.total, per_second=asked.rate)
-        return stream, Pace(asked.total), asked.total
+        return stream, Batching(asked.total), asked.total
     stream = Stream(settings, start=start * UNIT, until=end * UNIT, per_second=asked.rate)
     reached = week(settings, start * UNIT, asked.rate)
     expected = (reached.count(end * UNIT) - reached.count(start * UNIT)) // UNIT
     total = asked.total or None
-    return stream, Pace(total), max(min(expected, total or expected), 1)
+    return stream, Batching(total), max(min(expected, total or expected), 1)
 
 
 def _measured(settings: LogSettings, unless_said: Literal["lines", "time"]) -> LogSettings:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from generator.logs.vocabulary import NONE, Vocabulary
 from traffic.model import Ints
-
-if TYPE_CHECKING:
-    from generator.logs.vocabulary import Vocabulary
 
 METRICS = ("requests", "errors", "latency")
 """What a detector counts or averages, and where an incident can show."""
 
-NONE = -1
-"""A value that a line does not have, in the columns that can miss one."""
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+MISSING = np.iinfo(np.int32).min
+"""A response time that a line does not have."""
 
 
 @dataclass(frozen=True)
-class Incident:
+class LogIncident:
     """Something that went wrong with one service, from its first line to its last.
 
     `kind` is the detail of the type (`brute_force`, `memory`, `complete` ...; the type itself where it has none).
@@ -65,7 +65,7 @@ class Block:
     time_us: Ints
     """Microseconds since 1970, never falling."""
     level: NDArray[np.uint8]
-    """Position in `settings.LEVELS`."""
+    """Position in `LEVELS`."""
     service: NDArray[np.int32]
     """Position in `words.services` and `words.sources` (its source)."""
     template: NDArray[np.int32]
@@ -87,7 +87,7 @@ class Block:
     error: NDArray[np.int8]
     """Position in `words.errors`, or `NONE`."""
     kind: NDArray[np.int8]
-    """Type of anomaly as a position in `anomalies.TYPES`, or `NONE` for a normal line."""
+    """Type of anomaly as a position in `types.TYPES`, or `NONE` for a normal line."""
     score: NDArray[np.int16]
     """Ten-thousandths."""
     incident: NDArray[np.int32]
@@ -108,7 +108,3 @@ class Block:
     def anomalous(self) -> int:
         """How many of the lines belong to an incident."""
         return int(np.count_nonzero(self.incident != NONE))
-
-
-MISSING = np.iinfo(np.int32).min
-"""A response time that a line does not have."""

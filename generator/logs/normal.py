@@ -11,20 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.logs import messages
-from generator.logs.model import NONE, Block
-from generator.logs.settings import LEVELS, LogSettings, ResponseTime
-from generator.logs.vocabulary import NUMBERS, Vocabulary
+from generator.logs.draws import CLIENT, ERROR, LEVEL, RESPONSE, STATUS, TARGET, TEMPLATE, Draws
+from generator.logs.model import LEVELS, Block
+from generator.logs.settings import LogSettings, ResponseTime
+from generator.logs.vocabulary import NONE, NUMBERS, Vocabulary
 from traffic.model import Floats, Ints
-
-WORDS = 6
-"""64-bit words of chance that a line takes, whatever becomes of it: a stream is the same however it is cut."""
-
-Draws = NDArray[np.uint16]
-"""Shape (lines, 4 * WORDS): uniform; the constants below say which is for what."""
-
-GAP, LEVEL, TEMPLATE, RESPONSE, SERVICE, STATUS, TARGET, ERROR, CLIENT, FIRST, SECOND = (8, 9, 10, 11, *range(13, 20))
-FAULT = 20
-"""The first of four that are left to what goes wrong."""
 
 _SIZE = 1 << 16
 _STATUS = {
@@ -65,7 +56,7 @@ def tables(settings: LogSettings) -> Tables:
 @lru_cache(maxsize=32)
 def _tables(levels: tuple[float, ...], response: ResponseTime) -> Tables:
     status = [table_of(_STATUS[name], [1.0] * len(_STATUS[name]), 256) for name in LEVELS]
-    popular = [1 / (1 + place) for place in range(messages.USUAL_ENDPOINTS)]
+    popular = [1 / (1 + rank) for rank in range(messages.USUAL_ENDPOINTS)]
     return Tables(
         table_of(range(len(LEVELS)), levels).astype(np.uint8),
         _bell(response),
@@ -81,9 +72,7 @@ def _bell(response: ResponseTime) -> NDArray[np.int32]:
         return np.full(_SIZE, round(response.mean * 100), dtype=np.int32)
     bell = NormalDist(response.mean, response.std)
     low, high = bell.cdf(response.min), bell.cdf(response.max)
-    some = [
-        bell.inv_cdf(min(max(low + (high - low) * (place + 0.5) / 2048, 1e-12), 1 - 1e-12)) for place in range(2048)
-    ]
+    some = [bell.inv_cdf(min(max(low + (high - low) * (step + 0.5) / 2048, 1e-12), 1 - 1e-12)) for step in range(2048)]
     between = np.interp((np.arange(_SIZE) + 0.5) / _SIZE, (np.arange(2048) + 0.5) / 2048, some)
     return np.rint(np.clip(between, response.min, response.max) * 100).astype(np.int32)
 
@@ -122,31 +111,25 @@ def fill(
     error = np.where(wrong, (draws[:, ERROR] >> 8) % 4, NONE).astype(np.int8)
     count = len(draws)
     return Block(
-        words,
-        first,
-        times_us,
-        level,
-        services,
-        template,
-        arguments(template, draws, words),
-        np.ascontiguousarray(draws[:, :8]).view(np.uint8).reshape(count, 16),
-        known.client[draws[:, CLIENT]],
-        known.response_cs[draws[:, RESPONSE]],
-        known.status[level, draws[:, STATUS] >> 8],
-        known.endpoint[draws[:, TARGET]],
-        np.array(_METHODS, dtype=np.int8)[draws[:, ERROR] & 15],
-        error,
-        np.full(count, NONE, dtype=np.int8),
-        np.zeros(count, dtype=np.int16),
-        np.full(count, NONE, dtype=np.int32),
-        (),
+        words=words,
+        first=first,
+        time_us=times_us,
+        level=level,
+        service=services,
+        template=template,
+        arguments=words.fill(template, draws),
+        request=np.ascontiguousarray(draws[:, :8]).view(np.uint8).reshape(count, 16),
+        address=known.client[draws[:, CLIENT]],
+        response_cs=known.response_cs[draws[:, RESPONSE]],
+        status=known.status[level, draws[:, STATUS] >> 8],
+        endpoint=known.endpoint[draws[:, TARGET]],
+        method=np.array(_METHODS, dtype=np.int8)[draws[:, ERROR] & 15],
+        error=error,
+        kind=np.full(count, NONE, dtype=np.int8),
+        score=np.zeros(count, dtype=np.int16),
+        incident=np.full(count, NONE, dtype=np.int32),
+        incidents=(),
     )
-
-
-def arguments(template: NDArray[np.int32], draws: Draws, words: Vocabulary) -> NDArray[np.int32]:
-    """What fills the gaps of these templates, shape (lines, 2)."""
-    spans = words.templates.span[template].astype(np.int64)
-    return words.templates.low[template] + (spans * draws[:, FIRST : SECOND + 1] >> 16).astype(np.int32)
 
 
 def agree(block: Block) -> None:
@@ -156,5 +139,5 @@ def agree(block: Block) -> None:
     rows, gaps = np.nonzero(timed)
     taken = np.clip(block.response_cs[rows] // 100, 0, NUMBERS - 1)
     block.arguments[rows, gaps] = 1 + taken
-    said = templates.status[block.template]
-    np.copyto(block.status, said, where=said != NONE)
+    named = templates.status[block.template]
+    np.copyto(block.status, named, where=named != NONE)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
-from generator.logs.model import Incident
-from generator.logs.sinks import Counts, Guarantee, Lines, Sink
+from generator.logs.model import LogIncident
+from generator.logs.sinks import Counts, Guarantee, Lines, LineSink
 from generator.logs.truth import IncidentFile
 from traffic.errors import Failure
 
@@ -35,17 +35,17 @@ class Feed(Protocol):
         """The next `count` lines, or what is left of them. `now`: the real time in microseconds, where it counts."""
         ...
 
-    def drain(self) -> tuple[Incident, ...]:
+    def drain(self) -> tuple[LogIncident, ...]:
         """Incidents that are over and were not handed out before."""
         ...
 
-    def close(self) -> tuple[Incident, ...]:
+    def close(self) -> tuple[LogIncident, ...]:
         """No line will be taken any more: the incidents that are left."""
         ...
 
 
 @dataclass(frozen=True)
-class Pace:
+class Batching:
     """`total`: lines in all, None for all that the feed has. `interval`: seconds between batches; 0: nobody waits."""
 
     total: int | None
@@ -54,7 +54,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class End:
+class SinkResult:
     """What a sink said when it was closed."""
 
     name: str
@@ -63,17 +63,17 @@ class End:
 
 
 @dataclass
-class Ran:
+class RunResult:
     """What came of a run, and what each sink made of its lines."""
 
     lines: int = 0
     anomalous: int = 0
-    incidents: list[Incident] = field(default_factory=list)
+    incidents: list[LogIncident] = field(default_factory=list)
     """The first FEW of them."""
     happened: int = 0
     """How many incidents there are in all."""
     seconds: float = 0.0
-    ends: list[End] = field(default_factory=list)
+    ends: list[SinkResult] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -87,10 +87,10 @@ class Clock:
 
 def run(
     feed: Feed,
-    sinks: Sequence[Sink],
-    pace: Pace,
+    sinks: Sequence[LineSink],
+    pace: Batching,
     truth: IncidentFile,
-    ran: Ran,
+    ran: RunResult,
     clock: Clock = Clock(),
     progress: Callable[[int], None] = lambda _done: None,
 ) -> None:
@@ -120,10 +120,10 @@ def run(
 
 def _hand_over(
     feed: Feed,
-    sinks: Sequence[Sink],
-    pace: Pace,
+    sinks: Sequence[LineSink],
+    pace: Batching,
     truth: IncidentFile,
-    ran: Ran,
+    ran: RunResult,
     clock: Clock,
     progress: Callable[[int], None],
 ) -> None:
@@ -137,11 +137,11 @@ def _hand_over(
         progress(ran.lines)
 
 
-def _close(sink: Sink, ran: Ran) -> None:
+def _close(sink: LineSink, ran: RunResult) -> None:
     try:
         sink.close()
     finally:
-        ran.ends.append(End(sink.name, sink.guarantee, sink.counts))
+        ran.ends.append(SinkResult(sink.name, sink.guarantee, sink.counts))
 
 
 def _tried(failures: list[BaseException], work: Callable[[], object]) -> None:
@@ -151,7 +151,7 @@ def _tried(failures: list[BaseException], work: Callable[[], object]) -> None:
         failures.append(failure)
 
 
-def _happened(begun: tuple[Incident, ...], truth: IncidentFile, ran: Ran) -> None:
+def _happened(begun: tuple[LogIncident, ...], truth: IncidentFile, ran: RunResult) -> None:
     # One that began as the run ended may have no line: then nothing happened. A silent one is made of missing lines.
     incidents = tuple(one for one in begun if one.lines or one.kind == "silent")
     ran.incidents += incidents[: FEW - len(ran.incidents)]
@@ -159,7 +159,7 @@ def _happened(begun: tuple[Incident, ...], truth: IncidentFile, ran: Ran) -> Non
     truth.add(incidents)
 
 
-def _portions(pace: Pace, clock: Clock, feed: Feed) -> Iterator[int]:
+def _portions(pace: Batching, clock: Clock, feed: Feed) -> Iterator[int]:
     """How many lines to take next, when it is time for them."""
     left = pace.total
     due = time.monotonic()

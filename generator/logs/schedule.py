@@ -1,10 +1,10 @@
 """When incidents begin and end, so that the share of anomalous lines comes out as asked.
 
 The schedule runs along the usual lines: one unit is as much time as one line takes when nothing is wrong. An incident
-that lasts for `span` units has `rate * span` anomalous lines and takes away `away * span` usual ones. For these to be
-the asked share of all, it is given a cycle of the schedule:
+that lasts for `span` units has `rate * span` anomalous lines and displaces `displaced * span` usual ones. For these to
+be the asked share of all, it is given a cycle of the schedule:
 
-    anomalous / share = cycle + anomalous - away * span
+    anomalous / share = cycle + anomalous - displaced * span
 
 Cycles follow one another, an incident lies somewhere in its own; where cycles are shorter than incidents these overlap,
 on different services. Where it is known how much there will be in all, the last incidents are cut to what is left, so
@@ -17,7 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from generator.logs.happening import Happening, Plan
+from generator.logs.planner import ScheduledIncident
+from generator.logs.types.base import IncidentPlan
 
 _SHORTEST = 1e-3
 _FAR = 1e6
@@ -26,7 +27,7 @@ _LAST = 1.5
 
 
 @dataclass(frozen=True)
-class Rest:
+class Quota:
     """How much the stream hands out in all, where that is known: lines, or units of the schedule."""
 
     amount: float
@@ -34,13 +35,13 @@ class Rest:
 
 
 @dataclass(frozen=True, eq=False)
-class Segment:
+class ScheduleSegment:
     """Lines `first` to `last` (not included) between which nothing begins or ends; `at` is the unit at `first`."""
 
     first: int
     last: int
     at: float
-    active: tuple[Happening, ...] = ()
+    active: tuple[ScheduledIncident, ...] = ()
 
     @property
     def lines_a_unit(self) -> float:
@@ -48,9 +49,9 @@ class Segment:
         return lines_a_unit(self.active)
 
 
-def lines_a_unit(active: tuple[Happening, ...] | list[Happening]) -> float:
+def lines_a_unit(active: tuple[ScheduledIncident, ...] | list[ScheduledIncident]) -> float:
     """How many lines there are for each usual one while all these go on."""
-    return max(1.0 + sum(one.plan.rate - one.plan.away for one in active), _SHORTEST)
+    return max(1.0 + sum(one.plan.rate - one.plan.displaced for one in active), _SHORTEST)
 
 
 @dataclass
@@ -61,21 +62,21 @@ class Schedule:
     `jitter`: where in its cycle an incident lies, 0 to 1. `share`: of anomalous lines.
     """
 
-    draw: Callable[[float, frozenset[int]], Plan | None]
+    draw: Callable[[float, frozenset[int]], IncidentPlan | None]
     jitter: Callable[[], float]
     share: float
-    rest: Rest | None = None
+    quota: Quota | None = None
     at: float = 0.0
     _line: float = 0.0
     _next: float = 0.0
     _again: float = inf
     _left: float = inf
-    _active: list[Happening] = field(default_factory=list)
-    _waiting: list[Happening] = field(default_factory=list)
+    _active: list[ScheduledIncident] = field(default_factory=list)
+    _waiting: list[ScheduledIncident] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.rest is not None:
-            self._left = self.rest.amount
+        if self.quota is not None:
+            self._left = self.quota.amount
         if not self.share:
             self._next = inf
 
@@ -89,7 +90,7 @@ class Schedule:
         """How many go on, or will soon."""
         return len(self._active) + len(self._waiting)
 
-    def segment(self) -> Segment:
+    def segment(self) -> ScheduleSegment:
         """The next one; it has at least one line."""
         while True:
             self._plan()
@@ -105,9 +106,9 @@ class Schedule:
             self._line += (until - at) * lines_a_unit(active)
             self._move(until)
             if round(self._line) > first:
-                return Segment(first, round(self._line), at, active)
+                return ScheduleSegment(first, round(self._line), at, active)
 
-    def inject(self, current: Segment, line: int, plan: Plan) -> Happening:
+    def inject(self, current: ScheduleSegment, line: int, plan: IncidentPlan) -> ScheduledIncident:
         """Begin something at `line`, which is in or right behind the segment `current`; the segment ends there."""
         if line < current.last:
             self._active = list(current.active)
@@ -115,7 +116,7 @@ class Schedule:
             # What was planned to begin later in time stays so: segments end where anything begins.
             self.at = current.at + (line - current.first) / current.lines_a_unit
             self._active = [one for one in self._active if one.end > self.at]
-        added = Happening(plan, self.at)
+        added = ScheduledIncident(plan, self.at)
         self._active.append(added)
         return added
 
@@ -128,13 +129,13 @@ class Schedule:
                 ends = (one.end for one in (*self._active, *self._waiting))
                 self._again = max(min(ends, default=self.at + 100), self.at + _SHORTEST)
                 return
-            self._place(plan)
+            self._lay_out(plan)
 
-    def _place(self, plan: Plan) -> None:
-        """Give a plan its cycle, and a place in it."""
-        by_lines = self.rest is not None and self.rest.of_lines
+    def _lay_out(self, plan: IncidentPlan) -> None:
+        """Give a plan its cycle, and a start in it."""
+        by_lines = self.quota is not None and self.quota.of_lines
         in_lines = plan.rate / self.share
-        in_units = max(in_lines - plan.rate + plan.away, _SHORTEST)
+        in_units = max(in_lines - plan.rate + plan.displaced, _SHORTEST)
         cost = in_lines if by_lines else in_units
         # Units until the end: what is left may be said in lines.
         until_end = self._left * in_units / cost
@@ -147,7 +148,7 @@ class Schedule:
         begin = self._next + self.jitter() * max(cycle - span, 0.0)
         begin = max(min(begin, self._next + until_end - span), self.at)
         self._next += max(cycle, _SHORTEST)
-        self._waiting.append(Happening(replace(plan, span=span), begin))
+        self._waiting.append(ScheduledIncident(replace(plan, span=span), begin))
         if (by_lines and self._left * plan.rate / cost < 0.5) or self._left <= _SHORTEST:
             self._next = inf
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from generator.logs.anomalies import Anomalies
+from generator.logs.model import LEVELS
+from generator.logs.sources import LogSource, Profile
+from generator.logs.types import Anomalies
 from traffic.errors import UsageFailure
-from traffic.settings import BadSetting, check, check_day
+from traffic.settings import BadSetting, check
 from traffic.times import instant
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 FORMATS = ("json", "text", "ecs", "combined")
 
 LARGEST_BATCH = 100_000
@@ -49,7 +50,7 @@ _EVEN = (1,) * 24
 
 
 @dataclass(frozen=True)
-class Pace:
+class BatchSettings:
     """How many lines, and how they are handed out."""
 
     batch_size: int = 100
@@ -60,26 +61,6 @@ class Pace:
         check("batch_size", self.batch_size, 1, LARGEST_BATCH)
         check("interval", self.interval, 0, 86400)
         check("total_logs", self.total_logs, 0, 10**15)
-
-
-@dataclass(frozen=True)
-class LogSource:
-    """A kind of machine that logs, with its services; each of them gets an equal part of its weight."""
-
-    name: str
-    weight: float
-    services: tuple[str, ...]
-    profile: str = "office"
-
-    def __post_init__(self) -> None:
-        if not self.name.strip():
-            raise BadSetting("name", "is empty; a source needs a name")
-        check("weight", self.weight, 0, 1e6)
-        if not self.services:
-            raise BadSetting("services", "is empty; a source needs a service")
-        for place, service in enumerate(self.services):
-            if not service.strip():
-                raise BadSetting(f"services[{place}]", "is empty; a service needs a name")
 
 
 @dataclass(frozen=True)
@@ -114,20 +95,6 @@ class NormalLogs:
             check(f"log_levels.{name}", weight, 0, 1e6)
         if not sum(self.log_levels.values()):
             raise BadSetting("log_levels", "no level has a weight above 0")
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The day of a kind of service: the height of each hour from 00:00 UTC, in any unit."""
-
-    weekday: tuple[float, ...]
-    weekend: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        check_day("weekday", self.weekday)
-        check_day("weekend", self.weekend)
-        if not sum(self.weekday) + sum(self.weekend):
-            raise BadSetting("weekday", "no hour has a height above 0")
 
 
 @dataclass(frozen=True)
@@ -196,7 +163,7 @@ class Output:
 class LogSettings:
     """Everything that decides which lines are made."""
 
-    generator: Pace = field(default_factory=Pace)
+    generator: BatchSettings = field(default_factory=BatchSettings)
     sources: tuple[LogSource, ...] = (
         LogSource("web-server", 0.4, ("nginx", "apache", "traefik"), "home"),
         LogSource(
@@ -228,15 +195,15 @@ class LogSettings:
         if not sum(source.weight for source in self.sources):
             raise BadSetting("sources", "no source has a weight above 0")
         seen: set[str] = set()
-        for place, source in enumerate(self.sources):
+        for index, source in enumerate(self.sources):
             if source.profile not in self.profiles:
                 there = ", ".join(self.profiles)
                 raise BadSetting(
-                    f"sources[{place}].profile", f"there is no profile {source.profile!r}; there are {there}"
+                    f"sources[{index}].profile", f"there is no profile {source.profile!r}; there are {there}"
                 )
             for number, service in enumerate(source.services):
                 if service in seen:
-                    raise BadSetting(f"sources[{place}].services[{number}]", f"{service!r} stands there twice")
+                    raise BadSetting(f"sources[{index}].services[{number}]", f"{service!r} stands there twice")
                 seen.add(service)
         if len(seen) > MOST_SERVICES:
             raise BadSetting("sources", f"{len(seen):,} services are more than {MOST_SERVICES:,}")

@@ -9,9 +9,9 @@ import json
 
 import numpy as np
 
-from generator.chance import Dice
-from generator.logs.model import Incident
+from generator.logs.model import LogIncident
 from generator.logs.sinks import Lines
+from generator.rng import Rng
 from traffic.errors import UsageFailure
 from traffic.model import Ints
 from traffic.text import length
@@ -50,9 +50,9 @@ class SmokeFeed:
             )
         start -= start % EVERY
         steps, wide = (end - start) // EVERY, LASTS // EVERY
-        dice = Dice(seed, "smoke", 0, "")
+        rng = Rng(seed, "smoke", 0, "")
         # Not at the very edge: before and after it there is something to compare it with.
-        first = dice.whole(wide, steps - 2 * wide)
+        first = rng.whole(wide, steps - 2 * wide)
         self.rise = (start + first * EVERY, start + (first + wide) * EVERY)
         self._start, self._steps, self._first, self._wide = start, steps, first, wide
         self._run = f"smoke-{seed}-{start}-{end}"
@@ -92,11 +92,11 @@ class SmokeFeed:
         ]
         return Lines(self._run, first, times, texts)
 
-    def drain(self) -> tuple[Incident, ...]:
+    def drain(self) -> tuple[LogIncident, ...]:
         """The rise, once it is over."""
         return () if self._drained or self._line < self._first + self._wide * FACTOR else self.close()
 
-    def close(self) -> tuple[Incident, ...]:
+    def close(self) -> tuple[LogIncident, ...]:
         """The rise, if any of it was handed out."""
         lines = self.anomalous
         if self._drained or not lines:
@@ -104,8 +104,18 @@ class SmokeFeed:
         self._drained = True
         steps = -(-lines // FACTOR)
         start = self.rise[0]
-        span = (start * 1_000_000, (start + steps * EVERY) * 1_000_000)
-        return (Incident(f"{self._run}-rise", "rise", "rise", "", ("requests",), FACTOR, *span, lines),)
+        rise = LogIncident(
+            id=f"{self._run}-rise",
+            type="rise",
+            kind="rise",
+            service="",
+            shows_in=("requests",),
+            factor=FACTOR,
+            start=start * 1_000_000,
+            end=(start + steps * EVERY) * 1_000_000,
+            lines=lines,
+        )
+        return (rise,)
 
 
 def _iso(times_us: Ints) -> list[str]:

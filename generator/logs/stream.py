@@ -1,4 +1,4 @@
-"""A stream of log lines: each has a clock, a schedule of incidents and a chance of its own, and is small."""
+"""A stream of log lines: each has a clock, a schedule of incidents and random bits of its own, and is small."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from hashlib import blake2b
 
 import numpy as np
 
-from generator.chance import Dice
 from generator.logs import faults
-from generator.logs.anomalies import TYPES
-from generator.logs.happening import NOT_YET, Happening, Planner, Wish
-from generator.logs.lots import Part, assign
-from generator.logs.model import NONE, Block, Incident, Stats
-from generator.logs.normal import GAP, WORDS, Draws, agree, fill, gap_table, tables, usual_errors
-from generator.logs.schedule import Rest, Schedule, Segment
+from generator.logs.assignment import Part, assign
+from generator.logs.draws import GAP, WORDS, Draws
+from generator.logs.model import Block, LogIncident, Stats
+from generator.logs.normal import agree, fill, gap_table, tables, usual_errors
+from generator.logs.planner import NOT_YET, IncidentRequest, Planner, ScheduledIncident
+from generator.logs.schedule import Quota, Schedule, ScheduleSegment
 from generator.logs.settings import LogSettings
-from generator.logs.vocabulary import vocabulary
+from generator.logs.types import TYPES
+from generator.logs.vocabulary import NONE, vocabulary
 from generator.logs.week import UNIT, week
+from generator.rng import Rng
 from traffic.errors import UsageFailure
 from traffic.model import Ints
 
@@ -57,26 +58,27 @@ class Stream:
         stamps = settings.timestamps
         self._gaps = gap_table(stamps.increment.min, stamps.increment.max, bool(stamps.rate or per_second))
         self._origin = self._count = self._week.count(start)
-        said = (settings.sources, settings.profiles, settings.normal_logs, settings.anomalies, stamps)
-        whole = repr((said, self.seed, start, total, until, per_second)).encode()
+        named = (settings.sources, settings.profiles, settings.normal_logs, settings.anomalies, stamps)
+        # Names of settings and their classes are in it: renaming one renames the incidents of every seed.
+        whole = repr((named, self.seed, start, total, until, per_second)).encode()
         self.name = blake2b(whole, digest_size=4).hexdigest()
         identity = f"{self.seed}\0{start}".encode()
         entropy = int.from_bytes(blake2b(identity + b"\0lines", digest_size=16).digest(), "little")
         self._bits = np.random.SFC64(np.random.SeedSequence(entropy))
         self._until = until
-        rest = None
+        quota = None
         if until is not None:
-            rest = Rest((self._week.count(until) - self._origin) / UNIT, of_lines=False)
+            quota = Quota((self._week.count(until) - self._origin) / UNIT, of_lines=False)
         elif total:
-            rest = Rest(total, of_lines=True)
+            quota = Quota(total, of_lines=True)
         self._planner = Planner(settings.anomalies, usual_errors(settings), self._week, self.seed, self._origin)
-        jitter = Dice(self.seed, "place of incidents", 0, "")
-        self._schedule = Schedule(self._planner.draw, jitter.unit, settings.anomalies.probability, rest)
-        self._segment = Segment(0, 0, 0.0)
+        jitter = Rng(self.seed, "place of incidents", 0, "")
+        self._schedule = Schedule(self._planner.draw, jitter.unit, settings.anomalies.probability, quota)
+        self._segment = ScheduleSegment(0, 0, 0.0)
         self._line = self._anomalous = self._begun = 0
         self._clock = start
-        self._going: list[Happening] = []
-        self._over: deque[Incident] = deque(maxlen=KEPT)
+        self._ongoing: list[ScheduledIncident] = []
+        self._over: deque[LogIncident] = deque(maxlen=KEPT)
 
     @property
     def clock(self) -> int:
@@ -86,36 +88,36 @@ class Stream:
     @property
     def stats(self) -> Stats:
         """What was handed out so far."""
-        return Stats(self._line, self._anomalous, self._begun, len(self._going))
+        return Stats(self._line, self._anomalous, self._begun, len(self._ongoing))
 
     @property
-    def incidents(self) -> tuple[Incident, ...]:
+    def incidents(self) -> tuple[LogIncident, ...]:
         """Those that are over and that `drain` has not handed out, the oldest first; no more than KEPT of them."""
         return tuple(self._over)
 
     @property
-    def active(self) -> tuple[Incident, ...]:
+    def active(self) -> tuple[LogIncident, ...]:
         """Those that go on, as far as they have come."""
-        return tuple(self._incident(one) for one in self._going)
+        return tuple(self._incident(one) for one in self._ongoing)
 
     @property
     def due(self) -> int:
         """How many incidents go on, or will soon: also those injected of which no line was taken yet."""
         return self._schedule.due
 
-    def drain(self) -> tuple[Incident, ...]:
+    def drain(self) -> tuple[LogIncident, ...]:
         """Hand out the incidents that are over, and forget them."""
         found = tuple(self._over)
         self._over.clear()
         return found
 
-    def close(self) -> tuple[Incident, ...]:
+    def close(self) -> tuple[LogIncident, ...]:
         """No line will be taken any more: what goes on ends with the last line. Hands out what is over by then."""
-        for one in self._going:
+        for one in self._ongoing:
             if one.begun_us is not None:
                 one.ended_us = self._clock + 1
                 self._over.append(self._incident(one))
-        self._going.clear()
+        self._ongoing.clear()
         return self.drain()
 
     def inject(
@@ -124,7 +126,7 @@ class Stream:
         duration_logs: int | None = None,
         duration: float | None = None,
         service: str | None = None,
-    ) -> Incident:
+    ) -> LogIncident:
         """Begin an anomaly of the type `kind` with the next line, whatever goes on already.
 
         `duration_logs` anomalous lines, or `duration` seconds, or as the settings say; on `service`, or on any with
@@ -141,10 +143,10 @@ class Stream:
             raise UsageFailure("an anomaly needs a line at least: duration_logs has to be 1 or more")
         if duration is not None and not 0 < duration <= 30 * 86400:
             raise UsageFailure("an anomaly lasts for more than 0 seconds and at most 30 days")
-        place = None if service is None else self.words.services.index(service)
-        wish = Wish(kind, place, duration_logs, duration)
+        index = None if service is None else self.words.services.index(service)
+        request = IncidentRequest(kind, index, duration_logs, duration)
         here = self._segment.at + (self._line - self._segment.first) / self._segment.lines_a_unit
-        plan = self._planner.draw(here, self._schedule.taken, wish) or self._planner.draw(here, frozenset(), wish)
+        plan = self._planner.draw(here, self._schedule.taken, request) or self._planner.draw(here, frozenset(), request)
         if plan is None:
             raise UsageFailure("no service writes lines at this hour; name one")
         added = self._schedule.inject(self._segment, self._line, plan)
@@ -166,13 +168,13 @@ class Stream:
         # Whole numbers add up to the same, in whatever portions.
         counts = self._count + np.cumsum(np.rint(self._gaps[draws[:, GAP]] / pace).astype(np.int64))
         times = self._week.times(counts) if now is None else self._real(count, now)
-        services, cause, going = assign(parts, draws, self._week.steps(times), self._week)
+        services, cause, ongoing = assign(parts, draws, self._week.steps(times), self._week)
         block = fill(draws, services, times, first, self.words, self._tables)
-        if going:
+        if ongoing:
             units = np.concatenate([part.units() for part in parts])
-            faults.apply(block, draws, cause, units, going, self.settings.anomalies.types)
+            faults.apply(block, draws, cause, units, ongoing, self.settings.anomalies.types)
             block.incident[:] = cause
-            block = replace(block, incidents=tuple(map(self._id, going)))
+            block = replace(block, incidents=tuple(map(self._id, ongoing)))
         agree(block)
         if self._until is not None and count and times[-1] >= self._until:
             self.ended = True
@@ -180,7 +182,7 @@ class Stream:
             self._line = first + len(block)
         if len(block):
             self._count, self._clock = int(counts[len(block) - 1]), int(times[len(block) - 1])
-            self._account(block, going)
+            self._account(block, ongoing)
         return block
 
     def _parts(self, count: int) -> list[Part]:
@@ -196,18 +198,18 @@ class Stream:
             self._line = last
         return found
 
-    def _turn(self, active: tuple[Happening, ...]) -> None:
+    def _turn(self, active: tuple[ScheduledIncident, ...]) -> None:
         """From this line on, just these go on."""
-        for one in self._going:
+        for one in self._ongoing:
             if one not in active and one.last == NOT_YET:
                 one.last = self._line
         for one in active:
             if one.first == NOT_YET:
                 one.first = self._line
                 self._number(one)
-                self._going.append(one)
+                self._ongoing.append(one)
 
-    def _number(self, one: Happening) -> None:
+    def _number(self, one: ScheduledIncident) -> None:
         if one.number == NOT_YET:
             one.number = self._begun
             self._begun += 1
@@ -217,37 +219,37 @@ class Stream:
         times: Ints = self._clock + np.rint(np.arange(1, count + 1) * step).astype(np.int64)
         return times
 
-    def _account(self, block: Block, going: tuple[Happening, ...]) -> None:
+    def _account(self, block: Block, ongoing: tuple[ScheduledIncident, ...]) -> None:
         """What the block means for the incidents that go on."""
         self._anomalous += block.anomalous
         for one, lines in zip(
-            going, np.bincount(block.incident[block.incident != NONE], minlength=len(going)), strict=True
+            ongoing, np.bincount(block.incident[block.incident != NONE], minlength=len(ongoing)), strict=True
         ):
             one.lines += int(lines)
-        for one in self._going:
+        for one in self._ongoing:
             if one.begun_us is None and one.first < self._line:
                 one.begun_us = int(block.time_us[one.first - block.first])
-        over = [one for one in self._going if NOT_YET != one.last < self._line]
+        over = [one for one in self._ongoing if NOT_YET != one.last < self._line]
         for one in sorted(over, key=lambda one: (one.last, one.number)):
             one.ended_us = int(block.time_us[one.last - block.first])
             self._over.append(self._incident(one))
-        self._going = [one for one in self._going if one.ended_us is None]
+        self._ongoing = [one for one in self._ongoing if one.ended_us is None]
 
-    def _incident(self, one: Happening) -> Incident:
+    def _incident(self, one: ScheduledIncident) -> LogIncident:
         plan = one.plan
-        return Incident(
-            self._id(one),
-            plan.type,
-            plan.kind,
-            self.words.services[plan.service],
-            plan.shows_in,
-            plan.factor,
-            one.begun_us,
-            one.ended_us,
-            one.lines,
+        return LogIncident(
+            id=self._id(one),
+            type=plan.type,
+            kind=plan.kind,
+            service=self.words.services[plan.service],
+            shows_in=plan.shows_in,
+            factor=plan.factor,
+            start=one.begun_us,
+            end=one.ended_us,
+            lines=one.lines,
         )
 
-    def _id(self, one: Happening) -> str:
+    def _id(self, one: ScheduledIncident) -> str:
         return f"{self.name}-{one.number:05d}"
 
 

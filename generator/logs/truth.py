@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from math import isnan
 from pathlib import Path
 
-from generator.logs.model import Incident
+from generator.logs.model import LogIncident
 from traffic.disk import make_folder, write_atomic
 from traffic.text import cell
 from traffic.times import iso
@@ -18,7 +18,7 @@ COLUMNS = ("incident_id", "start", "end", "type", "kind", "service", "lines", "f
 _SECOND = 1_000_000
 
 
-def row(incident: Incident) -> str:
+def row(incident: LogIncident) -> str:
     """A line of the file, for an incident that is over. Whole seconds, the start rounded down and the end up."""
     assert incident.start is not None
     assert incident.end is not None
@@ -63,7 +63,7 @@ class IncidentFile:
         """How many incidents are not in the file yet."""
         return len(self._rows) - self._written
 
-    def add(self, incidents: Iterable[Incident]) -> None:
+    def add(self, incidents: Iterable[LogIncident]) -> None:
         """Take up incidents that are over; they are written when it is time.
 
         Raises:

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.logs import messages
-from generator.logs.model import NONE
-from generator.logs.settings import LogSource
+from generator.logs.draws import FIRST, SECOND, Draws
+from generator.logs.sources import LogSource
 from traffic.model import Ints
 
+NONE = -1
+"""A value that a line does not have, in the columns that can miss one."""
 NUMBERS = 30_000
 """Arguments 1, 2, 3 ... are the numbers 0, 1, 2 ...; what else fills a gap follows them, services first."""
 SERVICE = 1 + NUMBERS
@@ -58,6 +60,11 @@ class Vocabulary:
     agents: tuple[str, ...] = messages.AGENTS
     referrers: tuple[str, ...] = messages.REFERRERS
 
+    def fill(self, template: NDArray[np.int32], draws: Draws) -> NDArray[np.int32]:
+        """What fills the gaps of these templates, shape (lines, 2)."""
+        spans = self.templates.span[template].astype(np.int64)
+        return self.templates.low[template] + (spans * draws[:, FIRST : SECOND + 1] >> 16).astype(np.int32)
+
     @cached_property
     def pieces(self) -> dict[str, Any]:
         """What formats have made of these texts, kept for the next block."""
@@ -71,9 +78,9 @@ def vocabulary(sources: tuple[LogSource, ...]) -> Vocabulary:
     services = tuple(service for service, _ in pairs)
     words = {"service": services, **messages.WORDS, TIMED: ("0",)}
     arguments = ["", *map(str, range(NUMBERS))]
-    places: dict[str, tuple[int, int]] = {"": (0, 1)}
+    spans: dict[str, tuple[int, int]] = {"": (0, 1)}
     for name, texts in words.items():
-        places[name] = (len(arguments), len(texts))
+        spans[name] = (len(arguments), len(texts))
         arguments += texts
     groups: dict[str, Ints] = {}
     parts: list[tuple[str, str, str]] = []
@@ -85,7 +92,7 @@ def vocabulary(sources: tuple[LogSource, ...]) -> Vocabulary:
         for text in texts:
             cut, names = _cut(text)
             parts.append(cut)
-            gaps.append((_place(names[0], places), _place(names[1], places)))
+            gaps.append((_span(names[0], spans), _span(names[1], spans)))
             timed.append((names[0] == TIMED, names[1] == TIMED))
             status.append(int(text[:3]) if text[:3].isdigit() else NONE)
     filled = np.array(gaps, dtype=np.int32)
@@ -107,10 +114,10 @@ def _cut(text: str) -> tuple[tuple[str, str, str], tuple[str, str]]:
     return (texts[0], texts[1], texts[2]), (names[0], names[1])
 
 
-def _place(name: str, places: dict[str, tuple[int, int]]) -> tuple[int, int]:
+def _span(name: str, spans: dict[str, tuple[int, int]]) -> tuple[int, int]:
     """First argument and how many, of a word (`service`) or of numbers (`3-20`)."""
-    if name in places:
-        return places[name]
+    if name in spans:
+        return spans[name]
     low, high = map(int, name.split("-"))
     return 1 + low, high - low + 1
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.logs.model import Incident
+from generator.logs.model import LogIncident
 from generator.logs.normal import table_of
 from generator.logs.sinks import Lines
 from traffic.errors import UsageFailure
@@ -90,7 +90,7 @@ class WebFeed:
         # One in each equal part of what there is in all: in order, and never two at the same place.
         parts = (np.arange(first, last) + draws[:, 0] / 65536) / self.total
         times = self._times(self._from + (self._to - self._from) * parts)
-        method, code, endpoint, taken = (table[draws[:, 1 + place]] for place, table in enumerate(self._tables))
+        method, code, endpoint, taken = (table[draws[:, 1 + index]] for index, table in enumerate(self._tables))
         late = np.where(draws[:, 5] / 65536 < _LATE, 10.0, 1.0)
         milliseconds = np.rint(taken * late).astype(np.int64)
         address = draws[:, 6].astype(np.int64) ** 2 >> 18
@@ -109,11 +109,11 @@ class WebFeed:
         ]
         return Lines(self._run, first, times, texts)
 
-    def drain(self) -> tuple[Incident, ...]:
+    def drain(self) -> tuple[LogIncident, ...]:
         """Nothing goes wrong here."""
         return ()
 
-    def close(self) -> tuple[Incident, ...]:
+    def close(self) -> tuple[LogIncident, ...]:
         """Nothing goes wrong here."""
         return ()
 
@@ -149,6 +149,6 @@ def _tables() -> tuple[NDArray[Any], ...]:
     """Method, code, endpoint, and milliseconds, by 16 bits."""
     found = [_weighted(values) for values in (_METHODS, _CODES, _ENDPOINTS)]
     inverse = NormalDist().inv_cdf
-    some = np.array([inverse((place + 0.5) / 1024) for place in range(1024)])
-    places = np.interp((np.arange(1 << 16) + 0.5) / (1 << 16), (np.arange(1024) + 0.5) / 1024, some)
-    return (*found, np.exp(np.log(_MEDIAN_MS) + _SIGMA * places))
+    some = np.array([inverse((step + 0.5) / 1024) for step in range(1024)])
+    deviates = np.interp((np.arange(1 << 16) + 0.5) / (1 << 16), (np.arange(1024) + 0.5) / 1024, some)
+    return (*found, np.exp(np.log(_MEDIAN_MS) + _SIGMA * deviates))

@@ -8,7 +8,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.logs.settings import LogSettings, LogSource, Profile
+from generator.logs.settings import LogSettings
+from generator.logs.sources import LogSource, Profile
 from traffic.model import DAY, HOUR, WEEK, Floats, Ints
 
 STEP = 900
@@ -47,8 +48,8 @@ class Week:
     def count(self, time_us: int) -> int:
         """What is reached at this moment."""
         weeks, rest = divmod(time_us - self.since, _WEEK_US)
-        place, part = divmod(rest, STEP * UNIT)
-        low, high = self.reached[place], self.reached[place + 1]
+        step, part = divmod(rest, STEP * UNIT)
+        low, high = self.reached[step], self.reached[step + 1]
         return weeks * int(self.reached[-1]) + round(float(low + (high - low) * part / (STEP * UNIT)))
 
     def step(self, time_us: int) -> int:
@@ -71,10 +72,10 @@ def ladder(shares: Floats) -> Floats:
 
 def pick(steps: Floats, columns: int, rows: Ints, draws: NDArray[np.uint16]) -> NDArray[np.int32]:
     """A column for each draw, by the shares in its row of a ladder with so many columns."""
-    # One search finds the place in the right row.
+    # One search finds the entry in the right row.
     found = np.searchsorted(steps, rows + draws / 65536.0, side="right") - rows * columns
-    places: NDArray[np.int32] = found.astype(np.int32)
-    return places
+    chosen: NDArray[np.int32] = found.astype(np.int32)
+    return chosen
 
 
 def week(settings: LogSettings, start: int, per_second: float | None = None) -> Week:

@@ -14,8 +14,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from generator.logs.anomalies import TYPES
-from generator.logs.server.engine import Client, Engine, Full
+from generator.logs.server.engine import Engine, Full, StreamClient
 from generator.logs.server.guard import Guard, Rules, protocol_of
 from generator.logs.server.live import events, ndjson, serve_socket
 from generator.logs.server.pages import add_pages
@@ -33,6 +32,7 @@ from generator.logs.server.payloads import (
     Reset,
     Status,
 )
+from generator.logs.types import TYPES
 from traffic.errors import Failure, UsageFailure
 
 VERSION = "0.1.0"
@@ -55,7 +55,7 @@ Lines = Annotated[int | None, Query(ge=1, le=100, description="Lines in a batch"
 class Live(StreamingResponse):
     """An answer without an end. However it ends, also before its first byte, the client's stream goes with it."""
 
-    def __init__(self, body: AsyncIterator[bytes], kind: str, engine: Engine, client: Client) -> None:
+    def __init__(self, body: AsyncIterator[bytes], kind: str, engine: Engine, client: StreamClient) -> None:
         super().__init__(body, media_type=kind, headers=STREAMING)
         self._engine = engine
         self._client = client

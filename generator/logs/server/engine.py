@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
-from generator.logs.anomalies import TYPES
 from generator.logs.formats import encode
-from generator.logs.model import NONE
 from generator.logs.settings import LogSettings
 from generator.logs.stream import Stream
+from generator.logs.types import TYPES
+from generator.logs.vocabulary import NONE
 from traffic.errors import Failure, UsageFailure
 
 MOST_CLIENTS = 500
@@ -56,7 +56,7 @@ class Wanted:
     left: int
 
 
-class Client:
+class StreamClient:
     """One reader of a live stream: it has a stream of its own, and nothing that another does changes its lines."""
 
     def __init__(self, engine: Engine, number: int, rate: float, labels: bool, start: int) -> None:
@@ -114,7 +114,7 @@ class Engine:
         """Counts changes of the settings."""
         self.paced = False
         """Whether somebody has set batch size and interval since the start."""
-        self.clients: set[Client] = set()
+        self.clients: set[StreamClient] = set()
         self.stopping = False
         self._joined = self._calls = 0
         self._wanted: deque[Wanted] = deque(maxlen=MOST_ANOMALIES)
@@ -158,7 +158,7 @@ class Engine:
         self.version += 1
         self._single = None
 
-    def join(self, rate: float, labels: bool, interval: float = 1.0) -> Client:
+    def join(self, rate: float, labels: bool, interval: float = 1.0) -> StreamClient:
         """A new reader, whose first lines are those of the last `interval` seconds; `leave` has to be called for it.
 
         Raises:
@@ -167,11 +167,11 @@ class Engine:
         if len(self.clients) >= MOST_CLIENTS:
             raise Full(f"{len(self.clients)} streams are open, and there is room for no more: try again later")
         self._joined += 1
-        client = Client(self, self._joined, rate, labels, self.now() - round(interval * 1e6))
+        client = StreamClient(self, self._joined, rate, labels, self.now() - round(interval * 1e6))
         self.clients.add(client)
         return client
 
-    def leave(self, client: Client) -> None:
+    def leave(self, client: StreamClient) -> None:
         """A reader has gone."""
         self.clients.discard(client)
 

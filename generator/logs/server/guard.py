@@ -46,7 +46,7 @@ class Rules:
     """Pages of elsewhere that may ask, as `https://dashboard.example`."""
 
 
-class Refused(Exception):
+class NotAllowed(Exception):
     """A request that is not answered, with the status and the reason."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -69,7 +69,7 @@ class Guard:
             return
         try:
             check(self._rules, scope)
-        except Refused as refused:
+        except NotAllowed as refused:
             await _refuse(scope, receive, send, refused)
             return
         if scope["type"] == "websocket":
@@ -88,17 +88,17 @@ def check(rules: Rules, scope: Scope) -> None:
     hosts = headers.get("host", [])
     if len(hosts) != 1 or not known_host(hosts[0], rules.hosts):
         # A name that somebody has pointed at this machine, so that pages of theirs count as ours.
-        raise Refused(400, "this server is not known by that name: ask for it by its address, or see --allow-host")
+        raise NotAllowed(400, "this server is not known by that name: ask for it by its address, or see --allow-host")
     closed = scope["path"] not in OPEN
     if closed and _from_elsewhere(rules, headers, hosts[0]):
         # Also where it only reads: it would not see the answer, but a stream would be made for it.
-        raise Refused(403, "pages of elsewhere may not ask: see --allow-origin")
+        raise NotAllowed(403, "pages of elsewhere may not ask: see --allow-origin")
     # A browser asks by OPTIONS whether it may send a header such as the one with the token.
     free = rules.token is None or scope.get("method") == "OPTIONS"
     if closed and not free and not _has_token(str(rules.token), headers):
-        raise Refused(401, "this needs the header Authorization: Bearer TOKEN")
+        raise NotAllowed(401, "this needs the header Authorization: Bearer TOKEN")
     if scope["type"] == "http" and _too_long(headers):
-        raise Refused(413, f"a request may have {LARGEST_BODY:,} bytes at the most")
+        raise NotAllowed(413, f"a request may have {LARGEST_BODY:,} bytes at the most")
 
 
 def known_host(host: str, names: Iterable[str]) -> bool:
@@ -187,7 +187,7 @@ def _secured(send: Send) -> Send:
     return secured
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refused: Refused) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, refused: NotAllowed) -> None:
     body = json.dumps({"detail": refused.reason}).encode()
     headers: list[Any] = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)), *_SECURE]
     asked = _headers(scope["headers"])

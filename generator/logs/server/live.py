@@ -14,9 +14,9 @@ from contextlib import suppress
 from fastapi import WebSocket, WebSocketDisconnect
 from pydantic import ValidationError
 
-from generator.logs.server.engine import Batch, Client, Engine, Full
-from generator.logs.server.pace import Pace
+from generator.logs.server.engine import Batch, Engine, Full, StreamClient
 from generator.logs.server.payloads import SocketInject, StreamConfig
+from generator.logs.server.ticker import Ticker
 from traffic.errors import UsageFailure
 
 HEARTBEAT = 15.0
@@ -29,10 +29,10 @@ ACTIONS = "configure, inject_anomaly"
 
 
 async def events(
-    engine: Engine, client: Client, batch_size: int, interval: float, most: int | None
+    engine: Engine, client: StreamClient, batch_size: int, interval: float, most: int | None
 ) -> AsyncIterator[bytes]:
     """Batches as server-sent events."""
-    pace = Pace(interval)
+    pace = Ticker(interval)
     number = 0
     while most is None or number < most:
         if await pace.wait(lambda: engine.stopping, HEARTBEAT):
@@ -45,16 +45,16 @@ async def events(
             yield b": still here\n\n"
 
 
-async def ndjson(engine: Engine, client: Client, batch_size: int, interval: float) -> AsyncIterator[bytes]:
+async def ndjson(engine: Engine, client: StreamClient, batch_size: int, interval: float) -> AsyncIterator[bytes]:
     """A line of JSON for each line."""
-    pace = Pace(interval)
+    pace = Ticker(interval)
     while not engine.stopping:
         if await pace.wait(lambda: engine.stopping, HEARTBEAT):
             batch = await taken(engine, client, batch_size, pace.tick())
             yield b"\n".join(batch.texts) + b"\n"
 
 
-async def taken(engine: Engine, client: Client, count: int, missed: int) -> Batch:
+async def taken(engine: Engine, client: StreamClient, count: int, missed: int) -> Batch:
     """The next batch, after so many that were missed."""
     texts: list[bytes] = []
     anomalous = 0
@@ -84,12 +84,12 @@ def inside(batch: Batch) -> bytes:
 class Socket:
     """One WebSocket client."""
 
-    def __init__(self, socket: WebSocket, engine: Engine, client: Client) -> None:
+    def __init__(self, socket: WebSocket, engine: Engine, client: StreamClient) -> None:
         self._socket = socket
         self._engine = engine
         self._client = client
         self._config = StreamConfig()
-        self._pace = Pace(self._config.interval)
+        self._pace = Ticker(self._config.interval)
         # The first batch comes after an interval, so that a client can configure before it.
         self._pace.tick()
         self._answers: asyncio.Queue[str | None] = asyncio.Queue(ANSWERS)
@@ -132,7 +132,7 @@ class Socket:
             await self._answers.put(self._answer(text) if text is not None else _error("this is not text but bytes"))
 
     def _answer(self, text: str) -> str:
-        """Do what a message says; what is said to it."""
+        """Do what a message says; the answer to it."""
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
@@ -148,7 +148,7 @@ class Socket:
                 case action:
                     return _error(f"there is no action {_shown(action)}; there are {ACTIONS}")
         except ValidationError as error:
-            return _error(_said(error))
+            return _error(_first_error(error))
         except UsageFailure as failure:
             return _error(str(failure))
 
@@ -184,8 +184,8 @@ def _shown(value: object) -> str:
     return json.dumps(value, default=str)[:80]
 
 
-def _said(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     """The first thing that is wrong with a message, in one line."""
     first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"])) or "config"
-    return f"{place}: {first['msg']}"
+    where = ".".join(map(str, first["loc"])) or "config"
+    return f"{where}: {first['msg']}"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from generator.logs.anomalies import Type
+from generator.logs.types import TypeName
 
 
 class _Body(BaseModel):
@@ -47,7 +47,7 @@ class GenerateRequest(_Body):
 class InjectRequest(_Body):
     """An anomaly to begin now."""
 
-    anomaly_type: Type = Field(description="Its type")
+    anomaly_type: TypeName = Field(description="Its type")
     duration_logs: int = Field(20, ge=5, le=100, description="How many anomalous lines it has")
 
 
@@ -63,7 +63,7 @@ class StreamConfig(_Body):
 class SocketInject(_Body):
     """What a WebSocket client can inject."""
 
-    anomaly_type: Type = "error_spike"
+    anomaly_type: TypeName = "error_spike"
     duration_logs: int | None = Field(None, ge=5, le=100)
 
 

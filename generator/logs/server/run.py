@@ -36,7 +36,7 @@ CONNECTIONS = 1000
 
 
 @dataclass(frozen=True)
-class Place:
+class ListenAddress:
     """Where the server listens, and who may ask."""
 
     host: str = "127.0.0.1"
@@ -44,14 +44,14 @@ class Place:
     rules: Rules = field(default_factory=Rules)
 
 
-def read_token(file: Path | None, said: str | None) -> str | None:
+def read_token(file: Path | None, environment: str | None) -> str | None:
     """The token from a file, or else what the environment says.
 
     Raises:
         UsageFailure: it is too short to be a secret, or cannot stand in a header.
         StorageFailure: the file cannot be read.
     """
-    text = said
+    text = environment
     if file is not None:
         with storage(file):
             text = file.read_text(encoding="utf-8", errors="replace")
@@ -66,25 +66,25 @@ def read_token(file: Path | None, said: str | None) -> str | None:
     return token
 
 
-def listen(place: Place) -> socket.socket:
+def listen(where: ListenAddress) -> socket.socket:
     """A socket that listens there.
 
     Raises:
         UsageFailure: others could reach it and there is no token, or the address cannot be had.
     """
     try:
-        found = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, _, _, _, address = found[0]
-        if place.rules.token is None and not _loopback(str(address[0])):
+        if where.rules.token is None and not _loopback(str(address[0])):
             raise UsageFailure(
-                f"others can reach {place.host}: set SL_SERVE_TOKEN or --token-file to what they have to know, "
+                f"others can reach {where.host}: set SL_SERVE_TOKEN or --token-file to what they have to know, "
                 f"or leave --host out"
             )
         listener = socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:
         reason = os.strerror(error.errno) if isinstance(error.errno, int) and error.errno > 0 else error.strerror
         raise UsageFailure(
-            f"cannot listen on {place.host} port {place.port} ({reason}): choose another --port or --host"
+            f"cannot listen on {where.host} port {where.port} ({reason}): choose another --port or --host"
         ) from None
     # Both are taken over by the connections. Who reads nothing for so long is gone, or might as well be; and as much as
     # this, not the megabytes that the kernel would grow to, waits for a reader that is slow.
@@ -94,7 +94,9 @@ def listen(place: Place) -> socket.socket:
     return listener
 
 
-def serve(settings: LogSettings, place: Place, ready: Callable[[str], None], complain: Callable[[str], None]) -> int:
+def serve(
+    settings: LogSettings, where: ListenAddress, ready: Callable[[str], None], complain: Callable[[str], None]
+) -> int:
     """Answer until SIGINT or SIGTERM comes, and all streams have ended; its number.
 
     Args:
@@ -105,12 +107,12 @@ def serve(settings: LogSettings, place: Place, ready: Callable[[str], None], com
     Raises:
         UsageFailure: the address cannot be had.
     """
-    with listen(place) as listener:
+    with listen(where) as listener:
         engine = Engine(settings)
         # What this makes of the settings is what every stream needs; if it cannot be made, it is said here.
         engine.stream("trial", settings.anomalies.probability, engine.now()).take(1)
         config = uvicorn.Config(
-            create_app(engine, place.rules),
+            create_app(engine, where.rules),
             http=Punctual,
             log_config=None,
             access_log=False,
@@ -160,7 +162,7 @@ class _Server(uvicorn.Server):
         self.number = sig
 
 
-class _Lines(logging.Handler):
+class _ErrorLines(logging.Handler):
     """A line for what the server's own log says, and no traceback."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:
@@ -177,7 +179,7 @@ class _Lines(logging.Handler):
 def _quiet(complain: Callable[[str], None]) -> None:
     for name in ("uvicorn", "websockets", "asyncio"):
         logger = logging.getLogger(name)
-        logger.handlers = [_Lines(complain)]
+        logger.handlers = [_ErrorLines(complain)]
         logger.propagate = False
 
 

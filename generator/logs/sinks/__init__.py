@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.logs.sinks.base import Counts, Guarantee, Lines, Sink, SinkFailure, said
+from generator.logs.sinks.base import Counts, Guarantee, Lines, LineSink, SinkFailure, describe
 from traffic.errors import UsageFailure
 from traffic.store.access import Access, access
 
-__all__ = ["Counts", "Guarantee", "Lines", "Opening", "Sink", "SinkFailure", "open_log_sink", "said"]
+__all__ = ["Counts", "Guarantee", "LineSink", "Lines", "Opening", "SinkFailure", "describe", "open_log_sink"]
 
 FORMS = "-, a path, tcp://HOST:PORT, tls://HOST:PORT, redis://HOST:PORT/DB/LIST, https://HOST:9200/INDEX"
 PATIENCE = 60.0
@@ -44,7 +44,7 @@ class Opening:
     """Files of the run that stay; 0 is all of them."""
 
 
-def open_log_sink(name: str, opening: Opening | None = None) -> Sink:
+def open_log_sink(name: str, opening: Opening | None = None) -> LineSink:
     """The sink called `name`.
 
     Args:
@@ -83,7 +83,7 @@ def open_log_sink(name: str, opening: Opening | None = None) -> Sink:
     raise UsageFailure(f"there is no kind of sink {scheme}:; there are {FORMS}")
 
 
-def _local(name: str, scheme: str, how: Opening) -> Sink:
+def _local(name: str, scheme: str, how: Opening) -> LineSink:
     if name in ("-", "stdout", "stdout:"):
         from generator.logs.sinks.stdout import Stdout
 

@@ -55,11 +55,11 @@ def parse(url: str, form: str, port: int | None = None, settings: tuple[str, ...
         known = ", ".join(settings) or "none"
         raise UsageFailure(f"a sink {scheme}: has no setting {unknown[0]!r}; there are: {known}; write {form}")
     return Address(
-        scheme,
-        host,
-        number,
-        tuple(unquote(part) for part in parts.path.split("/") if part),
-        found,
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
+        scheme=scheme,
+        host=host,
+        port=number,
+        path=tuple(unquote(part) for part in parts.path.split("/") if part),
+        settings=found,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
     )

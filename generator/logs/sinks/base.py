@@ -55,7 +55,7 @@ class Counts:
         return self.sent - self.stored
 
 
-class Sink(Protocol):
+class LineSink(Protocol):
     """Where lines go. One thread writes to it."""
 
     name: str
@@ -104,12 +104,12 @@ class SinkDenied(SinkFailure, AccessDenied):
 
 def failed(kind: type[SinkFailure], what: str, counts: Counts, guarantee: Guarantee) -> SinkFailure:
     """An error of `kind` that says `what` happened, and what became of the lines."""
-    error = kind(f"{what}; {said(counts, guarantee)}")
+    error = kind(f"{what}; {describe(counts, guarantee)}")
     error.counts = counts
     return error
 
 
-def said(counts: Counts, guarantee: Guarantee) -> str:
+def describe(counts: Counts, guarantee: Guarantee) -> str:
     """The counts as people read them: `1,200 lines stored, 3 dropped`."""
     done = counts.stored if guarantee == "stored" else counts.sent
     parts = [f"{done:,} {'line' if done == 1 else 'lines'} {guarantee}"]

@@ -33,10 +33,10 @@ def whole(ends: Ints, size: int) -> int:
     return int(np.searchsorted(ends, size, side="right"))
 
 
-def why(place: str, error: OSError) -> str:
-    """What the operating system says about `place`, and what to do: without an end, so that counts can follow."""
+def why(where: str, error: OSError) -> str:
+    """What the operating system says about `where`, and what to do: without an end, so that counts can follow."""
     try:
-        with storage(place):
+        with storage(where):
             raise error
     except StorageFailure as failure:
         return str(failure)

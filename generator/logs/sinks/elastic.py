@@ -46,7 +46,7 @@ _PROPERTIES: dict[str, Any] = {
 
 
 class Elastic:
-    """An index (`generator.logs.sinks.base.Sink`)."""
+    """An index (`generator.logs.sinks.base.LineSink`)."""
 
     guarantee: Guarantee = "stored"
 

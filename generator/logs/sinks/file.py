@@ -20,7 +20,7 @@ KEPT = 5
 
 
 class RotatingFile:
-    """Files `STEM_YYYYMMDD_HHMMSS_N.SUFFIX` (`generator.logs.sinks.base.Sink`), N = 0, 1, ... within the run.
+    """Files `STEM_YYYYMMDD_HHMMSS_N.SUFFIX` (`generator.logs.sinks.base.LineSink`), N = 0, 1, ... within the run.
 
     A file holds whole lines and at most `size` bytes, but for a line that is longer. The newest `kept` files of the
     run stay; files of other runs are never touched.

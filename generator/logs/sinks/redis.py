@@ -52,7 +52,7 @@ Answer = TypeVar("Answer")
 
 
 class RedisList:
-    """A list in Redis (`generator.logs.sinks.base.Sink`)."""
+    """A list in Redis (`generator.logs.sinks.base.LineSink`)."""
 
     guarantee: Guarantee = "stored"
 
@@ -73,7 +73,7 @@ class RedisList:
             SinkDenied: it wants to know who we are.
             SinkRefused: what has that name is no list.
         """
-        database, self._list = _place(address)
+        database, self._list = _database_and_list(address)
         self.name = replace(address, path=(str(database), self._list)).name
         self._limit = _limit(address)
         self._note = note
@@ -201,7 +201,7 @@ class RedisList:
         return SinkRefused(f"{self.name} refuses the lines: {_short(error)}")
 
 
-def _place(address: Address) -> tuple[int, str]:
+def _database_and_list(address: Address) -> tuple[int, str]:
     """The database and the list that an address names."""
     key = address.setting("key")
     match address.path if key is None else (*address.path, key):

@@ -9,7 +9,7 @@ from generator.logs.sinks.descriptor import ends_of, put, whole, why
 
 
 class Stdout:
-    """Standard output (`generator.logs.sinks.base.Sink`). Who reads it is not known, so nothing is `stored`."""
+    """Standard output (`generator.logs.sinks.base.LineSink`). Who reads it is not known, so nothing is `stored`."""
 
     guarantee: Guarantee = "sent"
     name = "standard output"

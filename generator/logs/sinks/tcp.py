@@ -24,7 +24,7 @@ PIECE = 1 << 18
 
 
 class Tcp:
-    """A connection that lines are written to (`generator.logs.sinks.base.Sink`)."""
+    """A connection that lines are written to (`generator.logs.sinks.base.LineSink`)."""
 
     guarantee: Guarantee = "sent"
 

@@ -1,4 +1,4 @@
-"""Chance that can be repeated: every draw is a pure function of a seed and of what it is for.
+"""Random numbers that can be repeated: every draw is a pure function of a seed and of what it is for.
 
 The same draws come on every machine and with every numpy: they are raw bits (of a hash, or of SFC64, whose stream numpy
 promises to keep), turned into numbers by tables that are rounded to fixed decimals, so that the last bit of a logarithm
@@ -45,8 +45,8 @@ def few_bits(count: int, seed: int, purpose: str, week: int, key: str) -> NDArra
     return np.frombuffer(digest, dtype="<u2").astype(np.uint16, copy=False)
 
 
-class Dice:
-    """A few draws, one after the other, for one purpose."""
+class Rng:
+    """A random number generator for one purpose: a few draws, one after the other."""
 
     def __init__(self, seed: int, purpose: str, week: int, key: str) -> None:
         self._name = _name(seed, purpose, week, key)
@@ -77,16 +77,16 @@ class Dice:
         """Standard normal, to four decimals."""
         return round(NormalDist().inv_cdf((self.word() + 0.5) / 4294967296.0), 4)
 
-    def place(self, weights: Sequence[float]) -> int:
-        """A position in `weights`, each as likely as it weighs."""
+    def index(self, weights: Sequence[float]) -> int:
+        """An index into `weights`, each as likely as it weighs."""
         left = self.unit() * fsum(weights)
-        for place, weight in enumerate(weights):
+        for index, weight in enumerate(weights):
             left -= weight
             if left < 0:
-                return place
-        return max(place for place, weight in enumerate(weights) if weight)
+                return index
+        return max(index for index, weight in enumerate(weights) if weight)
 
-    def number(self, cumulative: Sequence[float]) -> int:
+    def count(self, cumulative: Sequence[float]) -> int:
         """How many things happen, by the cumulative probabilities of 0, 1, 2 ... (`poisson`)."""
         draw = self.unit()
         return sum(draw >= probability for probability in cumulative)
@@ -94,7 +94,7 @@ class Dice:
 
 @lru_cache(maxsize=64)
 def poisson(mean: float) -> tuple[float, ...]:
-    """The probabilities of at most 0, 1, 2 ... happenings where `mean` are expected; the last is all but 1."""
+    """The probabilities of at most 0, 1, 2 ... occurrences where `mean` are expected; the last is all but 1."""
     probability = total = float(np.exp(-mean))
     found = [round(total, 9)]
     while total < 1 - 1e-7:
@@ -107,7 +107,7 @@ def poisson(mean: float) -> tuple[float, ...]:
 @lru_cache(maxsize=1)
 def _normal_table() -> Floats:
     inverse = NormalDist().inv_cdf
-    upper: Floats = np.array([inverse((place + 0.5) / LEVELS) for place in range(LEVELS // 2, LEVELS)])
+    upper: Floats = np.array([inverse((level + 0.5) / LEVELS) for level in range(LEVELS // 2, LEVELS)])
     table: Floats = np.round(np.concatenate([-upper[::-1], upper]), 6)
     return table
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-class Pace:
+class Ticker:
     """A tick every `interval` seconds. Whoever is late misses ticks; they are counted, and not made up for."""
 
     def __init__(self, interval: float, clock: Callable[[], float] = time.monotonic) -> None:

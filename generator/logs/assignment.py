@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from generator.logs.happening import Happening
-from generator.logs.model import NONE
-from generator.logs.normal import SERVICE, Draws
-from generator.logs.schedule import Segment
+from generator.logs.draws import SERVICE, Draws
+from generator.logs.planner import ScheduledIncident
+from generator.logs.schedule import ScheduleSegment
+from generator.logs.vocabulary import NONE
 from generator.logs.week import Week, ladder, pick
 from traffic.model import Floats, Ints
 
@@ -22,7 +22,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 class Part:
     """Lines `first` to `last` (not included) of a segment."""
 
-    of: Segment
+    of: ScheduleSegment
     first: int
     last: int
 
@@ -34,13 +34,13 @@ class Part:
 
 def assign(
     parts: list[Part], draws: Draws, steps: Ints, week: Week
-) -> tuple[NDArray[np.int32], Ints, tuple[Happening, ...]]:
+) -> tuple[NDArray[np.int32], Ints, tuple[ScheduledIncident, ...]]:
     """The service of each line, the incident that it belongs to as a position in the third (or NONE), and these.
 
     `steps`: the row of the week's shares that holds for each line.
     """
-    going = tuple(dict.fromkeys(one for part in parts for one in part.of.active))
-    place = {id(one): number for number, one in enumerate(going)}
+    ongoing = tuple(dict.fromkeys(one for part in parts for one in part.of.active))
+    index = {id(one): number for number, one in enumerate(ongoing)}
     cause: Ints = np.full(len(draws), NONE, dtype=np.int64)
     services = pick(week.ladder, week.shares.shape[1], steps, draws[:, SERVICE])
     begin = 0
@@ -51,14 +51,14 @@ def assign(
             spread = (numbers >> np.uint64(11)) / float(1 << 53)
             rates = np.cumsum([one.plan.rate for one in segment.active]) / segment.lines_a_unit
             whose = np.searchsorted(rates, spread, side="right")
-            known = np.array([*(place[id(one)] for one in segment.active), NONE])
+            known = np.array([*(index[id(one)] for one in segment.active), NONE])
             cause[begin:end] = known[np.minimum(whose, len(segment.active))]
             left = np.ones(week.shares.shape[1])
             for one in segment.active:
-                left[one.plan.service] = max(left[one.plan.service] - one.plan.away / one.plan.share, 0.0)
+                left[one.plan.service] = max(left[one.plan.service] - one.plan.displaced / one.plan.share, 0.0)
             if left.min() < 1:
                 rows, own = np.unique(steps[begin:end], return_inverse=True)
                 some = ladder(week.shares[rows] * left)
                 services[begin:end] = pick(some, len(left), own, draws[begin:end, SERVICE])
         begin = end
-    return services, cause, going
+    return services, cause, ongoing
