@@ -7,22 +7,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.model import Event, Verdict, event_id
 from analyzer.report.saved import load
 from analyzer.verdict import compare
 from bench.original_twin import Alert, alerts
+from bench.original_world import CUSTOMERS, START, WEEKS, Floats, series_of, world
 from bench.processes import run
 from traffic import truth
-from traffic.model import HOUR, WEEK, Query, Window
-from traffic.store import open_source
-from traffic.times import iso
+from traffic.model import HOUR, WEEK, Window
 
-Floats = NDArray[np.float64]
-
-START = 1_788_739_200  # Monday, 2026-09-07T00:00:00Z
-CUSTOMERS, WEEKS = 100, 6
 LENGTHS = ((5, "up to 5 min"), (15, "5 to 15 min"), (30, "15 to 30 min"), (60, "30 min to 1 h"), (999, "over 1 h"))
 
 # A spike of 5 x a flat 10 Mb/s in the last of so many weeks: how long it is, and at which minute of an hour it begins.
@@ -45,22 +39,6 @@ def report() -> str:
 # -- labelled traffic -----------------------------------------------------------------------------
 
 
-def world(folder: Path) -> Path:
-    """A store of generated traffic with labels; the same in every run."""
-    window = ("--start", iso(START), "--end", iso(START + WEEKS * WEEK))
-    run("sl.py", "generate", "--store", folder / "traffic", "--output", folder, "--customers", str(CUSTOMERS), *window)
-    return folder / "traffic"
-
-
-def series_of(store: Path) -> Mapping[str, Floats]:
-    """The minutes of every key in bit/s; minutes that are missing count as 0, as that tool was handed them."""
-    source = open_source(str(store))
-    window = source.extent()
-    keys = tuple(sorted(source.keys(window)))
-    matrix = source.series(Query(source.metric, keys, window, 60))
-    return dict(zip(keys, np.nan_to_num(matrix.values), strict=True))
-
-
 def scores(folder: Path) -> dict[str, Verdict]:
     """The same traffic and labels, judged three ways."""
     store = world(folder)
@@ -79,8 +57,20 @@ def scores(folder: Path) -> dict[str, Verdict]:
 def _event(key: str, alert: Alert) -> Event:
     """As its table says it: at least a minute long."""
     start, end = (START + 60 * minute for minute in (alert.start, max(alert.end, alert.start + 1)))
-    figures = (alert.peak, alert.threshold / 3, alert.threshold, None, 0.0)
-    return Event(event_id(key, "bits", "above", start), key, start, end, end, 2, start, *figures)
+    return Event(
+        id=event_id(key, "bits", "above", start),
+        key=key,
+        start=start,
+        end=end,
+        detected=end,
+        breaches=2,
+        peak_at=start,
+        peak=alert.peak,
+        baseline=alert.threshold / 3,
+        threshold=alert.threshold,
+        ratio=None,
+        excess=0.0,
+    )
 
 
 def _scores_table(scored: Mapping[str, Verdict]) -> Iterable[str]:

@@ -98,7 +98,7 @@ def main(folder: Path) -> None:
     """Twin and tool on the traffic of the bench, and on short ones made up to disagree."""
     from tempfile import TemporaryDirectory
 
-    from bench.original import series_of, world
+    from bench.original_world import series_of, world
 
     rng = np.random.default_rng(1)
     made = [rng.lognormal(15.5, 1.5, rng.integers(1, 1000) * 60) for _ in range(200)]

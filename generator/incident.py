@@ -136,24 +136,31 @@ class Incidents:
 
     def labels(self, customer: Customer, window: Window) -> Iterator[Label]:
         """What took place in a window, clipped to it, in no order."""
-        key, start = customer.key, week_start(window.start)
-        direction: Direction
-        for week in range(start - WEEK, window.end, WEEK):
+
+        def label(seen: Window, shape: str, factor: float, direction: Direction, kind: Kind, *which: int) -> Label:
+            return Label(
+                id=label_id(customer.key, shape, *which),
+                key=customer.key,
+                start=seen.start,
+                end=seen.end,
+                shape=shape,
+                factor=factor,
+                direction=direction,
+                kind=kind,
+            )
+
+        for week in range(week_start(window.start) - WEEK, window.end, WEEK):
             for one in self.of_week(customer, week):
                 if one.window.overlap(window):
-                    seen, kind = one.window.clip(window), self._kind(customer, one, window)
-                    direction = "below" if one.shape in ("gap", "outage") else "above"
-                    name = label_id(key, one.shape, one.start)
-                    yield Label(name, key, seen.start, seen.end, one.shape, one.factor, direction, kind)
+                    direction: Direction = "below" if one.shape in ("gap", "outage") else "above"
+                    kind = self._kind(customer, one, window)
+                    yield label(one.window.clip(window), one.shape, one.factor, direction, kind, one.start)
         if job := customer.job:
             for week, run in job.runs(window, self._shape.zone):
-                seen, name = run.clip(window), label_id(key, "backup", week)
-                yield Label(name, key, seen.start, seen.end, "backup", job.factor, "above", "decoy")
+                yield label(run.clip(window), "backup", job.factor, "above", "decoy", week)
         if customer.season:
             before, after = (trend(self._scenario, customer, at) for at in (window.start, window.end))
-            direction = "above" if after >= before else "below"
-            name, ratio = label_id(key, "growth"), round(after / before, 3)
-            yield Label(name, key, window.start, window.end, "growth", ratio, direction, "decoy")
+            yield label(window, "growth", round(after / before, 3), "above" if after >= before else "below", "decoy")
 
     def _kind(self, customer: Customer, one: TrafficIncident, window: Window) -> Kind:
         """What a detector owes an incident, from the levels that it was made of."""

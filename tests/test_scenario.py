@@ -1,20 +1,24 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
+from math import copysign, inf, nextafter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.customer import customers
-from generator.disturbance import Events
-from generator.scenario import CustomerSettings, Named, Scenario
+from generator.disturbance import BackupDecoy, BlipDecoy, Events, Form, GapDecoy, GrowthDecoy, Outage, Required
+from generator.scenario import CustomerSettings, Growth, Named, Noise, Scenario
 from generator.span import Span
 from tests.commands import ROOT
 from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.model import DAY, HOUR, WEEK, Window
+from traffic.settings import BadSetting
 from traffic.times import instant, iso
 
 NOW = instant("2026-11-22T10:17:31", 0)
@@ -115,6 +119,79 @@ def test_a_mistake_in_a_scenario_is_one_line_that_says_what_to_do(file: Path, te
     assert message.startswith(f"{file}:{line}: ")
     assert said in message
     assert "\n" not in message
+
+
+# Class, setting, its lowest and its highest value. A range has the same bounds at both of its ends.
+BOUNDS: list[tuple[Any, str, float, float]] = [
+    (Form(1, (2, 3), (4, 5)), "weight", 0, 1e6),
+    (Form(1, (2, 3), (4, 5)), "factor", 1, 100),
+    (Form(1, (2, 3), (4, 5)), "minutes", 1, 1440),
+    (Events(), "per_week", 0, 7),
+    (BlipDecoy(), "per_week", 0, 7),
+    (BlipDecoy(), "factor", 1, 100),
+    (GapDecoy(), "per_week", 0, 7),
+    (GapDecoy(), "minutes", 1, 1440),
+    (BackupDecoy(), "share", 0, 1),
+    (BackupDecoy(), "factor", 1, 100),
+    (BackupDecoy(), "minutes", 15, 1440),
+    (GrowthDecoy(), "share", 0, 1),
+    (GrowthDecoy(weeks=1), "per_week", 0, 0.5),
+    (GrowthDecoy(per_week=(0, 0.1)), "weeks", 1, 52),
+    (Outage(), "per_week", 0, 7),
+    (Outage(), "minutes", 1, 1440),
+    (Outage(), "factor", 0, 1),
+    (Required(), "multiple", 1, 100),
+    (Required(), "margin", 1, 10),
+    (Required(), "buckets", 1, 1440),
+    (Required(), "floor", 0, 1e15),
+    (Required(), "history_weeks", 0, 1040),
+    (CustomerSettings(named=(Named("a"),)), "count", 0, 1_000_000),
+    (CustomerSettings(), "rate", 1, 1e14),
+    (CustomerSettings(), "spread", 0, 2),
+    (CustomerSettings(), "peak_hour_spread", 0, 6),
+    (CustomerSettings(), "multiplier_spread", 0, 2),
+    (Named("a"), "rate", 1, 1e14),
+    (Named("a"), "peak_hour", 0, 24),
+    (Named("a"), "multiplier", 1, 1000),
+    (Named("a"), "growth", -0.2, 0.2),
+    (Scenario().profiles["business"], "share", 0, 1e6),
+    (Scenario().profiles["business"], "peak_hour", 0, 24),
+    (Scenario().profiles["business"], "multiplier", 1, 1000),
+    (Growth(), "per_week", -0.2, 0.2),
+    (Noise(), "minute", 0, 0.5),
+    (Noise(), "hour", 0, 0.3),
+    (Scenario(), "seed", 0, 2**63 - 1),
+    (Span(), "weeks", 0.01, 1040),
+]
+
+
+@pytest.mark.parametrize(
+    ("base", "setting", "low", "high"), BOUNDS, ids=[f"{type(base).__name__}.{name}" for base, name, _, _ in BOUNDS]
+)
+def test_every_bound_is_just_where_it_is_said_to_be(base: Any, setting: str, low: float, high: float) -> None:
+    value = getattr(base, setting)
+    whole = isinstance(value[0] if isinstance(value, tuple) else value, int)
+
+    def fitted(one: float) -> Any:
+        return (one, one) if isinstance(value, tuple) else one
+
+    for edge, beyond in ((low, -inf), (high, inf)):
+        assert getattr(replace(base, **{setting: fitted(edge)}), setting) == fitted(edge)
+        outside = edge + copysign(1, beyond) if whole else nextafter(edge, beyond)
+        with pytest.raises(BadSetting) as raised:
+            replace(base, **{setting: fitted(outside)})
+        assert raised.value.setting == (f"{setting}[0]" if isinstance(value, tuple) else setting)
+
+
+def test_the_table_of_bounds_names_every_setting_that_is_a_number() -> None:
+    kinds = {type(base) for base, _, _, _ in BOUNDS}
+    numbers = {
+        (kind, one.name)
+        for kind in kinds
+        for one in fields(kind)
+        if re.search(r"\b(int|float|Range|WholeRange)\b", str(one.type)) and "tuple" not in str(one.type)
+    }
+    assert {(type(base), name) for base, name, _, _ in BOUNDS} == numbers
 
 
 def test_events_need_a_shape_unless_there_are_none() -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from generator.logs.server.payloads import AnomalyConfig
+from generator.logs.types import TYPES
 from tests.commands import ROOT
 from tests.required import program
 from tests.serving import Server, served
@@ -45,3 +47,10 @@ def test_the_page_names_every_endpoint_that_there_is(server: Server) -> None:
         re.sub(r"\?.*", "", word) for command in CURLS for word in re.findall(r"127\.0\.0\.1:8000([^\s\"']*)", command)
     }
     assert shown == set(server.get("/openapi.json")["paths"])
+
+
+def test_every_type_of_anomaly_has_its_switch_and_its_button() -> None:
+    switches = [name.removesuffix("_enabled") for name in AnomalyConfig.model_fields if name.endswith("_enabled")]
+    page = (ROOT / "generator" / "logs" / "server" / "page" / "live.html").read_text(encoding="utf-8")
+    assert tuple(switches) == TYPES
+    assert tuple(re.findall(r'data-kind="(\w+)"', page)) == TYPES

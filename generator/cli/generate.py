@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,29 @@ if TYPE_CHECKING:
     from generator.scenario import Scenario
 
 FIELD = "network.bytes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerateOptions:
+    """What the command line says; None where it says nothing."""
+
+    scenario_file: Path | None
+    store: str
+    user: str | None
+    password_file: Path | None
+    api_key_file: Path | None
+    ca_file: Path | None
+    ca_fingerprint: str | None
+    output: Path
+    start: str | None
+    end: str | None
+    weeks: float | None
+    customers: int | None
+    seed: int | None
+    replace: bool
+    as_json: bool
+    quiet: bool
+    verbose: bool
 
 
 @click.command(short_help="Fill a store with traffic, and write down what happened.", context_settings=shared.SETTINGS)
@@ -46,7 +70,7 @@ FIELD = "network.bytes"
 @shared.as_json
 @shared.quiet
 @shared.verbose
-def generate(**options: Any) -> None:
+def generate(**given: Any) -> None:
     """Fill a store with believable traffic, and write down what happened in it.
 
     Customers have days, weeks, growth and noise of their own; events are put into their traffic, and decoys that look
@@ -64,33 +88,33 @@ def generate(**options: Any) -> None:
     from traffic.disk import lock
     from traffic.store import open_sink
 
+    options = GenerateOptions(**given)
     scenario = _scenario(options)
     now = int(time.time())
     # Refused before the store is opened: with --replace that already drops what it holds.
     World(scenario).check(scenario.window.resolve(now, scenario.seconds))
-    output: Path = options["output"]
-    with lock(output):
+    with lock(options.output):
         sink = open_sink(
-            options["store"],
+            options.store,
             FIELD,
             scenario.seconds,
             scenario=scenario.fingerprint,
             keys=len(scenario.customers.names),
-            replace=options["replace"],
-            entry=shared.entry_of(options),
-            refused=output / "refused.ndjson",
+            replace=options.replace,
+            entry=shared.entry_of(given),
+            refused=options.output / "refused.ndjson",
         )
-        with shared.bar("generate", options["quiet"], "points") as progress:
-            done = generate(scenario, sink, now, output, progress)
-    if options["as_json"]:
+        with shared.bar("generate", options.quiet, "points") as progress:
+            done = generate(scenario, sink, now, options.output, progress)
+    if options.as_json:
         click.echo(json.dumps(_document(scenario, done, sink.name), indent=1))
-    elif not options["quiet"]:
+    elif not options.quiet:
         click.echo(_summary(done, sink.name))
-    if options["verbose"]:
+    if options.verbose:
         shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
 
 
-def _scenario(options: dict[str, Any]) -> Scenario:
+def _scenario(options: GenerateOptions) -> Scenario:
     """The scenario of the file, with what the options say on top of it."""
     from dataclasses import replace
 
@@ -99,14 +123,15 @@ def _scenario(options: dict[str, Any]) -> Scenario:
 
     own = Path(__file__).resolve().parents[2] / "input" / "scenario.yaml"
     # Where the project's own file was removed, what it says is built in.
-    file = options["scenario_file"] or (own if own.exists() else None)
+    file = options.scenario_file or (own if own.exists() else None)
     scenario = Scenario() if file is None else load(file, Scenario)
-    changes: dict[str, Any] = {"window": scenario.window.override(options["weeks"], options["start"], options["end"])}
-    if options["customers"] is not None:
-        changes["customers"] = replace(scenario.customers, count=options["customers"])
-    if options["seed"] is not None:
-        changes["seed"] = options["seed"]
-    return replace(scenario, **changes)
+    count = scenario.customers.count if options.customers is None else options.customers
+    return replace(
+        scenario,
+        window=scenario.window.override(options.weeks, options.start, options.end),
+        customers=replace(scenario.customers, count=count),
+        seed=scenario.seed if options.seed is None else options.seed,
+    )
 
 
 def _summary(done: GenerationResult, store: str) -> str:

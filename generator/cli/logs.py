@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from generator.cli.stopping import stopping
+from generator.logs.options import LogOptions
 from traffic import options as shared
 
 if TYPE_CHECKING:
     from generator.logs.job import LogJob
     from generator.logs.model import LogIncident
     from generator.logs.run import RunResult
+    from generator.logs.sinks import LineSink
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogsCommandOptions(LogOptions):
+    """What the command line says besides: how to get into a service, and what is said of the run."""
+
+    user: str | None
+    password_file: Path | None
+    api_key_file: Path | None
+    ca_file: Path | None
+    ca_fingerprint: str | None
+    as_json: bool
+    quiet: bool
+    verbose: bool
 
 
 @click.command(context_settings=shared.SETTINGS)
@@ -73,7 +90,7 @@ if TYPE_CHECKING:
 @shared.as_json
 @shared.quiet
 @shared.verbose
-def logs(**options: Any) -> int:
+def logs(**given: Any) -> int:
     """Write log lines, and write down when something was wrong.
 
     Services write as they usually do, with days and weekends, until an incident changes that: errors, response times,
@@ -90,19 +107,19 @@ def logs(**options: Any) -> int:
     """
     import time
 
-    from generator.logs.job import LogOptions, job
+    from generator.logs.job import job
     from generator.logs.run import Clock, RunResult, run
     from generator.logs.truth import IncidentFile
     from traffic.disk import lock
     from traffic.errors import Failure
 
-    asked = LogOptions(**{name: options[name] for name in LogOptions.__dataclass_fields__})
-    work = job(asked, int(time.time()))
+    options = LogsCommandOptions(**given)
+    work = job(options, int(time.time()))
     ran = RunResult()
     with lock(work.folder / ".logs", "--output-path"), stopping() as stop:
         truth = IncidentFile(work.folder)
         sinks = [_open(name, work, options) for name in work.sinks]
-        silent = options["quiet"] or work.on_stdout
+        silent = options.quiet or work.on_stdout
         try:
             with shared.bar("logs", silent or not work.expected, "lines") as progress:
                 clock = Clock(wait=stop.wait, stopped=stop.asked)
@@ -118,21 +135,14 @@ def logs(**options: Any) -> int:
     return 0 if stop.number is None else 128 + stop.number
 
 
-def _open(name: str, work: LogJob, options: dict[str, Any]) -> Any:
+def _open(name: str, work: LogJob, options: LogsCommandOptions) -> LineSink:
     from generator.logs.sinks import Opening, open_log_sink
     from traffic.store.access import access
 
-    silent = options["quiet"]
+    silent = options.quiet
     file = work.settings.output.file
-    entry = access(
-        options["user"],
-        options["password_file"],
-        options["api_key_file"],
-        options["ca_file"],
-        options["ca_fingerprint"],
-    )
     how = Opening(
-        entry,
+        access(options.user, options.password_file, options.api_key_file, options.ca_file, options.ca_fingerprint),
         note=(lambda _text: None) if silent else shared.note,
         refused=work.folder / "refused.ndjson",
         suffix=work.suffix,
@@ -142,11 +152,11 @@ def _open(name: str, work: LogJob, options: dict[str, Any]) -> Any:
     return open_log_sink(name, how)
 
 
-def _say(work: LogJob, ran: RunResult, truth: Path, options: dict[str, Any]) -> None:
+def _say(work: LogJob, ran: RunResult, truth: Path, options: LogsCommandOptions) -> None:
     """What came of it; on stderr where lines are on stdout."""
-    if options["as_json"]:
+    if options.as_json:
         click.echo(json.dumps(_document(ran, truth), indent=1), err=work.on_stdout)
-    elif not options["quiet"]:
+    elif not options.quiet:
         click.echo(_summary(ran, truth), err=work.on_stdout)
 
 

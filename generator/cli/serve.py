@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from traffic import options as shared
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServeOptions:
+    """What the command line says; None where it says nothing."""
+
+    config: Path | None
+    host: str
+    port: int
+    token_file: Path | None
+    allow_host: tuple[str, ...]
+    allow_origin: tuple[str, ...]
+    seed: int | None
+    quiet: bool
 
 
 @click.command(context_settings=shared.SETTINGS)
@@ -27,7 +42,7 @@ from traffic import options as shared
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the file's]"
 )
 @shared.quiet
-def serve(**options: Any) -> int:
+def serve(**given: Any) -> int:
     """Serve log lines that are made while you watch.
 
     A page with the live stream at /ui, the endpoints at /docs. Every client has a stream of its own. Nobody but this
@@ -47,18 +62,19 @@ def serve(**options: Any) -> int:
     from generator.logs.settings import LogSettings
     from traffic.config import load
 
+    options = ServeOptions(**given)
     own = Path(__file__).resolve().parent.parent.parent / "input" / "logs.yaml"
     # Where the project's own file was removed, what it says is built in.
-    file = options["config"] or (own if own.exists() else None)
+    file = options.config or (own if own.exists() else None)
     settings = LogSettings() if file is None else load(file, LogSettings)
-    if options["seed"] is not None:
-        settings = replace(settings, seed=options["seed"])
-    token = read_token(options["token_file"], os.environ.get("SL_SERVE_TOKEN"))
-    rules = Rules(token, options["allow_host"], options["allow_origin"])
-    place = ListenAddress(options["host"], options["port"], rules)
+    if options.seed is not None:
+        settings = replace(settings, seed=options.seed)
+    token = read_token(options.token_file, os.environ.get("SL_SERVE_TOKEN"))
+    rules = Rules(token, options.allow_host, options.allow_origin)
+    where = ListenAddress(options.host, options.port, rules)
 
     def ready(address: str) -> None:
-        if not options["quiet"]:
+        if not options.quiet:
             shared.note(f"serving at {address}/ui; Ctrl-C stops it")
 
-    return 128 + serve(settings, place, ready, shared.note)
+    return 128 + serve(settings, where, ready, shared.note)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from generator.logs.feed import LogFeed
+from generator.logs.options import LogOptions
 from generator.logs.run import PORTION, Batching, Feed
 from generator.logs.settings import LogSettings
 from generator.logs.smoke import SmokeFeed
@@ -20,29 +21,6 @@ from traffic.times import instant
 
 SUFFIXES = {"json": ".json", "ecs": ".json", "text": ".log", "combined": ".log"}
 _DAYS = "now-7d"
-
-
-@dataclass(frozen=True)
-class LogOptions:
-    """What the command line says; None where it says nothing."""
-
-    config: Path | None = None
-    total: int | None = None
-    batch_size: int | None = None
-    interval: float | None = None
-    destination: str | None = None
-    to: tuple[str, ...] = ()
-    form: Literal["json", "text", "ecs", "combined"] | None = None
-    output_path: str | None = None
-    anomaly_rate: float | None = None
-    no_labels: bool = False
-    start: str | None = None
-    end: str | None = None
-    rate: float | None = None
-    durations: Literal["lines", "time"] | None = None
-    seed: int | None = None
-    smoke: bool = False
-    web: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,30 +45,30 @@ class LogJob:
         return "-" in self.sinks
 
 
-def job(asked: LogOptions, now: int) -> LogJob:
+def job(options: LogOptions, now: int) -> LogJob:
     """What to do at `now` (epoch seconds).
 
     Raises:
         UsageFailure: the settings or the options cannot be meant, or contradict one another.
     """
-    settings = _settings(asked)
-    series = asked.smoke or asked.web
-    feed, pace, expected = _series(asked, settings, now) if series else _lines(asked, settings, now)
+    settings = _settings(options)
+    series = options.smoke or options.web
+    feed, pace, expected = _series(options, settings, now) if series else _lines(options, settings, now)
     form = "json" if series else settings.output.format
     stem = Path(settings.output.file.path)
-    if series and asked.output_path is None:
-        stem = stem.with_name("smoke_event" if asked.smoke else "web")
-    # A target that is named is meant instead of the file, unless that is asked for as well.
-    target = asked.destination or (None if asked.to else settings.output.destination)
+    if series and options.output_path is None:
+        stem = stem.with_name("smoke_event" if options.smoke else "web")
+    # A target that is named is meant instead of the file, unless that is options for as well.
+    target = options.destination or (None if options.to else settings.output.destination)
     names = [
         *(["-"] if target in ("stdout", "both") else []),
         *([f"file:{stem}"] if target in ("file", "both") else []),
-        *asked.to,
+        *options.to,
     ]
     if len(set(names)) < len(names):
         raise UsageFailure("the same place is named twice with --to; name it once")
     # Who fills a window wants all of it.
-    whole = series or asked.start is not None or asked.end is not None
+    whole = series or options.start is not None or options.end is not None
     kept = 0 if whole else settings.output.file.max_files
     return LogJob(
         feed=feed,
@@ -104,47 +82,47 @@ def job(asked: LogOptions, now: int) -> LogJob:
     )
 
 
-def _settings(asked: LogOptions) -> LogSettings:
+def _settings(options: LogOptions) -> LogSettings:
     """The settings of the file, with what the options say on top of them."""
     own = Path(__file__).resolve().parents[2] / "input" / "logs.yaml"
     # Where the project's own file was removed, what it says is built in.
-    file = asked.config or (own if own.exists() else None)
+    file = options.config or (own if own.exists() else None)
     settings = LogSettings() if file is None else load(file, LogSettings)
     anomalies, output = settings.anomalies, settings.output
-    if asked.anomaly_rate is not None:
-        anomalies = replace(anomalies, probability=asked.anomaly_rate)
-    if asked.durations is not None:
-        anomalies = replace(anomalies, durations=asked.durations)
-    if asked.form is not None:
-        output = replace(output, format=asked.form)
-    if asked.output_path is not None:
-        output = replace(output, file=replace(output.file, path=asked.output_path))
-    if asked.no_labels:
+    if options.anomaly_rate is not None:
+        anomalies = replace(anomalies, probability=options.anomaly_rate)
+    if options.durations is not None:
+        anomalies = replace(anomalies, durations=options.durations)
+    if options.form is not None:
+        output = replace(output, format=options.form)
+    if options.output_path is not None:
+        output = replace(output, file=replace(output.file, path=options.output_path))
+    if options.no_labels:
         output = replace(output, include_labels=False)
-    seed = settings.seed if asked.seed is None else asked.seed
+    seed = settings.seed if options.seed is None else options.seed
     return replace(settings, anomalies=anomalies, output=output, seed=seed)
 
 
-def _series(asked: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, Batching, int]:
+def _series(options: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, Batching, int]:
     """One of the two series that are made instead of log lines."""
-    if asked.smoke and asked.web:
+    if options.smoke and options.web:
         raise UsageFailure("--smoke and --web are two series: choose one")
     wrong = {
-        "--interval": asked.interval is not None,
-        "--format": asked.form is not None,
-        "--rate": asked.rate is not None,
-        "--anomaly-rate": asked.anomaly_rate is not None,
-        "--durations": asked.durations is not None,
-        "--total": asked.smoke and asked.total is not None,
+        "--interval": options.interval is not None,
+        "--format": options.form is not None,
+        "--rate": options.rate is not None,
+        "--anomaly-rate": options.anomaly_rate is not None,
+        "--durations": options.durations is not None,
+        "--total": options.smoke and options.total is not None,
     }
-    name = "--smoke" if asked.smoke else "--web"
+    name = "--smoke" if options.smoke else "--web"
     if any(wrong.values()):
         raise UsageFailure(
             f"{name} has lines of its own: leave out {next(one for one, is_wrong in wrong.items() if is_wrong)}"
         )
-    start, end = _window(asked.start or _DAYS, asked.end or "now", now)
+    start, end = _window(options.start or _DAYS, options.end or "now", now)
     feed: SmokeFeed | WebFeed = (
-        SmokeFeed(settings.seed, start, end) if asked.smoke else WebFeed(settings.seed, start, end, asked.total)
+        SmokeFeed(settings.seed, start, end) if options.smoke else WebFeed(settings.seed, start, end, options.total)
     )
     return feed, Batching(None), feed.total
 
@@ -156,45 +134,45 @@ def _window(start: str, end: str, now: int) -> tuple[int, int]:
     return begin, until
 
 
-def _lines(asked: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, Batching, int]:
+def _lines(options: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, Batching, int]:
     """Log lines: a window that is filled, lines that are counted, or batches in real time."""
     pace = settings.generator
-    total = pace.total_logs if asked.total is None else asked.total
-    batch = asked.batch_size or pace.batch_size
+    total = pace.total_logs if options.total is None else options.total
+    batch = options.batch_size or pace.batch_size
     output = settings.output
-    if asked.start is not None or asked.end is not None:
-        feed, portions, expected = _filled(asked, settings, now)
+    if options.start is not None or options.end is not None:
+        feed, portions, expected = _filled(options, settings, now)
         return LogFeed(feed, output.format, output.include_labels), portions, expected
-    interval = pace.interval if asked.interval is None else asked.interval
-    in_real_time = interval > 0 and (not total or asked.interval is not None)
+    interval = pace.interval if options.interval is None else options.interval
+    in_real_time = interval > 0 and (not total or options.interval is not None)
     settings = _measured(settings, "lines")
     if not in_real_time:
         stream = Stream(
-            settings, start=instant(settings.timestamps.start, now) * UNIT, total=total, per_second=asked.rate
+            settings, start=instant(settings.timestamps.start, now) * UNIT, total=total, per_second=options.rate
         )
         return LogFeed(stream, output.format, output.include_labels), Batching(total or None, PORTION), total
-    if asked.rate is not None:
+    if options.rate is not None:
         raise UsageFailure("in real time, --batch-size and --interval say how many lines there are: leave out --rate")
     begin = time.time_ns() // 1000 - round(interval * UNIT)
     stream = Stream(settings, start=begin, total=total, per_second=batch / interval)
     return LogFeed(stream, output.format, output.include_labels), Batching(total or None, batch, interval), total
 
 
-def _filled(asked: LogOptions, settings: LogSettings, now: int) -> tuple[Stream, Batching, int]:
+def _filled(options: LogOptions, settings: LogSettings, now: int) -> tuple[Stream, Batching, int]:
     """A stream for a window. It ends at its end, or after so many lines."""
-    if asked.interval:
+    if options.interval:
         raise UsageFailure("a window (--start, --end) is filled as fast as possible: leave out --interval")
-    if asked.start is None and settings.timestamps.start == "now":
+    if options.start is None and settings.timestamps.start == "now":
         raise UsageFailure("a window needs a beginning: add --start, as --start now-7d")
-    start, end = _window(asked.start or settings.timestamps.start, asked.end or "now", now)
+    start, end = _window(options.start or settings.timestamps.start, options.end or "now", now)
     settings = _measured(settings, "time")
-    if asked.total and asked.end is None:
-        stream = Stream(settings, start=start * UNIT, total=asked.total, per_second=asked.rate)
-        return stream, Batching(asked.total), asked.total
-    stream = Stream(settings, start=start * UNIT, until=end * UNIT, per_second=asked.rate)
-    reached = week(settings, start * UNIT, asked.rate)
+    if options.total and options.end is None:
+        stream = Stream(settings, start=start * UNIT, total=options.total, per_second=options.rate)
+        return stream, Batching(options.total), options.total
+    stream = Stream(settings, start=start * UNIT, until=end * UNIT, per_second=options.rate)
+    reached = week(settings, start * UNIT, options.rate)
     expected = (reached.count(end * UNIT) - reached.count(start * UNIT)) // UNIT
-    total = asked.total or None
+    total = options.total or None
     return stream, Batching(total), max(min(expected, total or expected), 1)
 
 
