@@ -17,9 +17,9 @@ from analyzer.reading.fetch import Halving
 from traffic.coverage import Coverage, counted
 from traffic.disk import storage
 from traffic.errors import Failure, StorageFailure
-from traffic.model import WEEK, Query, Window
+from traffic.model import HOUR, WEEK, Query, Window
 from traffic.store import Access, Columns, open_source
-from traffic.store.base import Source
+from traffic.store.base import SizedSource, Source
 from traffic.text import length, visible
 from traffic.times import fitting, iso
 
@@ -79,12 +79,12 @@ def _folders(output: Path) -> Iterator[Line]:
 
 def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
     source = open_source(name, columns, entry)
-    for note in getattr(source, "notes", list)():
+    for note in source.notes():
         yield Line("columns", visible(note))
-    if getattr(source, "size", int)() > _LARGE:
+    if isinstance(source, SizedSource) and source.size() > _LARGE:
         yield from _beginning(source)
         return
-    extent = source.extent()
+    extent = source.extent(None, HOUR)
     spans = source.keys(extent)
     some = ", ".join(list(spans)[:3]) + (", ..." if len(spans) > 3 else "")
     metric = source.metric
@@ -93,10 +93,10 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
     yield Line("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
     yield Line("keys", f"{len(spans):,}: {visible(some)}")
     yield Line("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)})")
-    for remark in getattr(source, "remarks", list)():
+    for remark in source.remarks():
         yield Line("rows", visible(remark))
     yield from _coverage(source.coverage(extent))
-    step = getattr(source, "step", lambda: None)()
+    step = source.step()
     yield _step(step)
     yield _gaps(source, extent, list(spans), step)
 
@@ -109,13 +109,13 @@ def _coverage(coverage: Coverage) -> Iterator[Line]:
             yield Line("left out", visible(f"{part.name}: {counted(left.rows, left.reason, coverage.noun)}"))
 
 
-def _beginning(source: Source) -> Iterator[Line]:
-    rows, keys, window = source.glimpse()  # type: ignore[attr-defined]  # has a size, so it is a file
-    size = source.size() / 1e9  # type: ignore[attr-defined]
+def _beginning(source: SizedSource) -> Iterator[Line]:
+    rows, keys, window = source.glimpse()
+    size = source.size() / 1e9
     yield Line("store", f"{visible(source.name)}: {size:.1f} GB, of which the first {rows:,} rows were looked at")
     yield Line("keys", f"{keys:,} in these rows")
     yield Line("extent", f"{iso(window.start)} to {iso(window.end)} in these rows")
-    yield _step(source.step())  # type: ignore[attr-defined]
+    yield _step(source.step())
 
 
 def _step(step: int | None) -> Line:

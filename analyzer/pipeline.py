@@ -20,7 +20,7 @@ from analyzer.verdict import compare
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, WEEK, Label, Window, week_start
-from traffic.store.base import Source
+from traffic.store.base import ScarceSource, Source
 from traffic.times import iso
 
 BUFFER_CACHE = "buffer_cache"
@@ -133,16 +133,13 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
 def opened(store: Source, job: Job) -> tuple[Halving, CachedSource, Shelf]:
     """The store as a run asks it: what counts the requests, what answers, and where the answers are kept.
 
-    A store that makes no roll-ups has them made here. One whose requests are few (`limited`) has all that it answered
+    A store that makes no roll-ups has them made here. One whose requests are few has all that it answered
     kept as it is; for any other the roll-ups are kept, and the buckets of days in which an event can be.
     """
-    if aim := getattr(store, "aim", None):
-        # It cannot tell its own extent.
-        aim(job.start, job.resolution)
     asked = Halving(store, job.concurrency)
     with storage(job.output):
         shelf = Shelf(job.output / BUFFER_CACHE)
-    if getattr(store, "limited", False):
+    if isinstance(store, ScarceSource):
         return asked, CachedBuckets(asked, shelf, job.now), shelf
     return asked, CachedSource(asked if asked.rolls_up(job.resolution) else Rolled(asked), shelf, job.now), shelf
 
@@ -156,7 +153,7 @@ def windows(source: CachedSource, job: Job) -> tuple[Window, Window]:
         raise UsageFailure(
             f"the window ends ({iso(job.end)}) before it starts ({iso(job.start)}): change --start or --end"
         )
-    extent = source.extent()
+    extent = source.extent(job.start, job.resolution)
     start = extent.start if job.start is None else job.start
     end = extent.end if job.end is None else job.end
     window = Window(min(start, end), max(start, end)).widen(HOUR)
@@ -195,7 +192,7 @@ def _search(
     suppressed: list[Suppressed] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = 0
-    for keys, reach in groups(spans, learned, source.max_points, job.resolution, source.max_keys):
+    for keys, reach in groups(spans, learned, job.resolution, source.limits(job.resolution)):
         found = find_events(source, keys, spans, reach, looked, job.resolution, job.policy, job.full_scan)
         events += found.events
         not_judged += found.not_judged

@@ -67,10 +67,10 @@ def cargo(
     Raises:
         UsageFailure: nothing is left.
     """
-    step = getattr(source, "step", lambda: None)()
+    step = source.step()
     if resolution is None:
         resolution = step if step and 3600 % step == 0 else fitting(step or 60, 60, source.metric.adds_up)
-    extent = source.extent()
+    extent = source.extent(start, resolution)
     asked = Window(extent.start if start is None else start, max(start or 0, extent.end if end is None else end))
     window = asked.clip(extent).widen(resolution)
     spans = source.keys(window)

@@ -37,7 +37,7 @@ def load(name: str, keys: int, weeks: int) -> None:
     names = tuple(f"customer-{number:04d}" for number in range(keys))
     for week, part in enumerate(window.weeks()):
         values, grid = _values(keys, week), Grid.over(part, 60)
-        with ThreadPoolExecutor(sink.writers) as pool:  # type: ignore[attr-defined]
+        with ThreadPoolExecutor(sink.writers) as pool:
             written = [
                 pool.submit(sink.write, block, grid, values[[names.index(key) for key in block]])
                 for block in sink.blocks(names)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.processes import run
-from traffic.model import WEEK, Query
+from traffic.model import HOUR, WEEK, Query
 from traffic.store import open_source
 from traffic.times import iso
 
@@ -29,7 +29,7 @@ def world(folder: Path) -> Path:
 def series_of(store: Path) -> Mapping[str, Floats]:
     """The minutes of every key in bit/s; minutes that are missing count as 0, as that tool was handed them."""
     source = open_source(str(store))
-    window = source.extent()
+    window = source.extent(None, HOUR)
     keys = tuple(sorted(source.keys(window)))
     matrix = source.series(Query(source.metric, keys, window, 60))
     return dict(zip(keys, np.nan_to_num(matrix.values), strict=True))

@@ -42,7 +42,7 @@ def read_store(folder: Path) -> float:
     spans = source.keys(WINDOW)
     return sum(
         float(np.nansum(source.series(Query(BITS, keys, reach, 60)).values))
-        for keys, reach in groups(spans, WINDOW, source.max_points, 60)
+        for keys, reach in groups(spans, WINDOW, 60, source.limits(60))
     )
 
 

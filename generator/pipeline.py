@@ -59,7 +59,6 @@ def generate(
     points = len(world.customers) * (window.seconds // scenario.seconds)
     # Of what is written while something is made, only the waiting counts.
     seconds = dict.fromkeys(("traffic", "store", "labels"), 0.0)
-    writers = getattr(sink, "writers", 1)
     writing: deque[tuple[int, Future[int]]] = deque()
     done = new = 0
 
@@ -74,13 +73,13 @@ def generate(
                 if progress:
                     progress(done, points)
 
-    with ThreadPoolExecutor(writers) as pool:
+    with ThreadPoolExecutor(sink.writers) as pool:
         for week in window.weeks():
             grid = Grid.over(week, scenario.seconds)
             for keys in blocks:
                 with _timed(seconds, "traffic"):
                     amounts = world.block(keys, grid)
-                settle(writers - 1)
+                settle(sink.writers - 1)
                 writing.append((amounts.size, pool.submit(sink.write, keys, grid, amounts)))
         with _timed(seconds, "labels"):
             labels = world.labels(window)

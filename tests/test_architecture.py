@@ -73,6 +73,7 @@ HOMES: Table = {
     "starlette": ({"generator.logs.server"}, "what fastapi is made of"),
     "uvicorn": ({"generator.logs.server"}, "it runs the live server"),
     "websockets": (set(), "uvicorn speaks WebSocket with it"),
+    "typing_extensions": ({"traffic.store"}, "override, which Python has from 3.12 on"),
     "tzdata": (set(), "zoneinfo reads its zones from it where the system has none"),
     "tinydb": ({"analyzer.reading.cache"}, "it holds the readable log of answered queries, and never the truth"),
     "matplotlib": (
@@ -128,6 +129,13 @@ LONG_CALLS: dict[tuple[str, str], str] = dict.fromkeys(
     ),
     "being changed to named arguments",
 )
+
+# What a class can do is declared (traffic/store/base.py for a store) and asked with isinstance; here nobody could.
+FOUND_BY_NAME: dict[tuple[str, str], str] = {
+    ("traffic.config", "getattr(error, 'position', None)"): "some of PyYAML's errors know where, and no base says so",
+    ("traffic.store.elastic.client", "getattr(error, 'message', None)"): "its errors share no base that has one",
+}
+_STORES = {"source", "store", "sink", "log", "asked"}
 
 # Stands for what importlib imports by a name that is not in the text.
 COMPUTED = "<computed>"
@@ -361,6 +369,31 @@ def long_calls(house: dict[str, Module]) -> list[tuple[str, str]]:
     return found
 
 
+def found_by_name(module: Module) -> list[str]:
+    """Calls that look for an attribute by its name: any of a store, and of anything else where the name is written out.
+
+    A store is what is called like one, or annotated as a Source, a Sink or what reads one. What a module of Python's or
+    of others has may depend on the machine, and is no concern of this.
+    """
+    tree = ast.parse(module.source)
+    modules = {alias.name for part in ast.walk(tree) if isinstance(part, ast.Import) for alias in part.names}
+    annotated = {
+        part.arg
+        for part in ast.walk(tree)
+        if isinstance(part, ast.arg)
+        and re.search(r"(Source|Sink|Halving|Reader)\b", ast.unparse(part.annotation or part))
+    }
+    found = []
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or _called(node) not in {"getattr", "hasattr"} or len(node.args) < 2:
+            continue
+        owner = _last(node.args[0]).lstrip("_")
+        written_out = isinstance(node.args[1], ast.Constant) and ast.unparse(node.args[0]) not in modules
+        if written_out or owner in annotated | _STORES:
+            found.append(ast.unparse(node))
+    return [text for text in found if (module.name, text) not in FOUND_BY_NAME]
+
+
 def locked_versions(lock: str) -> dict[str, set[str]]:
     """Package -> its versions in the text of a lock file."""
     found: dict[str, set[str]] = {}
@@ -390,6 +423,10 @@ def test_a_class_name_stands_for_one_thing() -> None:
 
 def test_no_call_of_a_class_is_read_by_counting_commas() -> None:
     assert set(long_calls(HOUSE)) - set(LONG_CALLS) == set()
+
+
+def test_what_a_store_can_do_is_declared_and_never_looked_for_by_name() -> None:
+    assert [f"{module.name}: {text}" for module in HOUSE.values() for text in found_by_name(module)] == []
 
 
 def test_the_tables_speak_only_of_modules_that_exist() -> None:
@@ -500,6 +537,25 @@ def test_a_heavy_import_in_the_init_file_of_a_package_on_the_way_is_found() -> N
 def test_an_import_inside_a_command_or_for_types_only_is_not_heavy() -> None:
     source = "import click\nif TYPE_CHECKING:\n    import pandas\ndef discover():\n    import numpy"
     assert heavy_chains({"analyzer.cli": Module("analyzer.cli", source)}) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ('getattr(source, "aim", None)', 1),
+        ('getattr(self._store, "abandon", nothing)()', 1),
+        ("getattr(anything.sink, name)", 1),
+        ("def reads(there: RollupSource) -> None:\n    hasattr(there, name)", 1),
+        ('def face(one: "Halving | None") -> int:\n    return getattr(one, ability)', 1),
+        ('hasattr(whatever, "rolls_up")', 1),
+        ('builtins.getattr(whatever, "reach")', 1),
+        ("getattr(rollup, name)", 0),
+        ('import os\nhasattr(os, "sched_getaffinity")', 0),
+        ("isinstance(store, RollupSource) and store.rolls_up(60)", 0),
+    ],
+)
+def test_an_ability_that_is_looked_for_by_name_is_found(source: str, found: int) -> None:
+    assert len(found_by_name(Module("analyzer.reading.fetch", source))) == found
 
 
 def test_a_vague_name_is_found_at_any_depth() -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.reading.cut import Limits, Tree, halves, join_series, tree
+from analyzer.reading.cut import Tree, halves, join_series, tree
 from traffic.model import BITS, DAY, HOUR, Grid, Matrix, Query, Window
+from traffic.store.base import Limits
 
 limits = st.builds(
     Limits,

@@ -22,7 +22,7 @@ from analyzer.reading.fetch import groups
 from tests.worlds import MONDAY, MemorySource, slow_events
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Matrix, Metric, Query, Window
-from traffic.store.base import StoreError
+from traffic.store.base import Limits, StoreError
 
 NOW = MONDAY + 60 * WEEK
 MEANINGS = get_args(Meaning)
@@ -50,7 +50,7 @@ def worlds(draw: st.DrawFn) -> MemorySource:
             at = rng.integers(0, len(series))
             series[at : at + rng.integers(1, 300)] = np.nan
         values[f"key-{number}"] = series
-    return MemorySource(start, values, metric=GAUGE, step=600)
+    return MemorySource(start, values, metric=GAUGE, native=600)
 
 
 stated: dict[str, Any] = {
@@ -136,7 +136,7 @@ def test_a_store_that_refuses_large_requests_gives_the_same_in_halves(
 
 
 def test_what_cannot_be_halved_is_an_error_and_no_coarser_data(tmp_path: Path) -> None:
-    world = MemorySource(MONDAY, {"a": np.ones(1008 * 3)}, metric=GAUGE, step=600, largest=0)
+    world = MemorySource(MONDAY, {"a": np.ones(1008 * 3)}, metric=GAUGE, native=600, largest=0)
     with pytest.raises(StoreError, match="even one key in one bucket"):
         run(world, tmp_path)
 
@@ -146,7 +146,7 @@ def spiky(keys: int = 3, weeks: int = 4) -> MemorySource:
     values = {f"k{n}": 10 + rng.integers(0, 4, weeks * 1008).astype(float) for n in range(keys)}
     for n, series in enumerate(values.values()):
         series[2 * 1008 + 100 * (n + 1) :][:6] *= 9
-    return MemorySource(MONDAY, values, metric=GAUGE, step=600)
+    return MemorySource(MONDAY, values, metric=GAUGE, native=600)
 
 
 def test_a_second_run_asks_the_store_nothing_and_finds_the_same(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_new_data_is_noticed(tmp_path: Path) -> None:
 def test_what_may_still_change_is_asked_again(tmp_path: Path) -> None:
     world = spiky(keys=1)
     world.settling = 600
-    now = world.extent().end + 300
+    now = world.extent(None, HOUR).end + 300
     run(world, tmp_path, now=now)
     world.asked.clear()
     run(world, tmp_path, now=now)
@@ -278,13 +278,13 @@ def test_clearing_the_shelf_removes_every_file(tmp_path: Path) -> None:
 def test_keys_of_far_apart_times_do_not_share_a_request(tmp_path: Path) -> None:
     spans = {"old": Window(MONDAY, MONDAY + 3 * WEEK), "new": Window(MONDAY + 500 * WEEK, MONDAY + 503 * WEEK)}
     reach = Window(MONDAY, MONDAY + 503 * WEEK)
-    assert dict(groups(spans, reach, 10**9, 600)) == {("old",): spans["old"], ("new",): spans["new"]}
+    assert dict(groups(spans, reach, 600, Limits(points=10**9))) == {("old",): spans["old"], ("new",): spans["new"]}
 
 
 def test_blocks_are_cut_so_that_a_block_fits_into_a_request() -> None:
     window = Window(MONDAY, MONDAY + 4 * WEEK)
     keys = {f"k{n}": window for n in range(500)}
-    found = list(groups(keys, window, 8 * 4 * 10080, 60))
+    found = list(groups(keys, window, 60, Limits(points=8 * 4 * 10080)))
     assert sorted(key for block, _ in found for key in block) == sorted(keys)
     assert np.mean([len(block) for block, _ in found]) <= 8
 
@@ -352,7 +352,7 @@ def falling(missing: bool = False) -> MemorySource:
     """Four weeks of calm traffic with an outage of an hour and a half."""
     values = 1000 + np.random.default_rng(7).integers(0, 100, 4 * 1008).astype(float)
     values[2 * 1008 + 203 :][:9] = np.nan if missing else 5.0
-    return MemorySource(MONDAY, {"a": values, "b": np.full(len(values), 500.0)}, metric=GAUGE, step=600)
+    return MemorySource(MONDAY, {"a": values, "b": np.full(len(values), 500.0)}, metric=GAUGE, native=600)
 
 
 OUTAGE = (MONDAY + 2 * WEEK + 203 * 600, MONDAY + 2 * WEEK + 212 * 600)
@@ -389,7 +389,7 @@ def test_what_the_stated_threshold_alone_would_raise_is_counted_with_its_reason(
     for at in range(50, len(values) - 10, 61):
         values[at : at + 2] *= 5
     values[1500:1530] *= 20
-    world = MemorySource(MONDAY, {"busy": values, "calm": values * 0 + 10}, metric=GAUGE, step=600)
+    world = MemorySource(MONDAY, {"busy": values, "calm": values * 0 + 10}, metric=GAUGE, native=600)
     plain, _ = run(world, tmp_path, Policy(rules=()))
     ruled, _ = run(world, tmp_path)
     assert len(plain.events) > 30

@@ -19,7 +19,7 @@ from tests.elasticsearch.fixtures import both_majors
 from tests.elasticsearch.guard import Guard
 from tests.elasticsearch.node import Cluster
 from tests.elasticsearch.server import Server
-from traffic.model import Query
+from traffic.model import HOUR, Query
 from traffic.store import open_source
 
 WORLD = ("--customers", "8", "--start", "2026-09-07", "--end", "2026-10-12T06:00Z")
@@ -103,8 +103,8 @@ def test_the_default_scenario_gives_the_same_bytes(
 def _minutes(folder: Path) -> Iterator[tuple[int, str, int]]:
     """Every amount of two customers' first four weeks, as whole bytes."""
     source = open_source(str(folder / "traffic"))
-    for key in list(source.keys(source.extent()))[:2]:
-        matrix = source.series(Query(source.metric, (key,), source.extent(), 60))
+    for key in list(source.keys(source.extent(None, HOUR)))[:2]:
+        matrix = source.series(Query(source.metric, (key,), source.extent(None, HOUR), 60))
         amounts = np.rint(matrix.values[0] * 60 / 8)
         for step in np.flatnonzero(~np.isnan(amounts[: 4 * 7 * 1440])).tolist():
             yield matrix.grid.start + 60 * step, key, int(amounts[step])
@@ -190,7 +190,7 @@ def test_a_load_that_was_killed_is_completed_and_exact(
     assert tables(tmp_path) == embedded[1]["1m"]
     # Exact: what the folder holds is what the cluster holds.
     source, folder = open_source(store), open_source(str(embedded[0] / "traffic"))
-    query = Query(source.metric, tuple(folder.keys(folder.extent())), folder.extent(), 3600)
+    query = Query(source.metric, tuple(folder.keys(folder.extent(None, HOUR))), folder.extent(None, HOUR), 3600)
     np.testing.assert_array_equal(source.series(query).values, folder.series(query).values)
     assert ", 0 of them new" in generate(store, tmp_path).out
 

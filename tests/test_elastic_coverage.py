@@ -35,7 +35,7 @@ def test_each_document_is_used_or_left_out_for_one_reason(elasticsearch: Server,
     lacking: list[dict[str, Any]] = [{key: value for key, value in whole.items() if key != name} for name in whole]
     fill(elasticsearch, f"{elasticsearch_index}-new", [*lacking, {"port": 5}, {"customer": "a"}])
     source = open_source(f"{elasticsearch.url}/{elasticsearch_index}-*", FLOWS)
-    coverage = source.coverage(source.extent())
+    coverage = source.coverage(source.extent(None, 60))
     assert [(part.name, part.rows, part.used) for part in coverage.parts] == [
         (f"{elasticsearch_index}-new", 35, 30),
         (f"{elasticsearch_index}-old", 30, 30),
@@ -44,7 +44,7 @@ def test_each_document_is_used_or_left_out_for_one_reason(elasticsearch: Server,
     assert coverage.explained
     assert not coverage.whole
     assert (coverage.parts[1].first, coverage.parts[1].last) == (MONDAY, MONDAY + 29 * HOUR)
-    later = source.coverage(type(source.extent())(MONDAY + 10 * HOUR, MONDAY + 20 * HOUR))
+    later = source.coverage(type(source.extent(None, 60))(MONDAY + 10 * HOUR, MONDAY + 20 * HOUR))
     assert (later.rows, later.used) == (23, 20)
 
 

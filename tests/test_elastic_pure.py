@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from analyzer.reading.fetch import Halving
 from tests.conformance import NASTY
+from tests.worlds import MemorySource
 from traffic.errors import AccessDenied, Failure, PartialAnswer, StorageFailure, UsageFailure
 from traffic.model import BITS, Grid, Matrix, Query, Window
 from traffic.store.access import Access, access
-from traffic.store.base import Away, NoSuchStore, StoreError, TooLarge
+from traffic.store.base import Away, Limits, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells
 from traffic.store.elastic.bodies import bulk_bodies, digits
 from traffic.store.elastic.client import Cluster, check_complete
@@ -209,17 +210,18 @@ def test_what_goes_wrong_is_told_by_its_type(
     cluster.close()
 
 
-class _Limited:
+class _Limited(MemorySource):
     """A store elsewhere: answers few buckets at once, and remembers how many requests were under way together."""
 
-    name, metric, max_points, settling = "limited", BITS, 10**9, None
-    extent = keys = fingerprint = identity = None
-
     def __init__(self, said: int, meant: int) -> None:
-        self.max_buckets = said
+        super().__init__(0, {})
+        self._said = said
         self._meant = meant
         self._lock = Lock()
         self._now = self.most = 0
+
+    def limits(self, resolution: int) -> Limits:
+        return Limits(buckets=self._said, at_once=9)
 
     def series(self, query: Query) -> Matrix:
         with self._lock:
@@ -240,7 +242,7 @@ def test_what_is_cut_and_asked_for_together_is_put_together_again(
     said: int, meant: int, at_once: int, keys: int
 ) -> None:
     store = _Limited(said, meant)
-    halving = Halving(store, at_once)  # type: ignore[arg-type]
+    halving = Halving(store, at_once)
     queries = [
         Query(BITS, tuple(map(str, range(keys))), Window(start, start + 60 * count), 60)
         for start, count in ((0, 30), (6_000, 1), (60, 90))

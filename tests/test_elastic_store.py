@@ -20,7 +20,7 @@ from tests.elasticsearch.server import Server
 from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import BITS, DAY, HOUR, HOUR_FIELDS, WEEK, Grid, Query, Window
 from traffic.store import Columns, open_sink, open_source
-from traffic.store.base import ForeignStore, NoSuchStore, StoreError, TooLarge
+from traffic.store.base import POINTS, ForeignStore, NoSuchStore, StoreError, TooLarge
 
 SMALL: World = {
     "a": {MONDAY + STEP * i: i for i in range(100)},
@@ -51,7 +51,7 @@ def test_what_was_written_is_what_the_twin_says(
     name = store(elasticsearch, elasticsearch_index)
     load_world(name, world, replace=True)
     source = open_source(name)
-    extent = source.extent()
+    extent = source.extent(None, HOUR)
     spans = {key: span_of(steps) for key, steps in world.items()}
     assert extent == Window(min(s.start for s in spans.values()), max(s.end for s in spans.values()))
     for _ in range(4):
@@ -116,7 +116,7 @@ def test_the_same_contract_as_any_store(elasticsearch: Server, elasticsearch_ind
     with pytest.raises(StoreError, match="packets"):
         source.series(Query(Columns("t", "k", "packets").metric(), ("a",), SPAN, 60))
     with pytest.raises(TooLarge, match="at once"):
-        source.series(Query(source.metric, tuple(map(str, range(200))), Window(0, 30 * 60 * source.max_points), 60))
+        source.series(Query(source.metric, tuple(map(str, range(200))), Window(0, 30 * 60 * POINTS), 60))
     with pytest.raises(UsageFailure, match="every 60 s"):
         source.series(Query(source.metric, ("a",), SPAN, 30))
     with pytest.raises(UsageFailure, match="of its own"):
@@ -238,7 +238,7 @@ def test_every_key_is_found_page_by_page_and_those_without_one_are_said(
     load_flows(elasticsearch, elasticsearch_index, [*rows, (MONDAY, None, 5), (MONDAY, "", 6)])
     source = open_source(store(elasticsearch, elasticsearch_index), FLOWS)
     assert list(source.keys(SPAN)) == [f"k{n:05d}" for n in range(2_345)]
-    assert source.remarks() == ["2 documents without a key left out"]  # type: ignore[attr-defined]
+    assert source.remarks() == ["2 documents without a key left out"]
 
 
 @both_majors
@@ -251,13 +251,13 @@ def test_a_small_limit_of_buckets_gives_the_same(elasticsearch: Server, elastics
     try:
         elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": 100}})
         small = open_source(name)
-        assert small.max_buckets == 100  # type: ignore[attr-defined]
+        assert small.limits(60).buckets == 100
         # As if the cluster did not say: it refuses, by type, and what it refuses is cut.
-        small.max_buckets = 65_536  # type: ignore[attr-defined]
+        small._max_buckets = 65_536  # type: ignore[attr-defined]
         with pytest.raises(TooLarge):
             small.series(query)
         for most in (100, 65_536):
-            small.max_buckets = most  # type: ignore[attr-defined]
+            small._max_buckets = most  # type: ignore[attr-defined]
             halving = Halving(small, concurrency=3)
             np.testing.assert_array_equal(halving.series(query).values, whole.values)
             np.testing.assert_array_equal(halving.rollup(query).hours.p95, rolled.hours.p95)
@@ -279,7 +279,7 @@ def test_a_shard_that_cannot_be_reached_is_no_half_answer(elasticsearch: Server,
         {"settings": nowhere, "mappings": {"properties": {"@timestamp": {"type": "date"}}}},
     )
     with pytest.raises(PartialAnswer):
-        source.extent()
+        source.extent(None, HOUR)
     with pytest.raises(PartialAnswer):
         source.series(Query(source.metric, ("a",), Window(MONDAY, MONDAY + DAY), 60))
 
@@ -310,7 +310,7 @@ def test_an_index_that_is_not_there_or_empty(elasticsearch: Server, elasticsearc
             open_source(store(elasticsearch, index), FLOWS)
     make_index(elasticsearch, elasticsearch_index)
     with pytest.raises(NoSuchStore, match="no documents"):
-        open_source(store(elasticsearch, elasticsearch_index), FLOWS).extent()
+        open_source(store(elasticsearch, elasticsearch_index), FLOWS).extent(None, HOUR)
 
 
 def test_a_filter_counts_documents_and_numbers_can_be_keys(

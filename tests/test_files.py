@@ -131,7 +131,7 @@ def test_what_is_wrong_with_a_pipe_is_said_of_standard_input(monkeypatch: pytest
     ):
         monkeypatch.setattr("sys.stdin", Piped(content))
         with pytest.raises(Failure, match=said):
-            FilesSource("-", PLAIN).extent()
+            FilesSource("-", PLAIN).extent(None, HOUR)
 
 
 # --- wide ------------------------------------------------------------------------------------------
@@ -164,12 +164,12 @@ def test_text_in_a_series_names_its_column(tmp_path: Path) -> None:
     rows = [f"2025-01-06 00:{i // 60:02}:{i % 60:02},{i},2" for i in range(300)]
     path = made(tmp_path, "wide.csv", "ts,a,b", *rows, "2025-01-06,1,many")
     with pytest.raises(UsageFailure, match=r"row 301: 'many' in column b \(--wide\) is no number"):
-        FilesSource(path, Columns(wide=True)).extent()
+        FilesSource(path, Columns(wide=True)).extent(None, HOUR)
 
 
 def test_a_wide_table_without_numbers_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageFailure, match="no column of numbers beside ts"):
-        FilesSource(made(tmp_path, "wide.csv", "ts,a", "2025-01-06,x"), Columns(wide=True)).extent()
+        FilesSource(made(tmp_path, "wide.csv", "ts,a", "2025-01-06,x"), Columns(wide=True)).extent(None, HOUR)
 
 
 # --- which rows, which times -----------------------------------------------------------------------
@@ -205,7 +205,7 @@ def test_a_condition_chooses_rows_in_every_form(tmp_path: Path, form: str, where
 def test_a_condition_that_leaves_nothing_says_so(tmp_path: Path) -> None:
     path = made(tmp_path, "rows.csv", "ts,key,value", f"{MONDAY},a,1")
     with pytest.raises(NoSuchStore, match="header but no rows"):
-        FilesSource(path, replace(PLAIN, where="value > 5")).extent()
+        FilesSource(path, replace(PLAIN, where="value > 5")).extent(None, HOUR)
 
 
 @pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
@@ -216,7 +216,7 @@ def test_a_number_is_a_time_in_the_unit_that_its_size_tells(tmp_path: Path, unit
     else:
         pq.write_table(pa.table({"ts": [(MONDAY + 60) * unit], "key": ["a"], "value": [1]}), tmp_path / "rows.parquet")
         path = str(tmp_path / "rows.parquet")
-    assert FilesSource(path, Columns()).extent() == Window(MONDAY + 60, MONDAY + 61)
+    assert FilesSource(path, Columns()).extent(None, HOUR) == Window(MONDAY + 60, MONDAY + 61)
 
 
 def test_a_zone_is_for_times_that_name_none(tmp_path: Path) -> None:
@@ -376,11 +376,11 @@ def test_a_full_temporary_folder_is_one_line(tmp_path: Path, monkeypatch: pytest
     source = FilesSource(path, PLAIN)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(Failure, match=re.escape(f"cannot use {tmp_path / 'nowhere'}")) as caught:
-        source.extent()
+        source.extent(None, HOUR)
     assert caught.value.exit_code == 7
 
 
 def test_a_json_file_that_breaks_off_is_damaged(tmp_path: Path) -> None:
     rows = [json.dumps({"ts": MONDAY + i, "key": "a", "value": i}) for i in range(50_000)]
     with pytest.raises(DamagedStore, match="line 50001: no JSON object"):
-        FilesSource(made(tmp_path, "rows.ndjson", *rows, '{"ts": 5'), PLAIN).extent()
+        FilesSource(made(tmp_path, "rows.ndjson", *rows, '{"ts": 5'), PLAIN).extent(None, HOUR)

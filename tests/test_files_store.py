@@ -69,7 +69,7 @@ def opened(path: str, columns: Columns = COLUMNS) -> FilesSource:
 def test_a_time_in_text_is_read_however_it_is_written(tmp_path: Path, written: str) -> None:
     source = opened(csv_file(tmp_path, f"{written},a,5"))
     assert source.series(Query(source.metric, ("a",), FIRST_HOUR, 60)).values[0, :3].tolist()[1] == 5
-    assert source.extent().start in (MONDAY + 60, MONDAY + 119)
+    assert source.extent(None, HOUR).start in (MONDAY + 60, MONDAY + 119)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_time_in_parquet_is_read_whatever_its_type(tmp_path: Path, kind: pa.Da
     table = pa.table({"ts": seconds.cast(kind), "key": [7, 7, 7], "value": [1, 2, 3]})
     pq.write_table(table, tmp_path / "data.parquet")
     source = opened(str(tmp_path / "data.parquet"))
-    assert source.extent() == Window(MONDAY + 60, MONDAY + 121)
+    assert source.extent(None, HOUR) == Window(MONDAY + 60, MONDAY + 121)
     assert values(source, "7") == [1, 2]
     assert source.left_out == {"without a time": 1}
 
@@ -221,8 +221,8 @@ def test_a_glob_takes_all_files_that_fit_even_if_their_columns_differ(tmp_path: 
 def test_spans_are_each_keys_own(tmp_path: Path) -> None:
     lines = [f"{MONDAY + 17},old,1", f"{MONDAY + 100},old,1", f"{MONDAY + 30 * WEEK},new,1"]
     source = opened(csv_file(tmp_path, *lines))
-    assert source.extent() == Window(MONDAY + 17, MONDAY + 30 * WEEK + 1)
-    assert source.keys(source.extent()) == {
+    assert source.extent(None, HOUR) == Window(MONDAY + 17, MONDAY + 30 * WEEK + 1)
+    assert source.keys(source.extent(None, HOUR)) == {
         "new": Window(MONDAY + 30 * WEEK, MONDAY + 30 * WEEK + 1),
         "old": Window(MONDAY + 17, MONDAY + 101),
     }
@@ -235,7 +235,7 @@ def test_text_is_parsed_once_and_the_copy_goes_with_the_source(tmp_path: Path, m
     path = csv_file(tmp_path, f"{MONDAY},a,1")
     source = opened(path)
     assert source._staged is None  # nothing is read before it is asked
-    source.extent()
+    source.extent(None, HOUR)
     Path(path).unlink()
     assert values(source) == [1]
     # a file without a name: kill -9 leaves nothing either
@@ -246,9 +246,9 @@ def test_text_is_parsed_once_and_the_copy_goes_with_the_source(tmp_path: Path, m
 def test_a_source_that_nobody_closes_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    opened(csv_file(tmp_path, f"{MONDAY},a,1")).extent()
+    opened(csv_file(tmp_path, f"{MONDAY},a,1")).extent(None, HOUR)
     with pytest.raises(UsageFailure):
-        opened(csv_file(tmp_path, f"{MONDAY},a,x")).extent()
+        opened(csv_file(tmp_path, f"{MONDAY},a,x")).extent(None, HOUR)
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
@@ -258,7 +258,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_half_believed(tmp_path: Path)
     with Path(path).open("a") as file:
         file.write(f"{MONDAY + 60},a,2\n")
     with pytest.raises(StoreError, match="changed while it was read: run again"):
-        source.extent()
+        source.extent(None, HOUR)
 
 
 @settings(deadline=None, max_examples=15)
@@ -520,7 +520,7 @@ def test_a_file_that_cannot_be_used_gets_one_line(tmp_path: Path, case: str) -> 
     make, columns, kind, said = WRONG[case]
     path = make(tmp_path)
     with pytest.raises(Failure) as caught:
-        opened(path, columns).extent()
+        opened(path, columns).extent(None, HOUR)
     assert re.search(said, str(caught.value)), str(caught.value)
     assert type(caught.value) is kind
     assert "\n" not in str(caught.value)
@@ -543,4 +543,4 @@ def test_a_time_zone_of_the_machine_changes_nothing(tmp_path: Path, monkeypatch:
     naive = datetime.fromtimestamp(MONDAY, UTC).replace(tzinfo=None)
     zoned = datetime.fromtimestamp(MONDAY + 60, timezone(timedelta(hours=5, minutes=30)))
     source = opened(csv_file(tmp_path, f"{naive},a,1", f"{zoned},a,2"))
-    assert source.extent() == Window(MONDAY, MONDAY + 61)
+    assert source.extent(None, HOUR) == Window(MONDAY, MONDAY + 61)

@@ -23,7 +23,7 @@ from traffic import truth
 from traffic.errors import LockedFailure, StorageFailure, UsageFailure
 from traffic.model import BITS, HOUR, WEEK, Grid, Ints, Query, Window, blocks, week_start
 from traffic.store import open_source
-from traffic.store.base import ForeignStore
+from traffic.store.base import ForeignStore, Sink
 from traffic.times import instant
 
 MONDAY = week_start(instant("2026-09-07", 0))
@@ -33,7 +33,7 @@ SMALL = replace(Scenario(), customers=CustomerSettings(count=5), window=Span(wee
 
 
 @dataclass
-class MemorySink:
+class MemorySink(Sink):
     """A store in memory, which remembers what it was given in which order."""
 
     bits: int = 1
@@ -42,6 +42,7 @@ class MemorySink:
     points: dict[tuple[str, int], int] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     largest: int = 0
+    writers: int = 1
 
     def begin(self, window: Window) -> Window:
         self.calls.append("begin")
@@ -262,9 +263,9 @@ def test_the_command_fills_the_embedded_store(folder: Path, capsys: pytest.Captu
     assert "customers  3\n" in said.out
     assert "window     2026-09-07T00:00:00Z to 2026-09-14T00:00:00Z (1 week)\n" in said.out
     source = open_source(str(folder / "traffic"))
-    keys = tuple(source.keys(source.extent()))
+    keys = tuple(source.keys(source.extent(None, HOUR)))
     assert keys == ("customer-0001", "customer-0002", "customer-0003")
-    matrix = source.series(Query(BITS, keys, source.extent(), 60))
+    matrix = source.series(Query(BITS, keys, source.extent(None, HOUR), 60))
     world = World(replace(Scenario(), customers=CustomerSettings(count=3)))
     amounts = world.block(keys, Grid(MONDAY, 60, 10080)).astype(float)
     expected = np.where(amounts == MISSING, np.nan, amounts * 8 / 60)
@@ -324,8 +325,8 @@ def test_options_can_come_from_the_environment(folder: Path, monkeypatch: pytest
         monkeypatch.setenv(f"SL_{name}", value)
     run()
     source = open_source(str(folder / "traffic"))
-    assert source.extent() == Window(MONDAY, MONDAY + WEEK // 2)
-    assert tuple(source.keys(source.extent())) == ("ACME",)
+    assert source.extent(None, HOUR) == Window(MONDAY, MONDAY + WEEK // 2)
+    assert tuple(source.keys(source.extent(None, HOUR))) == ("ACME",)
 
 
 def test_a_second_run_on_the_same_folder_is_kept_out(folder: Path) -> None:
@@ -370,6 +371,6 @@ def test_keys_of_any_kind_reach_store_and_truth(folder: Path) -> None:
     )
     run("--scenario", str(file), "--start", "2026-09-07", "--weeks", "2", "-q")
     source = open_source(str(folder / "traffic"))
-    assert sorted(source.keys(source.extent())) == sorted(names)
+    assert sorted(source.keys(source.extent(None, HOUR))) == sorted(names)
     assert {label.key for label in truth.read(folder / TRUTH)[0]} == set(names)
     assert not (folder.parent / "up").exists()

@@ -227,7 +227,7 @@ def test_what_comes_coarser_is_asked_for_in_shorter_windows_and_that_is_remember
         # 72 h and 36 h are tried once each; from then on nothing longer than 18 h is sent
         assert (lengths[72], lengths[36]) == (1, 1)
         assert set(lengths) == {72, 36, 18}
-        assert store.reach(60) == 18 * HOUR
+        assert store.limits(60).seconds == 18 * HOUR
 
 
 def test_what_cannot_be_had_any_finer_is_an_error_and_never_coarser() -> None:
@@ -246,7 +246,7 @@ def test_fast_and_full_data_are_never_mixed(step: int) -> None:
     """Also where the rest of a range is short, or on no whole hour: one of them is 3 % less."""
     with Kentik(flat(1, 40)) as fake:
         store = source(fake)
-        reach = store.reach(step)
+        reach = store.limits(step).seconds or 0
         window = Window(MONDAY + DAY, MONDAY + DAY + min(reach, 30 * DAY) + step)
         values = Halving(store).series(Query(store.metric, tuple(fake.account.names.values()), window, step)).values
         (asn,) = fake.account.series
@@ -276,7 +276,7 @@ def test_rows_without_a_series_are_asked_for_again_in_smaller_groups(topx: int, 
         store = source(fake)
         query = Query(store.metric, tuple(fake.account.names.values()), Window(MONDAY, MONDAY + DAY), 60)
         np.testing.assert_array_equal(Halving(store).series(query).values, list(fake.account.series.values()))
-        assert store.max_keys == most
+        assert store.limits(60).keys == most
 
 
 def test_who_is_cut_off_from_the_end_of_a_list_is_missed_and_asked_for() -> None:
@@ -284,7 +284,7 @@ def test_who_is_cut_off_from_the_end_of_a_list_is_missed_and_asked_for() -> None
         store = source(fake)
         query = Query(store.metric, tuple(fake.account.names.values()), Window(MONDAY, MONDAY + 6 * DAY), 60)
         np.testing.assert_array_equal(Halving(store).series(query).values, list(fake.account.series.values()))
-        assert store.max_keys == 30
+        assert store.limits(60).keys == 30
         # 40 once, and the 10 that were missing; then nobody is asked for in vain
         assert sorted(len(one.customers) for one in fake.log) == [10, 20, 20, 20, 20, 20, 20, 40]
 
@@ -300,7 +300,7 @@ def test_who_has_no_traffic_costs_one_more_request_and_not_one_each_time() -> No
         assert np.isnan(values[30:]).all()
         assert not np.isnan(values[:30]).any()
         assert [len(one.customers) for one in fake.log] == [40, 10, 40, 40]
-        assert store.max_keys == 40
+        assert store.limits(60).keys == 40
 
 
 def test_customers_are_listed_to_the_last_even_where_lists_are_cut() -> None:
@@ -363,11 +363,9 @@ def test_an_account_is_looked_at_for_as_long_as_its_plan_keeps_data() -> None:
     now = MONDAY + 9 * WEEK + 1234
     with Kentik(flat(1, 1, full_retention=20, fast_retention=60), clock=Clock(now)) as fake:
         store = source(fake)
-        store.aim(None, 60)
         hour = now - now % HOUR
-        assert store.extent() == Window(hour - 20 * DAY + HOUR, hour)
-        store.aim(None, 300)
-        assert store.extent() == Window(hour - 60 * DAY + HOUR, hour)
+        assert store.extent(None, 60) == Window(hour - 20 * DAY + HOUR, hour)
+        assert store.extent(None, 300) == Window(hour - 60 * DAY + HOUR, hour)
         assert store.remarks() == []
 
 
@@ -377,15 +375,14 @@ def test_a_plan_that_keeps_data_for_ever_is_no_error(days: float, start: int, mo
     with Kentik(flat(1, 1), clock=Clock(now)) as fake:
         store = source(fake)
         monkeypatch.setattr(store._client, "get", lambda _path: {"plans": [{"full_retention": days}]})
-        assert store.extent() == Window(start, now)
+        assert store.extent(None, 60) == Window(start, now)
 
 
 def test_who_asks_for_more_than_is_kept_is_told() -> None:
     now = MONDAY + 9 * WEEK
     with Kentik(flat(1, 1, full_retention=20), clock=Clock(now)) as fake:
         store = source(fake)
-        store.aim(now - 30 * DAY, 60)
-        store.extent()
+        store.extent(now - 30 * DAY, 60)
         assert "keeps 20 days of such data: nothing before" in store.remarks()[0]
 
 
@@ -396,11 +393,9 @@ def test_where_the_account_does_not_tell_four_weeks_are_looked_at_or_what_is_ask
         if hidden == "forbidden":
             fake.forbidden.add("/api/v5/plans")
         store = source(fake)
-        assert store.extent() == Window(now - 4 * WEEK, now)
-        store.aim(now - 8 * WEEK, 60)
-        assert store.extent() == Window(now - 8 * WEEK, now)
-        store.aim(now - 2 * DAY, 60)
-        assert store.extent() == Window(now - 4 * WEEK, now)
+        assert store.extent(None, 60) == Window(now - 4 * WEEK, now)
+        assert store.extent(now - 8 * WEEK, 60) == Window(now - 8 * WEEK, now)
+        assert store.extent(now - 2 * DAY, 60) == Window(now - 4 * WEEK, now)
 
 
 def test_time_without_any_data_before_the_rest_is_said_to_be_older_than_what_is_kept(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_an_export_asks_for_its_own_resolution_and_a_copy_is_refused(tmp_path: P
 def test_what_cannot_be_meant_is_told_in_a_line(tmp_path: Path, columns: Columns, line: str) -> None:
     path = write_ndjson(steady(), tmp_path)
     with pytest.raises(UsageFailure, match=line) as told:
-        open_source(str(path), columns).extent()
+        open_source(str(path), columns).extent(None, HOUR)
     assert "\n" not in str(told.value)
 
 
@@ -247,7 +247,7 @@ def test_the_log_of_apache_is_read_as_it_is(tmp_path: Path) -> None:
     keys = ("/a", "/b", r"/\"b\"")
     values = source.series(Query(source.metric, keys, Window(monday, monday + 120), 60)).values
     np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 2], [np.nan, 1]])
-    assert source.remarks() == ["3 rows left out: without a key"]  # type: ignore[attr-defined]
+    assert source.remarks() == ["3 rows left out: without a key"]
     log = open_log(str(path), LogColumns())
     assert log.remarks() == ["1 line left out: without a time"]
     assert [(one.value, one.requests) for one in log.top("status", log.extent(), 9).counts] == [

@@ -142,7 +142,7 @@ def test_every_customer_is_asked_for_and_judged_whatever_their_number(count: int
     """The original loses customers between its groups of 40: of 40 none is asked for, of 80 only 39."""
     hours = np.full(4 * WEEK // 600, FLAT)
     hours[WEDNESDAY // 600 : WEDNESDAY // 600 + 6] *= 5
-    source = MemorySource(MONDAY, {f"AS{n}": hours for n in range(count)}, metric=GAUGE, step=600)
+    source = MemorySource(MONDAY, {f"AS{n}": hours for n in range(count)}, metric=GAUGE, native=600)
     job = Job(tmp_path, Policy(floor=FLOOR), resolution=600, now=MONDAY + 99 * WEEK)
     findings = discover(source, job, None, Ledger(), lambda _done, _total: None)
     assert {key for query in source.asked for key in query.keys} == set(findings.keys)

@@ -74,7 +74,7 @@ def asked(sql: str) -> list[tuple]:
 
 def whole_answer(folder: Path) -> bytes:
     source = ParquetSource(folder)
-    spans = source.keys(source.extent())
+    spans = source.keys(source.extent(None, HOUR))
     return repr(spans).encode() + source.series(Query(BITS, KEYS, WINDOW, 60)).values.tobytes()
 
 
@@ -131,7 +131,7 @@ def test_a_longer_window_adds_and_leaves_whole_weeks_alone(tmp_path: Path) -> No
     longer = Window(MONDAY - DAY, MONDAY + WEEK + HOUR)
     identity = fill(folder, longer)
     assert identity == f"{SCENARIO[:16]}:{longer.start}-{longer.end}"
-    assert ParquetSource(folder).extent() == longer
+    assert ParquetSource(folder).extent(None, HOUR) == longer
     after = files_in(folder)
     assert {name for name in before if before[name] != after[name]} == {"store.json"}
     assert ParquetSource(folder).fingerprint(first) == prints
@@ -238,7 +238,7 @@ def test_replace_drops_what_we_made_and_nothing_else(tmp_path: Path) -> None:
     assert not (folder / BITS.field / "2025-01-13").exists()
     assert not (week / ".sl-1-00.tmp").exists()
     with pytest.raises(NoSuchStore, match="holds no traffic yet"):
-        ParquetSource(folder).extent()
+        ParquetSource(folder).extent(None, HOUR)
 
 
 def test_a_replace_that_was_killed_is_finished_by_the_next_run(tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_a_file_of_another_scenario_is_noticed(reference: Path, tmp_path: Path) 
     about = json.loads((other / "store.json").read_text())
     (other / "store.json").write_text(json.dumps(about | {"scenario": "0ther" * 8}))
     with pytest.raises(DamagedStore, match="its scenario is '5ca1ab1e"):
-        ParquetSource(other).extent()
+        ParquetSource(other).extent(None, HOUR)
 
 
 @pytest.mark.parametrize(

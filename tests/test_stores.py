@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.conformance import KINDS, MONDAY, SPAN, STEP, Kind, World, queries, span_of, twin, worlds
 from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
 from traffic.store import Columns
-from traffic.store.base import StoreError, TooLarge
+from traffic.store.base import POINTS, StoreError, TooLarge
 
 pytestmark = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
@@ -48,7 +48,7 @@ def test_extent_and_spans_hold_all_values_and_name_every_key(kind: Kind, world: 
     with tempfile.TemporaryDirectory() as folder:
         source = kind.made(world, Path(folder))
         spans = {key: span_of(steps) for key, steps in world.items()}
-        extent = source.extent()
+        extent = source.extent(None, HOUR)
         assert extent.start == min(span.start for span in spans.values())
         assert 0 <= max(span.end for span in spans.values()) - extent.end < STEP
         _, window, _ = data.draw(queries(world))
@@ -102,7 +102,7 @@ def test_too_large_a_request_says_so(kind: Kind, tmp_path: Path) -> None:
     source = kind.made(SMALL, tmp_path)
     keys = tuple(map(str, range(200)))
     with pytest.raises(TooLarge, match="at once"):
-        source.series(Query(source.metric, keys, Window(0, 60 * (source.max_points // 200 + 1)), 60))
+        source.series(Query(source.metric, keys, Window(0, 60 * (POINTS // 200 + 1)), 60))
 
 
 def test_the_fingerprint_changes_with_the_data_and_only_then(kind: Kind, tmp_path: Path) -> None:

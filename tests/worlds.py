@@ -14,40 +14,46 @@ import numpy as np
 from analyzer.model import CalendarRow, Policy
 from traffic.coverage import Coverage, Holding
 from traffic.model import BITS, FIRST_MONDAY, HOUR, WEEK, Floats, Grid, Matrix, Metric, Query, Window
-from traffic.store.base import TooLarge
+from traffic.store.base import Limits, Source, TooLarge
 
 MONDAY = FIRST_MONDAY + 2900 * WEEK
 """A Monday in 2025."""
 
 
 @dataclass
-class MemorySource:
+class MemorySource(Source):
     """A store in memory: series per key at a native step of a minute, NaN = missing. Counts what it is asked."""
 
     start: int
     values: Mapping[str, Floats]
     metric: Metric = BITS
     name: str = "memory"
-    max_points: int = 50_000_000
     largest: int | None = None
     """Requests for more buckets than this are refused."""
     settling: int | None = None
     version: int = 0
     asked: list[Query] = field(default_factory=list)
-    step: int = 60
+    native: int = 60
+    """Seconds between the values."""
 
-    def extent(self) -> Window:
-        return Window(self.start, self.start + self.step * max(len(v) for v in self.values.values()))
+    def limits(self, resolution: int) -> Limits:
+        return Limits()
+
+    def step(self) -> int:
+        return self.native
+
+    def extent(self, since: int | None, resolution: int) -> Window:
+        return Window(self.start, self.start + self.native * max(len(v) for v in self.values.values()))
 
     def identity(self) -> str | None:
         return None
 
     def keys(self, window: Window) -> dict[str, Window]:
-        whole = {key: Window(self.start, self.start + self.step * len(v)) for key, v in sorted(self.values.items())}
+        whole = {key: Window(self.start, self.start + self.native * len(v)) for key, v in sorted(self.values.items())}
         return {key: span.clip(window) for key, span in whole.items() if span.overlap(window)}
 
     def coverage(self, window: Window) -> Coverage:
-        steps = slice(*(max(0, (time - self.start) // self.step) for time in (window.start, window.end)))
+        steps = slice(*(max(0, (time - self.start) // self.native) for time in (window.start, window.end)))
         rows = sum(int((~np.isnan(series[steps])).sum()) for series in self.values.values())
         return Coverage((Holding(self.name, rows, rows),), "values", (rows, rows))
 
@@ -62,9 +68,9 @@ class MemorySource:
         out = np.full((len(query.keys), grid.count), np.nan)
         for row, key in enumerate(query.keys):
             native = self.values.get(key, np.zeros(0))
-            per = grid.step // self.step
+            per = grid.step // self.native
             padded = np.full(grid.count * per, np.nan)
-            lead = (grid.start - self.start) // self.step
+            lead = (grid.start - self.start) // self.native
             part = native[max(0, lead) : max(0, lead + len(padded))]
             padded[max(0, -lead) : max(0, -lead) + len(part)] = part
             cells = padded.reshape(grid.count, per)

@@ -208,7 +208,7 @@ def note(text: str) -> None:
 
 def introduce(source: Source, silent: bool) -> None:
     """Say what a person should know of a store before it is read, such as which columns were taken for what."""
-    for text in getattr(source, "notes", list)() if not silent else ():
+    for text in source.notes() if not silent else ():
         note(text)
 
 
@@ -217,7 +217,7 @@ def fitted(source: Source, asked: int, silent: bool) -> int:
     from traffic.text import length
     from traffic.times import fitting
 
-    step = getattr(source, "step", lambda: None)()
+    step = source.step()
     if step is None or step <= asked:
         return asked
     resolution = fitting(step, asked, source.metric.adds_up)

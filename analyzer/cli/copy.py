@@ -63,7 +63,7 @@ def copy(**options: Any) -> None:
     )
     with shared.bar("copy", options["quiet"]) as progress:
         done = copy(load, sink, progress)
-    for remark in getattr(source, "remarks", list)():
+    for remark in source.remarks():
         shared.note(remark)
     if done.rounded:
         shared.note(f"{done.rounded:,} values were rounded to whole numbers")

@@ -192,7 +192,7 @@ def discover(**options: Any) -> int:
         with shared.bar("discover", options["quiet"]) as progress:
             findings = discover(source, job, labels, ledger, progress)
         slips = () if options["only"] or options["exclude"] else unmet(job.policy.calendar, findings.keys)
-        for remark in (*getattr(source, "remarks", list)(), *slips):
+        for remark in (*source.remarks(), *slips):
             shared.note(remark)
         if ledger.damaged:
             shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
@@ -215,7 +215,7 @@ def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
 
     with lock(job.output):
         found = plan(source, job)
-    for remark in getattr(source, "remarks", list)():
+    for remark in source.remarks():
         shared.note(remark)
     if options["as_json"]:
         click.echo(json.dumps(asdict(found), indent=1))
@@ -269,9 +269,10 @@ def _truth(options: dict[str, Any], output: Path, source: Source, looking: Looki
 def _incidents(path: Path, source: Source, shows_in: str, looking: Looking) -> Any:
     """What `logs` wrote, unless it is of other services or another time."""
     from traffic import truth
+    from traffic.model import HOUR
 
     labels = truth.looked_for(truth.read(path, shows_in)[0], looking)
-    extent = source.extent()
+    extent = source.extent(None, HOUR)
     keys = source.keys(extent)
     if not any(label.key in keys and label.window.overlap(extent) for label in labels):
         return None

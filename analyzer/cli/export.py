@@ -75,7 +75,7 @@ def export(**options: Any) -> None:
             sys.stdout.buffer.flush()
         else:
             write_atomic(file, packed(chunks) if file.suffix == ".gz" else chunks)
-    for remark in getattr(source, "remarks", list)():
+    for remark in source.remarks():
         shared.note(remark)
     if file is not None and not options["quiet"]:
         shared.note(f"{len(load.spans):,} series in {file}")

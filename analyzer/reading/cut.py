@@ -8,15 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from traffic.model import Grid, Hours, Matrix, Query, Rollup, Window, ceil_to
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a store takes at once; None where it does not say."""
-
-    keys: int | None = None
-    seconds: int | None = None
-    buckets: int | None = None
+from traffic.store.base import Limits
 
 
 @dataclass(frozen=True)

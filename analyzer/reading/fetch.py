@@ -8,10 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from analyzer.reading.cut import Limits, Tree, halves, join_rollups, join_series, tree
+from analyzer.reading.cut import Tree, halves, join_rollups, join_series, tree
 from analyzer.reading.held import Held
 from traffic.model import HOUR, Matrix, Query, Rollup, Window, block_bits, blocks, week_start
-from traffic.store.base import Source, StoreError, TooLarge, TooLong
+from traffic.store.base import Limits, RollupSource, ScarceSource, Source, StoreError, TooLarge, TooLong
 
 BLOCK = 64
 """Keys that are looked at together. Memory is bounded by one block, however many keys there are."""
@@ -19,51 +19,17 @@ BLOCK = 64
 Answer = TypeVar("Answer", Matrix, Rollup)
 
 
-def _anything(_resolution: int) -> None:
-    """How long a window a store takes that does not say."""
-
-
-def _nothing() -> None:
-    """What a store has to do about it that does not wait."""
-
-
-class _Face:
-    """What a wrapper says of itself is what its source says."""
-
-    def __init__(self, source: Source) -> None:
-        self.name = source.name
-        self.metric = source.metric
-        self.max_points = source.max_points
-        self.settling = source.settling
-        self.reach: Callable[[int], int | None] = getattr(source, "reach", _anything)
-        self.extent = source.extent
-        self.keys = source.keys
-        self.fingerprint = source.fingerprint
-        self.identity = source.identity
-        self.coverage = source.coverage
-        self._source_of_limits = source
-
-    @property
-    def max_keys(self) -> int | None:
-        """The most keys that it takes at once; a store may learn that it is fewer."""
-        found: int | None = getattr(self._source_of_limits, "max_keys", None)
-        return found
-
-
-class Halving(_Face):
+class Halving:
     """Asks a store, and where a request is too much for it, asks for halves: keys first, then the window.
 
-    What the store says it takes at once (`max_buckets`; `max_keys` keys for `reach` seconds) is cut before it is sent;
-    what it refuses all the same, then. A request that cannot be halved any more is an error, never coarser data.
-    Several are under way at once where the store is elsewhere (it says so much). Counts what reaches the store.
+    What the store says it takes at once (`Limits`) is cut before it is sent; what it refuses all the same, then. A
+    request that cannot be halved any more is an error, never coarser data. Several are under way at once where the
+    store lets one. Counts what reaches the store.
     """
 
     def __init__(self, store: Source, concurrency: int = 1) -> None:
-        self._store = store
-        self._most: int | None = getattr(store, "max_buckets", None)
-        super().__init__(store)
-        elsewhere = self._most is not None or self.max_keys is not None
-        self._at_once = concurrency if elsewhere else 1
+        self.store = store
+        self._concurrency = concurrency
         self.sent = 0
         """Requests for data that the store was sent."""
         self.points = 0
@@ -71,8 +37,7 @@ class Halving(_Face):
 
     def rolls_up(self, resolution: int) -> bool:
         """Whether the store makes roll-ups of such buckets itself."""
-        able: Callable[[int], bool] | None = getattr(self._store, "rolls_up", None)
-        return able is not None and able(resolution)
+        return isinstance(self.store, RollupSource) and self.store.rolls_up(resolution)
 
     def series(self, query: Query) -> Matrix:
         """As the store says."""
@@ -81,12 +46,12 @@ class Halving(_Face):
 
     def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
         """A `series` for each, in that order, as they come."""
-        return self._each(queries, self._store.series, join_series)
+        return self._each(queries, self.store.series, join_series)
 
     def rollup(self, query: Query) -> Rollup:
         """As the store says, where it can make roll-ups."""
-        make: Callable[[Query], Rollup] = self._store.rollup  # type: ignore[attr-defined]  # only if it has one
-        (answer,) = self._each([query], make, join_rollups)
+        assert isinstance(self.store, RollupSource)
+        (answer,) = self._each([query], self.store.rollup, join_rollups)
         return answer
 
     def holds(self, _query: Query) -> bool:
@@ -98,7 +63,7 @@ class Halving(_Face):
         return list(self._tree(query, step).leaves())
 
     def _tree(self, query: Query, step: int) -> Tree:
-        return tree(query, step, Limits(self.max_keys, self.reach(query.resolution), self._most))
+        return tree(query, step, self.store.limits(query.resolution))
 
     def _each(
         self,
@@ -109,15 +74,16 @@ class Halving(_Face):
         """An answer for each query, in that order; no more requests ahead of it than may be under way at once."""
         wide = HOUR if join is join_rollups else None
         trees = [self._tree(query, wide or query.resolution) for query in queries]
-        with ThreadPoolExecutor(self._at_once) as pool:
+        at_once = min([self._concurrency, *(self.store.limits(query.resolution).at_once for query in queries)])
+        with ThreadPoolExecutor(at_once) as pool:
             # One at a time needs no thread, and errors then come from where they are raised.
-            submit = pool.submit if self._at_once > 1 else _at_once
+            submit = pool.submit if at_once > 1 else _now
             rest = (part for one in trees for part in one.leaves())
             waiting: deque[tuple[Query, Future[Answer]]] = deque()
 
             def following() -> Answer:
                 # Not before its answer is wanted: what was answered before is committed by then.
-                waiting.extend((part, submit(ask, part)) for part in islice(rest, self._at_once - len(waiting)))
+                waiting.extend((part, submit(ask, part)) for part in islice(rest, at_once - len(waiting)))
                 return self._finished(*waiting.popleft(), submit, ask, join)
 
             def whole(one: Tree) -> Answer:
@@ -130,7 +96,8 @@ class Halving(_Face):
                 yield from map(whole, trees)
             except BaseException:
                 # The pool ends when all that is under way does, and with a store that is asked slowly that may be long.
-                getattr(self._store, "abandon", _nothing)()
+                if isinstance(self.store, ScarceSource):
+                    self.store.abandon()
                 raise
 
     def _finished(
@@ -149,9 +116,8 @@ class Halving(_Face):
             step = HOUR if join is join_rollups else query.resolution
             cut = halves(query, step, keys_too=not isinstance(error, TooLong))
             if cut is None:
-                raise StoreError(
-                    f"{self.name}: even one key in one {'hour' if step == HOUR else 'bucket'} is too much ({error})"
-                ) from None
+                least = "hour" if step == HOUR else "bucket"
+                raise StoreError(f"{self.store.name}: even one key in one {least} is too much ({error})") from None
             asked = [(half, submit(ask, half)) for half in cut]
             first, second = (self._finished(half, answer, submit, ask, join) for half, answer in asked)
             return join(first, second, query)
@@ -159,7 +125,7 @@ class Halving(_Face):
         return answer
 
 
-def _at_once(ask: Callable[[Query], Answer], query: Query) -> Future[Answer]:
+def _now(ask: Callable[[Query], Answer], query: Query) -> Future[Answer]:
     """Like a pool's `submit`, done when it returns."""
     future: Future[Answer] = Future()
     try:
@@ -169,12 +135,12 @@ def _at_once(ask: Callable[[Query], Answer], query: Query) -> Future[Answer]:
     return future
 
 
-class Rolled(_Face):
+class Rolled:
     """Roll-ups out of any source: reads the buckets once, rolls them up, answers suspects from what it read."""
 
     def __init__(self, source: Halving) -> None:
         self._source = source
-        super().__init__(source)
+        self.store = source.store
         self._held: Held | None = None
 
     def rollup(self, query: Query) -> Rollup:
@@ -199,16 +165,16 @@ class Rolled(_Face):
 
 
 def groups(
-    spans: Mapping[str, Window], window: Window, max_points: int, resolution: int, max_keys: int | None = None
+    spans: Mapping[str, Window], window: Window, resolution: int, limits: Limits
 ) -> Iterator[tuple[tuple[str, ...], Window]]:
     """The keys in blocks of a stable hash, each with the hours of `window` that its keys have data in.
 
-    Where a store takes only `max_keys` at once, the blocks are just that large, so that requests are as few as can be.
+    Where a store takes only so many keys at once, a block is just that large: requests are as few as can be.
     A block whose keys have nothing to do with each other in time is cut: series of very different spans cost what they
     hold, not the span between them.
     """
-    size = max(1, min(BLOCK, max_points // max(1, window.seconds // resolution)))
-    for keys in _full(spans, max_keys) if max_keys else blocks(list(spans), block_bits(len(spans), size)):
+    size = max(1, min(BLOCK, limits.points // max(1, window.seconds // resolution)))
+    for keys in _full(spans, limits.keys) if limits.keys else blocks(list(spans), block_bits(len(spans), size)):
         ordered = sorted(keys, key=lambda key: (spans[key], key))
         part: list[str] = []
         reach = Window(0, 0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from analyzer.pipeline import Job, chosen, opened, windows
 from analyzer.reading.fetch import groups
 from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
-from traffic.store.base import Source
+from traffic.store.base import ScarceSource, Source
 
 PROBE = 8
 """Keys of the one request that is sent to learn how fast the store is: a week of them."""
@@ -52,16 +52,15 @@ def plan(store: Source, job: Job) -> Plan:
     step = HOUR if pushed else job.resolution
     blocks = [
         Query(source.metric, keys, reach, job.resolution)
-        for keys, reach in groups(spans, learned, source.max_points, job.resolution, source.max_keys)
+        for keys, reach in groups(spans, learned, job.resolution, source.limits(job.resolution))
     ]
     queries = [query for block in blocks for query in source.unanswered(block)]
     requests = [part for query in queries for part in asked.parts(query, step)]
     days = [replace(block, window=day) for block in blocks for day in block.window.pieces(DAY)]
     points = sum(_points(query, job.resolution) for query in queries)
     ask: Callable[[Query], object] = asked.rollup if pushed else asked.series
-    limits: Callable[[int, int], float] | None = getattr(store, "duration", None)
-    if limits is not None:
-        seconds = limits(len(requests), job.concurrency)
+    if isinstance(store, ScarceSource):
+        seconds = store.duration(len(requests), job.concurrency)
     else:
         seconds = _seconds(ask, queries[0], points, job) if queries else 0.0
     return Plan(
@@ -73,7 +72,7 @@ def plan(store: Source, job: Job) -> Plan:
         points=points,
         most_requests=sum(len(asked.parts(day, job.resolution)) for day in days) if pushed else 0,
         seconds=seconds,
-        limited=limits is not None,
+        limited=isinstance(store, ScarceSource),
     )
 
 

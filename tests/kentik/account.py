@@ -184,7 +184,7 @@ class Account:
 def account_of(store: str, start: int | None = None, end: int | None = None, **peculiar: Any) -> Account:
     """The customers of a store of ours whose keys are named like Kentik's, `NAME,CC (64500)`; all their traffic."""
     source = open_source(store)
-    extent = source.extent()
+    extent = source.extent(None, HOUR)
     window = Window(extent.start if start is None else start, extent.end if end is None else end)
     keys = tuple(source.keys(window))
     values = source.series(Query(source.metric, keys, window, MINUTE)).values

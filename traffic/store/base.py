@@ -1,11 +1,16 @@
-"""The seams to a store. A store translates; it does not split, cache, retry for ever or invent data."""
+"""The seams to a store: all that one may offer. It translates; it does not split, cache, retry for ever or invent data.
+
+A store inherits `Source`, or those of the Protocols below it whose abilities it has: what it forgets is then an error
+of mypy, and of Python when it is made. What it can do is found with `isinstance`, never by the name of a method.
+"""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from traffic.coverage import Coverage
 from traffic.errors import Failure, StorageFailure, UsageFailure
@@ -40,7 +45,25 @@ class TooLong(TooLarge):
     """The window is too long to be answered so finely: ask for less time, of the same keys."""
 
 
-def check_size(query: Query, grid: Grid, most: int) -> None:
+POINTS = 20_000_000
+"""Keys x buckets that are held in memory at once, as numbers of eight bytes."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a store takes at once. A request is cut to it before it is sent; None: the store does not say."""
+
+    keys: int | None = None
+    seconds: int | None = None
+    buckets: int | None = None
+    """Of an answer, each key counted as one more."""
+    points: int = POINTS
+    """Keys x buckets that are worth asking for together: what bounds a block of keys, and joins windows into one."""
+    at_once: int = 1
+    """Requests that may be under way together; one where the machine itself does the work, so more are no quicker."""
+
+
+def check_size(query: Query, grid: Grid, most: int = POINTS) -> None:
     """Whether keys x buckets are no more than a store answers at once.
 
     Raises:
@@ -97,29 +120,46 @@ class Columns:
 
 
 class Source(Protocol):
-    """Where traffic is read from."""
+    """Where traffic is read from: what every store says."""
 
     name: str
     """How the store is called in outputs: no secrets."""
     metric: Metric
     """What is read from it."""
-    max_points: int
-    """The largest request it likes: keys x buckets."""
     settling: int | None
     """Seconds after which an answer can no longer change; None where the fingerprint changes with any change."""
 
-    def extent(self) -> Window:
-        """From the first to the end of the last value that is there.
+    @abstractmethod
+    def limits(self, resolution: int) -> Limits:
+        """What it takes at once in buckets of `resolution` seconds. It may learn from its answers that it is less.
+
+        Raises:
+            UsageFailure: it has no such buckets.
+        """
+
+    @abstractmethod
+    def step(self) -> int | None:
+        """Seconds between the values of a key; None where they come as they like."""
+
+    @abstractmethod
+    def extent(self, since: int | None, resolution: int) -> Window:
+        """From the first to the end of the last value that can be read in buckets of `resolution` seconds.
+
+        Args:
+            since: from when on one wants to look (None: from the first value). It counts only where a store cannot
+                tell how far back it goes; one whose `settling` is None can, and answers the same whatever is said.
+            resolution: some stores keep coarse values for longer than fine ones.
 
         Raises:
             NoSuchStore: there is nothing in it.
+            UsageFailure: it has no such buckets.
         """
-        ...
 
+    @abstractmethod
     def keys(self, window: Window) -> Mapping[str, Window]:
         """Every key with data in `window`, in order of name, and the span outside of which it has none (a superset)."""
-        ...
 
+    @abstractmethod
     def series(self, query: Query) -> Matrix:
         """The buckets of `query.keys`, in that order, on `Grid.over(query.window, query.resolution)`.
 
@@ -129,59 +169,95 @@ class Source(Protocol):
             TooLarge: ask for less.
             DamagedStore: a part of the answer could not be read; there is no half answer.
         """
-        ...
 
+    @abstractmethod
     def fingerprint(self, window: Window) -> str:
         """Changes whenever an answer for that window could."""
-        ...
 
+    @abstractmethod
     def identity(self) -> str | None:
         """What was generated into it (scenario and window), or None where the data is a user's own."""
-        ...
 
+    @abstractmethod
     def coverage(self, window: Window) -> Coverage:
         """How many rows it holds in `window`, counted apart from the buckets, and which of them can be used.
 
         A store that cannot count says so (`traffic.coverage.uncounted`).
         """
-        ...
+
+    def notes(self) -> list[str]:
+        """What a person should know before anything is read, such as which fields were taken for what."""
+        return []
+
+    def remarks(self) -> list[str]:
+        """What a person should know of the answers, such as what was left out of them; known after they were read."""
+        return []
 
 
+@runtime_checkable
 class RollupSource(Source, Protocol):
     """A store that can make hourly roll-ups itself."""
 
+    @abstractmethod
     def rolls_up(self, resolution: int) -> bool:
         """Whether it can make them of buckets of `resolution` seconds."""
-        ...
 
+    @abstractmethod
     def rollup(self, query: Query) -> Rollup:
         """Hours of `query.window` (on whole hours), each rolled up from its buckets of `query.resolution` seconds."""
-        ...
+
+
+@runtime_checkable
+class ScarceSource(Source, Protocol):
+    """A store whose requests are few: what it answered is worth keeping as it is."""
+
+    @abstractmethod
+    def duration(self, requests: int, at_once: int) -> float:
+        """About how many seconds the list of keys and so many requests take, as fast as its limits allow."""
+
+    @abstractmethod
+    def abandon(self) -> None:
+        """Nobody wants the answers of what is under way any more: do not wait for a turn to ask for them."""
+
+
+@runtime_checkable
+class SizedSource(Source, Protocol):
+    """A store that has to be read as a whole before it answers anything, which may take long."""
+
+    @abstractmethod
+    def size(self) -> int:
+        """Bytes that are read."""
+
+    @abstractmethod
+    def glimpse(self) -> tuple[int, int, Window]:
+        """Of its first rows: how many they are, how many keys they have, and from when to when they are."""
 
 
 class Sink(Protocol):
     """Where generated traffic is written to. It is opened for one scenario; a store that holds another is refused."""
 
     name: str
+    writers: int
+    """Blocks that may be written at once, each by a thread."""
 
+    @abstractmethod
     def begin(self, window: Window) -> Window:
         """Announce that `window` will be written; the answer is the window that the store will then hold as a whole.
 
         It is the hull of what is there and what is asked, so that a store never has a hole between two runs.
         """
-        ...
 
+    @abstractmethod
     def blocks(self, keys: Sequence[str]) -> list[tuple[str, ...]]:
         """The keys in the groups in which they are best written."""
-        ...
 
+    @abstractmethod
     def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
         """Store native amounts, shape (keys, steps), -1 = missing; answers how many were not there before.
 
         Idempotent: writing the same again changes nothing. `grid` lies within one week (Monday to Monday, UTC).
         """
-        ...
 
+    @abstractmethod
     def finish(self) -> str:
         """All is written: make it known, and answer the identity of what the store now holds (`Source.identity`)."""
-        ...

@@ -11,7 +11,7 @@ import numpy as np
 
 from analyzer.reading.cache.shelf import Shelf, piece_hash
 from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
-from traffic.store.base import Source
+from traffic.store.base import Limits, Source
 from traffic.times import iso
 
 FORMAT = 2
@@ -21,8 +21,15 @@ EVER = Window(0, 2**33)
 """All of time that traffic is looked for in (to the year 2242)."""
 
 
-class Asked(Source, Protocol):
+class Reader(Protocol):
     """What a CachedSource is wrapped round."""
+
+    store: Source
+    """What is read."""
+
+    def series(self, query: Query) -> Matrix:
+        """As `Source`."""
+        ...
 
     def rollup(self, query: Query) -> Rollup:
         """As `RollupSource`."""
@@ -34,15 +41,6 @@ class Asked(Source, Protocol):
 
     def holds(self, query: Query) -> bool:
         """Whether `series` can answer without asking the store."""
-        ...
-
-    def reach(self, resolution: int) -> int | None:
-        """Seconds of the longest window that the store likes to be asked for; None where it does not say."""
-        ...
-
-    @property
-    def max_keys(self) -> int | None:
-        """The most keys that it likes to be asked for; None where it does not say."""
         ...
 
 
@@ -74,41 +72,40 @@ class CachedSource:
     the store's settling time lies ahead of `now`) is not kept.
     """
 
-    def __init__(self, source: Asked, shelf: Shelf, now: int) -> None:
+    def __init__(self, source: Reader, shelf: Shelf, now: int) -> None:
         self._source = source
+        self._store = source.store
         self._shelf = shelf
         self._now = now
         self._fingerprints: dict[Window, str] = {}
         self._spans: Mapping[str, Window] = {}
-        self.name = source.name
-        self.metric = source.metric
-        self._metric = asdict(source.metric)
-        self.max_points = source.max_points
-        self.max_keys = source.max_keys
-        self.settling = source.settling
+        self.name = source.store.name
+        self.metric = source.store.metric
+        self._metric = asdict(self.metric)
+        self.settling = source.store.settling
         self.cached = 0
         """Pieces that were answered from the shelf."""
 
-    def extent(self) -> Window:
-        """As the source says; kept only where the fingerprint tells of any change."""
+    def limits(self, resolution: int) -> Limits:
+        """As the store says."""
+        return self._store.limits(resolution)
+
+    def extent(self, since: int | None, resolution: int) -> Window:
+        """As the store says; kept only where the fingerprint tells of any change: there it does not depend on these."""
         if self.settling is not None:
-            return self._source.extent()
+            return self._store.extent(since, resolution)
         about = self._about("extent", EVER)
         if (kept := self._shelf.get(piece_hash(about))) is not None:
             self.cached += 1
             return Window(int(kept[0]), int(kept[1]))
-        extent = self._source.extent()
+        extent = self._store.extent(since, resolution)
         self._shelf.put([(piece_hash(about), np.array([extent.start, extent.end]))], _readable(about))
         return extent
-
-    def identity(self) -> str | None:
-        """As the source says."""
-        return self._source.identity()
 
     def fingerprint(self, window: Window) -> str:
         """As the source says; asked once a run, so that all answers of a run belong to one state of the store."""
         if window not in self._fingerprints:
-            self._fingerprints[window] = self._source.fingerprint(window)
+            self._fingerprints[window] = self._store.fingerprint(window)
         return self._fingerprints[window]
 
     def keys(self, window: Window) -> Mapping[str, Window]:
@@ -119,7 +116,7 @@ class CachedSource:
             self.cached += 1
             self._spans = _decode_keys(kept)
             return self._spans
-        self._spans = self._source.keys(window)
+        self._spans = self._store.keys(window)
         if self._sealed(window):
             self._shelf.put([(name, _encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
         return self._spans
@@ -136,7 +133,7 @@ class CachedSource:
             else:
                 self.cached += 1
                 result[..., grid.slice(piece)] = kept
-        for group in self._requests(missing, len(query.keys) * HOUR // query.resolution):
+        for group in self._requests(missing, query):
             whole = Window(group[0].start, group[-1].end)
             answer = self._source.rollup(replace(query, window=whole))
             stacked = np.stack(list(answer.hours))
@@ -160,7 +157,7 @@ class CachedSource:
             for piece in self._rollup_pieces(query.window)
             if not self._sealed(piece) or self._piece("rollup", query, piece) not in self._shelf
         ]
-        found = self._requests(missing, len(query.keys) * HOUR // query.resolution)
+        found = self._requests(missing, query)
         return [replace(query, window=Window(group[0].start, group[-1].end)) for group in found]
 
     def series(self, query: Query) -> Matrix:
@@ -201,7 +198,7 @@ class CachedSource:
 
     def _gaps(self, query: Query, grid: Grid, result: Floats) -> list[_Gap]:
         """What the shelf does not know of a query, in as few parts as the store lets one; the rest into `result`."""
-        reach = self._source.reach(query.resolution)
+        reach = self._store.limits(query.resolution).seconds
         found: list[_Gap] = []
         for gap in self._days(query, grid, result):
             joined = found[-1].and_then(gap, reach) if reach and found else None
@@ -236,13 +233,12 @@ class CachedSource:
             for day in week.pieces(DAY):
                 yield from [day] if self._sealed(day) else day.pieces(HOUR)
 
-    def _requests(self, pieces: list[Window], points_per_hour: int) -> Iterator[list[Window]]:
+    def _requests(self, pieces: list[Window], query: Query) -> Iterator[list[Window]]:
         """Neighbouring pieces in as few requests as the source allows."""
+        most = self._store.limits(query.resolution).points // max(1, len(query.keys)) * query.resolution
         group: list[Window] = []
         for piece in pieces:
-            if group and (
-                piece.start != group[-1].end or (piece.end - group[0].start) // HOUR * points_per_hour > self.max_points
-            ):
+            if group and (piece.start != group[-1].end or piece.end - group[0].start > most):
                 yield group
                 group = []
             group.append(piece)

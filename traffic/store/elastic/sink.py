@@ -13,7 +13,7 @@ import numpy as np
 from traffic.errors import UsageFailure
 from traffic.model import WEEK, Bools, Grid, Ints, Window, block_bits, blocks, week_start
 from traffic.store.access import Access
-from traffic.store.base import ForeignStore, StoreError
+from traffic.store.base import ForeignStore, Sink, StoreError
 from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields, bulk_bodies, template, weekly
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
@@ -28,8 +28,8 @@ _EXACT = 2**53
 """Up to here a sum of whole numbers is exact in a float, which is what the server adds in."""
 
 
-class ElasticSink:
-    """An index in a cluster that generated traffic is written to (`traffic.store.base.Sink`)."""
+class ElasticSink(Sink):
+    """An index in a cluster that generated traffic is written to."""
 
     writers = 2
     """Blocks that may be written at once, each by a thread with a connection of its own: enough to keep a node busy

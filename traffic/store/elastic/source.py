@@ -8,12 +8,13 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from traffic.coverage import Coverage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Ints, Matrix, Metric, Query, Rollup, Window
 from traffic.store.access import Access
-from traffic.store.base import Columns, NoSuchStore, StoreError, TooLarge, check_size
+from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, StoreError, TooLarge, check_size
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
 from traffic.store.elastic.bodies import BUCKETS, COVERAGE, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
@@ -32,16 +33,16 @@ from traffic.store.elastic.stamps import Stamps
 from traffic.store.log_fields import asks_errors, recognise, understood
 
 _PAGE = 1_000
+AT_ONCE = 16
+"""Requests under way together that a node still queues, and does not refuse."""
 
 
-class ElasticSource:
-    """An index, alias or pattern in a cluster (`traffic.store.base.RollupSource`).
+class ElasticSource(RollupSource):
+    """An index, alias or pattern in a cluster.
 
     Where there is one document a key and step, and the step is the asked resolution, the cluster makes the roll-ups;
     anywhere else it makes the buckets, and the caller rolls them up.
     """
-
-    max_points = 20_000_000
 
     def __init__(self, name: str, columns: Columns, access: Access) -> None:
         """Connect, and look at what is there.
@@ -68,7 +69,7 @@ class ElasticSource:
             self._open_ours(columns)
         else:
             self._open_foreign(columns, layout)
-        self.max_buckets = self._cluster.max_buckets()
+        self._max_buckets = self._cluster.max_buckets()
         self._stamps = Stamps(self._cluster, self._fields, weekly=self._ours)
         # The stamps are taken here, before anything is asked.
         self.settling = self._stamps.settling
@@ -76,10 +77,15 @@ class ElasticSource:
         self._asking = Lock()
         self._keyless = 0
 
+    def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
+        """As many buckets as the cluster lets an answer have."""
+        return Limits(buckets=self._max_buckets, at_once=AT_ONCE)
+
     def rolls_up(self, resolution: int) -> bool:
         """Whether the cluster can make roll-ups of such buckets: where each is one document."""
         return self._step == resolution and self.metric.statistic not in ("count", "share") and self.metric.scale > 0
 
+    @override
     def notes(self) -> list[str]:
         """What a person should know before anything is read: which fields were taken for what."""
         return self._notes
@@ -88,11 +94,12 @@ class ElasticSource:
         """Seconds between the documents of a key; None where they come as they like."""
         return self._step
 
+    @override
     def remarks(self) -> list[str]:
         """What a person should know of the documents; nothing where the keys were known already."""
         return [f"{self._keyless:,} documents without a key left out"] if self._keyless else []
 
-    def extent(self) -> Window:
+    def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
         """From the first to the end of the last document that is there."""
         found = self._cluster.search(self._fields.extent(), ENDS).get("aggregations", {})
         if found.get("first", {}).get("value") is None:
@@ -221,7 +228,7 @@ class ElasticSource:
                 f"{self.name} holds a value every {self._step} s: a resolution of {query.resolution} s cannot be made "
                 f"of it; ask for a multiple that divides an hour"
             )
-        check_size(query, grid, self.max_points)
+        check_size(query, grid)
 
     def _crowded(self) -> StoreError:
         return StoreError(
@@ -247,7 +254,7 @@ class ElasticSource:
         spans: dict[str, Window] = {}
         after: Body | None = None
         # The page itself counts as a bucket in some versions.
-        size = max(1, min(_PAGE, self.max_buckets - 1))
+        size = max(1, min(_PAGE, self._max_buckets - 1))
         nameless = 0
         while True:
             try:

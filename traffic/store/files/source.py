@@ -11,11 +11,12 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from typing_extensions import override
 
 from traffic.coverage import Coverage, uncounted
 from traffic.disk import storage
 from traffic.model import DAY, Floats, Grid, Ints, Matrix, Query, Window
-from traffic.store.base import Columns, StoreError, check_size
+from traffic.store.base import Columns, Limits, SizedSource, StoreError, check_size
 from traffic.store.files.database import Database
 from traffic.store.files.guess import complete, series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
@@ -31,14 +32,13 @@ _HEAD = 200_000
 """Rows from which the step is told."""
 
 
-class FilesSource:
-    """One row per time and key, or per time, in files of a user's own (`traffic.store.base.Source`).
+class FilesSource(SizedSource):
+    """One row per time and key, or per time, in files of a user's own.
 
     Times may lie off any grid, a bucket may hold several rows, keys may have spans of their own. The files are read
     once, at the first question, and answered from a copy in a temporary file.
     """
 
-    max_points = 20_000_000
     settling: int | None = None
 
     def __init__(self, pattern: str, columns: Columns) -> None:
@@ -90,6 +90,11 @@ class FilesSource:
         """Why rows are not looked at -> how many."""
         return self._rows().left_out
 
+    def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
+        """What is held in memory, and nothing else."""
+        return Limits()
+
+    @override
     def notes(self) -> list[str]:
         """What a person should know before anything is read: which columns were taken for what."""
         said, used = self._said, self._columns
@@ -107,6 +112,7 @@ class FilesSource:
                 found.append(f"no series, for they hold no numbers: {listed(others)}")
         return found
 
+    @override
     def remarks(self) -> list[str]:
         """What a person should know of the rows; nothing where none were read, for the answers were known already."""
         rows = self._staged
@@ -137,7 +143,7 @@ class FilesSource:
         span = Window(int(times.min()), int(times.max()) + 1) if len(times) else Window(0, 0)
         return len(row), len(np.unique(row)), span
 
-    def extent(self) -> Window:
+    def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
         """From the first to a second after the last row: how long a value holds is not written in it."""
         rows = self._rows()
         return Window(int(rows.first.min()), int(rows.last.max()) + 1)
@@ -156,7 +162,7 @@ class FilesSource:
         grid = Grid.over(query.window, query.resolution)
         if query.metric.field != self.metric.field:
             raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
-        check_size(query, grid, self.max_points)
+        check_size(query, grid)
         rows = self._rows()
         values = np.full((len(query.keys), grid.count), np.nan)
         known = [(row, rows.ids[key]) for row, key in enumerate(query.keys) if key in rows.ids]

@@ -7,14 +7,16 @@ from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from traffic.coverage import Coverage, uncounted
 from traffic.errors import AccessDenied, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor_to
 from traffic.store.access import Access
-from traffic.store.base import StoreError, TooLarge, check_size
+from traffic.store.base import Limits, ScarceSource, StoreError, TooLarge, check_size
 from traffic.store.kentik.answers import Customers, Row, asn_of, customers_of
 from traffic.store.kentik.bodies import customers_body
 from traffic.store.kentik.client import Client, Refused
@@ -35,13 +37,10 @@ EACH = 2.0
 """Seconds that a query is taken to need, where what a run will take is estimated."""
 
 
-class KentikSource:
-    """The customers of an account (`traffic.store.base.Source`). It makes no roll-ups, and its requests are few."""
+class KentikSource(ScarceSource):
+    """The customers of an account. It makes no roll-ups, and its requests are few."""
 
-    max_points = 20_000_000
     settling: int | None = HOUR // 2
-    limited = True
-    """What was answered is worth keeping as it is."""
 
     def __init__(
         self,
@@ -79,30 +78,14 @@ class KentikSource:
         self._client = Client(place, access, pace, sleep, now)
         self._series = Series(self._client, self._template)
         self._now = now
-        self._fast = False
-        self._aimed: int | None = None
-        self._extent: Window | None = None
+        self._extents: dict[tuple[int | None, bool], Window] = {}
+        self._plans: list[Mapping[str, Any]] | None = None
         self._finding = Lock()
         self._said: list[str] = []
 
-    @property
-    def max_keys(self) -> int:
-        """The most customers of a request."""
-        return self._series.max_keys
-
-    def reach(self, resolution: int) -> int:
-        """Seconds of the longest window that is answered in buckets of that width."""
-        return self._series.reach(resolution)
-
-    def aim(self, start: int | None, resolution: int) -> None:
-        """From when on it will be looked at (None: as long as there are data), for an account may not tell its extent.
-
-        Raises:
-            UsageFailure: Kentik has no points of that resolution.
-        """
-        self._fast = self._template.width(resolution).data == FAST
-        self._aimed = start
-        self._extent = None
+    def limits(self, resolution: int) -> Limits:
+        """So many customers, and the longest window that is answered in buckets of that width."""
+        return Limits(self._series.max_keys, self._series.reach(resolution), at_once=AT_ONCE)
 
     def step(self) -> int:
         """Seconds between the finest points that there are."""
@@ -112,6 +95,7 @@ class KentikSource:
         """About how many seconds the list of customers and so many requests take, as fast as the limits allow."""
         return duration(1 + requests, EACH, min(at_once, AT_ONCE))
 
+    @override
     def remarks(self) -> list[str]:
         """What a person should know of the answers."""
         found = list(self._said)
@@ -129,12 +113,16 @@ class KentikSource:
             )
         return found
 
-    def extent(self) -> Window:
-        """From as long ago as the account keeps data (or is aimed at, where it does not tell) to the last full hour."""
+    def extent(self, since: int | None, resolution: int) -> Window:
+        """From as long ago as the account keeps such data (where it does not tell: from `since`) to the last full hour.
+
+        The same for as long as the store is open, whatever the clock says.
+        """
+        fast = self._template.width(resolution).data == FAST
         with self._finding:
-            if self._extent is None:
-                self._extent = self._find_extent()
-            return self._extent
+            if (since, fast) not in self._extents:
+                self._extents[since, fast] = self._find_extent(since, fast)
+            return self._extents[since, fast]
 
     def keys(self, window: Window) -> Mapping[str, Window]:
         """Every customer with traffic in `window`, in order of name, and that window: when they begin is not told."""
@@ -176,7 +164,7 @@ class KentikSource:
         grid = Grid.over(query.window, query.resolution)
         if query.metric.field != self.metric.field:
             raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
-        check_size(query, grid, self.max_points)
+        check_size(query, grid)
         values = np.full((len(query.keys), grid.count), np.nan)
         named = [(row, asn) for row, key in enumerate(query.keys) if (asn := asn_of(key)) is not None]
         if named and grid.count:
@@ -216,10 +204,10 @@ class KentikSource:
             some = ", ".join(found.doubled[:3])
             self._say(f"{_rows(len(found.doubled))} with the AS number of another one, which stands for both: {some}")
 
-    def _find_extent(self) -> Window:
-        exact, start = int(self._now()), self._aimed
+    def _find_extent(self, start: int | None, fast: bool) -> Window:
+        exact = int(self._now())
         now = floor_to(exact, HOUR)
-        kept = self._kept()
+        kept = self._kept("fast_retention" if fast else "full_retention")
         if kept is None:
             return Window(min(now - LOOK, now if start is None else start), now)
         oldest = ceil_to(exact - kept, HOUR)
@@ -230,11 +218,12 @@ class KentikSource:
             )
         return Window(min(oldest, now), now)
 
-    def _kept(self) -> int | None:
+    def _kept(self, name: str) -> int | None:
         """Seconds for which the account keeps what is read, by its plans; None where it does not tell."""
-        name = "fast_retention" if self._fast else "full_retention"
         try:
-            days = [plan[name] for plan in self._client.get("/plans")["plans"]]
+            if self._plans is None:
+                self._plans = self._client.get("/plans")["plans"]
+            days = [plan[name] for plan in self._plans]
             # To 1970 at the most: what is kept for ever may be said as a number without a meaning.
             return min(max(int(day) for day in days if day), int(self._now()) // DAY) * DAY
         except (AccessDenied, Refused, KeyError, TypeError, ValueError, OverflowError):

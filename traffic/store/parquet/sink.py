@@ -11,7 +11,7 @@ import numpy as np
 
 from traffic.disk import lock, make_folder, write_atomic
 from traffic.model import WEEK, Grid, Ints, Window, block_bits, block_of, blocks, week_start
-from traffic.store.base import DamagedStore, ForeignStore
+from traffic.store.base import DamagedStore, ForeignStore, Sink
 from traffic.store.folder import (
     FORMAT,
     STORE,
@@ -31,8 +31,8 @@ BLOCK = 64
 """Keys a block, about: enough to make files of megabytes, few enough to hold several weeks of one in memory."""
 
 
-class ParquetSink:
-    """A folder that generated traffic is written to (`traffic.store.base.Sink`). Held from its making to `finish()`."""
+class ParquetSink(Sink):
+    """A folder that generated traffic is written to. Held from its making to `finish()`."""
 
     writers = 2
     """Blocks that may be written at once, each by a thread: they share no file, and packing and syncing let go of

@@ -15,7 +15,7 @@ from traffic.coverage import Coverage, Holding, uncounted
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
-from traffic.store.base import NoSuchStore, StoreError, check_size
+from traffic.store.base import Limits, NoSuchStore, Source, StoreError, check_size
 from traffic.store.folder import BlockFile, block_files, read_manifest
 from traffic.store.parquet.block import GROUP, Head, read_head, read_rows
 
@@ -27,10 +27,9 @@ Stamp = tuple[str, int, int]
 """Name in the store, size and time of the last change: another stamp is another content."""
 
 
-class ParquetSource:
-    """Traffic in a folder that `generate` filled (`traffic.store.base.Source`)."""
+class ParquetSource(Source):
+    """Traffic in a folder that `generate` filled."""
 
-    max_points = 20_000_000
     settling: int | None = None
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +47,11 @@ class ParquetSource:
         self._decoded: OrderedDict[Stamp, dict[int, Ints]] = OrderedDict()
         self._keeping = Lock()
 
-    def extent(self) -> Window:
+    def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
+        """What is held in memory, and nothing else."""
+        return Limits()
+
+    def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
         """From the first to the end of the last value that is there."""
         files = self._files()
         if not files:
@@ -141,7 +144,7 @@ class ParquetSource:
                 f"{self.name} holds a value every {step} s: a resolution of {query.resolution} s cannot be made of it; "
                 f"ask for a multiple that divides an hour"
             )
-        check_size(query, grid, self.max_points)
+        check_size(query, grid)
 
     def _fill(self, values: Floats, grid: Grid, query: Query, file: BlockFile, rows: Sequence[int]) -> None:
         """Put what `file` knows of these rows of the answer in its place."""
