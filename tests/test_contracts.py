@@ -9,7 +9,8 @@ from typing import Any, get_args
 import pytest
 
 import sl
-from analyzer.cli.discover import EVENTS_FOUND, TRUTH
+from analyzer.cli.discover import EVENTS_FOUND
+from analyzer.comparison import TRUTH
 from analyzer.judging import calendar
 from analyzer.judging.policy import FLOORS, read_policy
 from analyzer.kernels import rules

@@ -18,7 +18,7 @@ from tests.kentik.server import NONE, TOKEN, USER, Fault, Kentik
 from tests.test_kentik_store import window_of
 from traffic.errors import AccessDenied
 from traffic.model import Window
-from traffic.options import entries_of, entry_of
+from traffic.options import EntryOptions, entries_of, entry_of
 from traffic.times import instant
 
 CUSTOMERS = 12
@@ -111,23 +111,21 @@ def test_what_opens_elasticsearch_is_not_shown_to_kentik(monkeypatch: pytest.Mon
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("ELASTICSEARCH_API_KEY", "e5-k3y")
     monkeypatch.delenv("KENTIK_API_USER", raising=False)
-    options = dict.fromkeys(("user", "password_file", "api_key_file", "ca_file", "ca_fingerprint"))
     with pytest.raises(AccessDenied, match="no credentials for Kentik"):
-        entry_of({**options, "store": "kentik:"})
+        entry_of("kentik:", EntryOptions())
 
 
 def test_of_two_services_none_is_shown_what_opens_the_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {"KENTIK_API_USER": USER, "KENTIK_API_PASSWORD": TOKEN, "HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
     (tmp_path / "password").write_text("of-the-cluster")
-    options = dict.fromkeys(("user", "password_file", "api_key_file", "ca_file", "ca_fingerprint"))
-    said = {**options, "user": "elastic", "password_file": tmp_path / "password"}
-    kentik, cluster = entries_of(said, "kentik:", "https://es.example:9200/traffic")
+    said = EntryOptions(user="elastic", password_file=tmp_path / "password")
+    kentik, cluster = entries_of("kentik:", "https://es.example:9200/traffic", said)
     assert kentik is not None
     assert cluster is not None
     assert (kentik.user, kentik.password) == (USER, TOKEN)
     assert (cluster.user, cluster.password) == ("elastic", "of-the-cluster")
-    _, folder = entries_of(options, "kentik:", "output/copy")
+    _, folder = entries_of("kentik:", "output/copy", EntryOptions())
     assert folder is None
 
 

@@ -14,11 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 if TYPE_CHECKING:
+    from traffic.model import Statistic
     from traffic.store.access import Access
     from traffic.store.base import Columns, Source
 
@@ -138,26 +139,46 @@ def columns(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def columns_of(options: dict[str, Any]) -> Columns:
+@dataclass(frozen=True, kw_only=True)
+class ColumnOptions:
     """What these options said."""
+
+    preset: str | None
+    errors: str | None
+    time_column: str | None
+    key_column: str | None
+    value_column: str | None
+    statistic: Statistic
+    unit: str
+    scale: float
+    empty: Literal["zero", "missing"] | None
+    wide: bool
+    where: str | None
+    zone: str
+    document_step: str | None
+    filter_file: Path | None
+
+
+def columns_of(said: ColumnOptions) -> Columns:
+    """The same as a store takes it."""
     from traffic.store.base import Columns
     from traffic.times import resolution
 
     return Columns(
-        options["time_column"],
-        options["key_column"],
-        options["value_column"],
-        statistic=options["statistic"],
-        unit=options["unit"],
-        scale=options["scale"],
-        empty=options["empty"],
-        wide=options["wide"],
-        where=options["where"],
-        zone=options["zone"],
-        step=None if options["document_step"] is None else resolution(options["document_step"]),
-        filter_file=options["filter_file"],
-        preset=options["preset"],
-        errors=options["errors"],
+        said.time_column,
+        said.key_column,
+        said.value_column,
+        statistic=said.statistic,
+        unit=said.unit,
+        scale=said.scale,
+        empty=said.empty,
+        wide=said.wide,
+        where=said.where,
+        zone=said.zone,
+        step=None if said.document_step is None else resolution(said.document_step),
+        filter_file=said.filter_file,
+        preset=said.preset,
+        errors=said.errors,
     )
 
 
@@ -168,33 +189,39 @@ def entry(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def entry_of(options: dict[str, Any]) -> Access | None:
+@dataclass(frozen=True, kw_only=True)
+class EntryOptions:
+    """What these options said."""
+
+    user: str | None = None
+    password_file: Path | None = None
+    api_key_file: Path | None = None
+    ca_file: Path | None = None
+    ca_fingerprint: str | None = None
+
+
+_NO_ENTRY = EntryOptions()
+
+
+def entry_of(store: str, said: EntryOptions) -> Access | None:
     """What these options said, and the environment where they said nothing; None for a store that is no service."""
     from traffic.store.access import access, kentik_access
 
-    if ":" not in options["store"]:
+    if ":" not in store:
         return None
-    if _is_kentik(options["store"]):
+    if _is_kentik(store):
         # Whatever opens another service is nothing that Kentik should see.
-        return kentik_access(options["user"], options["password_file"], options["ca_file"])
-    return access(
-        options["user"],
-        options["password_file"],
-        options["api_key_file"],
-        options["ca_file"],
-        options["ca_fingerprint"],
-    )
+        return kentik_access(said.user, said.password_file, said.ca_file)
+    return access(said.user, said.password_file, said.api_key_file, said.ca_file, said.ca_fingerprint)
 
 
-def entries_of(options: dict[str, Any], source: str, target: str) -> tuple[Access | None, Access | None]:
+def entries_of(source: str, target: str, said: EntryOptions) -> tuple[Access | None, Access | None]:
     """The same for two stores: what opens one of two services is not shown to the other.
 
     Of two of unlike kinds, the options speak of the one that is written to, and the environment of the other.
     """
     unlike = all(":" in name for name in (source, target)) and any(_is_kentik(name) for name in (source, target))
-    named = ("user", "password_file", "api_key_file", "ca_file", "ca_fingerprint")
-    of_source = {**options, **dict.fromkeys(named)} if unlike else options
-    return entry_of({**of_source, "store": source}), entry_of({**options, "store": target})
+    return entry_of(source, _NO_ENTRY if unlike else said), entry_of(target, said)
 
 
 def _is_kentik(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,27 @@ if TYPE_CHECKING:
     from traffic.access_log import LogColumns
 
 FOLDER = "analysis"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzeOptions(shared.EntryOptions):
+    """What the command line says; None where it says nothing."""
+
+    store: str
+    start: str | None
+    end: str | None
+    named: tuple[str, ...]
+    errors: str | None
+    scale: float | None
+    where: str | None
+    zone: str
+    filter_file: Path | None
+    top: int
+    latest: int
+    charts: bool
+    output: Path
+    as_json: bool
+    quiet: bool
 
 
 @click.command(context_settings=shared.SETTINGS)
@@ -54,7 +76,7 @@ FOLDER = "analysis"
 @shared.output
 @shared.as_json
 @shared.quiet
-def analyze(**options: Any) -> None:
+def analyze(**given: Any) -> None:
     """Sum up a log of requests: an index in Elasticsearch, or files.
 
     Traffic per hour, status codes, methods, the most requested endpoints, how long requests take and which take far
@@ -77,45 +99,46 @@ def analyze(**options: Any) -> None:
     from traffic.store import open_log
     from traffic.times import instant
 
+    options = AnalyzeOptions(**given)
     now = int(time.time())
-    start, end = (None if options[name] is None else instant(options[name], now) for name in ("start", "end"))
+    start, end = (None if text is None else instant(text, now) for text in (options.start, options.end))
     if start is not None and end is not None and end <= start:
         raise UsageFailure("the window ends before it starts: change --start or --end")
-    log = open_log(options["store"], _said(options), shared.entry_of(options))
-    if not options["quiet"]:
+    log = open_log(options.store, _said(options), shared.entry_of(options.store, options))
+    if not options.quiet:
         shared.note("using " + ", ".join(f"{field} ({role})" for role, field in log.roles.items()))
-    found = analyse(log, start, end, options["top"], options["latest"])
-    folder: Path = options["output"] / FOLDER
-    with lock(options["output"]):
+    found = analyse(log, start, end, options.top, options.latest)
+    folder = options.output / FOLDER
+    with lock(options.output):
         written = write_tables(found, make_folder(folder))
-        if options["charts"]:
+        if options.charts:
             from analyzer.log_summary.pictures import write_pictures
 
             written += write_pictures(found, folder)
     for remark in log.remarks():
         shared.note(remark)
-    if options["as_json"]:
+    if options.as_json:
         click.echo(json.dumps(as_json(found), indent=1))
-    elif not options["quiet"]:
+    elif not options.quiet:
         click.echo(summary(found, shared.width(), shared.colour()), nl=False)
         click.echo(f"\n{len(written)} files in {folder}")
 
 
-def _said(options: dict[str, Any]) -> LogColumns:
+def _said(options: AnalyzeOptions) -> LogColumns:
     from traffic.access_log import LogColumns
     from traffic.store.log_fields import ROLES
 
     named = {}
-    for pair in options["named"]:
+    for pair in options.named:
         role, equals, field = pair.partition("=")
         if not equals or role not in ROLES:
             raise UsageFailure(f"--field {pair}: write ROLE=NAME, where ROLE is one of {', '.join(ROLES)}")
         named[role] = field
     return LogColumns(
         named,
-        errors=options["errors"],
-        where=options["where"],
-        filter_file=options["filter_file"],
-        zone=options["zone"],
-        scale=options["scale"],
+        errors=options.errors,
+        where=options.where,
+        filter_file=options.filter_file,
+        zone=options.zone,
+        scale=options.scale,
     )

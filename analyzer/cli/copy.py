@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from traffic import options as shared
 from traffic.errors import UsageFailure
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyOptions(shared.ColumnOptions, shared.EntryOptions):
+    """What the command line says; None where it says nothing."""
+
+    source: str
+    target: str
+    resolution: str | None
+    field: str | None
+    only: tuple[str, ...]
+    exclude: tuple[str, ...]
+    replace: bool
+    as_json: bool
+    quiet: bool
 
 
 @click.command(short_help="Copy the series of a store into another.", context_settings=shared.SETTINGS)
@@ -23,7 +39,7 @@ from traffic.errors import UsageFailure
 @click.option("--replace", is_flag=True, help="Drop what TO holds first (only what was generated or copied).")
 @shared.as_json
 @shared.quiet
-def copy(**options: Any) -> None:
+def copy(**given: Any) -> None:
     """Copy the series of a store, or of a file of your own, into another store.
 
     A store of ours holds whole amounts that add up (bytes, requests), so a file is copied with --statistic sum or
@@ -38,9 +54,10 @@ def copy(**options: Any) -> None:
     from traffic.store import open_sink, open_source
     from traffic.times import resolution
 
-    source_entry, target_entry = shared.entries_of(options, options["source"], options["target"])
-    source = open_source(options["source"], shared.columns_of(options), source_entry)
-    shared.introduce(source, options["quiet"])
+    options = CopyOptions(**given)
+    source_entry, target_entry = shared.entries_of(options.source, options.target, options)
+    source = open_source(options.source, shared.columns_of(options), source_entry)
+    shared.introduce(source, options.quiet)
     if not source.metric.adds_up:
         raise UsageFailure(
             f"the {source.metric.statistic} of {source.metric.field} does not add up, so a store cannot hold it: "
@@ -48,27 +65,27 @@ def copy(**options: Any) -> None:
         )
     load = cargo(
         source,
-        None if options["resolution"] is None else resolution(options["resolution"]),
-        only=options["only"],
-        exclude=options["exclude"],
+        None if options.resolution is None else resolution(options.resolution),
+        only=options.only,
+        exclude=options.exclude,
     )
     sink = open_sink(
-        options["target"],
-        options["field"] or load.metric.field,
+        options.target,
+        options.field or load.metric.field,
         load.resolution,
         scenario=origin(load),
         keys=len(load.spans),
-        replace=options["replace"],
+        replace=options.replace,
         entry=target_entry,
     )
-    with shared.bar("copy", options["quiet"]) as progress:
+    with shared.bar("copy", options.quiet) as progress:
         done = copy(load, sink, progress)
     for remark in source.remarks():
         shared.note(remark)
     if done.rounded:
         shared.note(f"{done.rounded:,} values were rounded to whole numbers")
-    if options["as_json"]:
+    if options.as_json:
         document = {"keys": len(load.spans), "points": done.points, "new": done.new, "rounded": done.rounded}
         click.echo(json.dumps({**document, "store": sink.name, "identity": done.identity}, indent=1))
-    elif not options["quiet"]:
+    elif not options.quiet:
         click.echo(f"{done.points:,} points of {len(load.spans):,} keys in {sink.name}, {done.new:,} of them new")

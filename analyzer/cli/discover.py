@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
-from analyzer.cli.report import RUN, charts, write_reports
+from analyzer.cli.report import ReportOptions, charts, write_reports
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from analyzer.model import Findings, Looking
+    from analyzer.model import Baseline, Findings, Looking
     from analyzer.pipeline import Job, Ledger
     from traffic.store.base import Source
 
 EVENTS_FOUND = 3
 """Exit code of --fail-on-events and --require-f1."""
-
-TRUTH = "ground_truth.csv"
-LOG_TRUTH = "log_incidents.csv"
-"""What `logs` writes; taken for the truth where log lines are looked at."""
-
 
 _SECTIONS = {
     "store": "What is read",
@@ -36,6 +32,39 @@ _SECTIONS = {
     "full_scan": "The run",
 }
 """Of the options in --help: the first of each, and a title."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
+    """What the command line says; None where it says nothing."""
+
+    store: str
+    start: str | None
+    end: str | None
+    history: str
+    resolution: str | None
+    policy_file: Path | None
+    over_percent: float | None
+    matches: int | None
+    within: str | None
+    floor: float | None
+    merge: str | None
+    percentile: float | None
+    baseline: Baseline | None
+    timezone: str | None
+    calendar: Path | None
+    direction: Looking | None
+    without: tuple[str, ...]
+    only: tuple[str, ...]
+    exclude: tuple[str, ...]
+    truth: Path | None
+    original_files: bool | None
+    full_scan: bool
+    concurrency: int
+    dry_run: bool
+    require_f1: float | None
+    fail_on_events: bool
+    verbose: bool
 
 
 class Discover(click.Command):
@@ -130,7 +159,7 @@ class Discover(click.Command):
 @shared.as_json
 @shared.quiet
 @shared.verbose
-def discover(**options: Any) -> int:
+def discover(**given: Any) -> int:
     """Find events in a store's history.
 
     Learns what is normal for every key and hour of the week from the other weeks, finds what rises 200 % over it,
@@ -144,70 +173,88 @@ def discover(**options: Any) -> int:
       ./sl.py discover --store flows.csv --time ts --key customer --value bytes --statistic sum
       ./sl.py discover --store https://es.example:9200/app-logs --metric errors
     """
+    from analyzer.comparison import truth_for
     from analyzer.judging.calendar import unmet
-    from analyzer.judging.policy import read_policy
-    from analyzer.pipeline import Job, Ledger, discover
+    from analyzer.pipeline import Ledger, discover
     from analyzer.report.painters import get_ready
-    from analyzer.report.saved import save
+    from analyzer.report.saved import save, write_run
     from traffic.disk import lock
     from traffic.store import open_source
-    from traffic.times import duration, instant, resolution
+    from traffic.store.log_fields import PRESETS
 
-    now = int(time.time())
+    options = DiscoverOptions(**given)
     ledger = Ledger()
-    output: Path = options["output"]
-    source = open_source(options["store"], shared.columns_of(options), shared.entry_of(options))
-    # From here on by the name that holds no password: settings are written down.
-    options["store"] = source.name
-    shared.introduce(source, options["quiet"])
-    options["original_files"] = original_files(options)
+    source = open_source(options.store, shared.columns_of(options), shared.entry_of(options.store, options))
+    shared.introduce(source, options.quiet)
+    originals_too = original_files(source.name, options.original_files, options.quiet)
     # Few lines fall into a minute, and a share of few is noise.
-    options["resolution"] = options["resolution"] or ("1m" if options["preset"] is None else "5m")
-    overrides = {name: options[name] for name in ("over_percent", "matches", "floor", "percentile")}
-    overrides |= {name: options[name] for name in ("baseline", "direction", "timezone")}
-    overrides |= {name: options[name] and duration(options[name]) for name in ("within", "merge")}
-    job = Job(
-        output=output,
-        policy=read_policy(
-            _policy_file(options["policy_file"]), source.metric, overrides, options["without"], options["calendar"]
-        ),
-        resolution=shared.fitted(source, resolution(options["resolution"]), options["quiet"]),
-        now=now,
-        start=None if options["start"] is None else instant(options["start"], now),
-        end=None if options["end"] is None else instant(options["end"], now),
-        history=duration(options["history"]),
-        only=options["only"],
-        exclude=options["exclude"],
-        full_scan=options["full_scan"],
-        charts=options["charts"],
-        concurrency=options["concurrency"],
-    )
-    if options["dry_run"]:
-        return _say_plan(source, job, options)
-    with lock(output):
-        labels = _truth(options, output, source, job.policy.direction)
+    resolution = options.resolution or ("1m" if options.preset is None else "5m")
+    job = _job(options, source, resolution)
+    if options.dry_run:
+        return _say_plan(source, job, options.as_json)
+    with lock(options.output):
+        shows_in = None if options.preset is None else PRESETS[options.preset].shows_in
+        truth = truth_for(source, options.output, options.truth, shows_in, job.policy.direction)
+        if truth.remark:
+            shared.note(truth.remark)
         if job.charts:
             # They load while the search runs.
             get_ready()
-        with shared.bar("discover", options["quiet"]) as progress:
-            findings = discover(source, job, labels, ledger, progress)
-        slips = () if options["only"] or options["exclude"] else unmet(job.policy.calendar, findings.keys)
+        with shared.bar("discover", options.quiet) as progress:
+            findings = discover(source, job, truth.labels, ledger, progress)
+        slips = () if options.only or options.exclude else unmet(job.policy.calendar, findings.keys)
         for remark in (*source.remarks(), *slips):
             shared.note(remark)
         if ledger.damaged:
             shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
         with ledger.stage("report"):
-            save(findings, output, most=max(200, job.charts))
-            write_reports(findings, output, options)
-        _write_run(output, options, findings, ledger)
-    if options["verbose"]:
+            save(findings, options.output, most=max(200, job.charts))
+            write_reports(findings, options, originals_too)
+        # By the name that holds no password. As whom one looked is no setting of the search, and the half of what one
+        # logs in with.
+        settings = replace(options, store=source.name, original_files=originals_too, resolution=resolution, user=None)
+        write_run(findings, options.output, asdict(settings), ledger.as_dict())
+    if options.verbose:
         shared.note(_cost(ledger))
     return _gate(findings, options)
 
 
-def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
-    from dataclasses import asdict
+def _job(options: DiscoverOptions, source: Source, resolution: str) -> Job:
+    """What the analyzer is asked to do: texts as values, and the policy as file and options together say it."""
+    from analyzer.judging.policy import read_policy
+    from analyzer.pipeline import Job
+    from traffic import times
 
+    now = int(time.time())
+    overrides = {
+        "over_percent": options.over_percent,
+        "matches": options.matches,
+        "floor": options.floor,
+        "percentile": options.percentile,
+        "baseline": options.baseline,
+        "direction": options.direction,
+        "timezone": options.timezone,
+        "within": options.within and times.duration(options.within),
+        "merge": options.merge and times.duration(options.merge),
+    }
+    file = _policy_file(options.policy_file)
+    return Job(
+        output=options.output,
+        policy=read_policy(file, source.metric, overrides, options.without, options.calendar),
+        resolution=shared.fitted(source, times.resolution(resolution), options.quiet),
+        now=now,
+        start=None if options.start is None else times.instant(options.start, now),
+        end=None if options.end is None else times.instant(options.end, now),
+        history=times.duration(options.history),
+        only=options.only,
+        exclude=options.exclude,
+        full_scan=options.full_scan,
+        charts=options.charts,
+        concurrency=options.concurrency,
+    )
+
+
+def _say_plan(source: Source, job: Job, as_json: bool) -> int:
     from analyzer.reading.plan import plan
     from traffic.disk import lock
     from traffic.text import length
@@ -217,7 +264,7 @@ def _say_plan(source: Source, job: Job, options: dict[str, Any]) -> int:
         found = plan(source, job)
     for remark in source.remarks():
         shared.note(remark)
-    if options["as_json"]:
+    if as_json:
         click.echo(json.dumps(asdict(found), indent=1))
         return 0
     what = "hourly roll-ups" if found.pushed else f"buckets of {job.resolution} s"
@@ -240,62 +287,8 @@ def _policy_file(named: Path | None) -> Path | None:
     return named or (own if own.exists() else None)
 
 
-def _truth(options: dict[str, Any], output: Path, source: Source, looking: Looking) -> Any:
-    """The labels to compare with: a named file's, or those that were written for just this store; else None."""
-    from traffic import truth
-    from traffic.store.log_fields import PRESETS
-
-    shows_in = None if options["preset"] is None else PRESETS[options["preset"]].shows_in
-    named, own = options["truth"], output / TRUTH
-    if named is None and shows_in is not None:
-        # `logs` puts it beside the files that it writes.
-        for incidents in dict.fromkeys((Path(options["store"]).parent / LOG_TRUTH, output / LOG_TRUTH)):
-            if incidents.is_file() and (labels := _incidents(incidents, source, shows_in, looking)) is not None:
-                return labels
-        return None
-    if named is not None:
-        labels = truth.read(named, shows_in)[0]
-        return labels if shows_in is None else truth.looked_for(labels, looking)
-    identity = source.identity()
-    if identity is None or not own.exists():
-        return None
-    labels, store = truth.read(own)
-    if store != identity:
-        shared.note(f"{own} was written for another store or window: no verdict (run ./sl.py generate again)")
-        return None
-    return labels
-
-
-def _incidents(path: Path, source: Source, shows_in: str, looking: Looking) -> Any:
-    """What `logs` wrote, unless it is of other services or another time."""
-    from traffic import truth
-    from traffic.model import HOUR
-
-    labels = truth.looked_for(truth.read(path, shows_in)[0], looking)
-    extent = source.extent(None, HOUR)
-    keys = source.keys(extent)
-    if not any(label.key in keys and label.window.overlap(extent) for label in labels):
-        return None
-    shared.note(f"comparing with the incidents in {path} that show in {shows_in}")
-    return labels
-
-
-def _write_run(output: Path, options: dict[str, Any], findings: Findings, ledger: Ledger) -> None:
-    from analyzer.report.machine import coverage, not_judged, scores
-    from analyzer.report.saved import describe
-    from traffic.disk import write_atomic
-
-    scored = {} if findings.verdict is None else scores(findings.verdict)
-    settings = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
-    # As whom one looked is no setting of the search, and the half of what one logs in with.
-    settings["user"] = None
-    said = {"settings": settings, "scores": scored, "not_judged": not_judged(findings), "coverage": coverage(findings)}
-    run = {"version": 1, **said, **ledger.as_dict(), "findings": describe(findings)}
-    write_atomic(output / RUN, (json.dumps(run, indent=1) + "\n").encode())
-
-
-def _gate(findings: Findings, options: dict[str, Any]) -> int:
-    wanted = options["require_f1"]
+def _gate(findings: Findings, options: DiscoverOptions) -> int:
+    wanted = options.require_f1
     if wanted is not None:
         if findings.verdict is None:
             raise UsageFailure("--require-f1 needs a truth to compare with: name one with --truth")
@@ -303,7 +296,7 @@ def _gate(findings: Findings, options: dict[str, Any]) -> int:
         if f1 is None or f1 < wanted:
             shared.note(f"F1 is {'undefined' if f1 is None else f'{f1:.3f}'}, --require-f1 asks for {wanted}")
             return EVENTS_FOUND
-    if options["fail_on_events"] and findings.events:
+    if options.fail_on_events and findings.events:
         shared.note(f"{len(findings.events)} events, and --fail-on-events")
         return EVENTS_FOUND
     return 0

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
 
 from traffic import options as shared
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoctorOptions(shared.ColumnOptions, shared.EntryOptions):
+    """What the command line says; None where it says nothing."""
+
+    store: str
+    output: Path
+    as_json: bool
 
 
 @click.command(
@@ -18,7 +29,7 @@ from traffic import options as shared
 @shared.entry
 @shared.output
 @shared.as_json
-def doctor(**options: Any) -> int:
+def doctor(**given: Any) -> int:
     """Say whether everything is there that a run needs, and what a store holds.
 
     Versions, folders, and of the store: whether it answers, its keys, from when to when, how often there is a value,
@@ -31,8 +42,10 @@ def doctor(**options: Any) -> int:
     """
     from analyzer.checkup import examine
 
-    found, code = examine(options["store"], shared.columns_of(options), shared.entry_of(options), options["output"])
-    if options["as_json"]:
+    options = DoctorOptions(**given)
+    entry = shared.entry_of(options.store, options)
+    found, code = examine(options.store, shared.columns_of(options), entry, options.output)
+    if options.as_json:
         click.echo(json.dumps({line.name: {"ok": line.ok, "text": line.text} for line in found}, indent=1))
         return code
     for line in found:

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
-ENDINGS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet", ".pq": "parquet"}
+if TYPE_CHECKING:
+    from traffic.store.files.write import Format
+
+ENDINGS: dict[str, Format] = {
+    ".csv": "csv",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
+    """What the command line says; None where it says nothing."""
+
+    store: str
+    form: Format | None
+    file: Path | None
+    start: str | None
+    end: str | None
+    resolution: str | None
+    only: tuple[str, ...]
+    exclude: tuple[str, ...]
+    quiet: bool
 
 
 @click.command(context_settings=shared.SETTINGS)
@@ -34,7 +59,7 @@ ENDINGS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "
 @click.option("--only", multiple=True, metavar="GLOB", help="These keys; may be said again.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; may be said again.")
 @shared.quiet
-def export(**options: Any) -> None:
+def export(**given: Any) -> None:
     """Write the series of a store as a table: time, key, value.
 
     A row for every bucket that is there, values as `discover` sees them (traffic in bit/s). The table is read again by
@@ -52,22 +77,23 @@ def export(**options: Any) -> None:
     from traffic.store.files.write import encode, packed
     from traffic.times import instant, resolution
 
-    file: Path | None = options["file"]
-    form = _format(options["form"], file)
+    options = ExportOptions(**given)
+    file = options.file
+    form = _format(options.form, file)
     if form == "parquet" and file is None and sys.stdout.isatty():
         raise UsageFailure("a terminal cannot show Parquet: name a file with --file, or pipe it on")
     now = int(time.time())
-    source = open_source(options["store"], shared.columns_of(options), shared.entry_of(options))
-    shared.introduce(source, options["quiet"])
+    source = open_source(options.store, shared.columns_of(options), shared.entry_of(options.store, options))
+    shared.introduce(source, options.quiet)
     load = cargo(
         source,
-        None if options["resolution"] is None else resolution(options["resolution"]),
-        None if options["start"] is None else instant(options["start"], now),
-        None if options["end"] is None else instant(options["end"], now),
-        options["only"],
-        options["exclude"],
+        None if options.resolution is None else resolution(options.resolution),
+        None if options.start is None else instant(options.start, now),
+        None if options.end is None else instant(options.end, now),
+        options.only,
+        options.exclude,
     )
-    with shared.bar("export", options["quiet"]) as progress:
+    with shared.bar("export", options.quiet) as progress:
         chunks = encode(pieces(load, progress), load.metric.name or "value", form)
         if file is None:
             for chunk in chunks:
@@ -77,11 +103,11 @@ def export(**options: Any) -> None:
             write_atomic(file, packed(chunks) if file.suffix == ".gz" else chunks)
     for remark in source.remarks():
         shared.note(remark)
-    if file is not None and not options["quiet"]:
+    if file is not None and not options.quiet:
         shared.note(f"{len(load.spans):,} series in {file}")
 
 
-def _format(said: str | None, file: Path | None) -> Any:
+def _format(said: Format | None, file: Path | None) -> Format:
     if said is not None:
         return said
     if file is None:

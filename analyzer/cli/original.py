@@ -56,11 +56,11 @@ def no_database(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def original_files(options: dict[str, Any]) -> bool:
+def original_files(store: str, asked: bool | None, quiet: bool) -> bool:
     """Whether to write the original's files; says once that settings of its database are not used."""
-    kentik = str(options["store"]).lower().startswith(KENTIK)
-    wanted = kentik if options["original_files"] is None else bool(options["original_files"])
+    kentik = store.lower().startswith(KENTIK)
+    wanted = kentik if asked is None else asked
     found = [name for name in VARIABLES if os.environ.get(name)]
-    if (wanted or kentik) and found and not options["quiet"]:
+    if (wanted or kentik) and found and not quiet:
         shared.note(f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} not used; {_INSTEAD}")
     return wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +26,23 @@ charts = click.option(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+    """What is written and said at the end of a run."""
+
+    output: Path
+    charts: int
+    as_json: bool
+    quiet: bool
+
+
 @click.command(context_settings=shared.SETTINGS)
 @shared.output
 @charts
 @shared.as_json
 @shared.quiet
 @no_database
-def report(**options: Any) -> None:
+def report(**given: Any) -> None:
     """Draw everything of the last run again, without a query.
 
     \b
@@ -41,14 +52,15 @@ def report(**options: Any) -> None:
     from analyzer.report.saved import load
     from traffic.disk import lock
 
-    output: Path = options["output"]
+    options = ReportOptions(**given)
+    output = options.output
     if not (output / RUN).exists():
         raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
     with lock(output):
-        write_reports(load(output), output, options | {"original_files": wrote_original(output)})
+        write_reports(load(output), options, wrote_original(output))
 
 
-def write_reports(findings: Findings, output: Path, options: dict[str, Any]) -> None:
+def write_reports(findings: Findings, options: ReportOptions, original_files: bool) -> None:
     """Tables and pictures into the folder, the summary or the JSON document to stdout."""
     from analyzer.report.chart import draw
     from analyzer.report.machine import as_json
@@ -56,19 +68,20 @@ def write_reports(findings: Findings, output: Path, options: dict[str, Any]) -> 
     from analyzer.report.table import write_tables
     from analyzer.report.terminal import summary
 
+    output = options.output
     write_tables(findings, output)
     more: Mapping[Path, Picture] = {}
-    if options["original_files"]:
+    if original_files:
         write_original(findings, output)
         more = original_pictures(findings, output)
     elif wrote_original(output):
         # Only what a run of ours wrote: files of that name may also be the original's own.
         remove_original(output)
-    with shared.bar("pictures", options["quiet"]) as progress:
-        draw(findings, output, options["charts"], progress, more)
-    if options["as_json"]:
+    with shared.bar("pictures", options.quiet) as progress:
+        draw(findings, output, options.charts, progress, more)
+    if options.as_json:
         click.echo(json.dumps(as_json(findings), indent=1))
-    elif not options["quiet"]:
+    elif not options.quiet:
         click.echo(summary(findings, width=shared.width(), colour=shared.colour()))
 
 

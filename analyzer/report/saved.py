@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from analyzer.model import CalendarRow, Event, Findings, NotJudged, Policy, Suppressed, Trace, Verdict
 from analyzer.report.columns import readable
+from analyzer.report.machine import coverage, not_judged, scores
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, made, read_comparison
 from traffic.coverage import CoverageRow, from_table
@@ -54,6 +55,24 @@ def describe(findings: Findings) -> dict[str, Any]:
         },
         "labels": None if findings.verdict is None else len(findings.verdict.outcomes),
     }
+
+
+def write_run(findings: Findings, folder: Path, settings: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
+    """Write run.json: what was asked for (paths as text), what came out, and what it cost.
+
+    Raises:
+        StorageFailure: the folder cannot be written.
+    """
+    run = {
+        "version": 1,
+        "settings": {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()},
+        "scores": {} if findings.verdict is None else scores(findings.verdict),
+        "not_judged": not_judged(findings),
+        "coverage": coverage(findings),
+        **cost,
+        "findings": describe(findings),
+    }
+    write_atomic(folder / RUN, (json.dumps(run, indent=1) + "\n").encode())
 
 
 def save(findings: Findings, folder: Path, most: int = 100) -> Path:

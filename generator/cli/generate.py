@@ -20,16 +20,11 @@ FIELD = "network.bytes"
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateOptions:
+class GenerateOptions(shared.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     scenario_file: Path | None
     store: str
-    user: str | None
-    password_file: Path | None
-    api_key_file: Path | None
-    ca_file: Path | None
-    ca_fingerprint: str | None
     output: Path
     start: str | None
     end: str | None
@@ -101,7 +96,7 @@ def generate(**given: Any) -> None:
             scenario=scenario.fingerprint,
             keys=len(scenario.customers.names),
             replace=options.replace,
-            entry=shared.entry_of(given),
+            entry=shared.entry_of(options.store, options),
             refused=options.output / "refused.ndjson",
         )
         with shared.bar("generate", options.quiet, "points") as progress:
