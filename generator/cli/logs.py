@@ -21,14 +21,9 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogsCommandOptions(LogOptions):
-    """What the command line says besides: how to get into a service, and what is said of the run."""
+class LogsCommandOptions(LogOptions, shared.EntryOptions):
+    """What the command line says besides: what is said of the run."""
 
-    user: str | None
-    password_file: Path | None
-    api_key_file: Path | None
-    ca_file: Path | None
-    ca_fingerprint: str | None
     as_json: bool
     quiet: bool
     verbose: bool
