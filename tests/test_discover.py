@@ -125,7 +125,7 @@ def test_roll_ups_first_finds_what_a_full_scan_finds(
 
 
 @modest
-@given(world=worlds(), limit=st.integers(6, 5000))
+@given(world=worlds(), limit=st.integers(400, 5000))
 def test_a_store_that_refuses_large_requests_gives_the_same_in_halves(
     world: MemorySource, limit: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -133,6 +133,19 @@ def test_a_store_that_refuses_large_requests_gives_the_same_in_halves(
     halves, _ = run(replace(world, largest=limit, asked=[]), tmp_path_factory.mktemp("halves"))
     assert halves.events == whole.events
     assert halves.not_judged == whole.not_judged
+
+
+@pytest.mark.parametrize("limit", [6, 7, 50])
+def test_a_store_that_takes_hardly_an_hour_at_once_gives_the_same(limit: int, tmp_path: Path) -> None:
+    world = MemorySource(
+        MONDAY + 3 * HOUR, {"a": (np.arange(3 * 1008) % 7 + 1).astype(np.float64)}, metric=GAUGE, step=600
+    )
+    world.values["a"][1500:1503] *= 9
+    whole, _ = run(world, tmp_path / "whole")
+    halves, _ = run(replace(world, largest=limit, asked=[]), tmp_path / "halves")
+    assert halves.events == whole.events
+    assert halves.not_judged == whole.not_judged
+    assert len(whole.events) == 1
 
 
 def test_what_cannot_be_halved_is_an_error_and_no_coarser_data(tmp_path: Path) -> None:
@@ -200,9 +213,17 @@ class Power(Exception):
     """The moment at which a run dies."""
 
 
+@pytest.fixture(scope="module")
+def undisturbed_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Findings, Ledger]:
+    """Three blocks of keys, without anything going wrong."""
+    return run(spiky(keys=130), tmp_path_factory.mktemp("whole"))
+
+
 @pytest.mark.parametrize("survived", range(8))
-def test_a_run_that_dies_after_any_answer_goes_on_without_asking_it_again(survived: int, tmp_path: Path) -> None:
-    undisturbed, paid = run(spiky(keys=130), tmp_path / "whole")
+def test_a_run_that_dies_after_any_answer_goes_on_without_asking_it_again(
+    survived: int, undisturbed_run: tuple[Findings, Ledger], tmp_path: Path
+) -> None:
+    undisturbed, paid = undisturbed_run
     world = spiky(keys=130)
     ask = world.series
     left = survived

@@ -23,6 +23,7 @@ from analyzer.kernels.rollup import percentile as percentiles
 from analyzer.kernels.rules import RULES
 from analyzer.kernels.severity import severity
 from analyzer.model import Policy
+from tests.slow_rules import slow_rare
 from tests.worlds import MONDAY, percentile
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, Floats
@@ -70,16 +71,6 @@ def test_percentile_and_low_median_of_what_is_there(values: Floats) -> None:
     else:
         assert np.isnan(middle)
         assert np.isnan(percentiles(values, 80.0))
-
-
-def slow_rare(values: list[float], every: float) -> float:
-    low, high = percentile(values, 80), percentile(values, 98)
-    above = [value for value in values if value > low]
-    uncensored = [value for value in above if value <= high]
-    if len(values) < 48:
-        return math.nan
-    sigma = sum(min(value, high) - low for value in above) / len(uncensored) if uncensored else 0.0
-    return min(low + sigma * math.log(max(1.0, 0.2 * every)), max(values))
 
 
 @given(hnp.arrays(np.float64, st.integers(1, 300), elements=heights), st.sampled_from([1.0, 168.0, 336.0]))
@@ -194,53 +185,6 @@ def test_no_rule_asks_for_less_than_three_times_the_baseline(seed: int, on: set[
     for limit in (*limits.limits, limits.lowest):
         assert (limit >= np.maximum(3 * limits.baseline, 0.5))[judged].all()
         assert np.isnan(limit[~judged]).all()
-
-
-def slow_limits(values: Floats, per_hour: int, on: set[str]) -> list[list[float]]:
-    """What an hour must be passed by in each of the four ways, an hour and a value at a time; of one key."""
-    hours, start = roll_up(values, per_hour), utc(MONDAY, values.shape[1] // per_hour)
-    base = limits_of(hours, hours.p95, start, per_hour, replace(DEFAULT, rules=on - {"tail"})).baseline[0].tolist()
-    second, p50, p20 = (level.tolist() for level in (hours.second[0], hours.p50[0], hours.p20[0]))
-    bucket = 60 / per_hour
-    share = (20 - 2 * bucket) / (30 - 2 * bucket) if 2 * bucket < 20 else 0.0
-    twenty = [high * (middle / high) ** share if high > 0 else 0.0 for high, middle in zip(second, p50, strict=True)]
-    dwarfed, ordinary, result = False, 0.0, []
-    for held in (second, twenty, p50, p20) if "held" in on else [second]:
-        ratios = [
-            level / normal for level, normal in zip(held, base, strict=True) if normal > 0 and not math.isnan(level)
-        ]
-        times = slow_rare(ratios, 336.0)
-        reached = slow_rare(there(np.array(held)), 336.0)
-        if held is second:
-            dwarfed, ordinary = "bursty" in on and times > 20, reached
-        way = []
-        for normal in base:
-            most = 3 * normal
-            if normal > 0 and times > 3:
-                most = max(most, times * normal)
-                if "volume" in on:
-                    most = max(3 * normal, (times * normal) ** (1 / 4) * reached ** (3 / 4))
-            elif normal == 0:
-                most = reached
-            way.append(max(most, 1.5 * ordinary) if dwarfed else most)
-        result.append(way)
-    return result
-
-
-@given(
-    st.integers(0, 1000),
-    st.sampled_from([1, 4, 6, 12, 60]),
-    st.sets(st.sampled_from(["idle", "volume", "held", "bursty"])),
-)
-def test_limits_are_what_the_rules_say(seed: int, per_hour: int, on: set[str]) -> None:
-    rng = np.random.default_rng(seed)
-    values = np.repeat(week_of(1.0, 0.2, 4, seed), per_hour, axis=1) * rng.lognormal(0, 0.2, 4 * 168 * per_hour)
-    for at in rng.integers(0, values.shape[1] - per_hour, rng.integers(0, 200)):
-        values[:, at : at + rng.integers(1, per_hour + 1)] *= rng.uniform(1, 60)
-    limits = found_in(values, replace(DEFAULT, rules={"tail", *on}), per_hour)
-    slow = slow_limits(values, per_hour, {"tail", *on})
-    for fast, way in zip(limits.limits, slow, strict=True):
-        np.testing.assert_allclose(fast[0], way, rtol=1e-9)
 
 
 def test_what_is_held_for_twenty_minutes_needs_less_than_two_buckets_and_more_than_half_an_hour() -> None:

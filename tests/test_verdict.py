@@ -141,6 +141,20 @@ def test_a_label_without_a_key_is_met_by_every_event_that_fits_it() -> None:
     assert fates(compare([], [outage], [], WINDOW, 60)) == ([], ["miss"])
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "fate"),
+    [
+        (9.5, 10.5, "neutral"),
+        (9.5 - 2 / HOUR, 10.5, "false alarm"),
+        (10.75, 11.75, "neutral"),
+        (10.75, 11.75 + 2 / HOUR, "false alarm"),
+    ],
+)
+def test_an_event_is_neutral_from_just_half_of_it_inside_on(start: float, end: float, fate: str) -> None:
+    """Neutral time here is from 10:00 to 11:15: a quarter of an hour after its label belongs to it."""
+    assert fates(compare([event(start, end)], [label(10, 11, "ignore")], [], WINDOW, 60))[0] == [fate]
+
+
 def test_the_scores_are_those_of_the_counts() -> None:
     events = [event(10, 11), event(20, 21), event(30, 31), event(40, 41)]
     labels = [label(10, 11), label(20, 21), label(30, 31), label(60, 61), label(70, 71), label(80, 81, "decoy")]

@@ -1,4 +1,7 @@
-"""How much an event matters, in one figure."""
+"""How much an event matters, in one figure: a weighted sum of three saturating terms, x / (x + half).
+
+The weights were chosen by average precision over what is reported, not by a model: docs/detection.md, "Severity".
+"""
 
 from __future__ import annotations
 

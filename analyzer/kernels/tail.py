@@ -1,4 +1,10 @@
-"""What a key passes only now and then: an exponential tail of its own past, so that no event shapes what finds it."""
+"""What a key passes only now and then: an exponential tail of its own past, so that no event shapes what finds it.
+
+Peaks over threshold, as hydrology does it (Pickands 1975; Davison and Smith 1990), with an exponential tail (shape 0 of
+the generalised Pareto) fitted by maximum likelihood under censoring from above (type I: the sum of all heights, cut at
+the censoring point, over the number of uncut ones). 80, 98 and two weeks were measured: docs/detection.md, "What each
+rule bought".
+"""
 
 from __future__ import annotations
 
