@@ -21,7 +21,7 @@ MINUTES = 7 * 24 * 60
 
 
 def events_of(values: Floats, step: int, policy: Policy, folder: Path, key: str = "a") -> list[Event]:
-    world = MemorySource(MONDAY, {key: values}, metric=GAUGE, step=step)
+    world = MemorySource(MONDAY, {key: values}, metric=GAUGE, native=step)
     job = Job(folder, policy, resolution=step, now=MONDAY + 60 * WEEK)
     return list(discover(world, job, None, Ledger(), lambda _done, _total: None).events)
 
@@ -135,7 +135,7 @@ def seeded() -> tuple[dict[str, Floats], list[Label]]:
 
 def seeded_findings(policy: Policy, folder: Path, step: int) -> Findings:
     values, labels = seeded()
-    world = MemorySource(MONDAY, values, metric=GAUGE, step=600)
+    world = MemorySource(MONDAY, values, metric=GAUGE, native=600)
     job = Job(folder, policy, resolution=step, now=MONDAY + 60 * WEEK)
     return discover(world, job, labels, Ledger(), lambda _done, _total: None)
 
@@ -205,7 +205,7 @@ def test_keys_that_begin_at_other_times_are_not_judged_only_where_they_are(tmp_p
     first = 2 * 1008 + 30
     gap = values.copy()
     gap[first : first + 12] = np.nan
-    world = _Spans(MONDAY, {"gap": gap, "late": late}, metric=GAUGE, step=600)
+    world = _Spans(MONDAY, {"gap": gap, "late": late}, metric=GAUGE, native=600)
     job = Job(tmp_path, Policy(), resolution=600, now=MONDAY + 60 * WEEK)
     found = discover(world, job, None, Ledger(), lambda _done, _total: None)
     begins = MONDAY + 600 * (4 * 1008 + 5 * 144)
@@ -224,7 +224,9 @@ class _Spans(MemorySource):
         found = {}
         for key, series in sorted(self.values.items()):
             there = np.flatnonzero(~np.isnan(series))
-            found[key] = Window(self.start + self.step * int(there[0]), self.start + self.step * (int(there[-1]) + 1))
+            found[key] = Window(
+                self.start + self.native * int(there[0]), self.start + self.native * (int(there[-1]) + 1)
+            )
         return {key: span.clip(window) for key, span in found.items() if span.overlap(window)}
 
 

@@ -138,7 +138,7 @@ def test_a_store_that_refuses_large_requests_gives_the_same_in_halves(
 @pytest.mark.parametrize("limit", [6, 7, 50])
 def test_a_store_that_takes_hardly_an_hour_at_once_gives_the_same(limit: int, tmp_path: Path) -> None:
     world = MemorySource(
-        MONDAY + 3 * HOUR, {"a": (np.arange(3 * 1008) % 7 + 1).astype(np.float64)}, metric=GAUGE, step=600
+        MONDAY + 3 * HOUR, {"a": (np.arange(3 * 1008) % 7 + 1).astype(np.float64)}, metric=GAUGE, native=600
     )
     world.values["a"][1500:1503] *= 9
     whole, _ = run(world, tmp_path / "whole")
