@@ -85,19 +85,31 @@ def test_the_tables_are_the_embedded_stores_and_a_second_run_searches_nothing(
     assert tables(tmp_path) == embedded[1]["1m"]
 
 
-@pytest.mark.slow
 @both_majors
-def test_the_default_scenario_gives_the_same_bytes(
+def test_more_keys_than_a_block_holds_give_the_same_bytes(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
 ) -> None:
+    scenario = (ROOT / "input" / "scenario.yaml").read_text()
+    assert "\nstep: 1m\n" in scenario
+    # Coarser buckets than by default, so that 150 customers are few documents.
+    (tmp_path / "scenario.yaml").write_text(scenario.replace("\nstep: 1m\n", "\nstep: 20m\n"))
     store = f"{elasticsearch.url}/{elasticsearch_index}"
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    window = ("--end", "2026-11-22T10:00Z")
-    generate(ours / "traffic", ours, *window)
-    generate(store, theirs, *window)
-    discover(ours / "traffic", ours)
-    discover(store, theirs)
+    world = (
+        "--scenario",
+        str(tmp_path / "scenario.yaml"),
+        "--customers",
+        "150",
+        "--weeks",
+        "4",
+        "--end",
+        "2026-11-22T10:00Z",
+    )
+    for name, folder in ((ours / "traffic", ours), (store, theirs)):
+        generate(name, folder, *world)
+        discover(name, folder, "--resolution", "20m")
     assert tables(theirs) == tables(ours)
+    assert len((ours / "events.csv").read_bytes().splitlines()) > 20
 
 
 def _minutes(folder: Path) -> Iterator[tuple[int, str, int]]:

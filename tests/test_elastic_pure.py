@@ -6,7 +6,7 @@ import json
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Condition, Thread
 from typing import Any, ClassVar
 
 import elastic_transport
@@ -213,22 +213,26 @@ def test_what_goes_wrong_is_told_by_its_type(
 class _Limited(MemorySource):
     """A store elsewhere: answers few buckets at once, and remembers how many requests were under way together."""
 
-    def __init__(self, said: int, meant: int) -> None:
+    def __init__(self, said: int, meant: int, company: int = 1) -> None:
+        """`company`: nothing is answered until so many have been under way together, or for five seconds."""
         super().__init__(0, {})
         self._said = said
         self._meant = meant
-        self._lock = Lock()
+        self._company = company
+        self._changed = Condition()
         self._now = self.most = 0
 
     def limits(self, resolution: int) -> Limits:
         return Limits(buckets=self._said, at_once=9)
 
     def series(self, query: Query) -> Matrix:
-        with self._lock:
+        with self._changed:
             self._now += 1
             self.most = max(self.most, self._now)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.most >= self._company, 5)
         time.sleep(0.001)
-        with self._lock:
+        with self._changed:
             self._now -= 1
         grid = Grid.over(query.window, query.resolution)
         if len(query.keys) * (1 + grid.count) > self._meant:
@@ -255,6 +259,16 @@ def test_what_is_cut_and_asked_for_together_is_put_together_again(
     assert store.most <= at_once + (0 if said <= meant else 2)
     if said <= meant:
         assert halving.sent == sum(len(halving.parts(query, 60)) for query in queries)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4])
+def test_as_many_requests_are_under_way_together_as_are_allowed(at_once: int) -> None:
+    store = _Limited(40, 40, company=at_once)
+    queries = [Query(BITS, ("1",), Window(0, 60 * count), 60) for count in (300, 20, 20, 20)]
+    for sent in (queries[:1], queries[1:] if at_once < 4 else queries):
+        store.most = 0
+        assert len(list(Halving(store, at_once).several(sent))) == len(sent)  # type: ignore[arg-type]
+        assert store.most == at_once, "the parts of one query, and several queries"
 
 
 class _Flaky(BaseHTTPRequestHandler):

@@ -236,6 +236,12 @@ def test_a_zone_is_for_times_that_name_none(tmp_path: Path) -> None:
     ("header", "row", "used"),
     [
         ("ts,customer,bytes", "2025-01-06,a,5", "ts, customer, bytes"),
+        # A name that says it exactly comes before one that ends with it, wherever they stand and whatever it is called.
+        ("time,customer,total bytes,bytes", "2025-01-06,a,1,5", "time, customer, bytes"),
+        ("time,customer,bytes,total bytes", "2025-01-06,a,5,1", "time, customer, bytes"),
+        ("time,billing name,client id,ID,value", "2025-01-06,x,y,a,5", "time, ID, value"),
+        ("start time,TIME,key,response value,Value", "2025-01-06,2025-01-06,a,1,5", "TIME, key, Value"),
+        ("time,customer,total bytes,count", "2025-01-06,a,1,5", "time, customer, count"),
         ("bytes,packets,customer_id,start,end", "5,1,17,2025-01-06,2025-01-07", "start, customer_id, bytes"),
         ("timestamp,value", "2025-01-06,5", "timestamp, the name of the file, value"),
         ("Time,Host,CPU", f"{MONDAY},a,5", "Time, Host, CPU"),

@@ -341,12 +341,6 @@ def test_without_our_limits_the_stand_in_delays_and_refuses() -> None:
     assert clock() - NOW > 60
 
 
-def test_an_hour_is_not_overrun() -> None:
-    fake, clock = busy(1_600, (Limit(1_500, 3_605),), Limits(soft=10**6, hard=10**6))
-    assert {asked.status for asked in fake.log} == {200}
-    assert clock() - NOW > 3_600
-
-
 # --- bad answers: a clear line, and nothing kept ---------------------------------------------------
 
 
@@ -416,6 +410,16 @@ def test_a_bad_answer_is_one_clear_line_and_nothing_of_it_is_kept(bad: Bad, tmp_
         # Then all is well, and all is asked for that was not answered.
         discover(source(fake, clock), job, None, Ledger(), lambda _done, _all: None)
         assert len(fake.log) > asked
+
+
+def test_a_bad_answer_of_several_customers_names_the_first_of_them(tmp_path: Path) -> None:
+    clock = Clock(NOW)
+    with Kentik(flat(3, 5), clock=clock) as fake:
+        job = Job(tmp_path, Policy(), 60, NOW, start=MONDAY, end=NOW, charts=0)
+        fake.faults.append(Fault())
+        fake.fail(Fault(200, results(b"[{}]")), 10_000)
+        with pytest.raises(Failure, match=r"\(.*; 3 customers from AS64512, 2025-"):
+            discover(source(fake, clock), job, None, Ledger(), lambda _done, _all: None)
 
 
 def test_threads_share_one_account(fake: Kentik) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ from tests.kentik.clock import Clock
 from traffic.errors import AccessDenied, Failure, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Window
 from traffic.store.access import kentik_access
-from traffic.store.base import TooLong
+from traffic.store.base import StoreError, TooLarge, TooLong
 from traffic.store.kentik.answers import Malformed, asn_of, customers_of, rows_of, series_of, without_series
 from traffic.store.kentik.bodies import customers_body, fill, series_body
 from traffic.store.kentik.client import retry_after
-from traffic.store.kentik.pace import QUERIES, Limit, Pace, duration
+from traffic.store.kentik.pace import QUERIES, Limit, Pace, Together, duration
 from traffic.store.kentik.place import find_place
 from traffic.store.kentik.template import CUSTOMERS, SERIES, read_template
 from traffic.store.kentik.widths import WIDTHS, asked_window
@@ -449,6 +450,54 @@ def test_how_long_a_run_takes_follows_from_the_limits(requests: int, expected: f
 def test_an_hour_lets_no_more_than_its_limit_through() -> None:
     assert duration(1500, 0.0) < 3605 < duration(1801, 0.0)
     assert duration(1501, 0.0) >= duration(1500, 0.0)
+
+
+def test_a_busy_hour_holds_no_more_than_the_published_limits() -> None:
+    clock = Clock(0.0)
+    pace, sent = Pace(clock=clock, sleep=clock.sleep), []
+    for _ in range(1_600):
+        with pace.turn():
+            sent.append(clock())
+    for count, seconds in ((30, 60), (1_500, 3_600)):
+        assert all(later - first >= seconds for first, later in zip(sent, sent[count:], strict=False))
+    assert 3_600 < sent[-1] < 4_000
+
+
+def test_a_failure_ends_the_waits_of_its_time_and_none_of_those_after_it() -> None:
+    together = Together()
+    with pytest.raises(StoreError, match="first"), together.one():
+        raise StoreError("first")
+    with together.one():
+        together.sleep(0)
+    with together.one():
+        with pytest.raises(StoreError, match="second"), together.one():
+            raise StoreError("second")
+        with pytest.raises(StoreError, match="second"), together.one():
+            together.sleep(0)
+        with pytest.raises(StoreError, match="second"):
+            together.sleep(0)
+    with together.one():
+        together.sleep(0)
+
+
+def test_a_request_that_was_too_large_is_the_failure_of_nobody_else() -> None:
+    together = Together()
+    with together.one():
+        with pytest.raises(TooLarge), together.one():
+            raise TooLarge("half of it")
+        together.sleep(0)
+
+
+def test_the_widths_are_those_of_the_page_that_names_their_sources() -> None:
+    rows = re.findall(
+        r"^\| `(\d+)m` \| (\d+) days \| (?:`minsPolling` (\d+), forced|the width .*) \| (\w+) \|$",
+        (ROOT / "docs" / "kentik.md").read_text(),
+        re.MULTILINE,
+    )
+    told = {60 * int(minutes): (int(days) * DAY, int(asked or 0), data) for minutes, days, asked, data in rows}
+    assert told == {
+        step: (width.reach, width.minutes if width.forced else 0, width.data) for step, width in WIDTHS.items()
+    }
 
 
 def test_whoever_is_asked_to_wait_holds_all_others() -> None:

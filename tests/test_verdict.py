@@ -15,7 +15,7 @@ WINDOW = Window(MONDAY, MONDAY + 7 * DAY)
 
 
 def at(hours: float) -> int:
-    return MONDAY + int(hours * HOUR)
+    return MONDAY + round(hours * HOUR)
 
 
 def event(start: float, end: float, key: str = "a") -> Event:
@@ -76,6 +76,22 @@ def fates(verdict: Verdict) -> tuple[list[str], list[str]]:
             "one that lies less than half inside is a false alarm",
             [event(10, 12)],
             [label(9, 10.7, "ignore")],
+            [],
+            ["false alarm"],
+            ["neutral"],
+        ),
+        (
+            "half inside counts from the first second of neutral time",
+            [event(8, 10)],
+            [label(9, 12, "ignore")],
+            [],
+            ["neutral"],
+            ["neutral"],
+        ),
+        (
+            "and not from the second before",
+            [event(8, 10)],
+            [label(9 + 1 / 3600, 12, "ignore")],
             [],
             ["false alarm"],
             ["neutral"],
