@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-elasticsearch demo-kentik setup-dev check test bench lock clean
+.PHONY: help setup demo demo-elasticsearch demo-kentik cluster-env setup-dev check test bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,9 @@ demo-elasticsearch: $(DEV) ## the same with a real Elasticsearch, which is start
 
 demo-kentik: $(DEV) ## discover on a Kentik account without having one: against a stand-in with the published limits
 	@$(PY) -m tests.kentik.demo
+
+cluster-env: ## write .env with passwords of your own, for docker compose up -d (docs/stack.md)
+	@$(PYTHON) deploy/cluster/env.py
 
 setup-dev: $(DEV) ## setup, and the tools for check, test and bench
 
@@ -53,7 +56,7 @@ lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
 lock: ## compile requirements*.in into their locks
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv "$$tmp" && "$$tmp/bin/python" -m pip --disable-pip-version-check install -q '$(UV)' && \
-	for name in requirements requirements-dev tests/elasticsearch/java; do \
+	for name in requirements requirements-dev tests/elasticsearch/java deploy/jupyter; do \
 	    "$$tmp/bin/uv" pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	        --no-emit-index-url $(UPGRADE) $$name.in -o $$name.txt || exit 1; \
 	done

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.search_twin import filtered
@@ -130,20 +130,21 @@ def test_a_full_heap_is_waited_for_and_is_not_a_large_body(tmp_path: Path, waits
     assert waits == [0.25, 0.5]
 
 
-@given(count=st.integers(2, 9), first=st.integers(0, 3))
-def test_a_body_that_is_too_large_goes_in_halves_of_whole_documents(count: int, first: int) -> None:
+@settings(max_examples=40)
+@given(count=st.integers(2, 9), first=st.integers(0, 3), fit=st.integers(1, 3))
+def test_a_body_that_is_too_large_goes_in_halves_of_whole_documents(count: int, first: int, fit: int) -> None:
     wide = bulk._SMALL  # each document alone is more than what is never too large
-    node = Node(largest=3 * (wide + 100))
+    node = Node(largest=fit * (wide + 100))
     loader = Loader(node, Path("not written"))  # type: ignore[arg-type]
     body = lines(count, first, wide)
     assert loader.load("week", count, body) == count
     assert sorted(node.held) == sorted(body.decode().splitlines()[1::2])
     assert counts(loader) == (count, count, 0, 0)
-    small = [body for body in node.bodies if len(body) <= 3 * (wide + 100)]
+    small = [body for body in node.bodies if len(body) <= fit * (wide + 100)]
     assert b"".join(small) == body, "in order, each once"
     sizes = [len(body.splitlines()) // 2 for body in node.bodies]
     assert sizes[0] == count
-    if count > 3:
+    if count > fit:
         assert sizes[1] in (count // 2, -(-count // 2)), "in the middle"
 
 

@@ -59,8 +59,8 @@ http {{
     upstream nodes {{ {servers} }}
     server {{
         listen 127.0.0.1:{port} ssl;
-        ssl_certificate {folder}/chain.pem;
-        ssl_certificate_key {folder}/key.pem;
+        ssl_certificate {certificate};
+        ssl_certificate_key {key};
         error_page 413 @too_large;
         location / {{
             if ($refused = 401) {{
@@ -146,9 +146,16 @@ def guarded(nodes: Sequence[str], folder: Path, max_body: str = "100m") -> Itera
         certificate_fingerprint=_fingerprint(own),
         access_log=folder / "access.log",
     )
-    process = _start(find_nginx(), guard, folder, nodes, max_body)
-    try:
+    with running(guard, folder / "chain.pem", folder / "key.pem", nodes, max_body):
         yield guard
+
+
+@contextlib.contextmanager
+def running(guard: Guard, certificate: Path, key: Path, nodes: Sequence[str], max_body: str = "100m") -> Iterator[None]:
+    """nginx with that certificate, logging beside the guard's access log; sets the guard's URL."""
+    process = _start(guard, certificate, key, nodes, max_body)
+    try:
+        yield
     finally:
         assert process.stdin is not None
         process.stdin.close()
@@ -159,9 +166,10 @@ def _fingerprint(pem: bytes) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
 
 
-def _start(nginx: str, guard: Guard, folder: Path, nodes: Sequence[str], max_body: str) -> subprocess.Popen:
+def _start(guard: Guard, certificate: Path, key: Path, nodes: Sequence[str], max_body: str) -> subprocess.Popen:
     """nginx cannot be given port 0. A port that was free a moment ago may be taken now, so there are three attempts."""
-    log = folder / "error.log"
+    folder = guard.access_log.parent
+    nginx, log = find_nginx(), folder / "error.log"
     for _ in range(3):
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
@@ -169,6 +177,8 @@ def _start(nginx: str, guard: Guard, folder: Path, nodes: Sequence[str], max_bod
         text = CONFIGURATION.format(
             folder=folder,
             port=port,
+            certificate=certificate,
+            key=key,
             max_body=max_body,
             servers=" ".join(f"server {node.removeprefix('http://')};" for node in nodes),
             basic=_encoded(f"{guard.user}:{guard.password}"),
