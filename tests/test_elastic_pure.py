@@ -267,7 +267,7 @@ def test_as_many_requests_are_under_way_together_as_are_allowed(at_once: int) ->
     queries = [Query(BITS, ("1",), Window(0, 60 * count), 60) for count in (300, 20, 20, 20)]
     for sent in (queries[:1], queries[1:] if at_once < 4 else queries):
         store.most = 0
-        assert len(list(Halving(store, at_once).several(sent))) == len(sent)  # type: ignore[arg-type]
+        assert len(list(Halving(store, at_once).several(sent))) == len(sent)
         assert store.most == at_once, "the parts of one query, and several queries"
 
 
