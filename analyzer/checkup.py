@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -13,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from analyzer.reading.fetch import Halving
+from analyzer.reading.scope import Scope, Selection, select
 from traffic.coverage import Coverage, counted
 from traffic.disk import storage
 from traffic.errors import Failure, StorageFailure
 from traffic.model import HOUR, WEEK, Query, Window
 from traffic.store import Access, Columns, open_source
-from traffic.store.base import SizedSource, Source
+from traffic.store.base import SizedSource
 from traffic.text import length, visible
 from traffic.times import fitting, iso
 
@@ -84,21 +85,22 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
     if isinstance(source, SizedSource) and source.size() > _LARGE:
         yield from _beginning(source)
         return
-    extent = source.extent(None, HOUR)
-    spans = source.keys(extent)
+    # By the hour, for which a service may keep more than by the minute.
+    whole = select(source, Scope(HOUR, int(time.time())))
+    extent, spans = whole.extent, whole.spans
     some = ", ".join(list(spans)[:3]) + (", ..." if len(spans) > 3 else "")
     metric = source.metric
     # Errors are counted, and counted in errors: once is enough.
     unit = f" in {metric.unit}" if metric.unit not in ("", metric.field) else ""
     yield Line("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
     yield Line("keys", f"{len(spans):,}: {visible(some)}")
-    yield Line("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)})")
+    yield Line("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)}){_finer(whole)}")
     for remark in source.remarks():
         yield Line("rows", visible(remark))
     yield from _coverage(source.coverage(extent))
     step = source.step()
     yield _step(step)
-    yield _gaps(source, extent, list(spans), step)
+    yield _gaps(whole, step)
 
 
 def _coverage(coverage: Coverage) -> Iterator[Line]:
@@ -124,27 +126,40 @@ def _step(step: int | None) -> Line:
     return Line("step", f"a value every {length(step)}")
 
 
-def _gaps(source: Source, extent: Window, keys: list[str], step: int | None) -> Line:
-    """How much of the last week is missing, by some of the keys."""
-    if source.metric.empty == "zero" and step is None:
+def _finer(whole: Selection) -> str:
+    """From when on there are buckets as fine as the store has them, where that is not all of the time."""
+    fine = _finest(whole.store.step())
+    extent = whole.store.extent(None, fine)
+    return "" if extent == whole.extent else f"; in buckets of {length(fine)} from {iso(extent.start)} on"
+
+
+def _finest(step: int | None) -> int:
+    return fitting(step or 60, 60, adds_up=True)
+
+
+def _gaps(whole: Selection, step: int | None) -> Line:
+    """How much of the last week is missing, by some of the keys, in one request where these are few."""
+    store, extent, spans = whole.store, whole.extent, whole.spans
+    if store.metric.empty == "zero" and step is None:
         return Line("gaps", "none can be told: where nothing was recorded, nothing happened")
-    resolution = fitting(step or 60, 60, adds_up=True)
-    window = Window(max(extent.start, extent.end - WEEK), extent.end).widen(3600)
-    most = max(1, min(_LOOKED_AT, _POINTS // (window.seconds // resolution)))
-    chosen = tuple(keys[:: -(-len(keys) // most)])
-    spans = source.keys(window)
-    values = Halving(source).series(Query(source.metric, chosen, window, resolution)).values
-    missing = np.isnan(values)
-    times = window.start + resolution * np.arange(values.shape[1])
+    resolution = _finest(step)
+    limits = store.limits(resolution)
+    lately = min(WEEK, limits.seconds or WEEK)
+    window = Window(max(extent.start, extent.end - lately), extent.end).widen(HOUR)
+    most = max(1, min(_LOOKED_AT, limits.keys or _LOOKED_AT, _POINTS // (window.seconds // resolution)))
+    keys = tuple(list(spans)[:: -(-len(spans) // most)])
+    missing = np.isnan(whole.asked.series(Query(store.metric, keys, window, resolution)).values)
+    times = window.start + resolution * np.arange(missing.shape[1])
     # Before its first and after its last value a key has no gaps: it is not there.
-    starts = np.array([spans[key].start if key in spans else window.end for key in chosen])
-    ends = np.array([spans[key].end if key in spans else window.start for key in chosen])
-    inside = (times >= starts[:, None]) & (times + resolution <= ends[:, None])
+    starts = np.array([spans[key].start for key in keys])
+    ends = np.array([spans[key].end for key in keys])
+    silent = missing.sum(axis=1) == len(times)
+    inside = (times >= starts[:, None]) & (times + resolution <= ends[:, None]) & ~silent[:, None]
     share = (missing & inside).sum() / max(1, inside.sum())
-    gone = sum(key not in spans for key in chosen)
-    of = f" of {len(chosen)} keys" if len(chosen) < len(keys) else ""
-    silent = f"; {gone} keys{of and ' of these'} have no value in it" if gone else ""
-    return Line("gaps", f"{share:.1%} of the last week's buckets of {length(resolution)}{of} are missing{silent}")
+    of = f" of {len(keys)} keys" if len(keys) < len(spans) else ""
+    gone = f"; {silent.sum()} keys{of and ' of these'} have no value in it" if silent.any() else ""
+    last = "week's" if lately == WEEK else f"{lately // HOUR} hours'"
+    return Line("gaps", f"{share:.1%} of the last {last} buckets of {length(resolution)}{of} are missing{gone}")
 
 
 def _free(path: Path) -> str:

@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from analyzer.judging.detect import Found, find_events
 from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
-from analyzer.reading.cache import CachedBuckets, CachedSource, Shelf
+from analyzer.reading.blocks import groups
+from analyzer.reading.cache import CachedSource
 from analyzer.reading.cache.log import write_log
-from analyzer.reading.fetch import Halving, Rolled, groups
+from analyzer.reading.scope import Progress, Scope, chosen, opened, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
-from traffic.disk import storage
-from traffic.errors import UsageFailure
-from traffic.model import HOUR, WEEK, Label, Window, week_start
-from traffic.store.base import ScarceSource, Source
-from traffic.times import iso
+from traffic.model import Label, Window
+from traffic.store.base import Source
 
-BUFFER_CACHE = "buffer_cache"
 BUFFER_LOG = "buffer_log.json"
 TRACES = 200
 """Events whose surroundings are kept for pictures, unless more are asked for. What bounds the memory of a long list."""
 
-Progress = Callable[[int, int], None]
-"""Called with the keys that are done and the keys there are."""
-
 
 @dataclass(frozen=True)
-class Job:
+class Search:
     """What a run of discover is asked to do."""
 
     output: Path
     policy: Policy
-    resolution: int
-    now: int
-    start: int | None = None
-    """Look from here; None: where the store's data starts."""
-    end: int | None = None
-    history: int = 6 * WEEK
-    """How far before and after what is looked at the baseline is learned from, in seconds."""
-    only: tuple[str, ...] = ()
-    """Globs of keys; none means all."""
-    exclude: tuple[str, ...] = ()
+    scope: Scope
     full_scan: bool = False
+    """Look at every bucket, not only where an event can be."""
     charts: int = 12
-    concurrency: int = 2
-    """Requests that are under way at once, where a store does not answer from the machine itself."""
+    """Pictures of single events that are about to be drawn."""
 
 
 @dataclass
@@ -82,7 +66,9 @@ class Ledger:
         }
 
 
-def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Ledger, progress: Progress) -> Findings:
+def discover(
+    store: Source, job: Search, labels: Sequence[Label] | None, ledger: Ledger, progress: Progress
+) -> Findings:
     """Find the events of a store's history, and compare them with the truth where there is one.
 
     The answers of the store are kept under `job.output`; a run that is killed goes on where it was.
@@ -95,11 +81,12 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         UsageFailure: there is nothing in that window, or no key is left to look at.
         StoreError: the store cannot answer in full.
     """
-    asked, source, shelf = opened(store, job)
+    resolution = job.scope.resolution
+    asked, source, shelf = opened(store, job.scope, job.output)
     try:
         with ledger.stage("keys"):
-            window, learned = windows(source, job)
-            spans = chosen(source.keys(learned), job, source.name, window)
+            window, learned = windows(source, job.scope)
+            spans = chosen(source.keys(learned), job.scope, source.name, window)
         with ledger.stage("search"):
             found = _search(source, spans, window, learned, job, progress)
     finally:
@@ -112,12 +99,12 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
         coverage.check(source.name)
     with ledger.stage("compare"):
         truth = [label for label in labels or () if label.key in spans or not label.key]
-        verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, job.resolution)
+        verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution)
     return Findings(
         store=source.name,
         metric=source.metric,
         window=window,
-        resolution=job.resolution,
+        resolution=resolution,
         policy=job.policy,
         keys=tuple(spans),
         events=found.events,
@@ -130,61 +117,8 @@ def discover(store: Source, job: Job, labels: Sequence[Label] | None, ledger: Le
     )
 
 
-def opened(store: Source, job: Job) -> tuple[Halving, CachedSource, Shelf]:
-    """The store as a run asks it: what counts the requests, what answers, and where the answers are kept.
-
-    A store that makes no roll-ups has them made here. One whose requests are few has all that it answered
-    kept as it is; for any other the roll-ups are kept, and the buckets of days in which an event can be.
-    """
-    asked = Halving(store, job.concurrency)
-    with storage(job.output):
-        shelf = Shelf(job.output / BUFFER_CACHE)
-    if isinstance(store, ScarceSource):
-        return asked, CachedBuckets(asked, shelf, job.now), shelf
-    return asked, CachedSource(asked if asked.rolls_up(job.resolution) else Rolled(asked), shelf, job.now), shelf
-
-
-def windows(source: CachedSource, job: Job) -> tuple[Window, Window]:
-    """What is looked at, in whole hours, and what is learned from: the history on both sides of it, in whole weeks.
-
-    Weeks, so that the roll-ups of a window that moves with the clock are those of yesterday's.
-    """
-    if job.start is not None and job.end is not None and job.end <= job.start:
-        raise UsageFailure(
-            f"the window ends ({iso(job.end)}) before it starts ({iso(job.start)}): change --start or --end"
-        )
-    extent = source.extent(job.start, job.resolution)
-    start = extent.start if job.start is None else job.start
-    end = extent.end if job.end is None else job.end
-    window = Window(min(start, end), max(start, end)).widen(HOUR)
-    if end <= start or not window.overlap(extent):
-        raise UsageFailure(
-            f"{source.name} holds nothing from {iso(start)} to {iso(end)}: "
-            f"it holds {iso(extent.start)} to {iso(extent.end)}"
-        )
-    held = extent.widen(HOUR)
-    reach = Window(week_start(window.start - job.history), week_start(window.end + job.history - 1) + WEEK)
-    return window.clip(held), reach.clip(held)
-
-
-def chosen(spans: Mapping[str, Window], job: Job, name: str, window: Window) -> dict[str, Window]:
-    """The keys that --only and --exclude leave, in order of name."""
-    chosen = {
-        key: spans[key]
-        for key in sorted(spans)
-        if (not job.only or any(fnmatchcase(key, glob) for glob in job.only))
-        and not any(fnmatchcase(key, glob) for glob in job.exclude)
-    }
-    if chosen:
-        return chosen
-    if not spans:
-        raise UsageFailure(f"{name} has no key with data from {iso(window.start)} to {iso(window.end)}")
-    example = ", ".join(sorted(spans)[:3])
-    raise UsageFailure(f"--only and --exclude leave none of the {len(spans)} keys of {name}, such as {example}")
-
-
 def _search(
-    source: CachedSource, spans: Mapping[str, Window], looked: Window, learned: Window, job: Job, progress: Progress
+    source: CachedSource, spans: Mapping[str, Window], looked: Window, learned: Window, job: Search, progress: Progress
 ) -> Found:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
@@ -192,8 +126,9 @@ def _search(
     suppressed: list[Suppressed] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = 0
-    for keys, reach in groups(spans, learned, job.resolution, source.limits(job.resolution)):
-        found = find_events(source, keys, spans, reach, looked, job.resolution, job.policy, job.full_scan)
+    resolution = job.scope.resolution
+    for keys, reach in groups(spans, learned, resolution, source.limits(resolution)):
+        found = find_events(source, keys, spans, reach, looked, resolution, job.policy, job.full_scan)
         events += found.events
         not_judged += found.not_judged
         suppressed += found.suppressed

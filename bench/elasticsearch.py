@@ -15,7 +15,8 @@ import numpy as np
 from elasticsearch import Elasticsearch, helpers
 
 from analyzer.model import Findings, Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.scope import Scope
 from bench.paired import HEADER, Ratio, paired, seconds
 from bench.store import amounts
 from tests.elasticsearch.home import prepare
@@ -85,7 +86,7 @@ class Minutes:
 
 def found(store: object, output: Path, concurrency: int) -> Findings:
     """The search alone, without pictures and tables."""
-    job = Job(output, Policy(), 60, START + 60 * WEEK, concurrency=concurrency, charts=0)
+    job = Search(output, Policy(), Scope(60, START + 60 * WEEK, concurrency=concurrency), charts=0)
     return discover(store, job, None, Ledger(), lambda _done, _total: None)  # type: ignore[arg-type]
 
 

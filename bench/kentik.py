@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from analyzer.model import Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.scope import Scope
 from tests.kentik.clock import Clock
 from tests.kentik.opened import ACCESS, MONDAY, flat, source
 from tests.kentik.server import QUERIES, Kentik
@@ -48,7 +49,7 @@ def ours(days: int, concurrency: int) -> Cost:
     clock = Clock(now)
     account = flat(CUSTOMERS, days, full_retention=days)
     with TemporaryDirectory() as output, Kentik(account, QUERIES, clock, LATENCY) as fake:
-        job = Job(Path(output), Policy(), 60, now, charts=0, concurrency=concurrency)
+        job = Search(Path(output), Policy(), Scope(60, now, concurrency=concurrency), charts=0)
         found = discover(source(fake, clock), job, None, Ledger(), lambda _done, _all: None)
         if len(found.keys) != CUSTOMERS:
             raise SystemExit(f"{len(found.keys)} of {CUSTOMERS} customers were found")

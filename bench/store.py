@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import duckdb
 import numpy as np
 
-from analyzer.reading.fetch import groups
+from analyzer.reading.blocks import groups
 from bench.kernels import START
 from bench.paired import HEADER, paired, seconds
 from traffic.model import BITS, WEEK, Grid, Ints, Query, Window

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analyzer.model import RULES, Baseline, Event, Findings, Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.scope import Scope
 from tests.slow_rules import slow_ruled_events, slow_rules
 from tests.worlds import MONDAY, MemorySource
 from traffic.model import DAY, HOUR, WEEK, Floats, Label, Metric, Window
@@ -22,7 +23,7 @@ MINUTES = 7 * 24 * 60
 
 def events_of(values: Floats, step: int, policy: Policy, folder: Path, key: str = "a") -> list[Event]:
     world = MemorySource(MONDAY, {key: values}, metric=GAUGE, native=step)
-    job = Job(folder, policy, resolution=step, now=MONDAY + 60 * WEEK)
+    job = Search(folder, policy, Scope(step, MONDAY + 60 * WEEK))
     return list(discover(world, job, None, Ledger(), lambda _done, _total: None).events)
 
 
@@ -136,7 +137,7 @@ def seeded() -> tuple[dict[str, Floats], list[Label]]:
 def seeded_findings(policy: Policy, folder: Path, step: int) -> Findings:
     values, labels = seeded()
     world = MemorySource(MONDAY, values, metric=GAUGE, native=600)
-    job = Job(folder, policy, resolution=step, now=MONDAY + 60 * WEEK)
+    job = Search(folder, policy, Scope(step, MONDAY + 60 * WEEK))
     return discover(world, job, labels, Ledger(), lambda _done, _total: None)
 
 
@@ -206,7 +207,7 @@ def test_keys_that_begin_at_other_times_are_not_judged_only_where_they_are(tmp_p
     gap = values.copy()
     gap[first : first + 12] = np.nan
     world = _Spans(MONDAY, {"gap": gap, "late": late}, metric=GAUGE, native=600)
-    job = Job(tmp_path, Policy(), resolution=600, now=MONDAY + 60 * WEEK)
+    job = Search(tmp_path, Policy(), Scope(600, MONDAY + 60 * WEEK))
     found = discover(world, job, None, Ledger(), lambda _done, _total: None)
     begins = MONDAY + 600 * (4 * 1008 + 5 * 144)
     hour = MONDAY + 600 * first

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from analyzer.judging.suspects import suspect_days
 from analyzer.model import RULES, Baseline, CalendarRow, Findings, Looking, Meaning, Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.blocks import groups
 from analyzer.reading.cache import Shelf
-from analyzer.reading.fetch import groups
+from analyzer.reading.scope import Scope
 from tests.worlds import MONDAY, MemorySource, slow_events
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Matrix, Metric, Query, Window
@@ -31,7 +32,8 @@ GAUGE = Metric(name="load", field="load", statistic="sum")
 
 def run(source: MemorySource, output: Path, policy: Policy | None = None, **job: Any) -> tuple[Findings, Ledger]:
     ledger = Ledger()
-    what = Job(output, policy or Policy(), **{"resolution": 600, "now": NOW, **job})
+    search = {name: job.pop(name) for name in ("full_scan", "charts") if name in job}
+    what = Search(output, policy or Policy(), Scope(**{"resolution": 600, "now": NOW, **job}), **search)
     return discover(source, what, None, ledger, lambda _done, _total: None), ledger
 
 

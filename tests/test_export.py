@@ -76,8 +76,8 @@ def test_a_part_of_it_in_wider_buckets(store: Path) -> None:
     ("arguments", "says"),
     [
         (["--file", "{t}/x.xlsx"], "say its format with --format"),
-        (["--only", "nobody"], "nothing of"),
-        (["--start", "2020-01-01", "--end", "2020-02-01"], "data from 2025-01-06"),
+        (["--only", "nobody"], "leave none of the 17 keys of"),
+        (["--start", "2020-01-01", "--end", "2020-02-01"], "it holds 2025-01-06T00:00:00Z to"),
         (["--resolution", "7m"], "divide an hour"),
         (["--time", "ts"], "leave out"),
     ],

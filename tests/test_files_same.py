@@ -19,7 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.model import Event, Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.scope import Scope
 from tests.conformance import MONDAY
 from traffic.model import WEEK
 from traffic.store import Columns, open_source
@@ -139,7 +140,7 @@ FORMS: dict[str, Form] = {
 
 def events(path: Path, columns: Columns, output: Path) -> list[Event]:
     source = open_source(str(path), columns)
-    job = Job(output=output, policy=Policy(), resolution=STEP, now=MONDAY + 10 * WEEK)
+    job = Search(output, Policy(), Scope(STEP, MONDAY + 10 * WEEK))
     return list(discover(source, job, None, Ledger(), lambda _done, _all: None).events)
 
 

@@ -17,8 +17,9 @@ import requests
 import trustme
 
 from analyzer.model import Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.fetch import Halving
+from analyzer.reading.scope import Scope
 from tests.kentik.account import customers_named
 from tests.kentik.clock import Clock
 from tests.kentik.opened import ACCESS, MONDAY, flat, source
@@ -388,7 +389,7 @@ BAD = (
 def test_a_bad_answer_is_one_clear_line_and_nothing_of_it_is_kept(bad: Bad, tmp_path: Path) -> None:
     clock = Clock(NOW)
     with Kentik(flat(1, 5), clock=clock) as fake:
-        job = Job(tmp_path, Policy(), 60, NOW, start=MONDAY, end=NOW, charts=0)
+        job = Search(tmp_path, Policy(), Scope(60, NOW, start=MONDAY, end=NOW), charts=0)
         # The list of customers is right.
         fake.faults.append(Fault())
         fake.fail(bad.fault, 10_000)
@@ -415,7 +416,7 @@ def test_a_bad_answer_is_one_clear_line_and_nothing_of_it_is_kept(bad: Bad, tmp_
 def test_a_bad_answer_of_several_customers_names_the_first_of_them(tmp_path: Path) -> None:
     clock = Clock(NOW)
     with Kentik(flat(3, 5), clock=clock) as fake:
-        job = Job(tmp_path, Policy(), 60, NOW, start=MONDAY, end=NOW, charts=0)
+        job = Search(tmp_path, Policy(), Scope(60, NOW, start=MONDAY, end=NOW), charts=0)
         fake.faults.append(Fault())
         fake.fail(Fault(200, results(b"[{}]")), 10_000)
         with pytest.raises(Failure, match=r"\(.*; 3 customers from AS64512, 2025-"):

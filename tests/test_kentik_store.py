@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analyzer.model import Findings, Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.fetch import Halving
 from analyzer.reading.plan import plan
+from analyzer.reading.scope import Scope
 from tests.kentik.account import Account, customers_named
 from tests.kentik.clock import Clock
 from tests.kentik.opened import MONDAY, by_asn, flat, source, wave
@@ -49,7 +50,9 @@ def twin(account: Account, asn: int, window: Window, step: int, share: float = 1
 
 def run(store: KentikSource, output: Path, now: int, **more: object) -> tuple[Findings, Ledger]:
     ledger = Ledger()
-    job = Job(output, Policy(), **{"resolution": 60, "now": now, "charts": 0, **more})  # type: ignore[arg-type]
+    full_scan = bool(more.pop("full_scan", False))
+    scope = Scope(**{"resolution": 60, "now": now, **more})  # type: ignore[arg-type]
+    job = Search(output, Policy(), scope, full_scan, charts=0)
     return discover(store, job, None, ledger, lambda _done, _all: None), ledger
 
 
@@ -440,7 +443,7 @@ def test_another_policy_asks_for_nothing_that_was_answered(month: Account, tmp_p
     with Kentik(month, clock=Clock(NOW)) as fake:
         run(source(fake), tmp_path, NOW, end=NOW - HOUR)
         fake.log.clear()
-        job = Job(tmp_path, Policy(over_percent=100, floor=0), 60, NOW, end=NOW - HOUR, charts=0, full_scan=True)
+        job = Search(tmp_path, Policy(over_percent=100, floor=0), Scope(60, NOW, end=NOW - HOUR), True, charts=0)
         found = discover(source(fake), job, None, Ledger(), lambda _done, _all: None)
         assert found.events
         assert all(window_of(one).start >= NOW - HOUR for one in fake.series_asked)
@@ -486,13 +489,13 @@ def test_full_scan_finds_the_same_and_asks_for_no_more(month: Account, tmp_path:
 
 def test_a_dry_run_says_what_a_run_then_asks_for(month: Account, tmp_path: Path) -> None:
     with Kentik(month, clock=Clock(NOW)) as fake:
-        job = Job(tmp_path, Policy(), 60, NOW, charts=0, concurrency=4)
-        said = plan(source(fake), job)
+        scope = Scope(60, NOW, concurrency=4)
+        said = plan(source(fake), scope, tmp_path)
         assert fake.series_asked == []
         _, ledger = run(source(fake), tmp_path, NOW)
         assert (said.requests, said.limited) == (ledger.queries["sent"], True)
         assert said.seconds == 6.0
-        assert plan(source(fake), job).requests == 1
+        assert plan(source(fake), scope, tmp_path).requests == 1
 
 
 def test_a_run_keeps_to_the_limits_and_is_15_times_cheaper_than_three_hours_a_call(tmp_path: Path) -> None:

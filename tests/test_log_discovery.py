@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analyzer.reading.fetch import Halving, Rolled
-from analyzer.transfer import cargo
+from analyzer.reading.scope import Scope, select
 from tests.conformance import MONDAY, Request, log_queries, log_twin, logs, write_embedded
 from tests.golden_file import golden_json
 from traffic import truth
@@ -164,7 +164,7 @@ def test_the_embedded_store_has_no_log_lines(tmp_path: Path) -> None:
 
 def test_an_export_asks_for_its_own_resolution_and_a_copy_is_refused(tmp_path: Path) -> None:
     path = write_ndjson(steady(), tmp_path)
-    assert cargo(open_source(str(path), Columns(preset="latency-p95")), 300).resolution == 300
+    assert select(open_source(str(path), Columns(preset="latency-p95")), Scope(300, MONDAY)).resolution == 300
     done = sl("copy", str(path), str(tmp_path / "to"), "--metric", "error-share")
     assert done.returncode == 2
     assert "does not add up" in done.stderr

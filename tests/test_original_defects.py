@@ -13,7 +13,8 @@ import pytest
 
 from analyzer.cli.report import RUN
 from analyzer.model import Findings, Policy
-from analyzer.pipeline import Job, Ledger, discover
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.scope import Scope
 from analyzer.report.original import write_original
 from bench.original_twin import Alert, alerts
 from tests.commands import sl
@@ -42,7 +43,7 @@ def spike(minutes: Floats, at: int, length: int, factor: float = 5.0) -> Floats:
 def found_in(values: dict[str, Floats] | Floats, folder: Path, begin: int = MONDAY, **job: Any) -> Findings:
     series = values if isinstance(values, dict) else {"key": values}
     policy = Policy(floor=FLOOR, **job.pop("policy", {}))
-    what = Job(folder, policy, **{"resolution": 60, "now": MONDAY + 99 * WEEK, **job})
+    what = Search(folder, policy, Scope(**{"resolution": 60, "now": MONDAY + 99 * WEEK, **job}))
     return discover(MemorySource(begin, series, metric=GAUGE), what, None, Ledger(), lambda _done, _total: None)
 
 
@@ -143,7 +144,7 @@ def test_every_customer_is_asked_for_and_judged_whatever_their_number(count: int
     hours = np.full(4 * WEEK // 600, FLAT)
     hours[WEDNESDAY // 600 : WEDNESDAY // 600 + 6] *= 5
     source = MemorySource(MONDAY, {f"AS{n}": hours for n in range(count)}, metric=GAUGE, native=600)
-    job = Job(tmp_path, Policy(floor=FLOOR), resolution=600, now=MONDAY + 99 * WEEK)
+    job = Search(tmp_path, Policy(floor=FLOOR), Scope(600, MONDAY + 99 * WEEK))
     findings = discover(source, job, None, Ledger(), lambda _done, _total: None)
     assert {key for query in source.asked for key in query.keys} == set(findings.keys)
     assert len({e.key for e in findings.events}) == len(findings.events) == len(findings.keys) == count

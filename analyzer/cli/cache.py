@@ -23,9 +23,10 @@ def cache(output: Path, clear: bool, as_json: bool) -> None:
       ./sl.py cache
       ./sl.py cache --clear
     """
-    from analyzer.pipeline import BUFFER_CACHE, BUFFER_LOG
+    from analyzer.pipeline import BUFFER_LOG
     from analyzer.reading.cache import Shelf
     from analyzer.reading.cache.log import write_log
+    from analyzer.reading.scope import BUFFER_CACHE
     from traffic.disk import lock
 
     if not output.is_dir():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +51,8 @@ def copy(**given: Any) -> None:
       ./sl.py copy output/traffic backup
       ./sl.py copy flows.csv output/flows --statistic sum --field network.bytes
     """
-    from analyzer.transfer import cargo, copy, origin
+    from analyzer.reading.scope import Scope, own_resolution, select
+    from analyzer.transfer import copy, origin
     from traffic.store import open_sink, open_source
     from traffic.times import resolution
 
@@ -63,29 +65,30 @@ def copy(**given: Any) -> None:
             f"the {source.metric.statistic} of {source.metric.field} does not add up, so a store cannot hold it: "
             f"say --statistic sum if the values are amounts, or use ./sl.py export"
         )
-    load = cargo(
-        source,
-        None if options.resolution is None else resolution(options.resolution),
+    scope = Scope(
+        own_resolution(source) if options.resolution is None else resolution(options.resolution),
+        int(time.time()),
         only=options.only,
         exclude=options.exclude,
     )
+    what = select(source, scope)
     sink = open_sink(
         options.target,
-        options.field or load.metric.field,
-        load.resolution,
-        scenario=origin(load),
-        keys=len(load.spans),
+        options.field or source.metric.field,
+        what.resolution,
+        scenario=origin(what),
+        keys=len(what.spans),
         replace=options.replace,
         entry=target_entry,
     )
     with shared.bar("copy", options.quiet) as progress:
-        done = copy(load, sink, progress)
+        done = copy(what, sink, progress)
     for remark in source.remarks():
         shared.note(remark)
     if done.rounded:
         shared.note(f"{done.rounded:,} values were rounded to whole numbers")
     if options.as_json:
-        document = {"keys": len(load.spans), "points": done.points, "new": done.new, "rounded": done.rounded}
+        document = {"keys": len(what.spans), "points": done.points, "new": done.new, "rounded": done.rounded}
         click.echo(json.dumps({**document, "store": sink.name, "identity": done.identity}, indent=1))
     elif not options.quiet:
-        click.echo(f"{done.points:,} points of {len(load.spans):,} keys in {sink.name}, {done.new:,} of them new")
+        click.echo(f"{done.points:,} points of {len(what.spans):,} keys in {sink.name}, {done.new:,} of them new")

@@ -17,7 +17,7 @@ from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
     from analyzer.model import Baseline, Findings, Looking
-    from analyzer.pipeline import Job, Ledger
+    from analyzer.pipeline import Ledger, Search
     from traffic.store.base import Source
 
 EVENTS_FOUND = 3
@@ -219,10 +219,11 @@ def discover(**given: Any) -> int:
     return _gate(findings, options)
 
 
-def _job(options: DiscoverOptions, source: Source, resolution: str) -> Job:
+def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
     """What the analyzer is asked to do: texts as values, and the policy as file and options together say it."""
     from analyzer.judging.policy import read_policy
-    from analyzer.pipeline import Job
+    from analyzer.pipeline import Search
+    from analyzer.reading.scope import Scope
     from traffic import times
 
     now = int(time.time())
@@ -238,36 +239,38 @@ def _job(options: DiscoverOptions, source: Source, resolution: str) -> Job:
         "merge": options.merge and times.duration(options.merge),
     }
     file = _policy_file(options.policy_file)
-    return Job(
+    return Search(
         output=options.output,
         policy=read_policy(file, source.metric, overrides, options.without, options.calendar),
-        resolution=shared.fitted(source, times.resolution(resolution), options.quiet),
-        now=now,
-        start=None if options.start is None else times.instant(options.start, now),
-        end=None if options.end is None else times.instant(options.end, now),
-        history=times.duration(options.history),
-        only=options.only,
-        exclude=options.exclude,
+        scope=Scope(
+            shared.fitted(source, times.resolution(resolution), options.quiet),
+            now,
+            start=None if options.start is None else times.instant(options.start, now),
+            end=None if options.end is None else times.instant(options.end, now),
+            history=times.duration(options.history),
+            only=options.only,
+            exclude=options.exclude,
+            concurrency=options.concurrency,
+        ),
         full_scan=options.full_scan,
         charts=options.charts,
-        concurrency=options.concurrency,
     )
 
 
-def _say_plan(source: Source, job: Job, as_json: bool) -> int:
+def _say_plan(source: Source, job: Search, as_json: bool) -> int:
     from analyzer.reading.plan import plan
     from traffic.disk import lock
     from traffic.text import length
     from traffic.times import iso
 
     with lock(job.output):
-        found = plan(source, job)
+        found = plan(source, job.scope, job.output)
     for remark in source.remarks():
         shared.note(remark)
     if as_json:
         click.echo(json.dumps(asdict(found), indent=1))
         return 0
-    what = "hourly roll-ups" if found.pushed else f"buckets of {job.resolution} s"
+    what = "hourly roll-ups" if found.pushed else f"buckets of {job.scope.resolution} s"
     click.echo(f"keys       {found.keys:,}, from {iso(found.window.start)} to {iso(found.window.end)}")
     click.echo(f"requests   {found.requests:,} for {found.buckets:,} {what} of {found.points:,} points")
     if found.most_requests:

@@ -71,7 +71,8 @@ def export(**given: Any) -> None:
       ./sl.py export --format csv --only customer-0001 --start now-7d | head
       ./sl.py export --store flows.ndjson --resolution 60m --file hourly.csv.gz
     """
-    from analyzer.transfer import cargo, pieces
+    from analyzer.reading.scope import Scope, own_resolution, select
+    from analyzer.transfer import pieces
     from traffic.disk import write_atomic
     from traffic.store import open_source
     from traffic.store.files.write import encode, packed
@@ -85,16 +86,17 @@ def export(**given: Any) -> None:
     now = int(time.time())
     source = open_source(options.store, shared.columns_of(options), shared.entry_of(options.store, options))
     shared.introduce(source, options.quiet)
-    load = cargo(
-        source,
-        None if options.resolution is None else resolution(options.resolution),
-        None if options.start is None else instant(options.start, now),
-        None if options.end is None else instant(options.end, now),
-        options.only,
-        options.exclude,
+    scope = Scope(
+        own_resolution(source) if options.resolution is None else resolution(options.resolution),
+        now,
+        start=None if options.start is None else instant(options.start, now),
+        end=None if options.end is None else instant(options.end, now),
+        only=options.only,
+        exclude=options.exclude,
     )
+    what = select(source, scope)
     with shared.bar("export", options.quiet) as progress:
-        chunks = encode(pieces(load, progress), load.metric.name or "value", form)
+        chunks = encode(pieces(what, progress), source.metric.name or "value", form)
         if file is None:
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
@@ -104,7 +106,7 @@ def export(**given: Any) -> None:
     for remark in source.remarks():
         shared.note(remark)
     if file is not None and not options.quiet:
-        shared.note(f"{len(load.spans):,} series in {file}")
+        shared.note(f"{len(what.spans):,} series in {file}")
 
 
 def _format(said: Format | None, file: Path | None) -> Format:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
 from analyzer.reading.cut import Tree, halves, join_rollups, join_series, tree
 from analyzer.reading.held import Held
-from traffic.model import HOUR, Matrix, Query, Rollup, Window, block_bits, blocks, week_start
-from traffic.store.base import Limits, RollupSource, ScarceSource, Source, StoreError, TooLarge, TooLong
-
-BLOCK = 64
-"""Keys that are looked at together. Memory is bounded by one block, however many keys there are."""
+from traffic.model import HOUR, Matrix, Query, Rollup
+from traffic.store.base import RollupSource, ScarceSource, Source, StoreError, TooLarge, TooLong
 
 Answer = TypeVar("Answer", Matrix, Rollup)
 
@@ -162,34 +159,3 @@ class Rolled:
         """From the buckets that the last roll-up was made of, where they hold the answer; else from the source."""
         held = self._held
         return held.series(query) if held is not None and held.has(query) else self._source.series(query)
-
-
-def groups(
-    spans: Mapping[str, Window], window: Window, resolution: int, limits: Limits
-) -> Iterator[tuple[tuple[str, ...], Window]]:
-    """The keys in blocks of a stable hash, each with the hours of `window` that its keys have data in.
-
-    Where a store takes only so many keys at once, a block is just that large: requests are as few as can be.
-    A block whose keys have nothing to do with each other in time is cut: series of very different spans cost what they
-    hold, not the span between them.
-    """
-    size = max(1, min(BLOCK, limits.points // max(1, window.seconds // resolution)))
-    for keys in _full(spans, limits.keys) if limits.keys else blocks(list(spans), block_bits(len(spans), size)):
-        ordered = sorted(keys, key=lambda key: (spans[key], key))
-        part: list[str] = []
-        reach = Window(0, 0)
-        for key in ordered:
-            span = spans[key].clip(window)
-            if part and week_start(span.start) >= reach.end:
-                yield tuple(sorted(part)), reach.widen(HOUR).clip(window)
-                part = []
-            reach = reach.hull(span) if part else span
-            part.append(key)
-        if part:
-            yield tuple(sorted(part)), reach.widen(HOUR).clip(window)
-
-
-def _full(spans: Mapping[str, Window], size: int) -> Iterator[tuple[str, ...]]:
-    names = sorted(spans)
-    for start in range(0, len(names), size):
-        yield tuple(names[start : start + size])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from analyzer.pipeline import Job, chosen, opened, windows
-from analyzer.reading.fetch import groups
+from analyzer.reading.blocks import groups
+from analyzer.reading.scope import Scope, chosen, opened, windows
 from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
 from traffic.store.base import ScarceSource, Source
 
@@ -16,7 +17,7 @@ PROBE = 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class Estimate:
     """What is known before a run. Answers that are kept already are left out."""
 
     keys: int
@@ -38,39 +39,39 @@ class Plan:
     """Whether that follows from the limits of the service; else from a small request that was sent."""
 
 
-def plan(store: Source, job: Job) -> Plan:
+def plan(store: Source, scope: Scope, output: Path) -> Estimate:
     """Find the keys, cut the requests, and say how long they take: by the service's limits, or by a small one sent.
 
     Raises:
         UsageFailure: there is nothing in that window, or no key is left to look at.
         StoreError: the store cannot answer in full.
     """
-    asked, source, _ = opened(store, job)
-    pushed = asked.rolls_up(job.resolution)
-    window, learned = windows(source, job)
-    spans = chosen(source.keys(learned), job, source.name, window)
-    step = HOUR if pushed else job.resolution
+    asked, source, _ = opened(store, scope, output)
+    pushed = asked.rolls_up(scope.resolution)
+    window, learned = windows(source, scope)
+    spans = chosen(source.keys(learned), scope, source.name, window)
+    step = HOUR if pushed else scope.resolution
     blocks = [
-        Query(source.metric, keys, reach, job.resolution)
-        for keys, reach in groups(spans, learned, job.resolution, source.limits(job.resolution))
+        Query(source.metric, keys, reach, scope.resolution)
+        for keys, reach in groups(spans, learned, scope.resolution, source.limits(scope.resolution))
     ]
     queries = [query for block in blocks for query in source.unanswered(block)]
     requests = [part for query in queries for part in asked.parts(query, step)]
     days = [replace(block, window=day) for block in blocks for day in block.window.pieces(DAY)]
-    points = sum(_points(query, job.resolution) for query in queries)
+    points = sum(_points(query, scope.resolution) for query in queries)
     ask: Callable[[Query], object] = asked.rollup if pushed else asked.series
     if isinstance(store, ScarceSource):
-        seconds = store.duration(len(requests), job.concurrency)
+        seconds = store.duration(len(requests), scope.concurrency)
     else:
-        seconds = _seconds(ask, queries[0], points, job) if queries else 0.0
-    return Plan(
+        seconds = _seconds(ask, queries[0], points, scope) if queries else 0.0
+    return Estimate(
         keys=len(spans),
         window=learned,
         pushed=pushed,
         requests=len(requests),
         buckets=sum(_points(query, step) for query in queries),
         points=points,
-        most_requests=sum(len(asked.parts(day, job.resolution)) for day in days) if pushed else 0,
+        most_requests=sum(len(asked.parts(day, scope.resolution)) for day in days) if pushed else 0,
         seconds=seconds,
         limited=isinstance(store, ScarceSource),
     )
@@ -80,10 +81,10 @@ def _points(query: Query, step: int) -> int:
     return len(query.keys) * Grid.over(query.window, step).count
 
 
-def _seconds(ask: Callable[[Query], object], query: Query, points: int, job: Job) -> float:
+def _seconds(ask: Callable[[Query], object], query: Query, points: int, scope: Scope) -> float:
     """Time a small part, and scale it."""
     part = Window(max(query.window.start, query.window.end - WEEK), query.window.end)
     probe = replace(query, keys=query.keys[:PROBE], window=part)
     begun = time.perf_counter()
     ask(probe)
-    return (time.perf_counter() - begun) * points / max(1, _points(probe, job.resolution))
+    return (time.perf_counter() - begun) * points / max(1, _points(probe, scope.resolution))
