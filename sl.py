@@ -127,10 +127,6 @@ def main() -> int:
         return _say(str(error), error.exit_code)
     except _Stopped as stop:
         return _say(_stopped(), _code_of(stop.args[0]))
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except OSError as error:
         return _say(f"{error.strerror or error}: {error.filename}" if error.filename else str(error), 7)
     except Exception as error:

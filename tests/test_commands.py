@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.commands import ROOT, Answer, kill, refused, sl, start, until
+from tests.commands import ROOT, Answer, kill, refused, sl, start, until, well
 from tests.required import mounted
 
 WORLD = ("--customers", "8", "--start", "2026-09-07", "--end", "2026-10-12T06:00Z")
@@ -80,7 +80,7 @@ def test_two_commands_end_with_a_verdict_and_files(world: Path) -> None:
 
 
 def test_a_second_run_sends_no_query_and_writes_the_same(world: Path) -> None:
-    discover(world)
+    well(discover(world))
     before, drawn, log = tables(world), pixels(world), (world / "buffer_log.json").read_bytes()
     answer = discover(world)
     assert answer.code == 0
@@ -103,27 +103,29 @@ def test_report_draws_everything_again_without_store_and_cache(world: Path) -> N
     assert tables(world) == before
     assert pixels(world) == drawn
     assert len(list((world / "events").iterdir())) == 2
-    sl("report", "--output", world, "--charts", "1")
+    well(sl("report", "--output", world, "--charts", "1"))
     assert len(list((world / "events").iterdir())) == 1
 
 
 def test_a_full_scan_writes_the_same_tables(world: Path) -> None:
-    discover(world)
+    well(discover(world))
     before = tables(world)
-    discover(world, "--full-scan")
+    for name in before.keys() - {"ground_truth.csv"}:
+        (world / name).unlink()
+    well(discover(world, "--full-scan"))
     assert tables(world) == before
+    assert run_json(world)["settings"]["full_scan"]
 
 
-def test_another_policy_reads_no_roll_up_again(world: Path) -> None:
-    discover(world)
+def test_answers_of_files_that_are_gone_are_not_used(world: Path) -> None:
+    well(discover(world))
     shutil.rmtree(world / "traffic" / "network.bytes")
     (world / "traffic" / "network.bytes").mkdir()
-    answer = discover(world, "--over-percent", "900")
-    assert answer.code != 0, "the fingerprint notices that the files are gone"
+    assert "holds no traffic" in refused(discover(world, "--over-percent", "900"), 2)
 
 
 def test_a_stricter_policy_costs_no_query_at_all(world: Path) -> None:
-    discover(world)
+    well(discover(world))
     answer = discover(world, "--over-percent", "600", "--matches", "3")
     assert answer.code == 0
     assert run_json(world)["queries"]["sent"] == 0
@@ -153,7 +155,7 @@ def test_generating_again_changes_nothing_and_a_longer_window_adds(world: Path) 
 
 def test_a_truth_of_another_window_gives_no_verdict(world: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    generate(other, "--end", "2026-10-01")
+    well(generate(other, "--end", "2026-10-01"))
     shutil.copy(other / "ground_truth.csv", world / "ground_truth.csv")
     answer = discover(world)
     assert answer.code == 0
@@ -162,7 +164,7 @@ def test_a_truth_of_another_window_gives_no_verdict(world: Path, tmp_path: Path)
 
 
 def test_a_list_of_incidents_of_ones_own_gives_a_verdict(world: Path, tmp_path: Path) -> None:
-    discover(world)
+    well(discover(world))
     event = rows(world / "events.csv")[3]
     own = tmp_path / "incidents.csv"
     own.write_text(f"key,start,end\n{event['key']},{event['start']},{event['end']}\n")
@@ -186,23 +188,29 @@ def test_json_is_json_and_quiet_is_quiet(world: Path) -> None:
 
 
 def test_keys_are_chosen_by_globs(world: Path) -> None:
-    discover(world, "--only", "customer-000*", "--exclude", "*-0003")
-    assert {e["key"] for e in rows(world / "events.csv")}.isdisjoint({"customer-0003"})
+    well(discover(world))
+    of_all = {e["key"] for e in rows(world / "events.csv")}
+    answer = well(discover(world, "--only", "customer-000[1-4]", "--exclude", "*-0003", "--json"))
+    assert json.loads(answer.out)["keys"] == 3
+    chosen = {"customer-0001", "customer-0002", "customer-0004"}
+    assert {e["key"] for e in rows(world / "events.csv")} == of_all & chosen
+    assert of_all & chosen
+    assert of_all - chosen
 
 
 def test_the_cache_is_shown_and_cleared(world: Path) -> None:
-    discover(world)
+    well(discover(world))
     shown = json.loads(sl("cache", "--output", world, "--json").out)
     assert {row["kind"] for row in shown["answers"]} == {"extent", "keys", "rollup", "series"}
     assert sl("cache", "--output", world, "--clear").code == 0
     assert not list((world / "buffer_cache").rglob("*.slc"))
     assert json.loads((world / "buffer_log.json").read_text()).get("queries", {}) == {}
-    discover(world)
+    well(discover(world))
     assert run_json(world)["queries"]["sent"] > 0
 
 
 def test_a_damaged_cache_entry_is_a_miss_and_one_warning(world: Path) -> None:
-    discover(world)
+    well(discover(world))
     before = tables(world)
     for path in list((world / "buffer_cache").rglob("*.slc"))[:3]:
         path.write_bytes(path.read_bytes()[:-5])
@@ -255,7 +263,7 @@ def committed(folder: Path) -> int:
 
 @pytest.mark.parametrize("attempt", range(6))
 def test_a_discover_that_is_killed_goes_on_with_what_it_had(attempt: int, world: Path) -> None:
-    discover(world)
+    well(discover(world))
     whole, drawn, answers = tables(world), pixels(world), committed(world)
     clean(world)
     process = start("discover", "--store", world / "traffic", "--output", world, "--charts", "2")
@@ -267,7 +275,7 @@ def test_a_discover_that_is_killed_goes_on_with_what_it_had(attempt: int, world:
     assert pixels(world) == drawn
     if had == answers:
         assert run_json(world)["queries"]["sent"] == 0
-    discover(world)
+    well(discover(world))
     assert run_json(world)["queries"]["sent"] == 0
     assert not list(world.rglob("*.tmp")), "what the killed run left half-written was swept"
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from tests.commands import refused, sl
+from tests.commands import refused, sl, well
 from tests.conformance import MONDAY, NASTY, World, write_embedded
 from traffic.model import BITS, DAY, HOUR, WEEK, Query, Window
 from traffic.store import Columns, open_source
@@ -45,7 +45,8 @@ def test_what_was_exported_is_read_again_to_the_last_bit(store: Path, tmp_path: 
     assert (answer.code, answer.out) == (0, ""), answer
     assert values(tmp_path / name, Columns()) == values(store)
     before = (tmp_path / name).read_bytes()
-    sl("export", "--store", store, "--file", tmp_path / name)
+    (tmp_path / name).unlink()
+    well(sl("export", "--store", store, "--file", tmp_path / name))
     if "parquet" not in name:
         assert (tmp_path / name).read_bytes() == before
 
@@ -57,7 +58,7 @@ def test_the_forms_are_plain(store: Path, tmp_path: Path) -> None:
     assert rows[1] == {"time": "2025-01-20T00:01:00Z", "key": "late", "bits": str((2**40 + 1) * 8 / 60)}
     lines = sl("export", "--store", store, "--only", "late", "-q", "--format", "ndjson").out.splitlines()
     assert json.loads(lines[1]) == {"time": "2025-01-20T00:01:00Z", "key": "late", "bits": (2**40 + 1) * 8 / 60}
-    sl("export", "--store", store, "--only", "late", "--file", tmp_path / "late.pq")
+    well(sl("export", "--store", store, "--only", "late", "--file", tmp_path / "late.pq"))
     schema = pq.read_schema(tmp_path / "late.pq")
     assert [str(kind) for kind in schema.types] == ["timestamp[us, tz=UTC]", "string", "double"]
 
@@ -144,7 +145,7 @@ def test_a_store_of_something_else_is_not_written_to(store: Path, tmp_path: Path
 
 
 def test_gzip_is_the_same_from_run_to_run(store: Path, tmp_path: Path) -> None:
-    sl("export", "--store", store, "--file", tmp_path / "a.csv.gz")
-    sl("export", "--store", store, "--file", tmp_path / "b.csv.gz")
+    well(sl("export", "--store", store, "--file", tmp_path / "a.csv.gz"))
+    well(sl("export", "--store", store, "--file", tmp_path / "b.csv.gz"))
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
     assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).startswith(b"time,key,bits\n")

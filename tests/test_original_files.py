@@ -20,7 +20,7 @@ from analyzer.report.chart import draw
 from analyzer.report.chart.events import draw_events
 from analyzer.report.chart.picture import AllEvents
 from analyzer.report.chart.style import style
-from tests.commands import Answer, refused, sl
+from tests.commands import Answer, refused, sl, well
 from tests.findings_maker import MONDAY, NASTY_KEYS, make_event, make_findings
 from tests.golden_file import golden
 from tests.test_chart import assert_readable
@@ -208,7 +208,7 @@ def test_without_being_asked_none_is_written_and_a_file_of_the_originals_own_sta
     (world / "customer.json").write_text('["64500"]')
     discover(world, "-q")
     assert originals_in(world) == {"customer.json": b'["64500"]'}
-    sl("report", "--output", world, "--charts", "0")
+    well(sl("report", "--output", world, "--charts", "0"))
     assert originals_in(world) == {"customer.json": b'["64500"]'}
 
 
