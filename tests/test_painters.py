@@ -13,7 +13,7 @@ import pytest
 from analyzer.report import painters as module
 from analyzer.report.chart import draw
 from analyzer.report.chart.picture import AllEvents
-from analyzer.report.painters import Painters, get_ready, painters
+from analyzer.report.painters import Painters, painters
 from tests.findings_maker import make_findings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,11 +63,10 @@ def test_a_run_with_painters_writes_the_same_files(tmp_path: Path, monkeypatch: 
     findings = make_findings(20, traces=6)
     alone = draw(findings, tmp_path / "alone", 4)
     monkeypatch.setattr(module, "_processors", lambda: 2)
-    get_ready()
-    assert module._waiting
     told: list[tuple[int, int]] = []
-    helped = draw(findings, tmp_path / "helped", 4, lambda done, count: told.append((done, count)))
-    assert not module._waiting
+    with painters(wanted=True) as ready:
+        assert ready is not None
+        helped = draw(findings, tmp_path / "helped", 4, lambda done, count: told.append((done, count)), None, ready)
     assert [path.relative_to(tmp_path / "helped") for path in helped] == [
         path.relative_to(tmp_path / "alone") for path in alone
     ]
@@ -75,23 +74,24 @@ def test_a_run_with_painters_writes_the_same_files(tmp_path: Path, monkeypatch: 
     assert told == [(done, len(alone)) for done in range(1, len(alone) + 1)]
 
 
-def test_one_processor_needs_no_painters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_processors", lambda: 1)
-    if (left := painters()) is not None:
-        # Another test of this process ran discover() and did not draw.
-        left.close()
-    get_ready()
-    assert painters() is None
+@pytest.mark.parametrize(("processors", "wanted"), [(1, True), (2, False)])
+def test_one_processor_or_no_picture_needs_no_painters(
+    processors: int, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_processors", lambda: processors)
+    with painters(wanted) as ready:
+        assert ready is None
 
 
-def test_what_painters_could_not_draw_the_run_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_painters_could_not_draw_the_run_draws(tmp_path: Path) -> None:
     findings = make_findings(8, traces=3)
     alone = [path.read_bytes() for path in draw(findings, tmp_path / "alone", 3)]
     killed = Painters(2)
     for pid in [*of(killed._process.pid), killed._process.pid]:
         os.kill(pid, signal.SIGKILL)
-    monkeypatch.setattr(module, "_waiting", [killed])
-    assert [path.read_bytes() for path in draw(findings, tmp_path / "helped", 3)] == alone
+    helped = draw(findings, tmp_path / "helped", 3, painters=killed)
+    killed.close()
+    assert [path.read_bytes() for path in helped] == alone
 
 
 def test_painters_leave_ctrl_c_to_the_run_and_end_with_it(two: Painters) -> None:

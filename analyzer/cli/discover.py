@@ -176,7 +176,7 @@ def discover(**given: Any) -> int:
     from analyzer.comparison import truth_for
     from analyzer.judging.calendar import unmet
     from analyzer.pipeline import Ledger, discover
-    from analyzer.report.painters import get_ready
+    from analyzer.report.painters import painters
     from analyzer.report.saved import save, write_run
     from traffic.disk import lock
     from traffic.store import open_source
@@ -197,19 +197,18 @@ def discover(**given: Any) -> int:
         truth = truth_for(source, options.output, options.truth, shows_in, job.policy.direction)
         if truth.remark:
             shared.note(truth.remark)
-        if job.charts:
-            # They load while the search runs.
-            get_ready()
-        with shared.bar("discover", options.quiet) as progress:
-            findings = discover(source, job, truth.labels, ledger, progress)
-        slips = () if options.only or options.exclude else unmet(job.policy.calendar, findings.keys)
-        for remark in (*source.remarks(), *slips):
-            shared.note(remark)
-        if ledger.damaged:
-            shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
-        with ledger.stage("report"):
-            save(findings, options.output, most=max(200, job.charts))
-            write_reports(findings, options, originals_too)
+        # They load what they need while the search runs.
+        with painters(wanted=job.charts > 0) as ready:
+            with shared.bar("discover", options.quiet) as progress:
+                findings = discover(source, job, truth.labels, ledger, progress)
+            slips = () if options.only or options.exclude else unmet(job.policy.calendar, findings.keys)
+            for remark in (*source.remarks(), *slips):
+                shared.note(remark)
+            if ledger.damaged:
+                shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
+            with ledger.stage("report"):
+                save(findings, options.output, most=max(200, job.charts))
+                write_reports(findings, options, originals_too, ready)
         # By the name that holds no password. As whom one looked is no setting of the search, and the half of what one
         # logs in with.
         settings = replace(options, store=source.name, original_files=originals_too, resolution=resolution, user=None)

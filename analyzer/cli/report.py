@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from analyzer.model import Findings
     from analyzer.report.chart.picture import Picture
+    from analyzer.report.painters import Painters
 
 RUN = "run.json"
 
@@ -60,7 +61,9 @@ def report(**given: Any) -> None:
         write_reports(load(output), options, wrote_original(output))
 
 
-def write_reports(findings: Findings, options: ReportOptions, original_files: bool) -> None:
+def write_reports(
+    findings: Findings, options: ReportOptions, original_files: bool, painters: Painters | None = None
+) -> None:
     """Tables and pictures into the folder, the summary or the JSON document to stdout."""
     from analyzer.report.chart import draw
     from analyzer.report.machine import as_json
@@ -78,7 +81,7 @@ def write_reports(findings: Findings, options: ReportOptions, original_files: bo
         # Only what a run of ours wrote: files of that name may also be the original's own.
         remove_original(output)
     with shared.bar("pictures", options.quiet) as progress:
-        draw(findings, output, options.charts, progress, more)
+        draw(findings, output, options.charts, progress, more, painters)
     if options.as_json:
         click.echo(json.dumps(as_json(findings), indent=1))
     elif not options.quiet:

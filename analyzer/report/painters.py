@@ -7,14 +7,13 @@ It ends when its line to the run is cut, so it outlives no run, however that end
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,22 +32,15 @@ from analyzer.report.painters import be_painters
 be_painters([int(line) for line in sys.argv[2:]])
 """
 
-_waiting: list[Painters] = []
 
-
-def get_ready() -> None:
-    """Start painters that wait until `painters` is called, unless there is only one processor to share."""
+def painters(wanted: bool) -> AbstractContextManager[Painters | None]:
+    """Painters that load from now on, until the end of the context; None where there is only one processor to share."""
     count = min(_MOST, _processors())
-    if not _waiting and count > 1:
+    if wanted and count > 1:
         # Without painters the run draws by itself.
         with suppress(OSError):
-            _waiting.append(Painters(count))
-            atexit.register(_waiting[0].close)
-
-
-def painters() -> Painters | None:
-    """Those that wait, if any. They are the caller's, who closes them."""
-    return _waiting.pop() if _waiting else None
+            return closing(Painters(count))
+    return nullcontext()
 
 
 class Painters:

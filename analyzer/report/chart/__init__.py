@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 from analyzer.model import Findings, Outcome
 from analyzer.report.chart.picture import AllEvents, OneEvent, Picture, without_lists
 from analyzer.report.order import worst_first
-from analyzer.report.painters import painters
+from analyzer.report.painters import Painters
 from analyzer.report.table import as_written, remove
 from traffic.disk import make_folder, sweep, write_atomic
 
@@ -28,6 +27,7 @@ def draw(
     charts: int = 12,
     progress: Callable[[int, int], None] | None = None,
     more: Mapping[Path, Picture] | None = None,
+    painters: Painters | None = None,
 ) -> list[Path]:
     """Draw events.png, events_long.png and events/ID.png of the `charts` worst events that have a trace.
 
@@ -56,7 +56,7 @@ def draw(
         about = (*outcomes.get(event.key, ()), *outcomes.get("", ()))
         slim = without_lists(findings, event)
         pictures[single / f"{event.id}.png"] = OneEvent(slim, event, traces[event.id], about)
-    for done, (path, png) in enumerate(_drawn(pictures), start=1):
+    for done, (path, png) in enumerate(_drawn(pictures, painters), start=1):
         write_atomic(path, png)
         if progress is not None:
             progress(done, len(pictures))
@@ -65,14 +65,13 @@ def draw(
     return list(pictures)
 
 
-def _drawn(pictures: Mapping[Path, Picture]) -> Iterator[tuple[Path, bytes]]:
-    """Each picture's bytes as soon as it is done: by the painters where some wait, the rest here."""
+def _drawn(pictures: Mapping[Path, Picture], painters: Painters | None) -> Iterator[tuple[Path, bytes]]:
+    """Each picture's bytes as soon as it is done: by the painters where there are some, the rest here."""
     left = list(pictures)
-    if helpers := painters():
-        with closing(helpers):
-            for place, png in helpers.paint(list(pictures.values())):
-                path = list(pictures)[place]
-                left.remove(path)
-                yield path, png
+    if painters is not None:
+        for place, png in painters.paint(list(pictures.values())):
+            path = list(pictures)[place]
+            left.remove(path)
+            yield path, png
     for path in left:
         yield path, pictures[path].png()
