@@ -229,7 +229,7 @@ def test_a_terminal_shows_nothing_hidden(tmp_path: Path) -> None:
         (("--field", "time=service"), 2, "is no time"),
         (("--where", "nonsense > 1"), 2, "--where speaks of nonsense"),
         (("--errors", "status_code >"), 2, "is no condition"),
-        (("--filter", "f.json"), 2, "--filter is for an index"),
+        (("--filter", "f.json"), 2, "for an index in Elasticsearch (a file has --where): leave out --filter"),
         (("--start", "2031-01-01"), 2, "holds nothing from"),
         (("--start", "2025-01-07", "--end", "2025-01-06"), 2, "the window ends before it starts"),
         (("--scale", "0"), 2, "x>0"),

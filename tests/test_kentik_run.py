@@ -134,7 +134,7 @@ def test_of_two_services_none_is_shown_what_opens_the_other(monkeypatch: pytest.
     [
         (("discover", "--store", "kentik:mars"), "no such Kentik: name kentik: (US), kentik:eu"),
         (("discover", "--store", "kentik:", "--key", "customer"), "stands in input/kentik_query_*.json"),
-        (("discover", "--store", "kentik:", "--wide"), "are for files"),
+        (("discover", "--store", "kentik:", "--wide"), "leave out --wide"),
         (("discover", "--store", "kentik:", "--resolution", "15m"), "use a --resolution of 1m, 5m, 10m, 20m, 60m"),
         (("generate", "--store", "kentik:"), "Kentik is only read from"),
     ],

@@ -479,5 +479,5 @@ def test_whoever_opens_a_store_is_told_what_there_is(tmp_path: Path, monkeypatch
 
 def test_a_store_of_ours_has_no_columns_to_name(reference: Path) -> None:
     assert open_source(str(reference), Columns()).metric == BITS
-    with pytest.raises(UsageFailure, match="leave out --time, --key and --value"):
+    with pytest.raises(UsageFailure, match="no columns and no log lines: leave out --key"):
         open_source(str(reference), Columns(key="customer"))

@@ -205,14 +205,18 @@ _NO_ENTRY = EntryOptions()
 
 def entry_of(store: str, said: EntryOptions) -> Access | None:
     """What these options said, and the environment where they said nothing; None for a store that is no service."""
-    from traffic.store.access import access, kentik_access
+    from traffic.store.access import Entry
+    from traffic.store.kinds import kind_of
 
-    if ":" not in store:
-        return None
-    if _is_kentik(store):
-        # Whatever opens another service is nothing that Kentik should see.
-        return kentik_access(said.user, said.password_file, said.ca_file)
-    return access(said.user, said.password_file, said.api_key_file, said.ca_file, said.ca_fingerprint)
+    return kind_of(store).enter(
+        Entry(
+            user=said.user,
+            password_file=said.password_file,
+            api_key_file=said.api_key_file,
+            ca_file=said.ca_file,
+            ca_fingerprint=said.ca_fingerprint,
+        )
+    )
 
 
 def entries_of(source: str, target: str, said: EntryOptions) -> tuple[Access | None, Access | None]:
@@ -220,12 +224,11 @@ def entries_of(source: str, target: str, said: EntryOptions) -> tuple[Access | N
 
     Of two of unlike kinds, the options speak of the one that is written to, and the environment of the other.
     """
-    unlike = all(":" in name for name in (source, target)) and any(_is_kentik(name) for name in (source, target))
+    from traffic.store.kinds import service_of
+
+    kinds = [service_of(name) for name in (source, target)]
+    unlike = None not in kinds and kinds[0] is not kinds[1]
     return entry_of(source, _NO_ENTRY if unlike else said), entry_of(target, said)
-
-
-def _is_kentik(name: str) -> bool:
-    return name.lower().startswith("kentik:")
 
 
 def note(text: str) -> None:

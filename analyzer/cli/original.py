@@ -13,7 +13,6 @@ from traffic.errors import UsageFailure
 
 DATABASE = ("--dbUrl", "--dbUser", "--dbPassword")
 VARIABLES = ("HARPERDB_URL", "HARPERDB_USER", "HARPERDB_PASSWORD")
-KENTIK = "kentik:"
 
 _INSTEAD = "there is no database to set up: answers are kept in buffer_cache/ of the --output folder"
 
@@ -58,9 +57,11 @@ def no_database(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def original_files(store: str, asked: bool | None, quiet: bool) -> bool:
     """Whether to write the original's files; says once that settings of its database are not used."""
-    kentik = store.lower().startswith(KENTIK)
-    wanted = kentik if asked is None else asked
+    from traffic.store.kinds import kind_of
+
+    own = kind_of(store).originals
+    wanted = own if asked is None else asked
     found = [name for name in VARIABLES if os.environ.get(name)]
-    if (wanted or kentik) and found and not quiet:
+    if (wanted or own) and found and not quiet:
         shared.note(f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} not used; {_INSTEAD}")
     return wanted

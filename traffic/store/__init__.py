@@ -1,25 +1,20 @@
-"""Stores of traffic, and the one table from a name to its class."""
+"""Stores of traffic, opened by their names (`kinds.py` has a row for each kind)."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from traffic.access_log import AccessLog, LogColumns
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.store.access import Access, access, kentik_access
+from traffic.store.access import Access, Entry
 from traffic.store.base import Columns, NoSuchStore, Sink, Source
-from traffic.store.folder import STORE, is_store
+from traffic.store.folder import STORE
+from traffic.store.kinds import ELASTIC, FILES, FOLDER, KNOWN, Filling, kind_of, service_of
 
 __all__ = ["Access", "Columns", "LogColumns", "open_log", "open_sink", "open_source", "stores_here"]
 
-_KNOWN = "a folder made by ./sl.py generate, a CSV, Parquet or NDJSON file, https://HOST:9200/INDEX, or kentik:"
 _TABLES = ("*.csv", "*.csv.gz", "*.parquet", "*.ndjson", "*.jsonl")
-_ELASTIC = re.compile(r"^(?:https?://|elasticsearch:)", re.IGNORECASE)
-_KENTIK = re.compile(r"^kentik:", re.IGNORECASE)
-# https: is the name of a service; a Windows drive or a file called a:b is not.
-_SERVICE = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def open_source(name: str, columns: Columns | None = None, entry: Access | None = None) -> Source:
@@ -34,41 +29,11 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
         NoSuchStore: there is nothing at that place that can be read as a store.
         UsageFailure: the columns cannot be meant.
     """
-    if _ELASTIC.match(name):
-        from traffic.store.elastic import ElasticSource
-
-        _refuse_files(columns)
-        return ElasticSource(name, columns or Columns(), entry or access())
-    if _KENTIK.match(name):
-        from traffic.store.kentik import KentikSource
-
-        _refuse_columns(columns)
-        return KentikSource(name, entry or kentik_access())
-    _refuse_services(name)
-    _refuse_elastic(columns)
-    path = Path(name)
-    with storage(name):
-        folder, ours, there = bool(name) and path.is_dir(), is_store(path), path.exists()
-    if ours:
-        if columns is not None and columns.preset is not None:
-            raise UsageFailure(f"{name} holds sums by the minute and no log lines: leave out --metric")
-        if columns is not None and columns.named:
-            raise UsageFailure(f"{name} is a store of its own: leave out --time, --key and --value, --wide and --where")
-        from traffic.store.parquet import ParquetSource
-
-        return ParquetSource(path)
-    if folder:
-        raise NoSuchStore(
-            f"{name} is a folder without {STORE}: run ./sl.py generate to fill it, or name its files ({path}/*.csv)"
-        )
-    # A name like a file's is looked for as one, and missed as one.
-    if not name or not (name == "-" or there or path.suffix or set("*?[") & set(name)):
-        here = stores_here()
-        known = f"name one of those here ({', '.join(here)}), or {_KNOWN}" if here else f"name {_KNOWN}"
-        raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or {known}")
-    from traffic.store.files import FilesSource
-
-    return FilesSource(name, columns or Columns())
+    kind, said = kind_of(name), columns or Columns()
+    kind.check(said)
+    if kind is FILES:
+        _look_for(name)
+    return kind.source(name, said, entry or kind.enter(Entry()) or Access())
 
 
 def open_log(name: str, said: LogColumns, entry: Access | None = None) -> AccessLog:
@@ -83,19 +48,11 @@ def open_log(name: str, said: LogColumns, entry: Access | None = None) -> Access
         NoSuchStore: there is nothing at that place that can be read as a log.
         UsageFailure: the fields cannot be meant.
     """
-    if _ELASTIC.match(name):
-        from traffic.store.elastic.lines import ElasticLog
-
-        if said.where is not None or said.zone != "UTC":
-            raise UsageFailure("--where and --timezone-of-data are for files: leave them out (an index has --filter)")
-        return ElasticLog(name, said, entry or access())
-    if _KENTIK.match(name) or _SERVICE.match(name) or is_store(Path(name)):
-        raise UsageFailure(f"{name} holds no log lines: name a log file, or https://HOST:9200/INDEX")
-    if said.filter_file is not None:
-        raise UsageFailure("--filter is for an index in Elasticsearch: leave it out (files have --where)")
-    from traffic.store.files.lines import FilesLog
-
-    return FilesLog(name, said)
+    kind = kind_of(name)
+    if kind.log is None:
+        raise UsageFailure(f"{name} holds no log lines: name a log file, or {ELASTIC.shown}")
+    kind.check(said)
+    return kind.log(name, said, entry or kind.enter(Entry()) or Access())
 
 
 def open_sink(
@@ -126,16 +83,27 @@ def open_sink(
         LockedFailure: another run writes to it.
         StorageFailure: it cannot be written.
     """
-    if _ELASTIC.match(name):
-        from traffic.store.elastic import ElasticSink
+    kind = service_of(name) or FOLDER
+    if kind.sink is None:
+        raise UsageFailure(f"{kind.name} is only read from: name a folder or an index to write to")
+    filling = Filling(field, step, scenario, keys=keys, replace=replace, refused=refused)
+    return kind.sink(name, filling, entry or kind.enter(Entry()) or Access())
 
-        return ElasticSink(name, field, step, scenario, keys, replace, entry or access(), refused)
-    if _KENTIK.match(name):
-        raise UsageFailure("Kentik is only read from: name a folder or an index to write to")
-    _refuse_services(name)
-    from traffic.store.parquet import ParquetSink
 
-    return ParquetSink(Path(name), field, step, scenario, keys, replace)
+def _look_for(name: str) -> None:
+    """Raises NoSuchStore where nothing that is called like that can be a file of a user's own."""
+    path = Path(name)
+    with storage(name):
+        folder, there = bool(name) and path.is_dir(), path.exists()
+    if folder:
+        raise NoSuchStore(
+            f"{name} is a folder without {STORE}: run ./sl.py generate to fill it, or name its files ({path}/*.csv)"
+        )
+    # A name like a file's is looked for as one, and missed as one.
+    if not name or not (name == "-" or there or path.suffix or set("*?[") & set(name)):
+        here = stores_here()
+        known = f"name one of those here ({', '.join(here)}), or {KNOWN}" if here else f"name {KNOWN}"
+        raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or {known}")
 
 
 def stores_here() -> list[str]:
@@ -144,29 +112,3 @@ def stores_here() -> list[str]:
         folders = sorted(str(path.parent) for depth in ("*", "*/*") for path in Path().glob(f"{depth}/{STORE}"))
         tables = sorted(str(path) for pattern in _TABLES for path in Path().glob(pattern))
     return [*folders, *tables][:10]
-
-
-def _refuse_files(columns: Columns | None) -> None:
-    if columns is not None and (columns.wide or columns.where is not None or columns.zone != "UTC"):
-        raise UsageFailure(
-            "--wide, --where and --timezone-of-data are for files: leave them out (an index has --filter)"
-        )
-
-
-def _refuse_columns(columns: Columns | None) -> None:
-    _refuse_files(columns)
-    _refuse_elastic(columns)
-    if columns is not None and columns.named:
-        raise UsageFailure(
-            "what Kentik is asked stands in input/kentik_query_*.json: leave out --time, --key, --value and --metric"
-        )
-
-
-def _refuse_elastic(columns: Columns | None) -> None:
-    if columns is not None and (columns.step is not None or columns.filter_file is not None):
-        raise UsageFailure("--document-step and --filter are for an index in Elasticsearch: leave them out")
-
-
-def _refuse_services(name: str) -> None:
-    if _SERVICE.match(name):
-        raise NoSuchStore(f"{name} is not a store that this version knows: name {_KNOWN}")

@@ -47,6 +47,17 @@ class Access:
         return f"user {self.user}" if self.user else "a visitor without credentials"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What a person said of how to get into a service."""
+
+    user: str | None = None
+    password_file: Path | None = None
+    api_key_file: Path | None = None
+    ca_file: Path | None = None
+    ca_fingerprint: str | None = None
+
+
 def access(
     user: str | None = None,
     password_file: Path | None = None,

@@ -105,12 +105,6 @@ class Columns:
     """Which lines are errors: a condition in SQL for files, in Lucene's query language for an index. What `share` is
     the share of; what `count` counts, where it is said."""
 
-    @property
-    def named(self) -> bool:
-        """Whether any column was named."""
-        said = (self.time, self.key, self.value, self.where, self.preset, self.errors)
-        return self.wide or any(name is not None for name in said)
-
     def metric(self) -> Metric:
         """What is read with them, called like the column of the values."""
         empty = self.empty or ("zero" if self.statistic in ("sum", "count") else "missing")

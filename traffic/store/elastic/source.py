@@ -30,6 +30,7 @@ from traffic.store.elastic.fields import (
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.stamps import Stamps
+from traffic.store.kinds import FOLDER, refuse_options
 from traffic.store.log_fields import asks_errors, recognise, understood
 
 _PAGE = 1_000
@@ -161,12 +162,7 @@ class ElasticSource(RollupSource):
 
     def _open_ours(self, columns: Columns) -> None:
         assert self._layout.ours is not None
-        if columns.preset is not None:
-            raise UsageFailure(f"{self.name} holds sums by the minute and no log lines: leave out --metric")
-        if columns.named or columns.step is not None:
-            raise UsageFailure(
-                f"{self.name} is a store of its own: leave out --time, --key, --value and --document-step"
-            )
+        refuse_options(columns, FOLDER.takes | {"filter_file"}, FOLDER.instead)
         field = self._layout.ours.field
         self._ours = True
         self._step: int | None = self._layout.ours.step
@@ -176,8 +172,6 @@ class ElasticSource(RollupSource):
         self._fields = Fields(TIME, KEY, field, "sum", also)
 
     def _open_foreign(self, columns: Columns, layout: Layout) -> None:
-        if columns.wide or columns.where is not None:
-            raise UsageFailure("--wide and --where are for files: give an index a query with --filter")
         if layout.ours is not None:
             raise UsageFailure(f"{self.name} mixes stores of ours with {layout.others[0]}: name one of them")
         types = field_types(self._cluster) if columns.preset or columns.errors else {}

@@ -1,0 +1,222 @@
+"""The kinds of stores there are, a row each. A new one is a row here, a folder beside, and a line in tests/kinds.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from traffic.access_log import AccessLog, LogColumns
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.store.access import Access, Entry, access, kentik_access
+from traffic.store.base import Columns, NoSuchStore, Sink, Source
+from traffic.store.folder import is_store
+
+FLAGS = {
+    "time": "--time",
+    "key": "--key",
+    "value": "--value",
+    "statistic": "--statistic",
+    "unit": "--unit",
+    "scale": "--scale",
+    "empty": "--empty",
+    "wide": "--wide",
+    "where": "--where",
+    "zone": "--timezone-of-data",
+    "step": "--document-step",
+    "filter_file": "--filter",
+    "preset": "--metric",
+    "errors": "--errors",
+}
+"""Of `Columns` and `LogColumns`: the option that says it."""
+
+_EVERY_TABLE = frozenset({"time", "key", "value", "statistic", "unit", "scale", "empty", "preset", "errors"})
+# https: is the name of a service; a Windows drive or a file called a:b is not.
+_SERVICE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Filling:
+    """What is about to be written to a store."""
+
+    field: str
+    """What the amounts are, as `network.bytes`."""
+    step: int
+    """Seconds of a native step."""
+    scenario: str
+    """Hash of what is generated; a store that holds another is refused."""
+    keys: int
+    """How many keys there are about to be, which decides how they are cut into blocks."""
+    replace: bool
+    """Drop what the store holds first (only what we made)."""
+    refused: Path
+    """The file that lists what a service did not take."""
+
+
+@dataclass(frozen=True)
+class StoreKind:
+    """A kind of store: how it is named, what it takes, and how it is opened (what that needs is loaded only then)."""
+
+    name: str
+    shown: str
+    """What one is called on the command line."""
+    takes: frozenset[str]
+    """Which of the `FLAGS` it understands."""
+    instead: str
+    """Why it takes no others: what goes before "leave out --where"."""
+    source: Callable[[str, Columns, Access], Source]
+    sink: Callable[[str, Filling, Access], Sink] | None = None
+    """None: it is only read from."""
+    log: Callable[[str, LogColumns, Access], AccessLog] | None = None
+    """None: it holds no lines of a log."""
+    prefix: re.Pattern[str] | None = None
+    """What a name of a service begins with; None: it lies in a folder or a file."""
+    login: Callable[[Entry], Access] | None = None
+    """By options, and where they say nothing by the environment; None: there is nothing to log in to."""
+    originals: bool = False
+    """Whether the files of kentik_event_discovery are written unless one says otherwise."""
+
+    def enter(self, said: Entry) -> Access | None:
+        """How to get in; None where that needs nothing."""
+        return None if self.login is None else self.login(said)
+
+    def check(self, said: Columns | LogColumns) -> None:
+        """Raises UsageFailure where an option was given that it does not understand."""
+        refuse_options(said, self.takes, self.instead)
+
+
+def refuse_options(said: Columns | LogColumns, takes: frozenset[str], instead: str) -> None:
+    """Raises UsageFailure where an option was given that is not among those that are taken."""
+    given = [one.name for one in fields(said) if one.name in FLAGS and vars(said)[one.name] != one.default]
+    wrong = [FLAGS[name] for name in FLAGS if name in given and name not in takes]
+    if wrong:
+        raise UsageFailure(f"{instead}: leave out {', '.join(wrong)}")
+
+
+def _elastic_source(name: str, columns: Columns, entry: Access) -> Source:
+    from traffic.store.elastic import ElasticSource
+
+    return ElasticSource(name, columns, entry)
+
+
+def _elastic_sink(name: str, filling: Filling, entry: Access) -> Sink:
+    from traffic.store.elastic import ElasticSink
+
+    return ElasticSink(
+        name,
+        filling.field,
+        filling.step,
+        filling.scenario,
+        keys=filling.keys,
+        replace=filling.replace,
+        access=entry,
+        refused=filling.refused,
+    )
+
+
+def _elastic_log(name: str, said: LogColumns, entry: Access) -> AccessLog:
+    from traffic.store.elastic.lines import ElasticLog
+
+    return ElasticLog(name, said, entry)
+
+
+def _kentik_source(name: str, _columns: Columns, entry: Access) -> Source:
+    from traffic.store.kentik import KentikSource
+
+    return KentikSource(name, entry)
+
+
+def _folder_source(name: str, _columns: Columns, _entry: Access) -> Source:
+    from traffic.store.parquet import ParquetSource
+
+    return ParquetSource(Path(name))
+
+
+def _folder_sink(name: str, filling: Filling, _entry: Access) -> Sink:
+    from traffic.store.parquet import ParquetSink
+
+    return ParquetSink(
+        Path(name), filling.field, filling.step, filling.scenario, keys=filling.keys, replace=filling.replace
+    )
+
+
+def _files_source(name: str, columns: Columns, _entry: Access) -> Source:
+    from traffic.store.files import FilesSource
+
+    return FilesSource(name, columns)
+
+
+def _files_log(name: str, said: LogColumns, _entry: Access) -> AccessLog:
+    from traffic.store.files.lines import FilesLog
+
+    return FilesLog(name, said)
+
+
+FOLDER = StoreKind(
+    "A folder",
+    "a folder made by ./sl.py generate",
+    takes=frozenset(),
+    instead="a store of our own holds sums by the minute, no columns and no log lines",
+    source=_folder_source,
+    sink=_folder_sink,
+)
+FILES = StoreKind(
+    "A file",
+    "a CSV, Parquet or NDJSON file",
+    takes=_EVERY_TABLE | {"wide", "where", "zone"},
+    instead="--document-step and --filter are for an index in Elasticsearch (a file has --where)",
+    source=_files_source,
+    log=_files_log,
+)
+ELASTIC = StoreKind(
+    "Elasticsearch",
+    "https://HOST:9200/INDEX",
+    takes=_EVERY_TABLE | {"step", "filter_file"},
+    instead="--wide, --where and --timezone-of-data are for files (an index has --filter)",
+    source=_elastic_source,
+    sink=_elastic_sink,
+    log=_elastic_log,
+    prefix=re.compile(r"https?://|elasticsearch:", re.IGNORECASE),
+    login=lambda said: access(said.user, said.password_file, said.api_key_file, said.ca_file, said.ca_fingerprint),
+)
+KENTIK = StoreKind(
+    "Kentik",
+    "kentik:",
+    takes=frozenset(),
+    instead="what Kentik is asked stands in input/kentik_query_*.json",
+    source=_kentik_source,
+    prefix=re.compile(r"kentik:", re.IGNORECASE),
+    # Whatever opens another service is nothing that Kentik should see.
+    login=lambda said: kentik_access(said.user, said.password_file, said.ca_file),
+    originals=True,
+)
+KINDS = (FOLDER, FILES, ELASTIC, KENTIK)
+KNOWN = ", ".join(kind.shown for kind in KINDS[:-1]) + f", or {KINDS[-1].shown}"
+
+
+def kind_of(name: str) -> StoreKind:
+    """What kind of store is called `name`; whether there is one shows when it is opened.
+
+    Raises:
+        NoSuchStore: it names a service that no kind is of.
+    """
+    if (service := service_of(name)) is not None:
+        return service
+    with storage(name):
+        return FOLDER if is_store(Path(name)) else FILES
+
+
+def service_of(name: str) -> StoreKind | None:
+    """The service that `name` is an address of; None where it names a folder or a file.
+
+    Raises:
+        NoSuchStore: it names a service that no kind is of.
+    """
+    for kind in KINDS:
+        if kind.prefix is not None and kind.prefix.match(name):
+            return kind
+    if _SERVICE.match(name):
+        raise NoSuchStore(f"{name} is not a store that this version knows: name {KNOWN}")
+    return None
