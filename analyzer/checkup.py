@@ -34,7 +34,7 @@ _POINTS = 1_000_000
 
 
 @dataclass(frozen=True)
-class Line:
+class Check:
     """One finding."""
 
     name: str
@@ -42,22 +42,22 @@ class Line:
     ok: bool = True
 
 
-def examine(store: str, columns: Columns, entry: Access | None, output: Path) -> tuple[list[Line], int]:
+def examine(store: str, columns: Columns, entry: Access | None, output: Path) -> tuple[list[Check], int]:
     """All findings, and the exit code: 0, or that of the first thing that is wrong."""
-    found: list[Line] = []
+    found: list[Check] = []
     codes: list[int] = []
     for check in (_versions(), _folders(output), _store(store, columns, entry)):
         try:
             found.extend(check)
         except Failure as failure:
-            found.append(Line("store" if len(found) > 2 else "folders", visible(str(failure)), ok=False))
+            found.append(Check("store" if len(found) > 2 else "folders", visible(str(failure)), ok=False))
             codes.append(failure.exit_code)
     codes += [1 for line in found if not line.ok]
     return found, codes[0] if codes else 0
 
 
-def _versions() -> Iterator[Line]:
-    yield Line("python", f"{platform.python_version()} on {platform.system()}, {os.cpu_count()} cores")
+def _versions() -> Iterator[Check]:
+    yield Check("python", f"{platform.python_version()} on {platform.system()}, {os.cpu_count()} cores")
     there, missing = [], []
     for name in PACKAGES:
         try:
@@ -66,22 +66,22 @@ def _versions() -> Iterator[Line]:
             if name not in _OPTIONAL:
                 missing.append(name)
     lacks = f"missing: {', '.join(missing)} (run make setup); " if missing else ""
-    yield Line("packages", lacks + ", ".join(there), ok=not missing)
+    yield Check("packages", lacks + ", ".join(there), ok=not missing)
 
 
-def _folders(output: Path) -> Iterator[Line]:
+def _folders(output: Path) -> Iterator[Check]:
     temporary = Path(tempfile.gettempdir())
-    yield Line("temporary", f"{temporary}, {_free(temporary)} free")
+    yield Check("temporary", f"{temporary}, {_free(temporary)} free")
     nearest = next(path for path in (output, *output.absolute().parents) if path.exists())
     if not os.access(nearest, os.W_OK):
         raise StorageFailure(f"cannot write to {output}: change its permissions or use another --output")
-    yield Line("output", f"{output}, {_free(nearest)} free" + ("" if output.exists() else " (will be made)"))
+    yield Check("output", f"{output}, {_free(nearest)} free" + ("" if output.exists() else " (will be made)"))
 
 
-def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
+def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Check]:
     source = open_source(name, columns, entry)
     for note in source.notes():
-        yield Line("columns", visible(note))
+        yield Check("columns", visible(note))
     if isinstance(source, SizedSource) and source.size() > _LARGE:
         yield from _beginning(source)
         return
@@ -92,38 +92,38 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Line]:
     metric = source.metric
     # Errors are counted, and counted in errors: once is enough.
     unit = f" in {metric.unit}" if metric.unit not in ("", metric.field) else ""
-    yield Line("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
-    yield Line("keys", f"{len(spans):,}: {visible(some)}")
-    yield Line("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)}){_finer(whole)}")
+    yield Check("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
+    yield Check("keys", f"{len(spans):,}: {visible(some)}")
+    yield Check("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)}){_finer(whole)}")
     for remark in source.remarks():
-        yield Line("rows", visible(remark))
+        yield Check("rows", visible(remark))
     yield from _coverage(source.coverage(extent))
     step = source.step()
     yield _step(step)
     yield _gaps(whole, step)
 
 
-def _coverage(coverage: Coverage) -> Iterator[Line]:
+def _coverage(coverage: Coverage) -> Iterator[Check]:
     """What can be read of it, then each part and reason for which it cannot."""
-    yield Line("coverage", visible(coverage.sentence()), ok=coverage.explained)
+    yield Check("coverage", visible(coverage.sentence()), ok=coverage.explained)
     for part in coverage.parts:
         for left in part.left_out:
-            yield Line("left out", visible(f"{part.name}: {counted(left.rows, left.reason, coverage.noun)}"))
+            yield Check("left out", visible(f"{part.name}: {counted(left.rows, left.reason, coverage.noun)}"))
 
 
-def _beginning(source: SizedSource) -> Iterator[Line]:
+def _beginning(source: SizedSource) -> Iterator[Check]:
     rows, keys, window = source.glimpse()
     size = source.size() / 1e9
-    yield Line("store", f"{visible(source.name)}: {size:.1f} GB, of which the first {rows:,} rows were looked at")
-    yield Line("keys", f"{keys:,} in these rows")
-    yield Line("extent", f"{iso(window.start)} to {iso(window.end)} in these rows")
+    yield Check("store", f"{visible(source.name)}: {size:.1f} GB, of which the first {rows:,} rows were looked at")
+    yield Check("keys", f"{keys:,} in these rows")
+    yield Check("extent", f"{iso(window.start)} to {iso(window.end)} in these rows")
     yield _step(source.step())
 
 
-def _step(step: int | None) -> Line:
+def _step(step: int | None) -> Check:
     if step is None:
-        return Line("step", "rows come at no regular step: buckets are made of what falls into them")
-    return Line("step", f"a value every {length(step)}")
+        return Check("step", "rows come at no regular step: buckets are made of what falls into them")
+    return Check("step", f"a value every {length(step)}")
 
 
 def _finer(whole: Selection) -> str:
@@ -137,11 +137,11 @@ def _finest(step: int | None) -> int:
     return fitting(step or 60, 60, adds_up=True)
 
 
-def _gaps(whole: Selection, step: int | None) -> Line:
+def _gaps(whole: Selection, step: int | None) -> Check:
     """How much of the last week is missing, by some of the keys, in one request where these are few."""
     store, extent, spans = whole.store, whole.extent, whole.spans
     if store.metric.empty == "zero" and step is None:
-        return Line("gaps", "none can be told: where nothing was recorded, nothing happened")
+        return Check("gaps", "none can be told: where nothing was recorded, nothing happened")
     resolution = _finest(step)
     limits = store.limits(resolution)
     lately = min(WEEK, limits.seconds or WEEK)
@@ -159,7 +159,7 @@ def _gaps(whole: Selection, step: int | None) -> Line:
     of = f" of {len(keys)} keys" if len(keys) < len(spans) else ""
     gone = f"; {silent.sum()} keys{of and ' of these'} have no value in it" if silent.any() else ""
     last = "week's" if lately == WEEK else f"{lately // HOUR} hours'"
-    return Line("gaps", f"{share:.1%} of the last {last} buckets of {length(resolution)}{of} are missing{gone}")
+    return Check("gaps", f"{share:.1%} of the last {last} buckets of {length(resolution)}{of} are missing{gone}")
 
 
 def _free(path: Path) -> str:

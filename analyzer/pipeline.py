@@ -82,7 +82,7 @@ def discover(
         StoreError: the store cannot answer in full.
     """
     resolution = job.scope.resolution
-    asked, source, shelf = opened(store, job.scope, job.output)
+    asked, source, files = opened(store, job.scope, job.output)
     try:
         with ledger.stage("keys"):
             window, learned = windows(source, job.scope)
@@ -91,8 +91,8 @@ def discover(
             found = _search(source, spans, window, learned, job, progress)
     finally:
         ledger.queries = {"sent": asked.sent, "cached": source.cached}
-        ledger.damaged = len(shelf.damaged)
-        write_log(job.output / BUFFER_LOG, shelf)
+        ledger.damaged = len(files.damaged)
+        write_log(job.output / BUFFER_LOG, files)
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
     with ledger.stage("coverage"):
         coverage = store.coverage(learned)

@@ -18,7 +18,7 @@ from analyzer.judging.suspects import suspect_days
 from analyzer.model import RULES, Baseline, CalendarRow, Findings, Looking, Meaning, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.blocks import groups
-from analyzer.reading.cache import Shelf
+from analyzer.reading.cache import AnswerFiles
 from analyzer.reading.scope import Scope
 from tests.worlds import MONDAY, MemorySource, slow_events
 from traffic.errors import UsageFailure
@@ -294,7 +294,7 @@ def test_the_log_lists_the_answers_and_is_rebuilt_when_it_is_lost_or_broken(tmp_
 def test_clearing_the_shelf_removes_every_file(tmp_path: Path) -> None:
     run(spiky(), tmp_path)
     folder = tmp_path / "buffer_cache"
-    assert Shelf(folder).clear() > 0
+    assert AnswerFiles(folder).clear() > 0
     assert list(folder.rglob("*")) == []
 
 

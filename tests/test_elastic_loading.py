@@ -21,7 +21,7 @@ from traffic.store.elastic import bulk
 from traffic.store.elastic.bodies import Fields
 from traffic.store.elastic.bulk import EXISTS, Loader
 from traffic.store.elastic.layout import week_index
-from traffic.store.elastic.place import Place, find_place
+from traffic.store.elastic.place import IndexAddress, find_place
 from traffic.store.elastic.stamps import SETTLING, Stamps
 
 BUSY = "es_rejected_execution_exception"
@@ -194,7 +194,7 @@ class Indices:
     """A cluster of indices: uuid, and of each shard what its copies say that they have done."""
 
     def __init__(self, place: str = "http://h:9200/flows", refresh: bool = True) -> None:
-        self.place: Place = find_place(place)
+        self.place: IndexAddress = find_place(place)
         self.held: dict[str, tuple[str, dict[str, list[int]]]] = {}
         self.holding: dict[str, Window] = {}
         self.asked: list[str] = []

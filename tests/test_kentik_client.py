@@ -31,7 +31,7 @@ from traffic.store.base import Away, StoreError
 from traffic.store.kentik import KentikSource
 from traffic.store.kentik.client import TRIES, Client
 from traffic.store.kentik.pace import Limit, Pace
-from traffic.store.kentik.place import Place, find_place
+from traffic.store.kentik.place import ApiAddress, find_place
 
 NOW = MONDAY + 5 * DAY
 
@@ -198,7 +198,7 @@ def test_a_server_that_nobody_vouches_for_is_not_told_the_token(tmp_path: Path) 
 
 
 def test_both_paths_of_the_query_api_answer(fake: Kentik) -> None:
-    next_path = Place(fake.store, f"{fake.url}/api/next/v5")
+    next_path = ApiAddress(fake.store, f"{fake.url}/api/next/v5")
     assert Client(next_path, ACCESS, sleep=Clock(0).sleep).query(QUERY, "this")["results"]
     assert fake.log[-1].path == "/api/next/v5/query/topXdata"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.reading.cache import Shelf
+from analyzer.reading.cache import AnswerFiles
 from tests.commands import Answer, kill, refused, sl, start
 from tests.kentik.account import Account, account_of, customers_named, scenario_text
 from tests.kentik.server import NONE, TOKEN, USER, Fault, Kentik
@@ -180,7 +180,7 @@ def committed(output: Path) -> list[Window]:
     """The windows whose series are kept as a whole."""
     return [
         Window(instant(about["start"], 0), instant(about["end"], 0))
-        for about in Shelf(output / "buffer_cache").answers()
+        for about in AnswerFiles(output / "buffer_cache").answers()
         if about["kind"] == "series"
     ]
 

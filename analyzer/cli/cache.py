@@ -24,7 +24,7 @@ def cache(output: Path, clear: bool, as_json: bool) -> None:
       ./sl.py cache --clear
     """
     from analyzer.pipeline import BUFFER_LOG
-    from analyzer.reading.cache import Shelf
+    from analyzer.reading.cache import AnswerFiles
     from analyzer.reading.cache.log import write_log
     from analyzer.reading.scope import BUFFER_CACHE
     from traffic.disk import lock
@@ -32,11 +32,11 @@ def cache(output: Path, clear: bool, as_json: bool) -> None:
     if not output.is_dir():
         raise UsageFailure(f"there is no folder {output}: name the one of your runs with --output")
     with lock(output):
-        shelf = Shelf(output / BUFFER_CACHE)
-        answers, damaged = shelf.answers(), len(shelf.damaged)
-        removed = shelf.clear() if clear else 0
+        files = AnswerFiles(output / BUFFER_CACHE)
+        answers, damaged = files.answers(), len(files.damaged)
+        removed = files.clear() if clear else 0
         if clear:
-            write_log(output / BUFFER_LOG, shelf)
+            write_log(output / BUFFER_LOG, files)
     sizes: dict[str, list[int]] = {}
     for answer in answers:
         sizes.setdefault(answer["kind"], []).append(answer["bytes"])

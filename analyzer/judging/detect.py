@@ -119,7 +119,9 @@ def _find(
     judged = inside(judged, looked, [spans[key] for key in keys])
     hot = suspects(highest(judged, resolution), judged.threshold)
     days = suspect_days(np.ones_like(hot) if full_scan else hot, query.window.start)
-    matrices = source.gather([replace(query, keys=tuple(keys[row] for row in rows), window=day) for day, rows in days])
+    matrices = source.series_many(
+        [replace(query, keys=tuple(keys[row] for row in rows), window=day) for day, rows in days]
+    )
     pieces = [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
     breaches = _breaches(pieces, judged, resolution)
     found = runs(

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TypeVar
 
 from analyzer.reading.cut import Tree, halves, join_rollups, join_series, tree
-from analyzer.reading.held import Held
+from analyzer.reading.kept import KeptBuckets
 from traffic.model import HOUR, Matrix, Query, Rollup
 from traffic.store.base import RollupSource, ScarceSource, Source, StoreError, TooLarge, TooLong
 
@@ -38,10 +38,10 @@ class Halving:
 
     def series(self, query: Query) -> Matrix:
         """As the store says."""
-        (answer,) = self.several([query])
+        (answer,) = self.series_many([query])
         return answer
 
-    def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
+    def series_many(self, queries: Sequence[Query]) -> Iterator[Matrix]:
         """A `series` for each, in that order, as they come."""
         return self._each(queries, self.store.series, join_series)
 
@@ -138,24 +138,24 @@ class Rolled:
     def __init__(self, source: Halving) -> None:
         self._source = source
         self.store = source.store
-        self._held: Held | None = None
+        self._kept: KeptBuckets | None = None
 
     def rollup(self, query: Query) -> Rollup:
         """Hours made by our own kernel from the source's buckets."""
-        self._held = Held(self._source.series(query))
-        return self._held.rollup(query)
+        self._kept = KeptBuckets(self._source.series(query))
+        return self._kept.rollup(query)
 
     def holds(self, query: Query) -> bool:
         """Whether the last roll-up was made of these buckets."""
-        return self._held is not None and self._held.has(query)
+        return self._kept is not None and self._kept.has(query)
 
-    def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
+    def series_many(self, queries: Sequence[Query]) -> Iterator[Matrix]:
         """A `series` for each, in that order, as they come."""
         if any(self.holds(query) for query in queries):
             return (self.series(query) for query in queries)
-        return self._source.several(queries)
+        return self._source.series_many(queries)
 
     def series(self, query: Query) -> Matrix:
         """From the buckets that the last roll-up was made of, where they hold the answer; else from the source."""
-        held = self._held
+        held = self._kept
         return held.series(query) if held is not None and held.has(query) else self._source.series(query)

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from analyzer.reading.blocks import Block, key_blocks, stretches
-from analyzer.reading.cache import CachedBuckets, CachedSource, Shelf
+from analyzer.reading.cache import AnswerFiles, CachedBuckets, CachedSource
 from analyzer.reading.fetch import Halving, Rolled
 from traffic.disk import storage
 from traffic.errors import UsageFailure
@@ -78,7 +78,7 @@ class Selection:
             progress(done, len(self.spans))
 
 
-def opened(store: Source, scope: Scope, output: Path) -> tuple[Halving, CachedSource, Shelf]:
+def opened(store: Source, scope: Scope, output: Path) -> tuple[Halving, CachedSource, AnswerFiles]:
     """The store as a search asks it: what counts the requests, what answers, and where the answers are kept.
 
     A store that makes no roll-ups has them made here. One whose requests are few has all that it answered kept as it
@@ -86,10 +86,10 @@ def opened(store: Source, scope: Scope, output: Path) -> tuple[Halving, CachedSo
     """
     asked = Halving(store, scope.concurrency)
     with storage(output):
-        shelf = Shelf(output / BUFFER_CACHE)
+        files = AnswerFiles(output / BUFFER_CACHE)
     if isinstance(store, ScarceSource):
-        return asked, CachedBuckets(asked, shelf, scope.now), shelf
-    return asked, CachedSource(asked if asked.rolls_up(scope.resolution) else Rolled(asked), shelf, scope.now), shelf
+        return asked, CachedBuckets(asked, files, scope.now), files
+    return asked, CachedSource(asked if asked.rolls_up(scope.resolution) else Rolled(asked), files, scope.now), files
 
 
 def select(store: Source, scope: Scope) -> Selection:

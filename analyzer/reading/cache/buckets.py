@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from analyzer.reading.cache.source import CachedSource
-from analyzer.reading.held import Held
+from analyzer.reading.kept import KeptBuckets
 from traffic.model import Grid, Matrix, Query, Rollup
 
 
@@ -19,18 +19,18 @@ class CachedBuckets(CachedSource):
     What cannot be kept yet is held as long as the run looks at its keys.
     """
 
-    _held: Held | None = None
+    _kept: KeptBuckets | None = None
 
     def rollup(self, query: Query) -> Rollup:
         """Hours made by our own kernel."""
-        self._held = Held(self.series(query))
-        return self._held.rollup(query)
+        self._kept = KeptBuckets(self.series(query))
+        return self._kept.rollup(query)
 
-    def gather(self, queries: Sequence[Query]) -> list[Matrix]:
+    def series_many(self, queries: Sequence[Query]) -> list[Matrix]:
         """From what the last roll-ups were made of, where that holds all of it."""
-        held = self._held
+        held = self._kept
         if held is None or not all(map(held.has, queries)):
-            return super().gather(queries)
+            return super().series_many(queries)
         return [held.series(query) for query in queries]
 
     def unanswered(self, query: Query) -> list[Query]:

@@ -13,7 +13,7 @@ from typing import Any
 from tinydb import TinyDB
 from tinydb.storages import Storage
 
-from analyzer.reading.cache.shelf import Shelf
+from analyzer.reading.cache.answer_files import AnswerFiles
 from traffic.disk import write_atomic
 
 
@@ -36,9 +36,9 @@ class AtomicJson(Storage):
         write_atomic(self.path, json.dumps(data, indent=1, sort_keys=True).encode())
 
 
-def write_log(path: Path, shelf: Shelf) -> None:
-    """Make the log at `path` list the answers on the shelf; a log that already does is left untouched."""
-    answers = shelf.answers()
+def write_log(path: Path, files: AnswerFiles) -> None:
+    """Make the log at `path` list the answers that are kept; a log that already does is left untouched."""
+    answers = files.answers()
     with TinyDB(path, storage=AtomicJson) as database:
         table = database.table("queries")
         try:

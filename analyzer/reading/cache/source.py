@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from analyzer.reading.cache.shelf import Shelf, piece_hash
+from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash
 from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.base import Limits, Source
 from traffic.times import iso
@@ -35,7 +35,7 @@ class Reader(Protocol):
         """As `RollupSource`."""
         ...
 
-    def several(self, queries: Sequence[Query]) -> Iterator[Matrix]:
+    def series_many(self, queries: Sequence[Query]) -> Iterator[Matrix]:
         """A `series` for each, in that order, as they come."""
         ...
 
@@ -65,17 +65,17 @@ class _Gap:
 
 
 class CachedSource:
-    """Answers from the shelf what it can, asks for the rest, and commits each answer before it hands it on.
+    """Answers from files what it can, asks for the rest, and commits each answer before it hands it on.
 
     Roll-ups are kept per (block of keys, week), buckets per (key, day), on absolute borders, so that tomorrow's window
     finds today's pieces. The open week is kept by days and its last day by hours. What may still change (its end plus
     the store's settling time lies ahead of `now`) is not kept.
     """
 
-    def __init__(self, source: Reader, shelf: Shelf, now: int) -> None:
+    def __init__(self, source: Reader, files: AnswerFiles, now: int) -> None:
         self._source = source
         self._store = source.store
-        self._shelf = shelf
+        self._files = files
         self._now = now
         self._fingerprints: dict[Window, str] = {}
         self._spans: Mapping[str, Window] = {}
@@ -84,7 +84,7 @@ class CachedSource:
         self._metric = asdict(self.metric)
         self.settling = source.store.settling
         self.cached = 0
-        """Pieces that were answered from the shelf."""
+        """Pieces that were answered from files."""
 
     def limits(self, resolution: int) -> Limits:
         """As the store says."""
@@ -95,11 +95,11 @@ class CachedSource:
         if self.settling is not None:
             return self._store.extent(since, resolution)
         about = self._about("extent", EVER)
-        if (kept := self._shelf.get(piece_hash(about))) is not None:
+        if (kept := self._files.get(piece_hash(about))) is not None:
             self.cached += 1
             return Window(int(kept[0]), int(kept[1]))
         extent = self._store.extent(since, resolution)
-        self._shelf.put([(piece_hash(about), np.array([extent.start, extent.end]))], _readable(about))
+        self._files.put([(piece_hash(about), np.array([extent.start, extent.end]))], _readable(about))
         return extent
 
     def fingerprint(self, window: Window) -> str:
@@ -112,13 +112,13 @@ class CachedSource:
         """As the source says, kept like any other answer."""
         about = self._about("keys", window)
         name = piece_hash(about)
-        if (kept := self._shelf.get(name)) is not None:
+        if (kept := self._files.get(name)) is not None:
             self.cached += 1
             self._spans = _decode_keys(kept)
             return self._spans
         self._spans = self._store.keys(window)
         if self._sealed(window):
-            self._shelf.put([(name, _encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
+            self._files.put([(name, _encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
         return self._spans
 
     def rollup(self, query: Query) -> Rollup:
@@ -127,7 +127,7 @@ class CachedSource:
         result = np.full((len(HOUR_FIELDS), len(query.keys), grid.count), np.nan)
         missing: list[Window] = []
         for piece in self._rollup_pieces(query.window):
-            kept = self._shelf.get(self._piece("rollup", query, piece)) if self._sealed(piece) else None
+            kept = self._files.get(self._piece("rollup", query, piece)) if self._sealed(piece) else None
             if kept is None:
                 missing.append(piece)
             else:
@@ -155,16 +155,16 @@ class CachedSource:
         missing = [
             piece
             for piece in self._rollup_pieces(query.window)
-            if not self._sealed(piece) or self._piece("rollup", query, piece) not in self._shelf
+            if not self._sealed(piece) or self._piece("rollup", query, piece) not in self._files
         ]
         found = self._requests(missing, query)
         return [replace(query, window=Window(group[0].start, group[-1].end)) for group in found]
 
     def series(self, query: Query) -> Matrix:
         """As the source says, in pieces of (key, day)."""
-        return self.gather([query])[0]
+        return self.series_many([query])[0]
 
-    def gather(self, queries: Sequence[Query]) -> list[Matrix]:
+    def series_many(self, queries: Sequence[Query]) -> list[Matrix]:
         """Several `series` at once.
 
         Each answer is committed before the next request goes to the store. Those that the source gives without one,
@@ -179,7 +179,7 @@ class CachedSource:
         ]
         held = [self._source.holds(gap.asked) for gap in gaps]
         free: list[tuple[str, Floats]] = []
-        for gap, is_held, answer in zip(gaps, held, self._source.several([gap.asked for gap in gaps]), strict=True):
+        for gap, is_held, answer in zip(gaps, held, self._source.series_many([gap.asked for gap in gaps]), strict=True):
             gap.result[gap.rows, gap.grid.slice(gap.asked.window)] = answer.values
             pieces = [
                 (name, row[answer.grid.slice(day)])
@@ -197,7 +197,7 @@ class CachedSource:
         return [Matrix(query.keys, grid, r) for query, grid, r in zip(queries, grids, results, strict=True)]
 
     def _gaps(self, query: Query, grid: Grid, result: Floats) -> list[_Gap]:
-        """What the shelf does not know of a query, in as few parts as the store lets one; the rest into `result`."""
+        """What no file holds of a query, in as few parts as the store lets one; the rest into `result`."""
         reach = self._store.limits(query.resolution).seconds
         found: list[_Gap] = []
         for gap in self._days(query, grid, result):
@@ -212,7 +212,7 @@ class CachedSource:
             names = [self._piece("series", query, day, (key,)) for key in query.keys]
             missing = []
             for row, name in enumerate(names):
-                kept = self._shelf.get(name) if sealed else None
+                kept = self._files.get(name) if sealed else None
                 if kept is None:
                     missing.append(row)
                 else:
@@ -266,7 +266,7 @@ class CachedSource:
     def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
         if pieces:
             about = {**_readable(self._about(kind, window)), "resolution": query.resolution}
-            self._shelf.put(pieces, {**about, "pieces": len(pieces)})
+            self._files.put(pieces, {**about, "pieces": len(pieces)})
 
 
 def _readable(about: Mapping[str, Any]) -> dict[str, Any]:

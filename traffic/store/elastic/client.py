@@ -15,7 +15,7 @@ from elasticsearch import Elasticsearch, OrjsonSerializer
 from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
 from traffic.store.access import Access
 from traffic.store.base import Away, NoSuchStore, StoreError, TooLarge
-from traffic.store.elastic.place import Place
+from traffic.store.elastic.place import IndexAddress
 
 TIMEOUT = 120.0
 """Seconds that a request may take before it is cut in halves."""
@@ -49,7 +49,7 @@ COMPLETE = "timed_out,terminated_early,_shards.total,_shards.failed,_shards.fail
 class Cluster:
     """The nodes of a place, and how to talk to them. Safe to use from several threads."""
 
-    def __init__(self, place: Place, access: Access, connections: int = 8) -> None:
+    def __init__(self, place: IndexAddress, access: Access, connections: int = 8) -> None:
         """Nothing is sent yet.
 
         Raises:

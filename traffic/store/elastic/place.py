@@ -17,7 +17,7 @@ _INDEX = re.compile(r"[^\s/\\?\"<>|#]+")
 
 
 @dataclass(frozen=True)
-class Place:
+class IndexAddress:
     """An index, alias or pattern in a cluster."""
 
     urls: tuple[str, ...]
@@ -37,7 +37,7 @@ class Place:
         return ":" in self.index
 
 
-def find_place(name: str) -> Place:
+def find_place(name: str) -> IndexAddress:
     """What `name` means: `http(s)://HOST:PORT/INDEX`, several hosts with commas between, or `elasticsearch:INDEX`.
 
     Raises:
@@ -59,7 +59,7 @@ def find_place(name: str) -> Place:
     return _place(match[1].split(","), prefix, index)
 
 
-def _place(hosts: list[str], prefix: str, index: str) -> Place:
+def _place(hosts: list[str], prefix: str, index: str) -> IndexAddress:
     urls, user, password = [], None, None
     scheme = hosts[0].partition("://")[0].lower()
     for host in hosts:
@@ -75,4 +75,4 @@ def _place(hosts: list[str], prefix: str, index: str) -> Place:
         known = port or (443 if parts.scheme == "https" else 80)
         shown = f"[{name}]" if ":" in name else name
         urls.append(f"{parts.scheme}://{shown}:{known}" + (f"/{prefix}" if prefix else ""))
-    return Place(tuple(urls), index, user, password)
+    return IndexAddress(tuple(urls), index, user, password)

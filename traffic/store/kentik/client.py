@@ -20,7 +20,7 @@ from traffic.errors import AccessDenied, Failure
 from traffic.store.access import Access
 from traffic.store.base import Away, StoreError, TooLarge
 from traffic.store.kentik.pace import OTHERS, Pace, Together
-from traffic.store.kentik.place import Place
+from traffic.store.kentik.place import ApiAddress
 
 CONNECT, READ = 10.0, 120.0
 """Seconds until a connection stands, and until an answer begins or goes on."""
@@ -62,7 +62,7 @@ class Client:
 
     def __init__(
         self,
-        place: Place,
+        place: ApiAddress,
         access: Access,
         pace: Pace | None = None,
         sleep: Callable[[float], None] | None = None,

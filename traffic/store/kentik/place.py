@@ -18,7 +18,7 @@ _HERE = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True)
-class Place:
+class ApiAddress:
     """An API that speaks like Kentik's."""
 
     name: str
@@ -27,7 +27,7 @@ class Place:
     """What stands before `/query/topXdata`."""
 
 
-def find_place(name: str) -> Place:
+def find_place(name: str) -> ApiAddress:
     """What `name` means: `kentik:`, `kentik:eu`, or `kentik:http://127.0.0.1:PORT` for a stand-in.
 
     Raises:
@@ -35,7 +35,7 @@ def find_place(name: str) -> Place:
     """
     rest = name[len(SCHEME) :].strip().rstrip("/")
     if rest.lower() in REGIONS:
-        return Place(f"{SCHEME}{rest.lower()}", REGIONS[rest.lower()])
+        return ApiAddress(f"{SCHEME}{rest.lower()}", REGIONS[rest.lower()])
     try:
         parts = urlsplit(rest)
         host, port = parts.hostname, parts.port
@@ -50,4 +50,4 @@ def find_place(name: str) -> Place:
         raise UsageFailure(f"kentik:http://{host} would send the token in clear: use https, or a stand-in at 127.0.0.1")
     shown = f"[{host}]" if ":" in host else host
     address = f"{parts.scheme}://{shown}" + (f":{port}" if port else "") + parts.path
-    return Place(SCHEME + address, address if parts.path else address + _PATH)
+    return ApiAddress(SCHEME + address, address if parts.path else address + _PATH)

@@ -10,7 +10,7 @@ from traffic.model import HOUR, Grid, Matrix, Query, Rollup
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class KeptBuckets:
     """The answer to one query, kept until the next."""
 
     matrix: Matrix

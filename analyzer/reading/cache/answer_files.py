@@ -5,7 +5,7 @@ An answer's file is the commit point: temporary name, sync, rename. Layout, litt
     8 bytes   magic and version
     4 bytes   length of the header
     16 bytes  BLAKE2b of the header
-    header    JSON: what was asked, the pieces with shape and place, BLAKE2b of the body
+    header    JSON: what was asked, the pieces with shape and location, BLAKE2b of the body
     body      float64 arrays, one after the other
 
 A file that is damaged, cut short or of another version is a miss, never data.
@@ -49,7 +49,7 @@ def piece_hash(about: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _Location:
     """Where a piece lies: file, and the position of its arrays in the body, in float64s."""
 
     path: Path
@@ -57,7 +57,7 @@ class _Place:
     shape: tuple[int, ...]
 
 
-class Shelf:
+class AnswerFiles:
     """The answers in one folder, for the holder of its lock.
 
     Opening it reads the header of every file; bodies are read when they are asked for.
@@ -67,7 +67,7 @@ class Shelf:
         self.folder = folder
         self.damaged: list[Path] = []
         """Files that were ignored."""
-        self._places: dict[str, _Place] = {}
+        self._locations: dict[str, _Location] = {}
         self._about: dict[Path, dict[str, Any]] = {}
         self._body: tuple[Path | None, Floats] = (None, np.zeros(0))
         for part in folder.glob("*/"):
@@ -81,22 +81,22 @@ class Shelf:
     def _take(self, path: Path, header: dict[str, Any]) -> None:
         self._about[path] = {**header["about"], "bytes": path.stat().st_size}
         for name, offset, shape in header["pieces"]:
-            self._places[name] = _Place(path, offset, tuple(shape))
+            self._locations[name] = _Location(path, offset, tuple(shape))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._places
+        return name in self._locations
 
     def get(self, name: str) -> Floats | None:
         """The piece of that name, or None if it is not there or its file turns out to be damaged."""
-        place = self._places.get(name)
-        if place is None:
+        location = self._locations.get(name)
+        if location is None:
             return None
         try:
-            body = self._load(place.path)
+            body = self._load(location.path)
         except (Damaged, OSError):
-            self._forget(place.path)
+            self._forget(location.path)
             return None
-        return body[place.offset : place.offset + int(np.prod(place.shape))].reshape(place.shape)
+        return body[location.offset : location.offset + int(np.prod(location.shape))].reshape(location.shape)
 
     def put(self, pieces: Sequence[tuple[str, Floats]], about: Mapping[str, Any]) -> None:
         """Commit one answer: all its pieces, or nothing.
@@ -134,7 +134,7 @@ class Shelf:
         for folder in sorted({path.parent for path in paths}):
             if not any(folder.iterdir()):
                 folder.rmdir()
-        self._places.clear()
+        self._locations.clear()
         self._about.clear()
         self.damaged.clear()
         return len(paths)
@@ -151,7 +151,7 @@ class Shelf:
     def _forget(self, path: Path) -> None:
         self.damaged.append(path)
         self._about.pop(path, None)
-        self._places = {name: place for name, place in self._places.items() if place.path != path}
+        self._locations = {name: location for name, location in self._locations.items() if location.path != path}
 
 
 def _body_bytes(header: Mapping[str, Any]) -> int:
