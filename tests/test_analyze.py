@@ -273,7 +273,9 @@ def test_ctrl_c_in_the_midst_of_a_query_ends_it_in_order(lines: list[Line], tmp_
     assert not list(tmp_path.glob("sl-*"))
 
 
-def test_lines_without_a_time_are_left_out_and_counted(lines: list[Line], tmp_path: Path) -> None:
+def test_lines_that_are_not_understood_are_counted_and_shown(lines: list[Line], tmp_path: Path) -> None:
     log = combined_lines(lines) + "what is this\n"
     (tmp_path / "access.log").write_text(log)
-    assert open_log(str(tmp_path / "access.log"), LogColumns()).remarks() == ["1 line left out: without a time"]
+    (remark,) = open_log(str(tmp_path / "access.log"), LogColumns()).remarks()
+    assert remark.startswith(f"1 line of {len(lines) + 1:,} not understood and left out")
+    assert remark.endswith(f"line {len(lines) + 1:,} of {tmp_path}/access.log: 'what is this'")

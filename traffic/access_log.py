@@ -29,7 +29,11 @@ class LogColumns:
     zone: str = "UTC"
     """What a time in a file means that names no zone."""
     scale: float | None = None
-    """Milliseconds in a unit of the response times; None is told from the name of their field."""
+    """Milliseconds in a unit of the response times; None is told from the name of their field, or from the values."""
+    skip_bad_lines: bool = False
+    """Leave lines out that are not understood, however many they are."""
+    raw_paths: bool = False
+    """Leave identifiers in paths: `/api/orders/4711` is no `/api/orders/{id}`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +115,15 @@ class AccessLog(Protocol):
     """How it is called in outputs: no secrets."""
     exact: bool
     """Whether percentiles are exact; else they are near (docs/log-discovery.md says how near)."""
+
+    @property
+    def errors_told(self) -> str | None:
+        """How errors are told; None where nothing that is understood tells them."""
+        ...
+
+    def notes(self) -> list[str]:
+        """What a person should know before anything is counted: how the lines are read."""
+        ...
 
     @property
     def roles(self) -> Mapping[str, str]:

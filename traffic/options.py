@@ -80,6 +80,11 @@ data_zone = click.option(
     show_default=True,
     help="Own file: zone of times that name none, as Europe/Berlin.",
 )
+skip_bad_lines = click.option(
+    "--skip-bad-lines",
+    is_flag=True,
+    help="Log lines: leave out those that are not understood, even where they are 1 % and more.",
+)
 data_filter = click.option(
     "--filter",
     "filter_file",
@@ -99,7 +104,7 @@ _COLUMNS = (
         "--errors",
         metavar="CONDITION",
         help='Log lines: which are errors, as "status >= 400" of a file, "status:>=400" of an index.  '
-        "[default: level ERROR, CRITICAL or FATAL, or status 500 and more]",
+        "[default: status 500 and more, or a level such as ERROR, CRITICAL, FATAL]",
     ),
     click.option("--time", "time_column", envvar="SL_TIME", help="Own data: column (field) of the time."),
     click.option("--key", "key_column", envvar="SL_KEY", help="Own data: column that names the series."),
@@ -126,6 +131,7 @@ _COLUMNS = (
     ),
     click.option("--wide", is_flag=True, help="Own file: every column but the time is a series."),
     click.option("--where", metavar="CONDITION", help="Own file: only these rows, as \"proto = 'tcp' and bytes > 0\"."),
+    skip_bad_lines,
     data_zone,
     click.option("--document-step", help="Own index: one document a key and step, such as 1m: rolled up in place."),
     data_filter,
@@ -154,6 +160,7 @@ class ColumnOptions:
     empty: Literal["zero", "missing"] | None
     wide: bool
     where: str | None
+    skip_bad_lines: bool
     zone: str
     document_step: str | None
     filter_file: Path | None
@@ -179,6 +186,7 @@ def columns_of(said: ColumnOptions) -> Columns:
         filter_file=said.filter_file,
         preset=said.preset,
         errors=said.errors,
+        skip_bad_lines=said.skip_bad_lines,
     )
 
 

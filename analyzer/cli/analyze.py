@@ -29,6 +29,8 @@ class AnalyzeOptions(shared.EntryOptions):
     errors: str | None
     scale: float | None
     where: str | None
+    skip_bad_lines: bool
+    raw_paths: bool
     zone: str
     filter_file: Path | None
     top: int
@@ -40,9 +42,7 @@ class AnalyzeOptions(shared.EntryOptions):
 
 
 @click.command(context_settings=shared.SETTINGS)
-@click.option(
-    "--store", required=True, help="A log file or 'glob' (NDJSON, CSV, Parquet, Apache's), or https://HOST:9200/INDEX."
-)
+@click.option("--store", required=True, help="A log file or 'glob', or https://HOST:9200/INDEX.")
 @shared.entry
 @click.option("--start", help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
 @click.option("--end", help="Up to here.  [default: all there is]")
@@ -52,20 +52,22 @@ class AnalyzeOptions(shared.EntryOptions):
     multiple=True,
     metavar="ROLE=NAME",
     help="A field whose name does not say what it is: time, service, endpoint, method, status, level, latency, "
-    "address; may be said again.",
+    "address, host, agent, referrer, bytes; can be repeated.",
 )
 @click.option(
     "--errors",
     metavar="CONDITION",
     help='Which lines are errors, as "status >= 400" of a file, "status:>=400" of an index.  '
-    "[default: level ERROR, CRITICAL or FATAL, or status 500 and more]",
+    "[default: status 500 and more, or a level such as ERROR, CRITICAL, FATAL]",
 )
 @click.option(
     "--scale",
     type=shared.Number(0, min_open=True),
-    help="Milliseconds in a unit of the response times.  [default: 1; of event.duration 1e-6]",
+    help="Milliseconds in a unit of the response times.  [default: told from the format, and said]",
 )
 @click.option("--where", metavar="CONDITION", help="Own file: only these lines, as \"endpoint <> '/health'\".")
+@shared.skip_bad_lines
+@click.option("--raw-paths", is_flag=True, help="Own file: paths as they are, not /api/orders/{id}.")
 @shared.data_zone
 @shared.data_filter
 @click.option("--top", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Endpoints that are listed.")
@@ -107,6 +109,9 @@ def analyze(**given: Any) -> None:
     log = open_log(options.store, _said(options), shared.entry_of(options.store, options))
     if not options.quiet:
         shared.note("using " + ", ".join(f"{field} ({role})" for role, field in log.roles.items()))
+        for text in log.notes():
+            shared.note(text)
+        shared.note(f"errors: {log.errors_told or 'not counted, no status and no level is known (--errors)'}")
     found = analyse(log, start, end, options.top, options.latest)
     folder = options.output / FOLDER
     with lock(options.output):
@@ -141,4 +146,6 @@ def _said(options: AnalyzeOptions) -> LogColumns:
         filter_file=options.filter_file,
         zone=options.zone,
         scale=options.scale,
+        skip_bad_lines=options.skip_bad_lines,
+        raw_paths=options.raw_paths,
     )

@@ -104,6 +104,8 @@ class Columns:
     errors: str | None = None
     """Which lines are errors: a condition in SQL for files, in Lucene's query language for an index. What `share` is
     the share of; what `count` counts, where it is said."""
+    skip_bad_lines: bool = False
+    """Leave lines of a log out that are not understood, however many they are."""
 
     def metric(self) -> Metric:
         """What is read with them, called like the column of the values."""

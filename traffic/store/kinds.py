@@ -29,6 +29,8 @@ FLAGS = {
     "filter_file": "--filter",
     "preset": "--metric",
     "errors": "--errors",
+    "skip_bad_lines": "--skip-bad-lines",
+    "raw_paths": "--raw-paths",
 }
 """Of `Columns` and `LogColumns`: the option that says it."""
 
@@ -143,6 +145,10 @@ def _folder_sink(name: str, filling: Filling, _entry: Access) -> Sink:
 
 
 def _files_source(name: str, columns: Columns, _entry: Access) -> Source:
+    if columns.preset is not None:
+        from traffic.store.files.log.source import LinesSource
+
+        return LinesSource(name, columns)
     from traffic.store.files import FilesSource
 
     return FilesSource(name, columns)
@@ -165,7 +171,7 @@ FOLDER = StoreKind(
 FILES = StoreKind(
     "A file",
     "a CSV, Parquet or NDJSON file",
-    takes=_EVERY_TABLE | {"wide", "where", "zone"},
+    takes=_EVERY_TABLE | {"wide", "where", "zone", "skip_bad_lines", "raw_paths"},
     instead="--document-step and --filter are for an index in Elasticsearch (a file has --where)",
     source=_files_source,
     log=_files_log,
@@ -174,7 +180,7 @@ ELASTIC = StoreKind(
     "Elasticsearch",
     "https://HOST:9200/INDEX",
     takes=_EVERY_TABLE | {"step", "filter_file"},
-    instead="--wide, --where and --timezone-of-data are for files (an index has --filter)",
+    instead="--wide, --where, --timezone-of-data, --skip-bad-lines, --raw-paths are for files (an index: --filter)",
     source=_elastic_source,
     sink=_elastic_sink,
     log=_elastic_log,

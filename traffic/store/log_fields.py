@@ -116,7 +116,7 @@ def understood(said: Columns, known: LogFields, name: str) -> Columns:
         UsageFailure: the log has no such field, or what was said contradicts itself.
     """
     if said.preset is not None:
-        return _with_preset(said, PRESETS[said.preset], known, name)
+        return _with_preset(said, known, name)
     if said.statistic == "share" and said.errors is None:
         raise UsageFailure("--statistic share is the share of errors: say which lines are errors with --errors")
     if said.errors is not None and (said.statistic not in ("share", "count") or said.value is not None):
@@ -126,12 +126,26 @@ def understood(said: Columns, known: LogFields, name: str) -> Columns:
     return said
 
 
+def errors_told(known: LogFields) -> str | None:
+    """How errors are told by these fields, in words; None where there are none that tell them."""
+    told = [f"status >= {ERROR_STATUS} ({known.status})"] if known.status else []
+    told += [f"level ERROR, CRITICAL, FATAL and the like ({known.level})"] if known.level else []
+    return ", ".join(told) or None
+
+
 def asks_errors(said: Columns) -> bool:
     """Whether it takes to know which lines are errors, and nobody said which."""
     return said.preset is not None and PRESETS[said.preset].errors and said.errors is None
 
 
-def _with_preset(said: Columns, preset: Preset, known: LogFields, name: str) -> Columns:
+def check_preset(said: Columns) -> Preset:
+    """What --metric stands for.
+
+    Raises:
+        UsageFailure: what was said contradicts it.
+    """
+    assert said.preset is not None
+    preset = PRESETS[said.preset]
     if said.statistic not in ("avg", preset.statistic):
         raise UsageFailure(f"--metric {said.preset} is made with {preset.statistic}: leave out --statistic")
     if said.value is not None and not preset.latency:
@@ -140,6 +154,11 @@ def _with_preset(said: Columns, preset: Preset, known: LogFields, name: str) -> 
         raise UsageFailure(f"--metric {said.preset} is made of log lines: leave out --wide and --document-step")
     if said.errors is not None and not preset.errors:
         raise UsageFailure(f"--metric {said.preset} asks for no errors: leave out --errors")
+    return preset
+
+
+def _with_preset(said: Columns, known: LogFields, name: str) -> Columns:
+    preset = check_preset(said)
     key = said.key or next((field for role in SERIES if (field := getattr(known, role)) is not None), None)
     if said.key in SERIES:
         # The role or the field of that name: where a log has both, they are the same.

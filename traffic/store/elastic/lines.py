@@ -28,7 +28,7 @@ from traffic.store.elastic.fields import (
     said_errors,
 )
 from traffic.store.elastic.place import find_place
-from traffic.store.log_fields import recognise, renamed, roles
+from traffic.store.log_fields import errors_told, recognise, renamed, roles
 
 _PAGE = 1_000
 _HOURS = 5_000
@@ -60,6 +60,7 @@ class ElasticLog:
             raise UsageFailure(f"{self.name} has no field that is known to be a time: name it with --field time=NAME")
         check_roles(self._cluster, roles(known))
         self._errors: Body | None = None
+        self._told = said.errors or errors_told(known)
         if said.errors is not None:
             self._errors = said_errors(self._cluster, said.errors, types)
         elif known.level or known.status:
@@ -67,6 +68,15 @@ class ElasticLog:
         also = read_filter(said.filter_file)
         self._scale = said.scale or known.milliseconds
         self._fields = Fields(known.time, known.time, None, "count", also, self._errors)
+
+    @property
+    def errors_told(self) -> str | None:
+        """How errors are told."""
+        return self._told
+
+    def notes(self) -> list[str]:
+        """What is said is which fields are read."""
+        return []
 
     @property
     def roles(self) -> Mapping[str, str]:

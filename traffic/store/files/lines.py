@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic
-from traffic.disk import storage
-from traffic.errors import UsageFailure
 from traffic.model import HOUR, Grid, Ints, Window
-from traffic.store.base import Columns, NoSuchStore
-from traffic.store.files.database import Database, paths
-from traffic.store.files.guess import contents
+from traffic.store.base import Columns
+from traffic.store.files.database import Database
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
-from traffic.store.files.look import Input, look_at, require_columns
-from traffic.store.files.sql import NO_TIME, error_condition, select_lines, text
-from traffic.store.log_fields import recognise, renamed, roles
+from traffic.store.files.log import LaidLog, Said
+from traffic.store.log_fields import roles
 
 _TEXTS = ("service", "endpoint", "method", "status", "level", "address")
 _NEWEST = f"ORDER BY t DESC, {', '.join(_TEXTS)}, ms"
 
 
 class FilesLog:
-    """CSV, NDJSON, Parquet or Apache's log files. They are parsed once, into a packed temporary table."""
+    """Log files of any format that is known. They are parsed once, into a packed temporary table."""
 
     exact = True
 
@@ -52,21 +43,27 @@ class FilesLog:
         if self._piped:
             weakref.finalize(self, self._piped.close)
         files = [self._piped.name] if self._piped else find_files(pattern)
-        self._database = Database(self.name, Columns(where=said.where, errors=said.errors, zone=said.zone))
-        self._inputs = [self._look(path) for path in files]
-        first = self._inputs[0]
-        self._known = known = renamed(recognise(first.columns), said.named)
-        for file in self._inputs:
-            require_columns(file.name, file.columns, {f"--field {role}=": name for role, name in roles(known).items()})
-        if known.time is None:
-            raise UsageFailure(f"{first.name} has no column that is known to be a time: name it with --field time=NAME")
-        self._errors = said.errors or error_condition(known) or None
-        self._scale = said.scale or known.milliseconds
-        with storage(tempfile.gettempdir()):
-            self._folder = tempfile.mkdtemp(prefix="sl-")
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        self._table = f"read_parquet({text(str(Path(self._folder) / 'lines.parquet'))})"
-        self._lay_down(said)
+        database = Database(self.name, Columns(where=said.where, errors=said.errors, zone=said.zone))
+        spoken = Said(
+            said.named,
+            errors=said.errors,
+            where=said.where,
+            scale=said.scale,
+            skip_bad_lines=said.skip_bad_lines,
+            raw_paths=said.raw_paths,
+        )
+        self._laid = LaidLog(self.name, files, spoken, database, STDIN_SHOWN if self._piped else None)
+        self._errors = self._laid.told is not None
+        self._known = self._laid.known
+
+    @property
+    def errors_told(self) -> str | None:
+        """How errors are told."""
+        return self._laid.told
+
+    def notes(self) -> list[str]:
+        """How the lines are read."""
+        return list(self._laid.notes)
 
     @property
     def roles(self) -> Mapping[str, str]:
@@ -75,7 +72,7 @@ class FilesLog:
 
     def extent(self) -> Window:
         """From the first line to a second after the last."""
-        first, last, _ = self._ends
+        first, last = self._laid.ends
         return Window(int(first), int(last) + 1)
 
     def traffic(self, window: Window) -> Traffic:
@@ -146,46 +143,16 @@ class FilesLog:
         return [_line(row) for row in rows]
 
     def remarks(self) -> list[str]:
-        """How many lines were left out, and why."""
-        lost = self._ends[2]
-        return [f"{lost:,} {'line' if lost == 1 else 'lines'} left out: without a time"] if lost else []
+        """Which lines were left out and why, and what was not understood."""
+        return [*self._laid.account.remarks(), *self._laid.remarks]
 
     def _ask(self, sql: str, window: Window, *parameters: object) -> list[Any]:
         """Rows of a query on `lines`: those in the window."""
-        inside = f"SELECT * FROM {self._table} WHERE t >= {window.start} AND t < {window.end}"  # noqa: S608
-        return self._database.run(f"WITH lines AS ({inside}) {sql}", list(parameters), self._inputs).fetchall()
-
-    def _look(self, path: str) -> Input:
-        file = look_at(path, [], STDIN_SHOWN if self._piped else None)
-        if file.kind == "parquet":
-            names, sample = self._database.sample(file)
-            file = replace(file, columns=names, sample=sample)
-        return file
-
-    def _lay_down(self, said: LogColumns) -> None:
-        parts, parameters = [], []
-        for _, group in groupby(sorted(self._inputs, key=_layout), key=_layout):
-            alike = list(group)
-            holds = contents(alike[0].columns, alike[0].sample)
-            numbers = [column for column, held in holds.items() if held in ("number", "epoch")]
-            table = self._database.table(alike[0], numbers)
-            parts.append(select_lines(alike[0], table, self._known, self._scale, said.where, self._errors))
-            parameters.append(paths(alike))
-        rows = " UNION ALL ".join(parts)
-        self._database.spill_to(self._folder)
-        target = self._table.removeprefix("read_parquet(").removesuffix(")")
-        self._database.run(f"COPY ({rows}) TO {target} (FORMAT parquet)", parameters, self._inputs)
-        ((first, last, lost),) = self._database.run(
-            f"SELECT min(t) FILTER (t <> {NO_TIME}), max(t), count(*) FILTER (t = {NO_TIME}) FROM {self._table}"  # noqa: S608
-        ).fetchall()
-        if first is None:
-            why = f"no line with a time ({lost:,} without)" if lost else "no lines"
-            raise NoSuchStore(f"{self.name} has {why}: name another column with --field time=NAME, or another file")
-        self._ends = (first, last, lost)
+        return self._laid.ask(sql.replace("FROM lines", f"FROM {_within(window)}"), *parameters)
 
 
-def _layout(file: Input) -> str:
-    return repr(file.layout)
+def _within(window: Window) -> str:
+    return f"(SELECT * FROM lines WHERE t >= {window.start} AND t < {window.end}) AS lines"  # noqa: S608
 
 
 def _fields() -> str:

@@ -1,0 +1,85 @@
+"""What collectors put before a line: syslog, container runtimes, systemd. Told by most of the first lines."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+LINE = "line"
+"""What is inside."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a line is wrapped."""
+
+    title: str
+    expression: str
+    """Its last group is what is inside; none where it is a member of a JSON object."""
+    columns: tuple[str, ...]
+
+
+_ISO = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[-+]\d\d:?\d\d)"
+FRAMES: Mapping[str, Frame] = {
+    "cri": Frame("Kubernetes (CRI)", rf"^({_ISO}) (?:stdout|stderr) [FP] (.*)$", ("framed.time", LINE)),
+    "docker": Frame("Docker", "", ("framed.time", LINE)),
+    "compose": Frame("Docker Compose", r"^([\w.@-]+) +\| (.*)$", ("program", LINE)),
+    "syslog": Frame(
+        "syslog",
+        r"^(?:<(\d+)>)?(\w\w\w [ \d]\d \d\d:\d\d:\d\d) (\S+) ([^\s:\[]+)(?:\[[^\]]*\])?: (.*)$",
+        ("framed.pri", "framed.time", "hostname", "program", LINE),
+    ),
+    "syslog, ISO": Frame(
+        "syslog",
+        rf"^(?:<(\d+)>)?({_ISO}) (?:(\S+) )?([^\s:\[]+)(?:\[[^\]]*\])?: (.*)$",
+        ("framed.pri", "framed.time", "hostname", "program", LINE),
+    ),
+    "syslog, RFC 5424": Frame(
+        "syslog",
+        rf"^<(\d+)>\d+ ({_ISO}|-) (\S+) (\S+) \S+ \S+ (?:-|(?:\[[^\]]*\])+) ?(.*)$",
+        ("framed.pri", "framed.time", "hostname", "program", LINE),
+    ),
+}
+
+_ENOUGH = 0.5
+
+
+def frame_of(lines: Sequence[str]) -> tuple[str, list[str]] | None:
+    """Which frame most of the lines have, and what is inside of those; None where they have none."""
+    for name in FRAMES:
+        inside = [found for line in lines if (found := _inside(name, line)) is not None]
+        if lines and len(inside) >= _ENOUGH * len(lines):
+            return name, inside
+    return None
+
+
+def unframed(name: str, line: str) -> tuple[str, dict[str, str]]:
+    """SQL of a struct `frame` of a line's parts, and column -> what it is in that struct."""
+    frame = FRAMES[name]
+    if name == "docker":
+        return f"CASE WHEN json_valid({line}) THEN {line} END", {
+            "framed.time": "json_extract_string(frame, '$.time')",
+            LINE: "rtrim(coalesce(json_extract_string(frame, '$.log'), ''), chr(10) || chr(13))",
+        }
+    groups = ", ".join(f"'g{place}'" for place in range(len(frame.columns)))
+    struct = f"regexp_extract({line}, '{frame.expression}', [{groups}])"
+    members = {column: f"nullif(frame.g{place}, '')" for place, column in enumerate(frame.columns)}
+    if "framed.pri" in members:
+        # The lower three bits are the severity.
+        members["syslog_severity"] = f"CAST(TRY_CAST({members.pop('framed.pri')} AS INTEGER) % 8 AS VARCHAR)"
+    return struct, members
+
+
+def _inside(name: str, line: str) -> str | None:
+    if name == "docker":
+        if not line.startswith('{"log":'):
+            return None
+        try:
+            found = json.loads(line).get("log")
+        except ValueError:
+            return None
+        return found.rstrip("\r\n") if isinstance(found, str) else None
+    found = re.match(FRAMES[name].expression, line)
+    return found.groups()[-1] if found else None

@@ -1,0 +1,414 @@
+"""A log laid down: its lines as a packed table of known columns in a temporary folder, and an account of them."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.store.base import NoSuchStore
+from traffic.store.files.database import Database, paths
+from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
+from traffic.store.files.log.paths import folded, folded_sql
+from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
+from traffic.store.files.log.reading import Reading, reading_of
+from traffic.store.files.look import Input, look_at, require_columns
+from traffic.store.files.sql import identifier, text
+from traffic.store.log_fields import ROLES, SERIES, LogFields
+
+_BEGINNING = 1 << 20
+_BAD_SHARE = 0.01
+"""Of lines that were not understood, from which on nothing is said of the others."""
+_EXAMPLES = 100
+_TEXTS = ("service", "host", "endpoint", "path", "method", "status", "level", "address", "agent", "referrer")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a person said of a log."""
+
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Role -> field; an empty one: the log has none that is meant."""
+    key: str | None = None
+    """A role of `SERIES`, or the field, that tells series apart."""
+    errors: str | None = None
+    where: str | None = None
+    scale: float | None = None
+    """Milliseconds in a unit of the response times."""
+    skip_bad_lines: bool = False
+    raw_paths: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+    """Role -> the option that named its field, for messages."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the lines of a log went."""
+
+    read: int
+    """Lines that say something."""
+    bad: int
+    """Of these, lines that have not the format of the log, or a time that cannot be read."""
+    timeless: int
+    """Lines without a time."""
+    filtered: int
+    """Lines that --where leaves out."""
+    used: int
+    example: str = ""
+    """One of the bad, with where it is."""
+
+    def remarks(self) -> list[str]:
+        """What was left out, in words."""
+        found = []
+        if self.bad:
+            share = 100 * self.bad / self.read
+            found.append(
+                f"{_lines(self.bad)} of {self.read:,} not understood and left out ({share:.2g} %), {self.example}"
+            )
+        if self.timeless:
+            found.append(f"{_lines(self.timeless)} left out: without a time")
+        return found
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """Lines of one format."""
+
+    reading: Reading
+    inputs: tuple[Input, ...]
+    until: float
+    file: Path
+    """Of their fields, as they stand in the lines."""
+
+
+class LaidLog:
+    """The lines of some files as a table: t (seconds), ms, error (0 or 1), bytes, key and the texts of a request."""
+
+    path: Path
+    """A Parquet file."""
+    account: Account
+    known: LogFields
+    """Which fields play a role; several of one role with commas between."""
+    told: str | None
+    """How errors are told; None where nothing tells them."""
+    notes: tuple[str, ...]
+    """What a person should know before anything else."""
+    remarks: tuple[str, ...]
+    """What a person should know of what was not understood."""
+    series: tuple[str, ...]
+    """Roles that tell series apart, one of each format."""
+    ends: tuple[float, float]
+    """Seconds of the first line and the last."""
+
+    def __init__(
+        self, name: str, files: Sequence[str], said: Said, database: Database, shown: str | None = None
+    ) -> None:
+        """Read the files.
+
+        Args:
+            name: of the log, for messages.
+            files: where they are.
+            said: by options.
+            database: to read them with.
+            shown: what a file is called in messages, if not by its path.
+
+        Raises:
+            NoSuchStore: there is no line in them that can be used.
+            UsageFailure: they are no log that is known, or too many lines are not understood.
+            DamagedStore: a file cannot be read.
+            StorageFailure: the temporary folder is full.
+        """
+        self._name, self._said, self._database = name, said, database
+        with storage(tempfile.gettempdir()):
+            self._folder = Path(tempfile.mkdtemp(prefix="sl-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        database.spill_to(str(self._folder))
+        self.path = self._folder / "lines.parquet"
+        looked = [(path, found) for path in files if (found := _beginning(path, shown or path)) is not None]
+        if not looked:
+            raise NoSuchStore(f"{name} is empty")
+        empty = len(files) - len(looked)
+        inputs = [self._look(path, beginning, shown) for path, beginning in looked]
+        parts = self._parts(inputs)
+        meanings = [self._read(part) for part in parts]
+        self._fold([part.file for part in parts])
+        self.account = self._account([file for file, _ in inputs])
+        self._tell(parts, meanings, empty)
+
+    def ask(self, sql: str, *parameters: object) -> list[Any]:
+        """The rows of a query on `lines`."""
+        return self._database.run(sql, list(parameters)).fetchall()
+
+    def _look(self, path: str, beginning: str, shown: str | None) -> tuple[Input, Reading]:
+        """What a file is, and how it is read."""
+        reading = reading_of(beginning)
+        if reading is not None:
+            with storage(path), Path(path).open("rb") as file:
+                packed = file.read(2) == b"\x1f\x8b"
+            return Input(path, shown or path, "lines", packed), reading
+        found = look_at(path, [], shown)
+        if found.kind == "parquet":
+            names, sample = self._database.sample(found)
+            found = replace(found, columns=names, sample=sample)
+        return found, Reading("table")
+
+    def _parts(self, inputs: Sequence[tuple[Input, Reading]]) -> list[_Alike]:
+        """The files by what they are read as."""
+
+        def alike(one: tuple[Input, Reading]) -> str:
+            return repr((one[1], one[0].layout if one[1].kind == "table" else ""))
+
+        parts = []
+        for place, (_, group) in enumerate(groupby(sorted(inputs, key=alike), key=alike)):
+            same = list(group)
+            until = max(Path(file.path).stat().st_mtime for file, _ in same)
+            objects = tuple(dict.fromkeys(path for _, reading in same for path in reading.objects))
+            scalars = tuple(path for _, reading in same for path in reading.scalars if path not in objects)
+            reading = replace(same[0][1], objects=objects, scalars=tuple(dict.fromkeys(scalars)))
+            parts.append(_Alike(reading, tuple(file for file, _ in same), until, self._folder / f"part{place}.parquet"))
+        return parts
+
+    def _raw(self, part: _Alike) -> tuple[Raw, list[object]]:
+        if part.reading.kind == "table":
+            table = self._database.table(part.inputs[0])
+            fields = {name: f"CAST({sql} AS VARCHAR)" for name, sql in table.names.items() if name}
+            return Raw(f"(SELECT * FROM {table.scan})", fields, "TRUE"), [paths(part.inputs)]
+        packed = sorted({file.packed for file in part.inputs})
+        parameters: list[object] = [paths([file for file in part.inputs if file.packed is one]) for one in packed]
+        relation = lines_relation(part.reading, packed)
+        inside = framed(part.reading, relation)
+        every = relation.replace(" AND NOT starts_with(line, '#')", "")
+
+        def ask(of: str) -> Any:
+            return lambda sql: self._database.run(f"WITH lines AS {of} {sql}", parameters, part.inputs).fetchall()
+
+        return raw_log(part.reading, relation, ask(inside), ask(every)), parameters
+
+    def _read(self, part: _Alike) -> Meaning:
+        """Lay the fields of a format down, see what they mean, and lay down the lines as what they mean."""
+        raw, parameters = self._raw(part)
+        names = tuple(raw.fields)
+        said = self._said
+        named = {self._option(role): name for role, name in said.named.items() if name}
+        if said.key and said.key not in SERIES:
+            named["--key"] = said.key
+        require_columns(part.inputs[0].name if len(part.inputs) == 1 else self._name, names, named)
+        may = wanted_fields(names, said.named)
+        spoken = " ".join(filter(None, (said.errors, said.where))).lower()
+        wanted = dict.fromkeys(name for role in may.values() for name in role)
+        wanted |= dict.fromkeys(name for name in names if name.lower() in spoken)
+        if said.key in names:
+            wanted[said.key] = None
+        column = {name: f"c{place}" for place, name in enumerate(wanted)}
+        file = self._folder / "raw.parquet"
+        bad = "CASE WHEN NOT understood THEN left(line, 500) END AS bad"
+        rows = f"SELECT * EXCLUDE (line), {bad} FROM ({raw.select(list(wanted), part.reading.kind != 'table')})"
+        self._database.run(f"COPY ({rows}) TO {text(str(file))} (FORMAT parquet)", parameters, part.inputs)
+
+        def ask(sql: str) -> list[tuple[Any, ...]]:
+            lines = f"SELECT * FROM read_parquet({text(str(file))}) WHERE understood"
+            return self._database.run(f"WITH raw AS ({lines}) {sql}").fetchall()
+
+        options = {role: self._option(role) for role in ROLES}
+        look = Look(
+            ask, column, {role: one for role, one in said.named.items() if one}, self._name, part.until, options
+        )
+        meaning = meaning_of(look, may, names, said.scale)
+        if not meaning.fields["time"]:
+            if not ask("SELECT count(*) FROM raw")[0][0]:
+                raise NoSuchStore(f"{part.inputs[0].name} has no lines")
+            self._no_time(part, names)
+        select = self._select(f"read_parquet({text(str(file))})", meaning, column, ask)
+        self._database.run(f"COPY ({select}) TO {text(str(part.file))} (FORMAT parquet)", [], part.inputs)
+        file.unlink()
+        return meaning
+
+    def _option(self, role: str) -> str:
+        return self._said.options.get(role, f"--field {role}=")
+
+    def _no_time(self, part: _Alike, names: Sequence[str]) -> None:
+        shown = ", ".join(names[:20])
+        what = f"is read as {part.reading.title}, and" if part.reading.kind != "table" else "as a table"
+        raise UsageFailure(
+            f"{part.inputs[0].name} {what} has no column that is known to be a time ({shown}): name it with "
+            f"{self._option('time')}{'NAME' if self._option('time').endswith('=') else ''}"
+        )
+
+    def _select(self, file: str, meaning: Meaning, column: Mapping[str, str], ask: Any) -> str:
+        """The query for all lines: what they mean, and whether they count."""
+        said = self._said
+        seen: dict[str, str] = {}
+        for name, cell in column.items():
+            # SQL does not tell upper from lower case: of such fields the first is seen.
+            if name.lower() not in {one.lower() for one in seen}:
+                seen[name] = cell
+        numbers = self._numbers(seen, ask) if said.errors or said.where else set()
+        shown = "".join(
+            f", {f'TRY_CAST({cell} AS DOUBLE)' if name in numbers else cell} AS {identifier(name)}"
+            for name, cell in seen.items()
+            if said.errors or said.where
+        )
+        # On lines of its own: a comment at its end would swallow what follows.
+        error = f"coalesce((\n{said.errors}\n), FALSE)" if said.errors else meaning.errors or "FALSE"
+        met = f"coalesce((\n{said.where}\n), FALSE)" if said.where else "TRUE"
+        sql = dict(meaning.sql)
+        role = self._series(meaning)
+        if said.key is not None and said.key in column and (role is None or role != said.key):
+            key = f"coalesce({column[said.key]}, '')"
+        else:
+            key = text("all") if role is None else sql["path"] if role == "endpoint" else sql[role]
+        texts = ", ".join(f"{sql[name]} AS {name}" for name in _TEXTS if name != "endpoint")
+        return (
+            f"SELECT {sql['t']} AS t, {sql['ms']} AS ms, CAST({error} AS INTEGER) AS error, {sql['bytes']} AS bytes, "
+            f"{texts}, {key} AS key, {'TRUE' if role == 'endpoint' else 'FALSE'} AS by_path, understood, "
+            f"coalesce({meaning.timed}, FALSE) AS timed, {met} AS met, "
+            f"coalesce(bad, CASE WHEN {meaning.timed} THEN {column[meaning.fields['time'][0]]} END) AS bad "
+            f"FROM (SELECT *{shown} FROM {file})"
+        )
+
+    def _series(self, meaning: Meaning) -> str | None:
+        """The role that tells series apart: as said, else the first that the log has."""
+        said = self._said.key
+        if said in SERIES and meaning.fields[said]:
+            return said
+        return next((role for role in SERIES if meaning.fields[role]), None)
+
+    def _numbers(self, column: Mapping[str, str], ask: Any) -> set[str]:
+        """Fields that a condition sees as numbers: those that hold nothing else."""
+        counts = ", ".join(
+            f"count(*) FILTER (nullif(trim({cell}), '-') <> '' AND TRY_CAST({cell} AS DOUBLE) IS NULL)"
+            for cell in column.values()
+        )
+        (row,) = ask(f"SELECT {counts} FROM raw")
+        return {name for name, others in zip(column, row, strict=True) if not others}
+
+    def _fold(self, files: Sequence[Path]) -> None:
+        """Put the lines that count together, with the endpoints that their paths belong to."""
+        said = ", ".join(text(str(file)) for file in files)
+        self._database.run(
+            f"CREATE OR REPLACE VIEW every AS SELECT * FROM read_parquet([{said}], union_by_name = true)"
+        )
+        counts = (
+            "count(*), count(*) FILTER (NOT understood OR (timed AND t IS NULL)), "
+            "count(*) FILTER (understood AND NOT timed), count(*) FILTER (t IS NOT NULL AND NOT met)"
+        )
+        (self._counts,) = self._database.run(f"SELECT {counts} FROM every").fetchall()
+        good = "t IS NOT NULL AND met AND understood"
+        template = "path" if self._said.raw_paths else folded_sql("path")
+        self._keep(
+            "paths",
+            f"SELECT path, n, {template} AS template FROM "
+            f"(SELECT path, count(*) AS n FROM every WHERE {good} GROUP BY path)",
+        )
+        rows = self._database.run("SELECT template, sum(n) FROM paths WHERE template <> '' GROUP BY 1").fetchall()
+        mapped = {} if self._said.raw_paths else folded({path: int(count) for path, count in rows})
+        self._keep(
+            "endpoints",
+            "SELECT path, coalesce(endpoint, template) AS endpoint FROM paths "
+            "LEFT JOIN (SELECT unnest(?) AS name, unnest(?) AS endpoint) ON template = name",
+            [list(mapped), list(mapped.values())],
+        )
+        self._keep(
+            "lines",
+            "SELECT every.* EXCLUDE (key, by_path, understood, timed, met, bad), endpoint, "
+            f"CASE WHEN by_path THEN endpoint ELSE key END AS key FROM every JOIN endpoints USING (path) WHERE {good}",
+        )
+        bad = "SELECT DISTINCT bad FROM every WHERE NOT understood OR (timed AND t IS NULL)"
+        self._examples = [str(line) for (line,) in self._database.run(f"{bad} LIMIT {_EXAMPLES}").fetchall()]
+        for file in (*files, self._folder / "paths.parquet", self._folder / "endpoints.parquet"):
+            file.unlink()
+        ((first, last, self._used, *self._folded),) = self.ask(
+            "SELECT min(t), max(t), count(*), count(DISTINCT path), count(DISTINCT endpoint) FROM lines"
+        )
+        self.ends = (first or 0.0, last or 0.0)
+
+    def _tell(self, parts: Sequence[_Alike], meanings: Sequence[Meaning], empty: int) -> None:
+        fields: dict[str, Any] = {}
+        for role in ROLES:
+            names = dict.fromkeys(name for meaning in meanings for name in meaning.fields[role])
+            fields[role] = ", ".join(names) or None
+        unit = next((meaning.unit for meaning in meanings if meaning.unit is not None), None)
+        self.known = LogFields(**fields)
+        if unit is not None:
+            self.known = replace(self.known, unit=unit)
+        titles = dict.fromkeys(part.reading.title for part in parts if part.reading.kind != "table")
+        notes = [f"read as {' and as '.join(titles)}"] if titles else []
+        if self.known.latency and self._said.scale is None:
+            assert unit is not None
+            notes.append(f"response times: {self.known.latency} in {unit.name}, {unit.why} (--scale says another)")
+        told = dict.fromkeys(meaning.told for meaning in meanings if meaning.told)
+        self.told = self._said.errors or "; ".join(told) or None
+        self.notes = tuple(notes)
+        remarks = [remark for meaning in meanings for remark in meaning.remarks]
+        if empty:
+            remarks.append(f"{empty} empty {'file' if empty == 1 else 'files'} left out")
+        if self._folded[0] > self._folded[1]:
+            remarks.append(
+                f"{self._folded[0]:,} paths folded into {self._folded[1]:,} endpoints such as /api/orders/{{id}}"
+            )
+        self.remarks = tuple(remarks)
+        self.series = tuple(dict.fromkeys(one for meaning in meanings if (one := self._series(meaning)) is not None))
+
+    def _keep(self, name: str, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Write what a query answers into a file of the folder, and call that file by its name from then on."""
+        file = text(str(self._folder / f"{name}.parquet"))
+        self._database.run(f"COPY ({sql}) TO {file} (FORMAT parquet)", list(parameters))
+        self._database.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet({file})")
+
+    def _account(self, inputs: Sequence[Input]) -> Account:
+        read, bad, timeless, filtered = self._counts
+        where = _find(self._examples, inputs) if bad else ""
+        found = Account(read, bad, timeless, filtered, self._used, where)
+        if bad and bad >= _BAD_SHARE * read and not self._said.skip_bad_lines:
+            share = 100 * bad / read
+            raise UsageFailure(
+                f"{self._name}: {bad:,} of {read:,} lines ({share:.2g} %) are not understood, {where}: "
+                f"read these another way, or leave them out with --skip-bad-lines"
+            )
+        if not self._used:
+            why = f"no line with a time ({timeless:,} without)" if timeless else "no lines"
+            if self._said.where and found.filtered:
+                why = "no line that meets --where"
+            raise NoSuchStore(f"{self._name} has {why}: name another column with --field time=NAME, or another file")
+        return found
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} {'line' if count == 1 else 'lines'}"
+
+
+def _beginning(path: str, name: str) -> str | None:
+    """The first lines of a file as text, unpacked; None where there are none, '' of what is no text."""
+    with storage(name), Path(path).open("rb") as file:
+        data = file.read(_BEGINNING)
+        if data.startswith(b"\x1f\x8b"):
+            try:
+                file.seek(0)
+                data = gzip.GzipFile(fileobj=file).read(_BEGINNING)
+            except (EOFError, OSError):
+                return ""
+    if not data.strip():
+        return None
+    if b"\0" in data or data.startswith(b"PAR1"):
+        return ""
+    return data.decode("utf-8-sig", errors="replace")
+
+
+def _find(examples: Sequence[str], inputs: Sequence[Input]) -> str:
+    """Where the first of some lines is, with what it says."""
+    wanted = [example.strip() for example in examples if example.strip()]
+    for file in inputs:
+        with storage(file.name), gzip.open(file.path, "rb") if file.packed else Path(file.path).open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                content = line.decode("utf-8", errors="replace")
+                if found := next((example for example in wanted if example in content), None):
+                    return f"such as line {number:,} of {file.name}: {found[:80]!r}"
+    return f"such as {wanted[0][:80]!r}" if wanted else ""
