@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +15,15 @@ from analyzer.model import Event, Findings, NotJudged, Outcome, Policy, Trace, V
 from analyzer.report.chart import ALL, LONG, SINGLE, draw
 from analyzer.report.chart.event import asked, draw_event, steps
 from analyzer.report.chart.events import draw_events, size_class
-from analyzer.report.chart.style import Sheet, plain, style, time_ticks, value_ticks
+from analyzer.report.chart.lanes import draw_lanes
+from analyzer.report.chart.letters import plain
+from analyzer.report.chart.png import texts
+from analyzer.report.chart.style import (
+    Sheet,
+    style,
+    time_ticks,
+    value_ticks,
+)
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import write_tables
@@ -52,6 +61,10 @@ def assert_readable(sheet: Sheet) -> None:
         assert wide <= 0 or high <= 0, f"{text!r} and {other!r} overlap by {wide:.1f} x {high:.1f} pixels"
 
 
+def day_and_time(event: Event) -> str:
+    return f"{datetime.fromtimestamp(event.start, UTC):%Y-%m-%d_%H%M}"
+
+
 def only(
     event: Event, trace: Trace, *outcomes: Outcome, **changes: object
 ) -> tuple[Findings, Event, Trace, list[Outcome]]:
@@ -77,16 +90,39 @@ def test_the_check_itself_sees_words_over_words():
 
 
 @pytest.mark.parametrize("truth", [True, False])
-@pytest.mark.parametrize("count", [0, 1, 3, 40, 300, 5000])
+@pytest.mark.parametrize("count", [0, 1, 3, 40, 300])
 def test_all_events_are_readable(count, truth):
     findings = make_findings(count, truth, traces=0)
-    assert_readable(draw_events(findings))
-    assert_readable(draw_events(findings, longer_than=60))
+    for longer_than in (0, 60):
+        assert_readable(draw_lanes(findings, longer_than))
+        assert_readable(draw_events(findings, longer_than))
+
+
+@pytest.mark.parametrize(("series", "count", "direction"), [(5, 30, "both"), (50, 140, "below"), (500, 2000, "both")])
+def test_a_lane_a_series_is_readable_of_few_and_of_many(series, count, direction):
+    findings = make_findings(count, keys=tuple(f"customer-{i:04d}" for i in range(series)), traces=0)
+    falls = slice(None, None, 1 if direction == "below" else 4)
+    events = list(findings.events)
+    events[falls] = [
+        replace(event, direction="below", peak=0.05 * event.baseline, ratio=0.05 if event.baseline else None)
+        for event in events[falls]
+    ]
+    assert_readable(draw_lanes(replace(findings, events=tuple(events)), title="a title of one's own"))
+
+
+def test_lanes_are_in_the_order_of_the_worst_event_and_name_every_series():
+    findings = make_findings(20, traces=0)
+    sheet = draw_lanes(findings)
+    named = [text.get_text() for text in sheet.figure.texts if text.get_text().startswith("customer-")]
+    worst = list(dict.fromkeys(event.key for event in worst_first(findings.events)))
+    assert named[: len(worst)] == worst
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_names_beside_marks_do_not_touch(seed):
-    assert_readable(draw_events(make_findings(12, seed=seed, keys=NASTY_KEYS, traces=0)))
+    findings = make_findings(12, seed=seed, keys=NASTY_KEYS, traces=0)
+    assert_readable(draw_lanes(findings))
+    assert_readable(draw_events(findings))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +134,9 @@ def test_names_beside_marks_do_not_touch(seed):
 )
 def test_any_window_has_readable_dates(window):
     event = make_event("customer-1", window.start, 5)
-    assert_readable(draw_events(replace(make_findings(0, truth=False), window=window, events=(event,))))
+    findings = replace(make_findings(0, truth=False), window=window, events=(event,))
+    assert_readable(draw_lanes(findings))
+    assert_readable(draw_events(findings))
     assert 2 <= len(time_ticks(window.start, window.end)) <= 10
 
 
@@ -106,6 +144,7 @@ def test_long_names_fit():
     metric = Metric("a_metric_with_a_long_name" * 3, "f", "avg", unit="kilo-requests per fortnight and user")
     store = "/a/very/long/path/of/a/store" * 8
     findings = replace(make_findings(20, metric=metric, store=store, traces=0), policy=Policy(floor=12345.0))
+    assert_readable(draw_lanes(findings, title="t" * 300))
     assert_readable(draw_events(findings))
     event = make_event("W" * 300, AT)
     assert_readable(
@@ -214,7 +253,7 @@ def test_the_same_pixels_every_time(tmp_path):
     for name in names:
         assert np.array_equal(pixels((one / name).read_bytes()), pixels((other / name).read_bytes()))
         with Image.open(one / name) as picture:
-            assert set(picture.info) == {"dpi"}  # no date, no version
+            assert set(picture.info) <= {"dpi", "event_id"}  # no date, no version
 
 
 def test_a_run_read_from_its_files_is_drawn_the_same(tmp_path):
@@ -237,11 +276,11 @@ def test_pictures_of_the_worst_and_no_stale_ones(tmp_path):
     mine = tmp_path / SINGLE / "notes.png"
     mine.write_bytes(b"a person's own")
     written = draw(findings, tmp_path, charts=2)
-    worst = [event.id for event in worst_first(findings.events)[:2]]
-    assert written == [tmp_path / ALL, tmp_path / LONG, *(tmp_path / SINGLE / f"{name}.png" for name in worst)]
-    assert sorted(path.name for path in (tmp_path / SINGLE).iterdir()) == sorted(
-        [*(f"{w}.png" for w in worst), mine.name]
-    )
+    worst = worst_first(findings.events)[:2]
+    names = [f"{i:02}_{day_and_time(event)}_{event.key}.png" for i, event in enumerate(worst, start=1)]
+    assert written == [tmp_path / ALL, tmp_path / LONG, *(tmp_path / SINGLE / name for name in names)]
+    assert [texts(path.read_bytes())["event_id"] for path in written[2:]] == [event.id for event in worst]
+    assert sorted(path.name for path in (tmp_path / SINGLE).iterdir()) == sorted([*names, mine.name])
 
 
 def test_no_pictures_of_single_events_are_no_failure(tmp_path):
@@ -284,7 +323,7 @@ def test_the_zone_of_the_key_says_when_an_event_began_there():
     findings = replace(findings, policy=Policy(of_keys=(("customer-*", (("timezone", "Asia/Kolkata"),)),)))
     texts = [text.get_text() for text in draw_event(findings, event, trace, outcomes).figure.texts]
     (there,) = [text for text in texts if "Kolkata" in text]
-    assert there == f"starts {local(event.start, 'Asia/Kolkata')} in Asia/Kolkata"
+    assert f"starts {local(event.start, 'Asia/Kolkata')} in Asia/Kolkata" in there
     assert local(MONDAY, "Asia/Kolkata").endswith(" 05:30")
     assert not any(" in UTC" in text for text in texts)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +15,7 @@ import click
 from analyzer.cli.original import no_database
 from traffic import options as shared
 from traffic.errors import UsageFailure
+from traffic.text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +30,8 @@ charts = click.option(
     "--charts", type=click.IntRange(0), default=12, show_default=True, help="Pictures of single events, worst first."
 )
 
+picture_title = click.option("--title", default="", help="What stands above the pictures, before what was found.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReportOptions:
@@ -33,6 +39,7 @@ class ReportOptions:
 
     output: Path
     charts: int
+    title: str
     as_json: bool
     quiet: bool
 
@@ -40,6 +47,7 @@ class ReportOptions:
 @click.command(context_settings=shared.SETTINGS)
 @shared.output
 @charts
+@picture_title
 @shared.as_json
 @shared.quiet
 @no_database
@@ -72,20 +80,33 @@ def write_reports(
     from analyzer.report.terminal import summary
 
     output = options.output
-    write_tables(findings, output)
+    written = write_tables(findings, output)
     more: Mapping[Path, Picture] = {}
     if original_files:
-        write_original(findings, output)
+        written += write_original(findings, output)
         more = original_pictures(findings, output)
     elif wrote_original(output):
         # Only what a run of ours wrote: files of that name may also be the original's own.
         remove_original(output)
     with shared.bar("pictures", options.quiet) as progress:
-        draw(findings, output, options.charts, progress, more, painters)
+        drawn = draw(findings, output, options.charts, progress, more, painters, options.title)
     if options.as_json:
         click.echo(json.dumps(as_json(findings), indent=1))
     elif not options.quiet:
         click.echo(summary(findings, width=shared.width(), colour=shared.colour()))
+        click.echo(_where([*written, *drawn], output))
+
+
+def _where(files: list[Path], output: Path) -> str:
+    """What was written, and where: `Written to output: events.csv, events.png, 12 pictures in events/`."""
+    here = [path.name for path in files if path.parent == output]
+    apart = Counter(path.parent for path in files if path.parent != output)
+    below = [
+        f"{count} {'picture' if count == 1 else 'pictures'} in {folder.relative_to(output)}{os.sep}"
+        for folder, count in apart.items()
+    ]
+    text = f"Written to {visible(str(output))}: {', '.join([*here, *below])}"
+    return fill(text, shared.width(), break_long_words=False, break_on_hyphens=False)
 
 
 def wrote_original(output: Path) -> bool:

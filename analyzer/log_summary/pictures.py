@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analyzer.log_summary.summary import EDGES, Analysis
+from analyzer.report.chart.letters import plain, text_width
 from analyzer.report.chart.style import (
     BLUE,
     BOXED,
@@ -21,11 +22,9 @@ from analyzer.report.chart.style import (
     SKY,
     VERMILION,
     Sheet,
-    plain,
     scale_x,
     scale_y,
     style,
-    text_width,
     time_ticks,
     value_ticks,
 )

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analyzer.model import Event, Findings
-from analyzer.report.chart.picture import AllEvents, Picture
+from analyzer.report.chart.picture import Picture, StartByPeak
 from analyzer.report.columns import number
 from analyzer.report.table import as_written, remove
 from traffic.disk import write_atomic
@@ -69,7 +69,7 @@ def original_pictures(findings: Findings, folder: Path) -> Mapping[Path, Picture
         labels=(),
         traces=(),
     )
-    return {folder / ALL: AllEvents(shown), folder / LONG: AllEvents(shown, longer_than=60)}
+    return {folder / ALL: StartByPeak(shown), folder / LONG: StartByPeak(shown, longer_than=60)}
 
 
 def remove_original(folder: Path) -> None:

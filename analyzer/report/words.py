@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isclose, isfinite
 from zoneinfo import ZoneInfo
 
-from analyzer.model import Findings, LabelVerdict, Policy
+from analyzer.model import Event, Findings, LabelVerdict, Policy
 from traffic.model import Label, Metric, Window
 from traffic.text import length, si
 
@@ -62,12 +63,12 @@ def when(window: Window) -> str:
     return f"{start} – {day(window.end, weekday=True)} {clock(window.end)}"
 
 
-def usual(policy: Policy) -> str:
-    """What a baseline is: `median p95 of other weeks`."""
+def usual(policy: Policy, of: str = "p95") -> str:
+    """What a baseline is: `median p95 of other weeks`; of falls it is learned `of` another percentile."""
     if policy.baseline == "original":
         return "p95 of the p95 of all weeks, its own too"
     weeks = "other weeks" if policy.baseline == "retrospective" else f"the {policy.lookback} weeks before"
-    return f"{'median' if policy.percentile == 50 else f'p{policy.percentile:g} of the'} p95 of {weeks}"
+    return f"{'median' if policy.percentile == 50 else f'p{policy.percentile:g} of the'} {of} of {weeks}"
 
 
 def rule(findings: Findings, brief: bool = False) -> str:
@@ -101,9 +102,48 @@ def special(policy: Policy) -> str:
     )
 
 
-def volume_unit(metric: Metric) -> str:
-    """The unit of an event's excess: of a rate, what it is a rate of (bit/s adds up to bit)."""
-    return metric.unit.removesuffix("/s") if metric.rate else metric.unit
+def volume(event: Event, metric: Metric, resolution: int) -> str:
+    """What is above the baseline in all, or missing below it: `1.84 TB`; "" of what does not add up, as a share.
+
+    What flows in a second adds up to what has flowed: bits are told as bytes.
+    """
+    unit = {"bps": "bit/s", "b/s": "bit/s", "pps": "packets/s"}.get(metric.unit, metric.unit)
+    flows = unit.endswith("/s")
+    if not (flows or metric.adds_up):
+        return ""
+    # Of our own rates an excess is an amount already.
+    amount = abs(event.excess) * (resolution if flows and not metric.rate else 1)
+    if not flows:
+        return si(amount, unit)
+    of = unit.removesuffix("/s")
+    return si(amount / 8, "B") if of == "bit" else si(amount, of)
+
+
+def peak_words(event: Event, metric: Metric) -> str:
+    """How far it went: `peak 2.46 Gb/s, 12.3× baseline`; of a fall `low 15.9 Mb/s, 98.5 % below usual`."""
+    top = si(event.peak, metric.unit)
+    if event.direction == "below":
+        far = "" if event.ratio is None else f", {100 * (1 - event.ratio):.3g} % below usual"
+        return f"low {top}{far}"
+    return f"peak {top}" + ("" if event.ratio is None else f", {times(event.ratio)} baseline")
+
+
+def limit_words(event: Event, policy: Policy, metric: Metric) -> str:
+    """Which limit it passed: the stated one, the floor, or what the rules make of it for this key."""
+    if event.direction == "below":
+        return f"{policy.under_percent:g} % below usual"
+    stated = policy.multiple * event.baseline
+    if isclose(event.threshold, policy.floor, rel_tol=1e-6) and policy.floor > stated:
+        return f"floor of {si(policy.floor, metric.unit, pad=False)}"
+    if isclose(event.threshold, stated, rel_tol=1e-6) or not event.baseline:
+        return f"{policy.multiple:g} × baseline"
+    why = "higher" if event.threshold > stated else "lower"
+    return f"{event.threshold / event.baseline:.3g} × baseline at the peak, {why} for this key"
+
+
+def known(label: Label) -> str:
+    """Whether a label was put into traffic that was made, or is of a user's own list."""
+    return "injected" if isfinite(label.factor) else "known incident"
 
 
 def made(label: Label) -> str:

@@ -18,7 +18,8 @@ ALL = "events.png"
 LONG = "events_long.png"
 SINGLE = "events"
 
-_OURS = re.compile(r"[0-9a-f]{12}\.png")
+_OURS = re.compile(r"[0-9a-f]{12}\.png|\d{2,}_\d{4}-\d\d-\d\d_\d{4}_[a-z0-9_.-]+\.png")
+"""Pictures of single events; an earlier version called them by the event's id."""
 
 
 def draw(
@@ -28,8 +29,9 @@ def draw(
     progress: Callable[[int, int], None] | None = None,
     more: Mapping[Path, Picture] | None = None,
     painters: Painters | None = None,
+    title: str = "",
 ) -> list[Path]:
-    """Draw events.png, events_long.png and events/ID.png of the `charts` worst events that have a trace.
+    """Draw events.png, events_long.png and events/NUMBER_DAY_TIME_KEY.png of the `charts` worst that have a trace.
 
     Pictures of single events that an earlier run left and this one does not draw are removed. `progress` is told how
     many pictures of how many are done. `more` are drawn as well, to where they say. The same findings make the same
@@ -47,15 +49,16 @@ def draw(
     single = make_folder(folder / SINGLE)
     sweep(single)
     pictures: dict[Path, Picture] = {
-        folder / ALL: AllEvents(replace(findings, traces=())),
-        folder / LONG: AllEvents(replace(findings, traces=()), longer_than=60),
+        folder / ALL: AllEvents(replace(findings, traces=()), title=title),
+        folder / LONG: AllEvents(replace(findings, traces=()), longer_than=60, title=title),
         **(more or {}),
     }
-    for event in events:
+    for number, event in enumerate(events, start=1):
         # A label without a key speaks of all keys.
         about = (*outcomes.get(event.key, ()), *outcomes.get("", ()))
         slim = without_lists(findings, event)
-        pictures[single / f"{event.id}.png"] = OneEvent(slim, event, traces[event.id], about)
+        picture = OneEvent(slim, event, traces[event.id], about, title)
+        pictures[single / f"{number:02}_{picture.name}.png"] = picture
     for done, (path, png) in enumerate(_drawn(pictures, painters), start=1):
         write_atomic(path, png)
         if progress is not None:

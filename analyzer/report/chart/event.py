@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.patches import Patch, Rectangle
 
 from analyzer.model import Event, EventVerdict, Findings, NotJudged, Outcome, Trace
+from analyzer.report.chart.letters import plain, text_width, wrapped
 from analyzer.report.chart.style import (
     BLUE,
     BOXED,
@@ -24,12 +26,10 @@ from analyzer.report.chart.style import (
     VERMILION,
     Sheet,
     axis_name,
-    plain,
     scale_x,
     scale_y,
-    text_width,
 )
-from analyzer.report.words import LABEL_WORDS, local, made, times, usual, volume_unit, when
+from analyzer.report.words import LABEL_WORDS, known, limit_words, local, made, peak_words, usual, volume, when
 from traffic.model import HOUR, Bools, Floats, Kind, Window
 from traffic.text import length, si
 
@@ -40,31 +40,33 @@ _LOG_FROM = 12.0
 
 # Kind: name in the legend, hatch, colour; those of what a detector owes most come first.
 _TRUTH: dict[Kind, tuple[str, str, str]] = {
-    "required": ("truth: injected", "///", GREEN),
-    "optional": ("truth: injected", "///", GREEN),
+    "required": ("truth: {known}", "///", GREEN),
+    "optional": ("truth: {known}", "///", GREEN),
     "decoy": ("truth: decoy", "\\\\\\", PURPLE),
     "ignore": ("truth: neutral time", "...", GREY),
 }
 _VERDICT_COLOURS: dict[EventVerdict, str] = {"hit": GREEN, "false alarm": VERMILION, "neutral": GREY}
 
 
-def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequence[Outcome]) -> Sheet:
+def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequence[Outcome], title: str = "") -> Sheet:
     """The picture of `event` with its `trace`; `outcomes` are the labels of its key, drawn as far as in sight."""
-    sheet = Sheet(WIDTH, HEIGHT, **_MARGIN)
+    name = f"{plain(title, 120)}  ·  {plain(event.key, 240)}" if title else plain(event.key, 240)
+    heading = _Heading(name, _facts(findings, event))
+    sheet = Sheet(WIDTH, HEIGHT + heading.more, **{**_MARGIN, "top": _MARGIN["top"] + heading.more})
     window = trace.grid.window
     outcomes = [outcome for outcome in outcomes if outcome.label.window.overlap(window) > 0]
     low, high, log = _range(event, trace, room=0.25 if outcomes else 0.16)
     scale_x(sheet, window.start, window.end)
     scale_y(sheet, low, high, findings.metric.unit, log)
     handles = [
-        *_draw_series(sheet, findings, trace, low),
+        *_draw_series(sheet, findings, event, trace, low),
         *_draw_event(sheet, findings, event),
         *_draw_truth(sheet, outcomes),
         *_draw_missing(sheet, trace),
         *_draw_not_judged(sheet, [gap for gap in findings.not_judged if gap.key == event.key], window),
     ]
     sheet.legend_below(handles)
-    _write_title(sheet, findings, event, log)
+    _write_heading(sheet, findings, event, log, heading)
     return sheet
 
 
@@ -108,11 +110,11 @@ def _range(event: Event, trace: Trace, room: float) -> tuple[float, float, bool]
     return low, low + ((top - low) or 1.0) / (1 - room), False
 
 
-def _draw_series(sheet: Sheet, findings: Findings, trace: Trace, low: float) -> Iterator[Artist]:
-    grid, policy = trace.grid, findings.policy
-    floor = f", at least {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
-    baseline = f"baseline ({usual(policy)})"
-    threshold = f"threshold ({policy.multiple:g} × baseline{floor})"
+def _draw_series(sheet: Sheet, findings: Findings, event: Event, trace: Trace, low: float) -> Iterator[Artist]:
+    grid, policy = trace.grid, findings.policy.of(event.key)
+    falls = event.direction == "below"
+    baseline = f"usual low ({usual(policy, of='p20')})" if falls else f"baseline ({usual(policy)})"
+    threshold = f"limit ({limit_words(event, policy, findings.metric)})"
     what = "traffic" if findings.metric.rate else plain(findings.metric.name, 30)
     lines: tuple[tuple[Floats, str, dict[str, Any]], ...] = (
         (np.where(asked(trace), np.nan, trace.usual), "hourly mean", {"color": SKY, "linewidth": 1.6}),
@@ -131,13 +133,14 @@ def _draw_event(sheet: Sheet, findings: Findings, event: Event) -> Iterator[Arti
     axes = sheet.axes
     yield axes.axvspan(event.start, event.end, color=ORANGE, alpha=0.22, linewidth=0, zorder=0.5, label="event")
     middle = event.peak_at + findings.resolution / 2
-    axes.plot([middle], [event.peak], marker="v", color=INK, markersize=8, markeredgecolor="white", zorder=5)
-    words = si(event.peak, findings.metric.unit)
-    if event.ratio is not None:
-        words += f", {times(event.ratio)} baseline"
-    x, y = axes.transData.transform((middle, event.peak))
+    at = (middle, max(event.peak, axes.get_ylim()[0]))
+    marker = "^" if event.direction == "below" else "v"
+    axes.plot(*at, marker=marker, color=INK, markersize=8, markeredgecolor="white", zorder=5)
+    words = peak_words(event, findings.metric)
+    x, y = axes.transData.transform(at)
     x = sheet.keep_inside(x, text_width(words, 10, "bold") / 2 + 6)
-    sheet.write(x, HEIGHT - y - 9, words, size=10, ha="center", va="bottom", **BOXED)
+    # Above the mark in any case: below a low there is often nothing but the axis.
+    sheet.write(x, sheet.height - y - 11, words, size=10, ha="center", va="bottom", **BOXED)
 
 
 def _draw_truth(sheet: Sheet, outcomes: Sequence[Outcome]) -> Iterator[Artist]:
@@ -150,6 +153,7 @@ def _draw_truth(sheet: Sheet, outcomes: Sequence[Outcome]) -> Iterator[Artist]:
     for outcome in sorted(outcomes, key=lambda o: (list(_TRUTH).index(o.label.kind), o.label.start)):
         label = outcome.label
         name, hatch, colour = _TRUTH[label.kind]
+        name = name.format(known=known(label))
         look: dict[str, Any] = {"facecolor": "none", "edgecolor": colour, "hatch": hatch, "alpha": 0.5}
         box = Rectangle(
             (label.start, 0), label.end - label.start, 1, transform=across, linewidth=0.8, zorder=0.8, **look
@@ -166,7 +170,7 @@ def _draw_truth(sheet: Sheet, outcomes: Sequence[Outcome]) -> Iterator[Artist]:
             middle = sheet.keep_inside((max(start, axes.bbox.x0) + min(end, axes.bbox.x1)) / 2, half)
             if all(row != other or middle + half < a or middle - half > b for other, a, b in taken):
                 taken.append((row, middle - half, middle + half))
-                top = HEIGHT - axes.bbox.y1 + 7 + 20 * row
+                top = sheet.height - axes.bbox.y1 + 7 + 20 * row
                 sheet.write(middle, top, words, size=9, color=colour, ha="center", **BOXED)
                 break
 
@@ -196,21 +200,50 @@ def _draw_not_judged(sheet: Sheet, gaps: Sequence[NotJudged], window: Window) ->
     yield Patch(label="not judged" + (f" ({plain(gaps[0].reason, 30)})" if len(reasons) == 1 else ""), **look)
 
 
-def _write_title(sheet: Sheet, findings: Findings, event: Event, log: bool) -> None:
-    unit = findings.metric.unit
-    sheet.write(20, 14, plain(event.key, 120), WIDTH - 190, size=14, weight="bold")
-    baseline = (
-        "baseline 0" if event.ratio is None else f"{times(event.ratio)} the baseline of {si(event.baseline, unit)}"
-    )
-    facts = [f"{when(event.window)} UTC", length(event.window.seconds), f"peak {si(event.peak, unit)}", baseline]
-    if findings.metric.adds_up:
-        facts.append(f"{si(event.excess, volume_unit(findings.metric))} above it in all")
-    sheet.write(20, 42, "  ·  ".join(facts), WIDTH - 40, size=10, color=GREY)
-    sheet.write(20, 66, axis_name(findings.metric, log), size=9, color=GREY)
+@dataclass(frozen=True)
+class _Heading:
+    """What stands above the plot: the key in up to two lines, the facts in up to two."""
+
+    name: str
+    facts: str
+
+    @property
+    def lines(self) -> tuple[list[str], list[str]]:
+        """Broken to the picture's width; beside the key stands the verdict."""
+        return (
+            wrapped(self.name, WIDTH - 190, 14, "bold"),
+            wrapped(self.facts, WIDTH - 40, 10, between="  ·  "),
+        )
+
+    @property
+    def more(self) -> int:
+        """Pixels that it needs beyond a line of each."""
+        name, facts = self.lines
+        return 24 * (len(name) - 1) + 18 * (len(facts) - 1)
+
+
+def _facts(findings: Findings, event: Event) -> str:
+    metric = findings.metric
+    baseline = f"{'usual low' if event.direction == 'below' else 'baseline'} {si(event.baseline, metric.unit)}"
+    facts = [f"{when(event.window)} UTC", length(event.window.seconds), peak_words(event, metric), baseline]
+    if amount := volume(event, metric, findings.resolution):
+        facts.append(f"{amount} missing" if event.direction == "below" else f"{amount} above it in all")
     timezone = findings.policy.of(event.key).timezone
     if timezone != "UTC":
-        there = f"starts {local(event.start, timezone)} in {timezone}"
-        sheet.write(WIDTH - 24, 66, there, size=9, color=GREY, ha="right")
+        facts.append(f"starts {local(event.start, timezone)} in {timezone}")
+    return "  ·  ".join(facts)
+
+
+def _write_heading(sheet: Sheet, findings: Findings, event: Event, log: bool, heading: _Heading) -> None:
+    name, facts = heading.lines
+    for index, line in enumerate(name):
+        sheet.write(20, 14 + 24 * index, line, size=14, weight="bold")
+    below = 42 + 24 * (len(name) - 1)
+    for index, line in enumerate(facts):
+        sheet.write(20, below + 18 * index, line, size=10, color=GREY)
+    sheet.write(20, 66 + heading.more, axis_name(findings.metric, log), size=9, color=GREY)
+    severity = f"severity {event.severity:.0f}, {event.band}"
+    sheet.write(WIDTH - 24, 66 + heading.more, severity, size=9, color=GREY, ha="right")
     verdict = findings.verdict.of_event.get(event.id, ("", ""))[0] if findings.verdict is not None else ""
     if verdict:
         sheet.write(WIDTH - 24, 16, verdict, size=12, weight="bold", color=_VERDICT_COLOURS[verdict], ha="right")

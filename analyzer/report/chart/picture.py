@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Protocol
 
 from analyzer.model import Event, Findings, NotJudged, Outcome, Trace
+from traffic.text import slug
 
 
 class Picture(Protocol):
@@ -19,7 +21,25 @@ class Picture(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class AllEvents:
-    """All events that last longer than some seconds."""
+    """All events that last longer than some seconds, in a lane a series."""
+
+    findings: Findings
+    longer_than: int = 0
+    title: str = ""
+    """Stands before how many events there are in what."""
+
+    def png(self) -> bytes:
+        """Draw it."""
+        from analyzer.report.chart.lanes import draw_lanes
+        from analyzer.report.chart.style import style
+
+        with style():
+            return draw_lanes(self.findings, self.longer_than, self.title).png()
+
+
+@dataclass(frozen=True, eq=False)
+class StartByPeak:
+    """The same as kentik_event_discovery drew them: start by peak, colour and size by length."""
 
     findings: Findings
     longer_than: int = 0
@@ -42,6 +62,13 @@ class OneEvent:
     trace: Trace
     outcomes: tuple[Outcome, ...]
     """The labels of its key."""
+    title: str = ""
+    """Stands before the key."""
+
+    @property
+    def name(self) -> str:
+        """Of its file, for people: `2026-11-05_0310_customer-0013`."""
+        return f"{datetime.fromtimestamp(self.event.start, UTC):%Y-%m-%d_%H%M}_{slug(self.event.key)}"
 
     def png(self) -> bytes:
         """Draw it."""
@@ -49,7 +76,8 @@ class OneEvent:
         from analyzer.report.chart.style import style
 
         with style():
-            return draw_event(self.findings, self.event, self.trace, self.outcomes).png()
+            sheet = draw_event(self.findings, self.event, self.trace, self.outcomes, self.title)
+            return sheet.png(event_id=self.event.id)
 
 
 def without_lists(findings: Findings, event: Event) -> Findings:
@@ -69,7 +97,7 @@ def _key(gap: NotJudged) -> str:
 def rehearse() -> None:
     """Load all that drawing takes, fonts too, so that the first picture takes no longer than the next."""
     import analyzer.report.chart.event
-    import analyzer.report.chart.events  # noqa: F401
+    import analyzer.report.chart.lanes  # noqa: F401
     from analyzer.report.chart.style import Sheet, style
 
     with style():

@@ -15,16 +15,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ticker import NullLocator
 
+from analyzer.report.chart.letters import DPI, FONT, plain, text_width, wrapped
+from analyzer.report.chart.letters import fit as fitted
 from analyzer.report.chart.png import png
 from analyzer.report.words import clock, day
-from traffic.model import DAY, FIRST_MONDAY, HOUR, WEEK, Metric
-from traffic.text import si, visible
-
-DPI = 100
-FONT = "DejaVu Sans"  # comes with matplotlib: the same letters on every machine
+from traffic.model import DAY, FIRST_MONDAY, HOUR, WEEK, Floats, Metric
+from traffic.text import si
 
 # Okabe and Ito's palette, which the colour-blind can tell apart; nothing is said by colour alone.
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
@@ -39,7 +37,7 @@ BOXED: dict[str, Any] = {
 }
 
 _RC: dict[Any, Any] = {
-    "font.family": FONT,
+    "font.family": [FONT],
     "font.size": 9.5,
     "text.color": INK,
     "text.parse_math": False,  # a key may hold a $
@@ -94,8 +92,16 @@ class Sheet:
     def write(self, x: float, y: float, text: str, fit: float = 0, **look: Any) -> None:
         """Text at a place in pixels from the left and from the top; shortened to `fit` pixels if it is wider."""
         if fit:
-            text = _fit(text, fit, look.get("size", _RC["font.size"]), look.get("weight", "normal"))
+            text = fitted(text, fit, look.get("size", _RC["font.size"]), look.get("weight", "normal"))
         self.figure.text(x / self.width, 1 - y / self.height, text, **({"va": "top"} | look))
+
+    def write_lines(self, x: float, y: float, text: str, width: float, between: str = " ", **look: Any) -> float:
+        """Text in up to two lines of a width in pixels; where it ends, in pixels from the top."""
+        size = look.get("size", _RC["font.size"])
+        for line in wrapped(text, width, size, look.get("weight", "normal"), between=between):
+            self.write(x, y, line, **look)
+            y += round(size * 1.75)
+        return y
 
     def keep_inside(self, x: float, half: float) -> float:
         """The middle nearest to `x`, in pixels, of something `2 * half` wide that stays over the plot."""
@@ -113,10 +119,10 @@ class Sheet:
             columnspacing=1.8,
         )
 
-    def png(self) -> bytes:
-        """The picture, without a clock or a version in it."""
+    def png(self, **about: str) -> bytes:
+        """The picture, without a clock or a version in it; `about` are texts that it carries."""
         self.canvas.draw()
-        return png(np.asarray(self.canvas.buffer_rgba())[:, :, :3], DPI)
+        return png(np.asarray(self.canvas.buffer_rgba())[:, :, :3], DPI, about)
 
 
 class _Canvas(FigureCanvasAgg):
@@ -131,46 +137,35 @@ def _renderer(width: float, height: float) -> RendererAgg:
     return RendererAgg(width, height, DPI)  # type: ignore[no-untyped-call]
 
 
-@cache
-def _measure() -> Any:
-    return RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
-
-
-@cache
-def _has_glyph(character: str) -> bool:
-    return get_font(findfont(FONT)).get_char_index(ord(character)) != 0
-
-
-def text_width(text: str, size: float, weight: str = "normal") -> float:
-    """How wide a text will be, in pixels."""
-    font = FontProperties(family=FONT, weight=weight, size=size)
-    return float(_measure().get_text_width_height_descent(text, font, ismath=False)[0])
-
-
-def _fit(text: str, width: float, size: float, weight: str) -> str:
-    most = len(text)
-    while (shown := shorten(text, most)) and most > 1 and (wide := text_width(shown, size, weight)) > width:
-        most = min(most - 1, int(most * width / wide) + 2)
-    return shown
-
-
 def axis_name(metric: Metric, log: bool) -> str:
     """What stands above a y axis: the metric, its unit, and whether equal steps are equal factors."""
     name = f"{plain(metric.name, 30)} [{plain(metric.unit, 30)}]" if metric.unit else plain(metric.name, 30)
     return name + ("  ·  logarithmic scale" if log else "")
 
 
-def plain(text: str, most: int) -> str:
-    """A text of the user's, fit for a picture: one line, of the letters the font has (others escaped), shortened."""
-    return shorten("".join(c if _has_glyph(c) else c.encode("unicode_escape").decode() for c in visible(text)), most)
+def name_beside(sheet: Sheet, axes: Axes, names: Sequence[tuple[str, Floats, float]], marks: Floats, most: int) -> None:
+    """Write names beside their marks, at most so many; one that would touch a mark, a word or the edge is left out.
 
-
-def shorten(text: str, most: int) -> str:
-    """At most `most` characters, left out in the middle: both ends of a key or a path tell more."""
-    if len(text) <= most:
-        return text
-    tail = (most - 1) // 2
-    return text[: most - 1 - tail] + "…" + text[len(text) - tail :]
+    Args:
+        names: a text, where its mark is (pixels from the left and the bottom), and how far from it the text begins.
+        marks: all marks, shape (marks, 2).
+    """
+    box = axes.bbox
+    taken: list[tuple[float, float, float, float]] = []
+    for words, (x, y), away in names:
+        if len(taken) == most:
+            break
+        width = text_width(words, 9)
+        beside, above = y - 6, y + away
+        for left, base in ((x + away, beside), (x - away - width, beside), (x - width / 2, above)):
+            x0, y0, x1, y1 = left - 3, base - 3, left + width + 3, base + 14
+            if not (box.x0 < x0 and x1 < box.x1 and box.y0 < y0 and y1 < box.y1):
+                continue
+            covered = (marks[:, 0] > x0 - 3) & (marks[:, 0] < x1 + 3) & (marks[:, 1] > y0 - 3) & (marks[:, 1] < y1 + 3)
+            if not covered.any() and all(x1 < a or x0 > c or y1 < b or y0 > d for a, b, c, d in taken):
+                taken.append((x0, y0, x1, y1))
+                sheet.write(left, sheet.height - base, words, size=9, color=INK, va="baseline", zorder=8)
+                break
 
 
 def time_ticks(start: int, end: int, most: int = 9) -> list[tuple[int, str]]:
@@ -223,11 +218,12 @@ def value_ticks(low: float, high: float, log: bool, most: int = 6) -> list[float
     return [step * n for n in range(ceil(low / step), floor(high / step) + 1)]
 
 
-def scale_x(sheet: Sheet, start: int, end: int, most: int = 9) -> None:
-    """Dates on the x axis, which counts epoch seconds."""
+def scale_x(sheet: Sheet, start: int, end: int, most: int = 9, axes: Axes | None = None) -> None:
+    """Dates on the x axis of the plot, or of another one of the picture; it counts epoch seconds."""
+    axes = axes or sheet.axes
     ticks = time_ticks(start, end, most)
-    sheet.axes.set_xlim(start, end)
-    sheet.axes.set_xticks([time for time, _ in ticks], [label for _, label in ticks])
+    axes.set_xlim(start, end)
+    axes.set_xticks([time for time, _ in ticks], [label for _, label in ticks])
 
 
 def scale_y(sheet: Sheet, low: float, high: float, unit: str, log: bool = False) -> None:
