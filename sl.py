@@ -136,7 +136,7 @@ def main() -> int:
         # The last resort: a mistake of ours is still one line, and not a traceback.
         if "SL_DEBUG" in os.environ:
             raise
-        return _say(f"a mistake in this program ({type(error).__name__}: {error}); SL_DEBUG=1 shows where", 1)
+        return _say(f"internal error ({type(error).__name__}: {error}); SL_DEBUG=1 shows where", 1)
 
 
 def _misused(error: click.ClickException) -> int:

@@ -34,7 +34,7 @@ class Number(click.FloatRange):
         """The number."""
         number = super().convert(value, param, ctx)
         if not isfinite(number):
-            self.fail(f"{value!r} is no number that can be meant.", param, ctx)
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
         return number
 
 

@@ -131,9 +131,9 @@ class Discover(click.Command):
     help="Holidays and maintenance (CSV: start,end,what,key,note): not judged, not learned from, or like Sundays.",
 )
 @click.option("--direction", type=click.Choice(["above", "below", "both"]), help="Look for rises, falls, or both.")
-@click.option("--without", multiple=True, metavar="RULE", help="Leave a rule out (see below); may be said again.")
-@click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; may be said again.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these keys out; may be said again.")
+@click.option("--without", multiple=True, metavar="RULE", help="Leave a rule out (see below); can be repeated.")
+@click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; can be repeated.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these keys out; can be repeated.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -56,8 +56,8 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
 @click.option("--start", help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
 @click.option("--end", help="Up to here.  [default: all there is]")
 @click.option("--resolution", help="Width of a bucket.  [default: the data's own step, or 1m]")
-@click.option("--only", multiple=True, metavar="GLOB", help="These keys; may be said again.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; may be said again.")
+@click.option("--only", multiple=True, metavar="GLOB", help="These keys; can be repeated.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; can be repeated.")
 @shared.quiet
 def export(**given: Any) -> None:
     """Write the series of a store as a table: time, key, value.
