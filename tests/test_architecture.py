@@ -102,13 +102,12 @@ LIGHT_THIRD_PARTY = {"click"}
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 # A class name that stands for more than one thing, a reason each. A leading underscore does not count.
-SHARED_NAMES: dict[str, str] = dict.fromkeys(("Line", "Place"), "being renamed")
+SHARED_NAMES: dict[str, str] = {}
 
 # Calls of our own classes are read by the order of their arguments up to here; beyond that each is named.
 MOST_POSITIONAL = 6
 LONG_CALLS: dict[tuple[str, str], str] = dict.fromkeys(
     (
-        ("traffic.store", "ElasticSink"),
         ("traffic.store.elastic.lines", "Spread"),
         ("traffic.store.files.lines", "Spread"),
         ("traffic.store.files.lines", "Line"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.reading.cut import Tree, halves, join_series, tree
-from traffic.model import BITS, DAY, HOUR, Grid, Matrix, Query, Window
+from analyzer.reading.cut import Tree, halves, join_rollups, join_series, tree
+from traffic.model import BITS, DAY, HOUR, HOUR_FIELDS, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.base import Limits
 
 limits = st.builds(
@@ -61,10 +62,34 @@ def test_the_parts_tile_the_query_and_each_fits(query: Query, most: Limits) -> N
             assert len(part.keys) * (1 + part.window.seconds // query.resolution) <= most.buckets
 
 
+def rolled(query: Query) -> Rollup:
+    """Each number tells of which key, hour and field it is."""
+    whole = answered(replace(query, resolution=HOUR))
+    return Rollup(query.keys, whole.grid, Hours.of(whole.values + number for number in range(len(HOUR_FIELDS))))
+
+
+def joined_rollups(one: Tree) -> Rollup:
+    if not one.halves:
+        return rolled(one.query)
+    first, second = map(joined_rollups, one.halves)
+    return join_rollups(first, second, one.query)
+
+
 @settings(max_examples=30)
 @given(query=queries, most=limits)
 def test_the_answers_to_the_parts_are_the_answer(query: Query, most: Limits) -> None:
-    np.testing.assert_array_equal(joined(tree(query, query.resolution, most)).values, answered(query).values)
+    whole = joined(tree(query, query.resolution, most))
+    assert (whole.keys, whole.grid) == (query.keys, answered(query).grid)
+    np.testing.assert_array_equal(whole.values, answered(query).values)
+
+
+@settings(max_examples=30)
+@given(query=queries, most=limits)
+def test_the_rollups_of_the_parts_are_the_rollup(query: Query, most: Limits) -> None:
+    whole, expected = joined_rollups(tree(query, HOUR, most)), rolled(query)
+    assert (whole.keys, whole.grid) == (expected.keys, expected.grid)
+    for name, found, wanted in zip(HOUR_FIELDS, whole.hours, expected.hours, strict=True):
+        np.testing.assert_array_equal(found, wanted, err_msg=name)
 
 
 @given(query=queries, keys=st.integers(1, 50), hours=st.integers(1, 72))

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from analyzer.kernels.rollup import roll_up
 from analyzer.model import CalendarRow, Policy
 from traffic.coverage import Coverage, Holding
-from traffic.model import BITS, FIRST_MONDAY, HOUR, WEEK, Floats, Grid, Matrix, Metric, Query, Window
-from traffic.store.base import Limits, Source, TooLarge
+from traffic.model import BITS, DAY, FIRST_MONDAY, HOUR, WEEK, Floats, Grid, Matrix, Metric, Query, Rollup, Window
+from traffic.store.base import Limits, RollupSource, ScarceSource, Source, TooLarge
 
 MONDAY = FIRST_MONDAY + 2900 * WEEK
 """A Monday in 2025."""
@@ -77,6 +78,44 @@ class MemorySource(Source):
             there = ~np.isnan(cells).all(axis=1)
             out[row, there] = np.nansum(cells[there], axis=1) * query.metric.factor(query.resolution)
         return Matrix(query.keys, grid, out)
+
+
+@dataclass
+class MemoryRollups(MemorySource, RollupSource):
+    """One that makes roll-ups itself, as a service: cut to so many buckets an answer."""
+
+    buckets: int | None = None
+    rolled: list[Query] = field(default_factory=list)
+
+    def limits(self, resolution: int) -> Limits:
+        return Limits(buckets=self.buckets, at_once=4)
+
+    def rolls_up(self, resolution: int) -> bool:
+        return resolution == self.native
+
+    def rollup(self, query: Query) -> Rollup:
+        self.rolled.append(query)
+        answer = super().series(query)
+        self.asked.remove(query)
+        hours = roll_up(answer.values, HOUR // query.resolution)
+        return Rollup(query.keys, Grid.over(query.window, HOUR), hours)
+
+
+@dataclass
+class ScarceMemory(MemorySource, ScarceSource):
+    """One whose requests are few: so many keys for so long a window."""
+
+    at_once: int = 2
+    longest: int = 3 * DAY
+
+    def limits(self, resolution: int) -> Limits:
+        return Limits(keys=self.at_once, seconds=self.longest)
+
+    def duration(self, requests: int, at_once: int) -> float:
+        return requests / at_once
+
+    def abandon(self) -> None:
+        raise AssertionError("nobody left")
 
 
 def percentile(values: list[float], q: float) -> float:
