@@ -80,6 +80,7 @@ HOMES: Table = {
         {"analyzer.report.chart", "analyzer.log_summary.pictures"},
         "it is slow to import and only the pictures need it",
     ),
+    "ua_parser": ({"analyzer.log_summary.groups"}, "only the summary of a log asks what a user agent is"),
     "pandas": ({"analyzer.report", "traffic.truth"}, "for tables that people read; arrays of traffic are numpy's"),
     "pydantic": (
         {"traffic.config", "generator.logs.server"},
@@ -127,7 +128,7 @@ _STORES = {"source", "store", "sink", "log", "asked"}
 COMPUTED = "<computed>"
 
 # Package as imported -> as it is named in requirements.in, where the two differ.
-DISTRIBUTIONS = {"yaml": "pyyaml"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "ua_parser": "ua-parser"}
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,8 @@ class Traffic:
     """None where nothing says which lines are errors."""
     p95: Floats | None
     """Of the response times in ms, NaN in an hour without any; None where the log has none."""
+    sent: Ints | None = None
+    """Bytes that were sent; None where the log does not say."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Count:
     value: str
     requests: int
     errors: int | None
+    sent: int | None = None
+    """Bytes."""
 
 
 @dataclass(frozen=True)
@@ -138,8 +142,15 @@ class AccessLog(Protocol):
         """Lines per hour."""
         ...
 
-    def top(self, role: str, window: Window, most: int) -> Top:
-        """The most frequent values of a field: exact counts, however many values there are."""
+    def top(self, role: str, window: Window, most: int, status: str | None = None) -> Top:
+        """The most frequent values of a field: exact counts, however many values there are.
+
+        Args:
+            role: of the field.
+            window: of the lines.
+            most: values.
+            status: only of lines with this one.
+        """
         ...
 
     def spreads(self, window: Window, endpoints: Sequence[str]) -> tuple[Spread, dict[str, Spread]]:

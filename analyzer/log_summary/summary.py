@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 
+from analyzer.log_summary.groups import RAW, by_family, by_host
 from traffic.access_log import AccessLog, Fences, Line, Spread, Top, Traffic
 from traffic.errors import UsageFailure
-from traffic.model import Ints, Window
+from traffic.model import HOUR, Ints, Window
 from traffic.times import iso
 
-COUNTED = ("service", "status", "method", "level")
-"""Roles whose values are counted, besides endpoints."""
+COUNTED = ("service", "host", "status", "method", "level", "address")
+"""Roles whose values are counted as they are, besides endpoints."""
+GROUPED: Mapping[str, Callable[[Top, int], Top]] = {"agent": by_family, "referrer": by_host}
+"""Roles whose values are counted by what they have in common."""
+NOT_FOUND = "404"
 VALUES = 20
 """Values of these that are listed."""
 FENCED = 100
@@ -49,6 +53,8 @@ class Analysis:
     counted: Mapping[str, Top]
     """Role -> its values, for those of `COUNTED` that the log has."""
     endpoints: Top | None
+    not_found: Top | None
+    """Endpoints that were asked for and are not there; None where the log has no status or no endpoints."""
     latency: Spread | None
     of_endpoint: Mapping[str, Spread]
     histogram: Ints
@@ -61,6 +67,10 @@ class Analysis:
     latest: tuple[Line, ...]
     exact: bool
     """Whether percentiles are exact."""
+    told: str | None
+    """How errors are told; None where nothing tells them."""
+    remarks: tuple[str, ...]
+    """What of the log was not looked at, and what was not understood."""
 
     @property
     def requests(self) -> int:
@@ -71,6 +81,16 @@ class Analysis:
     def errors(self) -> int | None:
         """Those of them that are errors; None where nothing says so."""
         return None if self.traffic.errors is None else int(self.traffic.errors.sum())
+
+    @property
+    def sent(self) -> int | None:
+        """Bytes of the answers; None where the log does not say."""
+        return None if self.traffic.sent is None else int(self.traffic.sent.sum())
+
+    def of_day(self) -> Ints:
+        """Requests by hour of the day (UTC), shape (24,)."""
+        hours = self.traffic.grid.times() // HOUR % 24
+        return np.bincount(hours, weights=self.traffic.requests, minlength=24).astype(np.int64)
 
 
 def analyse(log: AccessLog, start: int | None, end: int | None, top: int, latest: int) -> Analysis:
@@ -110,13 +130,19 @@ def analyse(log: AccessLog, start: int | None, end: int | None, top: int, latest
         own = {name: fence(each[name]) for name in names[:FENCED] if name in each and each[name].requests >= FEWEST}
         fences = Fences(own, fence(latency))
         outliers, slowest = log.beyond(window, fences, OUTLIERS)
+    counted = {role: log.top(role, window, VALUES) for role in COUNTED if role in roles}
+    for role, group in GROUPED.items():
+        if role in roles:
+            counted[role] = group(log.top(role, window, RAW), VALUES)
+    asked = "endpoint" in roles and "status" in roles
     return Analysis(
         store=log.name,
         window=window,
         roles=roles,
         traffic=log.traffic(window),
-        counted={role: log.top(role, window, VALUES) for role in COUNTED if role in roles},
+        counted=counted,
         endpoints=None if endpoints is None else _first(endpoints, top),
+        not_found=log.top("endpoint", window, VALUES, NOT_FOUND) if asked else None,
         latency=latency,
         of_endpoint=each,
         histogram=histogram,
@@ -125,6 +151,8 @@ def analyse(log: AccessLog, start: int | None, end: int | None, top: int, latest
         slowest=tuple(slowest),
         latest=tuple(log.latest(window, latest)),
         exact=log.exact,
+        told=log.errors_told,
+        remarks=tuple(log.remarks()),
     )
 
 

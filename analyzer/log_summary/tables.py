@@ -17,10 +17,21 @@ from traffic.times import iso
 
 TRAFFIC, ENDPOINTS, LATENCY = "traffic.csv", "endpoints.csv", "response_times.csv"
 OUTLIERS, LATEST = "outliers.csv", "latest.csv"
-NAMES = {"service": "services.csv", "status": "statuses.csv", "method": "methods.csv", "level": "levels.csv"}
+NOT_FOUND, OF_DAY = "not_found.csv", "time_of_day.csv"
+NAMES = {
+    "service": "services.csv",
+    "host": "hosts.csv",
+    "status": "statuses.csv",
+    "method": "methods.csv",
+    "level": "levels.csv",
+    "address": "clients.csv",
+    "agent": "agents.csv",
+    "referrer": "referrers.csv",
+}
 
-COUNT_COLUMNS = ("requests", "share", "errors")
-TRAFFIC_COLUMNS = ("hour", "requests", "errors", "p95_ms")
+COUNT_COLUMNS = ("requests", "share", "errors", "bytes")
+TRAFFIC_COLUMNS = ("hour", "requests", "errors", "p95_ms", "bytes")
+DAY_COLUMNS = ("hour_of_day", "requests", "share")
 ENDPOINT_COLUMNS = (
     "endpoint",
     *COUNT_COLUMNS,
@@ -46,6 +57,8 @@ def write_tables(found: Analysis, folder: Path) -> list[Path]:
     files: dict[str, bytes | None] = {
         TRAFFIC: encode(TRAFFIC_COLUMNS, _hours(found)),
         ENDPOINTS: encode(ENDPOINT_COLUMNS, _endpoints(found, found.endpoints)) if found.endpoints else None,
+        NOT_FOUND: encode(("endpoint", *COUNT_COLUMNS), _counts(found, found.not_found)) if found.not_found else None,
+        OF_DAY: encode(DAY_COLUMNS, _of_day(found)),
         LATENCY: encode(LATENCY_COLUMNS, _bins(found)) if timed else None,
         OUTLIERS: encode((*LINE_COLUMNS, "limit_ms"), _outliers(found)) if timed else None,
         LATEST: encode(LINE_COLUMNS, map(_line, found.latest)),
@@ -76,13 +89,20 @@ def _hours(found: Analysis) -> Iterator[str]:
     for place, hour in enumerate(traffic.grid.times().tolist()):
         errors = "" if traffic.errors is None else str(traffic.errors[place])
         p95 = "" if traffic.p95 is None else number(traffic.p95[place])
-        yield f"{iso(hour)},{traffic.requests[place]},{errors},{p95}"
+        sent = "" if traffic.sent is None else str(traffic.sent[place])
+        yield f"{iso(hour)},{traffic.requests[place]},{errors},{p95},{sent}"
+
+
+def _of_day(found: Analysis) -> Iterator[str]:
+    for hour, requests in enumerate(found.of_day().tolist()):
+        yield f"{hour},{requests},{number(requests / found.requests)}"
 
 
 def _counts(found: Analysis, top: Top) -> Iterator[str]:
     for count in top.counts:
         errors = "" if count.errors is None else str(count.errors)
-        yield f"{quoted(count.value)},{count.requests},{number(count.requests / found.requests)},{errors}"
+        sent = "" if count.sent is None else str(count.sent)
+        yield f"{quoted(count.value)},{count.requests},{number(count.requests / found.requests)},{errors},{sent}"
 
 
 def _endpoints(found: Analysis, top: Top) -> Iterator[str]:

@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from analyzer.log_summary.summary import EDGES, RULE, Analysis
-from analyzer.log_summary.tables import ENDPOINTS, LATEST, OUTLIERS, limit_of, moment
+from analyzer.log_summary.tables import ENDPOINTS, LATEST, NOT_FOUND, OUTLIERS, limit_of, moment
 from analyzer.report.columns import rounded
 from analyzer.report.terminal import columns
 from analyzer.report.words import clock, day, plural, stretch
@@ -20,16 +20,27 @@ _ROWS = 10
 _VALUES = 8
 _LINES = 5
 _BAR = 24
-_TITLES = {"service": "Services", "status": "Status codes", "method": "Methods", "level": "Levels"}
+_TITLES = {
+    "service": "Services",
+    "host": "Hosts",
+    "status": "Status codes",
+    "method": "Methods",
+    "level": "Levels",
+    "address": "Clients",
+    "agent": "User agents, by family",
+    "referrer": "Referrers, by host",
+}
 _BOLD, _END = "\x1b[1m", "\x1b[0m"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
+_EIGHTHS_UP = " ▁▂▃▄▅▆▇█"
 
 
 def summary(found: Analysis, width: int, colour: bool = False) -> str:
     """What a person reads: lines of at most `width` columns (but 80 at least), and a newline."""
     width = max(80, width)
-    parts = [_head(found, width), *(_shares(found, role, top, width) for role, top in found.counted.items())]
-    parts += [_endpoints(found, width), _latency(found, width), _outliers(found, width), _latest(found, width)]
+    parts = [_head(found, width), _endpoints(found, width), _not_found(found, width)]
+    parts += [_shares(found, role, top, width) for role, top in found.counted.items()]
+    parts += [_latency(found, width), _outliers(found, width), _latest(found, width)]
     blocks = [list(part) for part in parts]
     titled = ["\n".join([_bold(block[0], colour), *block[1:]]) for block in blocks if block]
     return "\n\n".join(titled) + "\n"
@@ -40,24 +51,51 @@ def _bold(line: str, wanted: bool) -> str:
 
 
 def _head(found: Analysis, width: int) -> Iterator[str]:
+    """What fits on a page: how much, how wrong, how slow, when."""
     traffic = found.traffic
     yield visible(f"{plural(found.requests, 'request')} in {found.store}")[:width]
     yield f"{stretch(found.window)} UTC".replace("–", "-")
-    if found.errors is not None:
-        yield f"{plural(found.errors, 'error')} ({_percent(found.errors, found.requests)})"
+    yield ""
     busiest = int(traffic.requests.argmax())
     hour = int(traffic.grid.times()[busiest])
     mean = found.requests / max(1, traffic.grid.count)
-    yield (
-        f"{si(mean)} requests an hour on average, most on {day(hour, weekday=True)} at {clock(hour)}: "
-        f"{traffic.requests[busiest]:,}"
-    )
+    most = f"most on {day(hour, weekday=True)} at {clock(hour)}: {traffic.requests[busiest]:,}"
     silent = int((traffic.requests == 0).sum())
-    if silent:
-        yield f"{plural(silent, 'hour')} without a request"
+    rows = [("an hour", f"{si(mean)} requests on average, {most}")]
+    rows += [("silent", f"{plural(silent, 'hour')} without a request")] if silent else []
+    if found.errors is None:
+        rows.append(("errors", "not counted: no status and no level is known (--errors says what an error is)"))
+    else:
+        rows.append(("errors", f"{found.errors:,} ({_percent(found.errors, found.requests)}): {found.told}"))
+    if found.sent is not None:
+        rows.append(("sent", f"{si(found.sent, pad=False)}B, {si(found.sent / found.requests, pad=False)}B a request"))
+    if found.latency is not None and found.latency.requests:
+        spread = found.latency
+        rows.append(("took", f"p50 {_ms(spread.p50)}, p95 {_ms(spread.p95)}, p99 {_ms(spread.p99)}"))
+    rows += [("note", remark) for remark in found.remarks]
+    for name, text in rows:
+        yield from wrap(visible(text), width, initial_indent=f"  {name:<9}  ", subsequent_indent=" " * 13)
+    of_day = found.of_day()
+    bars = "".join(_EIGHTHS_UP[round(8 * requests / max(1, of_day.max()))] for requests in of_day.tolist())
+    yield f"  {'by hour':<9}  0 {bars[:6]} 6 {bars[6:12]} 12 {bars[12:18]} 18 {bars[18:]} 24  UTC"
+
+
+def _not_found(found: Analysis, width: int) -> Iterator[str]:
+    top = found.not_found
+    if top is None or not top.counts:
+        return
+    total = sum(count.requests for count in top.counts) + top.others + top.without
+    yield f"Not found (404): {total:,}"
+    rows = [[count.value, f"{count.requests:,}", _percent(count.requests, total)] for count in top.counts[:_VALUES]]
+    yield from _table(["", "requests", "share"], rows, width)
+    rest = total - sum(count.requests for count in top.counts[:_VALUES])
+    if rest:
+        yield f"  ... and {rest:,} more ({NOT_FOUND})"
 
 
 def _shares(found: Analysis, role: str, top: Top, width: int) -> Iterator[str]:
+    if not top.counts:
+        return
     yield f"{_TITLES[role]} ({found.roles[role]})"
     rows = [(count.value, count.requests) for count in top.counts[:_VALUES]]
     others = top.others + sum(count.requests for count in top.counts[_VALUES:])
@@ -194,6 +232,10 @@ def as_json(found: Analysis) -> dict[str, Any]:
         "fields": dict(found.roles),
         "requests": found.requests,
         "errors": found.errors,
+        "errors_told_by": found.told,
+        "bytes": found.sent,
+        "remarks": list(found.remarks),
+        "requests_by_hour_of_day": found.of_day().tolist(),
         "hours": [
             {
                 "hour": iso(hour),
@@ -205,6 +247,7 @@ def as_json(found: Analysis) -> dict[str, Any]:
         ],
         **{role: _top(top, role) for role, top in found.counted.items()},
         "endpoint": None if found.endpoints is None else _top(found.endpoints, "endpoint"),
+        "not_found": None if found.not_found is None else _top(found.not_found, "endpoint"),
         "response_times": None
         if latency is None
         else {
@@ -231,7 +274,9 @@ def as_json(found: Analysis) -> dict[str, Any]:
 
 
 def _top(top: Top, role: str) -> dict[str, Any]:
-    values = [{role: one.value, "requests": one.requests, "errors": one.errors} for one in top.counts]
+    values = [
+        {role: one.value, "requests": one.requests, "errors": one.errors, "bytes": one.sent} for one in top.counts
+    ]
     return {"values": values, "others": top.others, "without": top.without}
 
 

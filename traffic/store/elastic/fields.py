@@ -49,7 +49,7 @@ def check_roles(cluster: Cluster, named: Mapping[str, str]) -> None:
     Raises:
         UsageFailure: with what to name instead.
     """
-    good = {"time": _TIMES, "latency": _NUMBERS}
+    good = {"time": _TIMES, "latency": _NUMBERS, "bytes": _NUMBERS}
     _checked(cluster, {f"--field {role}=": (name, good.get(role, _KEYS)) for role, name in named.items()})
 
 

@@ -93,7 +93,7 @@ class ElasticLog:
     def traffic(self, window: Window) -> Traffic:
         """Documents per hour; hours without any are 0."""
         grid = Grid.over(window, HOUR)
-        requests, errors, p95 = (np.zeros(grid.count) for _ in range(3))
+        requests, errors, sent, p95 = (np.zeros(grid.count) for _ in range(4))
         p95[:] = np.nan
         histogram = {"field": self._known.time, "fixed_interval": f"{HOUR}s", "min_doc_count": 1}
         inner = self._inner() | ({"p95": self._percentiles((95.0,))} if self._known.latency else {})
@@ -103,27 +103,38 @@ class ElasticLog:
                 hour = grid.index(bucket["key"] // 1000)
                 requests[hour] = bucket["doc_count"]
                 errors[hour] = bucket.get("errors", {}).get("doc_count", 0)
+                sent[hour] = bucket.get("sent", {}).get("value") or 0
                 if "p95" in bucket and (value := bucket["p95"]["values"][0].get("value")) is not None:
                     p95[hour] = value * self._scale
-        whole = (counts.astype(np.int64) for counts in (requests, errors))
-        return Traffic(grid, next(whole), next(whole) if self._errors else None, p95 if self._known.latency else None)
+        return Traffic(
+            grid,
+            requests.astype(np.int64),
+            errors.astype(np.int64) if self._errors else None,
+            p95 if self._known.latency else None,
+            sent.astype(np.int64) if self._known.bytes else None,
+        )
 
-    def top(self, role: str, window: Window, most: int) -> Top:
+    def top(self, role: str, window: Window, most: int, status: str | None = None) -> Top:
         """By one request where the shards agree on the order, else by reading all values, page by page."""
         field = self.roles[role]
         terms = {"field": field, "size": most, "shard_size": max(_PAGE, 10 * most)}
         wanted = {"top": {"terms": terms, "aggs": self._inner()}, "without": {"missing": {"field": field}}}
         wanted["all"] = {"value_count": {"field": self._known.time}}
+        only = None if status is None else {"term": {self._known.status or "": status}}
         try:
-            found = self._ask(window, wanted)
+            found = self._ask(window, wanted, only)
         except TooLarge:
-            found = self._ask(window, {name: one for name, one in wanted.items() if name != "top"})
+            found = self._ask(window, {name: one for name, one in wanted.items() if name != "top"}, only)
         without = found["without"]["doc_count"]
         if "top" in found and not found["top"]["doc_count_error_upper_bound"]:
             buckets = found["top"]["buckets"]
         else:
-            buckets = nsmallest(most, self._every(field, window), key=lambda one: (-one["doc_count"], text_of(one)))
-        counts = tuple(Count(text_of(one), one["doc_count"], self._errors_of(one)) for one in buckets)
+            buckets = nsmallest(
+                most, self._every(field, window, only), key=lambda one: (-one["doc_count"], text_of(one))
+            )
+        counts = tuple(
+            Count(text_of(one), one["doc_count"], self._errors_of(one), self._sent_of(one)) for one in buckets
+        )
         others = found["all"]["value"] - without - sum(count.requests for count in counts)
         return Top(counts, max(0, others), without)
 
@@ -178,8 +189,8 @@ class ElasticLog:
         """Documents without a time are in no window; an index hardly ever has any."""
         return []
 
-    def _ask(self, window: Window | None, aggregations: Body) -> Any:
-        body = {"size": 0, "query": self._within(window), "aggs": aggregations}
+    def _ask(self, window: Window | None, aggregations: Body, only: Body | None = None) -> Any:
+        body = {"size": 0, "query": self._within(window, only), "aggs": aggregations}
         return self._cluster.search(body, _AGGREGATIONS)[_AGGREGATIONS]
 
     def _hours(self, window: Window, wanted: Body) -> list[Any]:
@@ -200,10 +211,15 @@ class ElasticLog:
         return query
 
     def _inner(self) -> Body:
-        return {} if self._errors is None else {"errors": {"filter": self._errors}}
+        errors = {} if self._errors is None else {"errors": {"filter": self._errors}}
+        sent = {} if self._known.bytes is None else {"sent": {"sum": {"field": self._known.bytes}}}
+        return {**errors, **sent}
 
     def _errors_of(self, bucket: Mapping[str, Any]) -> int | None:
         return None if self._errors is None else int(bucket["errors"]["doc_count"])
+
+    def _sent_of(self, bucket: Mapping[str, Any]) -> int | None:
+        return None if self._known.bytes is None else int(bucket["sent"]["value"])
 
     def _percentiles(self, percents: Sequence[float]) -> Body:
         digest = {"tdigest": {"compression": COMPRESSION}}
@@ -217,7 +233,7 @@ class ElasticLog:
         mean, most = stats["avg"] * self._scale, stats["max"] * self._scale
         return Spread(int(stats["count"]), mean, p25, p50, p75, p95, p99, most)
 
-    def _every(self, field: str, window: Window) -> Iterator[dict[str, Any]]:
+    def _every(self, field: str, window: Window, only: Body | None) -> Iterator[dict[str, Any]]:
         """A bucket for each value of a field, in pages that the cluster accepts."""
         size, after = _PAGE, None
         while True:
@@ -225,7 +241,7 @@ class ElasticLog:
             if after is not None:
                 composite["after"] = after
             try:
-                found = self._ask(window, {"page": {"composite": composite, "aggs": self._inner()}})["page"]
+                found = self._ask(window, {"page": {"composite": composite, "aggs": self._inner()}}, only)["page"]
             except TooLarge:
                 if size == 1:
                     raise

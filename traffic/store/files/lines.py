@@ -78,25 +78,43 @@ class FilesLog:
     def traffic(self, window: Window) -> Traffic:
         """Lines per hour; hours without any are 0."""
         grid = Grid.over(window, HOUR)
-        requests, errors = (np.zeros(grid.count, dtype=np.int64) for _ in range(2))
+        requests, errors, sent = (np.zeros(grid.count, dtype=np.int64) for _ in range(3))
         p95 = np.full(grid.count, np.nan)
-        what = "floor(t / 3600) * 3600 AS hour, count(*), sum(error), quantile_cont(ms, 0.95)"
-        for hour, count, wrong, slow in self._ask(f"SELECT {what} FROM lines GROUP BY hour", window):  # noqa: S608
+        what = "floor(t / 3600) * 3600 AS hour, count(*), sum(error), quantile_cont(ms, 0.95), sum(bytes)"
+        for hour, count, wrong, slow, amount in self._ask(f"SELECT {what} FROM lines GROUP BY hour", window):  # noqa: S608
             place = grid.index(int(hour))
-            requests[place], errors[place] = count, wrong
+            requests[place], errors[place], sent[place] = count, wrong, amount or 0
             p95[place] = np.nan if slow is None else slow
-        return Traffic(grid, requests, errors if self._errors else None, p95 if self._known.latency else None)
+        return Traffic(
+            grid,
+            requests,
+            errors if self._errors else None,
+            p95 if self._known.latency else None,
+            sent if self._known.bytes else None,
+        )
 
-    def top(self, role: str, window: Window, most: int) -> Top:
+    def top(self, role: str, window: Window, most: int, status: str | None = None) -> Top:
         """Exact."""
         self.roles[role]
+        only = "" if status is None else "AND status = ?"
+        said = [] if status is None else [status]
         rows = self._ask(
-            f"SELECT {role}, count(*) AS n, sum(error) FROM lines WHERE {role} <> '' "  # noqa: S608
+            f"SELECT {role}, count(*) AS n, sum(error), sum(bytes) FROM lines WHERE {role} <> '' {only} "  # noqa: S608
             f"GROUP BY {role} ORDER BY n DESC, {role} LIMIT {int(most)}",
             window,
+            *said,
         )
-        ((every, there),) = self._ask(f"SELECT count(*), count(*) FILTER ({role} <> '') FROM lines", window)  # noqa: S608
-        counts = tuple(Count(str(value), count, int(wrong) if self._errors else None) for value, count, wrong in rows)
+        counted = f"SELECT count(*), count(*) FILTER ({role} <> '') FROM lines WHERE TRUE {only}"  # noqa: S608
+        ((every, there),) = self._ask(counted, window, *said)
+        counts = tuple(
+            Count(
+                str(value),
+                count,
+                int(wrong) if self._errors else None,
+                int(sent or 0) if self._known.bytes else None,
+            )
+            for value, count, wrong, sent in rows
+        )
         return Top(counts, there - sum(count.requests for count in counts), every - there)
 
     def spreads(self, window: Window, endpoints: Sequence[str]) -> tuple[Spread, dict[str, Spread]]:

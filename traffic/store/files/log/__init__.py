@@ -4,6 +4,7 @@
 promise against what they hold, and `laid` lays the lines down in one table.
 """
 
-from traffic.store.files.log.laid import LaidLog, Said
+from traffic.store.files.log.account import Said
+from traffic.store.files.log.laid import LaidLog
 
 __all__ = ["LaidLog", "Said"]

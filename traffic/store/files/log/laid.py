@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.base import NoSuchStore
 from traffic.store.files.database import Database, paths
+from traffic.store.files.log.account import Account, Said, find_line
 from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
 from traffic.store.files.log.paths import folded, folded_sql
 from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
@@ -25,57 +26,8 @@ from traffic.store.files.sql import identifier, text
 from traffic.store.log_fields import ROLES, SERIES, LogFields
 
 _BEGINNING = 1 << 20
-_BAD_SHARE = 0.01
-"""Of lines that were not understood, from which on nothing is said of the others."""
 _EXAMPLES = 100
 _TEXTS = ("service", "host", "endpoint", "path", "method", "status", "level", "address", "agent", "referrer")
-
-
-@dataclass(frozen=True)
-class Said:
-    """What a person said of a log."""
-
-    named: Mapping[str, str] = field(default_factory=dict)
-    """Role -> field; an empty one: the log has none that is meant."""
-    key: str | None = None
-    """A role of `SERIES`, or the field, that tells series apart."""
-    errors: str | None = None
-    where: str | None = None
-    scale: float | None = None
-    """Milliseconds in a unit of the response times."""
-    skip_bad_lines: bool = False
-    raw_paths: bool = False
-    options: Mapping[str, str] = field(default_factory=dict)
-    """Role -> the option that named its field, for messages."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """Where the lines of a log went."""
-
-    read: int
-    """Lines that say something."""
-    bad: int
-    """Of these, lines that have not the format of the log, or a time that cannot be read."""
-    timeless: int
-    """Lines without a time."""
-    filtered: int
-    """Lines that --where leaves out."""
-    used: int
-    example: str = ""
-    """One of the bad, with where it is."""
-
-    def remarks(self) -> list[str]:
-        """What was left out, in words."""
-        found = []
-        if self.bad:
-            share = 100 * self.bad / self.read
-            found.append(
-                f"{_lines(self.bad)} of {self.read:,} not understood and left out ({share:.2g} %), {self.example}"
-            )
-        if self.timeless:
-            found.append(f"{_lines(self.timeless)} left out: without a time")
-        return found
 
 
 @dataclass(frozen=True)
@@ -351,9 +303,11 @@ class LaidLog:
         if empty:
             remarks.append(f"{empty} empty {'file' if empty == 1 else 'files'} left out")
         if self._folded[0] > self._folded[1]:
-            remarks.append(
-                f"{self._folded[0]:,} paths folded into {self._folded[1]:,} endpoints such as /api/orders/{{id}}"
+            rows = self.ask(
+                "SELECT endpoint FROM lines WHERE endpoint <> path GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
             )
+            ends = "1 endpoint" if self._folded[1] == 1 else f"{self._folded[1]:,} endpoints"
+            remarks.append(f"{self._folded[0]:,} paths folded into {ends}, such as {rows[0][0] if rows else ''}")
         self.remarks = tuple(remarks)
         self.series = tuple(dict.fromkeys(one for meaning in meanings if (one := self._series(meaning)) is not None))
 
@@ -365,24 +319,10 @@ class LaidLog:
 
     def _account(self, inputs: Sequence[Input]) -> Account:
         read, bad, timeless, filtered = self._counts
-        where = _find(self._examples, inputs) if bad else ""
+        where = find_line(self._examples, inputs) if bad else ""
         found = Account(read, bad, timeless, filtered, self._used, where)
-        if bad and bad >= _BAD_SHARE * read and not self._said.skip_bad_lines:
-            share = 100 * bad / read
-            raise UsageFailure(
-                f"{self._name}: {bad:,} of {read:,} lines ({share:.2g} %) are not understood, {where}: "
-                f"read these another way, or leave them out with --skip-bad-lines"
-            )
-        if not self._used:
-            why = f"no line with a time ({timeless:,} without)" if timeless else "no lines"
-            if self._said.where and found.filtered:
-                why = "no line that meets --where"
-            raise NoSuchStore(f"{self._name} has {why}: name another column with --field time=NAME, or another file")
+        found.check(self._name, self._said)
         return found
-
-
-def _lines(count: int) -> str:
-    return f"{count:,} {'line' if count == 1 else 'lines'}"
 
 
 def _beginning(path: str, name: str) -> str | None:
@@ -400,15 +340,3 @@ def _beginning(path: str, name: str) -> str | None:
     if b"\0" in data or data.startswith(b"PAR1"):
         return ""
     return data.decode("utf-8-sig", errors="replace")
-
-
-def _find(examples: Sequence[str], inputs: Sequence[Input]) -> str:
-    """Where the first of some lines is, with what it says."""
-    wanted = [example.strip() for example in examples if example.strip()]
-    for file in inputs:
-        with storage(file.name), gzip.open(file.path, "rb") if file.packed else Path(file.path).open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                content = line.decode("utf-8", errors="replace")
-                if found := next((example for example in wanted if example in content), None):
-                    return f"such as line {number:,} of {file.name}: {found[:80]!r}"
-    return f"such as {wanted[0][:80]!r}" if wanted else ""

@@ -17,7 +17,8 @@ from traffic.model import Matrix, Query, Window
 from traffic.store.base import Columns, Limits, SizedSource
 from traffic.store.files.database import Database
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
-from traffic.store.files.log.laid import LaidLog, Said
+from traffic.store.files.log.account import Said
+from traffic.store.files.log.laid import LaidLog
 from traffic.store.files.source import FilesSource
 from traffic.store.log_fields import PRESETS, SERIES_MOST, check_preset
 
