@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
@@ -253,7 +254,7 @@ def test_the_same_pixels_every_time(tmp_path):
     for name in names:
         assert np.array_equal(pixels((one / name).read_bytes()), pixels((other / name).read_bytes()))
         with Image.open(one / name) as picture:
-            assert set(picture.info) <= {"dpi", "event_id"}  # no date, no version
+            assert set(picture.info) <= {"dpi", "event_id", "drawn_from"}  # no date, no version
 
 
 def test_a_run_read_from_its_files_is_drawn_the_same(tmp_path):
@@ -281,6 +282,40 @@ def test_pictures_of_the_worst_and_no_stale_ones(tmp_path):
     assert written == [tmp_path / ALL, tmp_path / LONG, *(tmp_path / SINGLE / name for name in names)]
     assert [texts(path.read_bytes())["event_id"] for path in written[2:]] == [event.id for event in worst]
     assert sorted(path.name for path in (tmp_path / SINGLE).iterdir()) == sorted([*names, mine.name])
+
+
+def test_only_what_would_come_out_differently_is_drawn_again(tmp_path):
+    findings = make_findings(12, traces=12)
+    paths = draw(findings, tmp_path, charts=4)
+
+    def drawn_again(of: Findings, title: str = "") -> set[str]:
+        for path in paths:
+            os.utime(path, (0, 0))
+        assert draw(of, tmp_path, charts=4, title=title) == paths
+        return {path.name for path in paths if path.stat().st_mtime}
+
+    everything = {path.name for path in paths}
+    assert drawn_again(findings) == set()
+    assert drawn_again(findings, title="another title") == everything
+    assert drawn_again(findings) == everything
+    assert drawn_again(replace(findings, store="another", window=findings.window.widen(WEEK))) == {ALL, LONG}
+    assert drawn_again(findings) == {ALL, LONG}
+    paths[2].write_bytes(paths[2].read_bytes()[:20])
+    paths[3].write_bytes(b"no picture")
+    assert drawn_again(findings) == {paths[2].name, paths[3].name}
+    worst = worst_first(findings.events)[0]
+    trace = next(trace for trace in findings.traces if trace.event_id == worst.id)
+    others = tuple(one for one in findings.traces if one is not trace)
+    changed = replace(trace, values=trace.values + 1.0)
+    assert drawn_again(replace(findings, traces=(changed, *others))) == {paths[2].name}
+
+
+def test_what_a_picture_carries_any_reader_of_png_sees(tmp_path):
+    path = draw(make_findings(3), tmp_path, charts=1)[2]
+    with Image.open(path) as picture:
+        picture.load()
+        assert set(picture.info) == {"dpi", "event_id", "drawn_from"}
+        assert texts(path.read_bytes()) == {name: picture.info[name] for name in ("event_id", "drawn_from")}
 
 
 def test_no_pictures_of_single_events_are_no_failure(tmp_path):

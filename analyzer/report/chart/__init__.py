@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analyzer.model import Findings, Outcome
+from analyzer.report.chart.kept import digest, is_drawn, marked
 from analyzer.report.chart.picture import AllEvents, OneEvent, Picture, without_lists
 from analyzer.report.order import worst_first
 from analyzer.report.painters import Painters
@@ -33,9 +34,9 @@ def draw(
 ) -> list[Path]:
     """Draw events.png, events_long.png and events/NUMBER_DAY_TIME_KEY.png of the `charts` worst that have a trace.
 
-    Pictures of single events that an earlier run left and this one does not draw are removed. `progress` is told how
-    many pictures of how many are done. `more` are drawn as well, to where they say. The same findings make the same
-    pixels, whoever draws them. Answers the paths.
+    A picture that is there and would come out the same is left as it is, and pictures of single events that an earlier
+    run left and this one does not draw are removed. `progress` is told how many pictures of how many are done. `more`
+    are drawn as well, to where they say. The same findings make the same pixels, whoever draws them. Answers the paths.
 
     Raises:
         StorageFailure: the folder cannot be written.
@@ -59,8 +60,14 @@ def draw(
         slim = without_lists(findings, event)
         picture = OneEvent(slim, event, traces[event.id], about, title)
         pictures[single / f"{number:02}_{picture.name}.png"] = picture
-    for done, (path, png) in enumerate(_drawn(pictures, painters), start=1):
-        write_atomic(path, png)
+    made_of = {path: digest(picture) for path, picture in pictures.items()}
+    todo = {path: picture for path, picture in pictures.items() if not is_drawn(path, made_of[path])}
+    done = len(pictures) - len(todo)
+    if progress is not None and done:
+        progress(done, len(pictures))
+    for path, png in _drawn(todo, painters):
+        write_atomic(path, marked(png, made_of[path]))
+        done += 1
         if progress is not None:
             progress(done, len(pictures))
     for stale in sorted({path for path in single.iterdir() if _OURS.fullmatch(path.name)} - set(pictures)):

@@ -138,9 +138,11 @@ def _draw_event(sheet: Sheet, findings: Findings, event: Event) -> Iterator[Arti
     axes.plot(*at, marker=marker, color=INK, markersize=8, markeredgecolor="white", zorder=5)
     words = peak_words(event, findings.metric)
     x, y = axes.transData.transform(at)
+    if event.direction == "below":
+        # Beside a low lie the lines that it fell below: the middle of the shaded time is free.
+        x, y = axes.transData.transform(((event.start + event.end) / 2, 0))[0], axes.bbox.y0 + 0.55 * axes.bbox.height
     x = sheet.keep_inside(x, text_width(words, 10, "bold") / 2 + 6)
-    # Above the mark in any case: below a low there is often nothing but the axis.
-    sheet.write(x, sheet.height - y - 11, words, size=10, ha="center", va="bottom", **BOXED)
+    sheet.write(x, sheet.height - y - 9, words, size=10, ha="center", va="bottom", **BOXED)
 
 
 def _draw_truth(sheet: Sheet, outcomes: Sequence[Outcome]) -> Iterator[Artist]:

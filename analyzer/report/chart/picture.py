@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from analyzer.model import Event, Findings, NotJudged, Outcome, Trace
+from traffic.coverage import NOTHING
 from traffic.text import slug
 
 
@@ -87,7 +88,9 @@ def without_lists(findings: Findings, event: Event) -> Findings:
         verdict = replace(verdict, outcomes=(), of_event={event.id: verdict.of_event.get(event.id, ("", ""))})
     first = bisect_left(findings.not_judged, event.key, key=_key)
     gaps = findings.not_judged[first : bisect_right(findings.not_judged, event.key, lo=first, key=_key)]
-    return replace(findings, keys=(), events=(), not_judged=gaps, labels=(), verdict=verdict, traces=())
+    # Nor should it change with what it does not show.
+    slim = replace(findings, store="", window=event.window, coverage=NOTHING, suppressed=())
+    return replace(slim, keys=(), events=(), not_judged=gaps, labels=(), verdict=verdict, traces=())
 
 
 def _key(gap: NotJudged) -> str:

@@ -1,0 +1,61 @@
+"""What a picture was drawn from, in the picture itself: one that would come out the same is not drawn again."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analyzer.report.chart.picture import Picture
+from analyzer.report.chart.png import texts, with_text
+
+DRAWN_FROM = "drawn_from"
+_HEAD = 8192
+"""Bytes of a file in which its texts stand."""
+_ROOT = Path(__file__).resolve().parents[3]
+_CODE = ("analyzer/report/chart/*.py", "analyzer/report/words.py", "analyzer/report/order.py", "traffic/text.py")
+
+
+def digest(picture: Picture) -> str:
+    """A hash of all that a picture is drawn from: its values, and the program that draws it."""
+    hashed = blake2b(_code(), digest_size=16)
+
+    def feed(value: Any) -> None:
+        if isinstance(value, np.ndarray):
+            hashed.update(f"{value.dtype}{value.shape}".encode())
+            hashed.update(value.tobytes())
+        elif is_dataclass(value):
+            hashed.update(type(value).__name__.encode())
+            for field in fields(value):
+                feed(getattr(value, field.name))
+        else:
+            hashed.update(repr(value).encode("utf-8", "backslashreplace") + b"\0")
+
+    feed(picture)
+    return hashed.hexdigest()
+
+
+def is_drawn(path: Path, drawn_from: str) -> bool:
+    """Whether the file is a picture that was drawn from just this."""
+    try:
+        with path.open("rb") as file:
+            return texts(file.read(_HEAD)).get(DRAWN_FROM) == drawn_from
+    except OSError:
+        return False
+
+
+def marked(png: bytes, drawn_from: str) -> bytes:
+    """The picture, saying what it was drawn from."""
+    return with_text(png, DRAWN_FROM, drawn_from)
+
+
+@cache
+def _code() -> bytes:
+    sources = sorted(path for pattern in _CODE for path in _ROOT.glob(pattern))
+    text = b"\0".join([version("matplotlib").encode(), *(path.read_bytes() for path in sources)])
+    return blake2b(text, digest_size=16).digest()
