@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("generator", "analyzer", "traffic")
+PACKAGES = ("generator", "analyzer", "traffic", "logs_generator")
 DOOR = "sl"
 
 Table = dict[str, tuple[set[str], str]]
@@ -32,6 +32,10 @@ DIRECTIONS: Table = {
     "traffic.model": (set(), "values know nobody, so everybody can know them"),
     "traffic.errors": (set(), "the door needs the errors before anything else is loaded"),
     "generator": ({"generator", "traffic"}, "a generator that knows the detector's arithmetic proves nothing"),
+    "logs_generator": (
+        {"generator.logs.server", "logs_generator"},
+        "names that people know, and nothing behind them that is not elsewhere",
+    ),
     "analyzer": ({"analyzer", "traffic"}, "a detector that knows how events were drawn proves nothing"),
     "analyzer.model": ({"traffic.model", "traffic.coverage"}, "values know only values"),
     "analyzer.kernels": (
@@ -70,12 +74,16 @@ HOMES: Table = {
     "tenacity": ({"traffic.store.kentik"}, "only the Kentik client has no retries of its own"),
     "redis": ({"generator.logs.sinks"}, "one of the places where log lines go"),
     "fastapi": ({"generator.logs.server"}, "the live server is the only one who answers requests"),
+    "fastapi_offline": ({"generator.logs.server"}, "Swagger UI as files, which the live server hands out"),
     "starlette": ({"generator.logs.server"}, "what fastapi is made of"),
     "uvicorn": ({"generator.logs.server"}, "it runs the live server"),
     "websockets": (set(), "uvicorn speaks WebSocket with it"),
     "typing_extensions": ({"traffic.store"}, "override, which Python has from 3.12 on"),
     "tzdata": (set(), "zoneinfo reads its zones from it where the system has none"),
-    "tinydb": ({"analyzer.reading.cache"}, "it holds the readable log of answered queries, and never the truth"),
+    "tinydb": (
+        {"analyzer.database", "analyzer.reading.cache", "analyzer.runs"},
+        "it holds what a person may read: the list of runs, the log of answered queries; no figure comes out of it",
+    ),
     "matplotlib": (
         {"analyzer.report.chart", "analyzer.log_summary.pictures"},
         "it is slow to import and only the pictures need it",
@@ -128,7 +136,7 @@ _STORES = {"source", "store", "sink", "log", "asked"}
 COMPUTED = "<computed>"
 
 # Package as imported -> as it is named in requirements.in, where the two differ.
-DISTRIBUTIONS = {"yaml": "pyyaml", "ua_parser": "ua-parser"}
+DISTRIBUTIONS = {"yaml": "pyyaml", "ua_parser": "ua-parser", "fastapi_offline": "fastapi-offline"}
 
 
 @dataclass(frozen=True)

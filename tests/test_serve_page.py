@@ -150,11 +150,20 @@ def test_the_page_asks_for_the_token_and_keeps_it_out_of_every_address(browser: 
         assert not [url for url in [*asked, page.url] if "012345" in url or "wrong-" in url]
 
 
-def test_the_endpoints_can_be_read_without_a_network(browser: Browser, server: Server) -> None:
+def test_the_endpoints_can_be_tried_without_a_network(browser: Browser, server: Server) -> None:
     with opened(browser, server, "/docs") as page:
-        expect(page.locator("h2", has_text="/api/inject-anomaly")).to_be_visible()
-        expect(page.locator("h2", has_text="/ws/logs")).to_be_visible()
-        assert page.locator("section").count() == 13
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.reload()
+        expect(page.locator(".opblock")).to_have_count(12)
+        expect(page.locator(".info", has_text="/ws/logs")).to_be_visible()
+        page.locator(".opblock", has_text="/api/generate/single").locator(".opblock-summary-control").click()
+        server.told("POST", "/api/reset")
+        page.locator(".opblock", has_text="/api/generate/single").get_by_role("button", name="Execute").click()
+        expect(page.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("200")
+        assert server.get("/api/status")["logs_generated"] == 1
+        assert asked
+        assert all(url.startswith((server.url, "data:")) for url in asked)
 
 
 def test_a_page_of_elsewhere_can_neither_read_nor_change_anything(browser: Browser, server: Server) -> None:

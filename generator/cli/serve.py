@@ -59,14 +59,10 @@ def serve(**given: Any) -> int:
 
     from generator.logs.server.guard import Rules
     from generator.logs.server.run import ListenAddress, read_token, serve
-    from generator.logs.settings import LogSettings
-    from traffic.config import load
+    from generator.logs.settings import read_settings
 
     options = ServeOptions(**given)
-    own = Path(__file__).resolve().parent.parent.parent / "input" / "logs.yaml"
-    # Where the project's own file was removed, what it says is built in.
-    file = options.config or (own if own.exists() else None)
-    settings = LogSettings() if file is None else load(file, LogSettings)
+    settings = read_settings(options.config)
     if options.seed is not None:
         settings = replace(settings, seed=options.seed)
     token = read_token(options.token_file, os.environ.get("SL_SERVE_TOKEN"))

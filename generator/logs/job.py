@@ -10,12 +10,11 @@ from typing import Literal
 from generator.logs.feed import LogFeed
 from generator.logs.options import LogOptions
 from generator.logs.run import PORTION, Batching, Feed
-from generator.logs.settings import LogSettings
+from generator.logs.settings import LogSettings, read_settings
 from generator.logs.smoke import SmokeFeed
 from generator.logs.stream import Stream
 from generator.logs.web import WebFeed
 from generator.logs.week import UNIT, week
-from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.times import instant
 
@@ -84,10 +83,7 @@ def job(options: LogOptions, now: int) -> LogJob:
 
 def _settings(options: LogOptions) -> LogSettings:
     """The settings of the file, with what the options say on top of them."""
-    own = Path(__file__).resolve().parents[2] / "input" / "logs.yaml"
-    # Where the project's own file was removed, what it says is built in.
-    file = options.config or (own if own.exists() else None)
-    settings = LogSettings() if file is None else load(file, LogSettings)
+    settings = read_settings(options.config)
     anomalies, output = settings.anomalies, settings.output
     if options.anomaly_rate is not None:
         anomalies = replace(anomalies, probability=options.anomaly_rate)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from generator.logs.model import LEVELS
 from generator.logs.sources import LogSource, Profile
 from generator.logs.types import Anomalies
+from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.settings import BadSetting, check
 from traffic.times import instant
@@ -207,3 +209,15 @@ class LogSettings:
                 seen.add(service)
         if len(seen) > MOST_SERVICES:
             raise BadSetting("sources", f"{len(seen):,} services are more than {MOST_SERVICES:,}")
+
+
+def read_settings(file: Path | None = None) -> LogSettings:
+    """The settings of a file, else those of input/logs.yaml; where that was removed, what it says is built in.
+
+    Raises:
+        UsageFailure: the file says what is not valid.
+        StorageFailure: it cannot be read.
+    """
+    own = Path(__file__).resolve().parents[2] / "input" / "logs.yaml"
+    chosen = file or (own if own.exists() else None)
+    return LogSettings() if chosen is None else load(chosen, LogSettings)

@@ -36,6 +36,12 @@ from generator.logs.types import TYPES
 from traffic.errors import Failure, UsageFailure
 
 VERSION = "0.1.0"
+DESCRIPTION = """Application and access logs whose anomalies are labelled, made while you watch: [live view](/ui).
+
+The WebSocket `/ws/logs` sends batches of lines. A client may send
+`{"action": "configure", "config": {"batch_size": 5, "interval": 0.5, "anomaly_rate": 0.1}}` and
+`{"action": "inject_anomaly", "anomaly_type": "security_threat"}`.
+"""
 LONGEST_ECHO = 1000
 """Signs of what was wrong that are repeated in an answer."""
 ENDPOINTS = {
@@ -72,7 +78,7 @@ def create_app(engine: Engine, rules: Rules) -> FastAPI:
     """The application that answers with what `engine` makes, to whom `rules` allow it."""
     app = FastAPI(
         title="sl log server",
-        description="Application and access logs whose anomalies are labelled, made while you watch.",
+        description=DESCRIPTION,
         version=VERSION,
         # FastAPI's own pages load their scripts from elsewhere; ours works without a network.
         docs_url=None,
@@ -216,7 +222,9 @@ async def _invalid(_request: Request, error: Exception) -> JSONResponse:
     for one in found:
         if len(str(one.get("input"))) > LONGEST_ECHO:
             one.pop("input")
-    return JSONResponse({"detail": found}, 422)
+    unknown = any(one["type"] == "literal_error" and one["loc"][-1] == "anomaly_type" for one in found)
+    # A type of anomaly that there is not has always been 400 here, all else is FastAPI's 422.
+    return JSONResponse({"detail": found}, 400 if unknown else 422)
 
 
 async def _unusable(_request: Request, failure: Exception) -> JSONResponse:

@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from generator.logs.server.pages import PAGES
+
 LARGEST_BODY = 1 << 20
 PROTOCOL = "sl.logs"
 """Subprotocol of the WebSocket; a browser, which cannot set headers there, offers it and `TOKEN_PREFIX` + token."""
 TOKEN_PREFIX = "sl.token."  # noqa: S105 - what stands before a token is none
-OPEN = ("/health", "/ui", "/ui/live.js", "/ui/style.css", "/docs", "/openapi.json")
+OPEN = ("/health", "/openapi.json", *PAGES)
 """What needs no token: pages without data, and whether the server lives."""
 
 _POLICY = (
@@ -93,6 +95,9 @@ def check(rules: Rules, scope: Scope) -> None:
     if closed and _from_elsewhere(rules, headers, hosts[0]):
         # Also where it only reads: it would not see the answer, but a stream would be made for it.
         raise NotAllowed(403, "pages of elsewhere may not ask: see --allow-origin")
+    if closed and rules.token is None and not _on_this_machine(scope):
+        # `serve` does not even listen there; another server that runs this application may.
+        raise NotAllowed(403, "others can reach this server: set SL_SERVE_TOKEN to what they have to know")
     # A browser asks by OPTIONS whether it may send a header such as the one with the token.
     free = rules.token is None or scope.get("method") == "OPTIONS"
     if closed and not free and not _has_token(str(rules.token), headers):
@@ -125,6 +130,12 @@ def same_origin(origin: str, host: str) -> bool:
 def protocol_of(scope: Scope) -> str | None:
     """The WebSocket subprotocol to answer with: ours where the client offers it."""
     return PROTOCOL if PROTOCOL in scope.get("subprotocols", ()) else None
+
+
+def _on_this_machine(scope: Scope) -> bool:
+    """Whether it came in at an address that only this machine can reach."""
+    at = scope.get("server")
+    return at is None or (known := str(at[0])) == "localhost" or ipaddress.ip_address(known).is_loopback
 
 
 def _from_elsewhere(rules: Rules, headers: dict[str, list[str]], host: str) -> bool:

@@ -12,12 +12,13 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from generator.logs.server.app import create_app
 from generator.logs.server.engine import Engine
 from generator.logs.server.guard import Rules
-from generator.logs.settings import LogSettings
+from generator.logs.settings import LogSettings, read_settings
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 
@@ -92,6 +93,14 @@ def listen(where: ListenAddress) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux alone has it
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED * 1000)
     return listener
+
+
+def application() -> FastAPI:
+    """What `serve` serves, for a server of one's own: the settings of input/logs.yaml, the token of the environment.
+
+    Without a token it answers this machine alone.
+    """
+    return create_app(Engine(read_settings()), Rules(read_token(None, os.environ.get("SL_SERVE_TOKEN"))))
 
 
 def serve(
