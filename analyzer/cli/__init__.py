@@ -11,5 +11,6 @@ from analyzer.cli.discover import discover
 from analyzer.cli.doctor import doctor
 from analyzer.cli.export import export
 from analyzer.cli.report import report
+from analyzer.cli.runs import runs
 
-COMMANDS = (discover, report, analyze, export, copy, cache, doctor, completion)
+COMMANDS = (discover, report, runs, analyze, export, copy, cache, doctor, completion)

@@ -179,6 +179,7 @@ def discover(**given: Any) -> int:
     from analyzer.pipeline import Ledger, discover
     from analyzer.report.painters import painters
     from analyzer.report.saved import save, write_run
+    from analyzer.runs import document, record
     from traffic.disk import lock
     from traffic.store import open_source
     from traffic.store.log_fields import PRESETS
@@ -213,7 +214,10 @@ def discover(**given: Any) -> int:
         # By the name that holds no password. As whom one looked is no setting of the search, and the half of what one
         # logs in with.
         settings = replace(options, store=source.name, original_files=originals_too, resolution=resolution, user=None)
-        write_run(findings, options.output, asdict(settings), ledger.as_dict())
+        cost = ledger.as_dict()
+        write_run(findings, options.output, asdict(settings), cost)
+        if slip := record(options.output, document(findings, asdict(settings), cost, int(time.time()))):
+            shared.note(slip)
     if options.verbose:
         shared.note(_cost(ledger))
     return _gate(findings, options)

@@ -1,0 +1,34 @@
+"""Small databases of a run's folder: TinyDB, whose file is replaced as a whole.
+
+TinyDB rewrites its file on every insert, and a kill in the middle breaks it: so it is written under another name, and
+renamed.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tinydb.storages import Storage
+
+from traffic.disk import write_atomic
+
+
+class AtomicJson(Storage):
+    """TinyDB's JSON file, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> dict[str, dict[str, Any]] | None:
+        """What is stored; None where there is nothing that can be read."""
+        try:
+            data = json.loads(self.path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        return data if isinstance(data, dict) else None
+
+    def write(self, data: dict[str, dict[str, Any]]) -> None:
+        """Replace it."""
+        write_atomic(self.path, json.dumps(data, indent=1, sort_keys=True).encode())
