@@ -57,6 +57,7 @@ def _incidents(source: Source, output: Path, shows_in: str, looking: Looking) ->
             labels = truth.looked_for(truth.read(path, shows_in)[0], looking)
             extent = source.extent(None, HOUR)
             keys = source.keys(extent)
-            if any(label.key in keys and label.window.overlap(extent) for label in labels):
+            # An incident without a service is one of all there are.
+            if any((label.key in keys or not label.key) and label.window.overlap(extent) for label in labels):
                 return Truth(labels, f"comparing with the incidents in {path} that show in {shows_in}")
     return Truth(None)

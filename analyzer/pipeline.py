@@ -99,7 +99,7 @@ def discover(
         coverage.check(source.name)
     with ledger.stage("compare"):
         truth = [label for label in labels or () if label.key in spans or not label.key]
-        verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution)
+        verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
     return Findings(
         store=source.name,
         metric=source.metric,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -29,6 +29,7 @@ def compare(
     not_judged: Iterable[NotJudged],
     window: Window,
     resolution: int,
+    keys: Collection[str] = (),
 ) -> Verdict:
     """Compare a run's events with the labels that touch its window.
 
@@ -39,6 +40,7 @@ def compare(
     Args:
         window: what the run looked at.
         resolution: seconds of a bucket; also the tolerance at the edges.
+        keys: all that were looked at. A label of all keys is one that could be missed where one of them was judged.
     """
     events_of, gaps_of = _by_key(events), _by_key(not_judged)
     labels_of = _by_key(label for label in labels if label.window.overlap(window))
@@ -64,7 +66,10 @@ def compare(
         outcomes += [_outcome(label, met.get(label.id), alarms, gaps, window, resolution) for label in truth]
     hit_by = {label_id: event for event in reversed(events) if (label_id := of_event[event.id][1])}
     alarms = [event for event in events if of_event[event.id][0] == "false alarm"]
-    outcomes += [_outcome(label, hit_by.get(label.id), alarms, [], window, resolution) for label in of_all]
+    for label in of_all:
+        # The gaps of the key that could have shown it best.
+        gaps = min((gaps_of.get(key, []) for key in keys), key=lambda one: _blind(label, one), default=[])
+        outcomes.append(_outcome(label, hit_by.get(label.id), alarms, gaps, window, resolution))
     outcomes.sort(key=lambda o: (o.label.start, o.label.key, o.label.id))
     return Verdict(tuple(outcomes), of_event)
 
@@ -87,8 +92,12 @@ def _outcome(
         return Outcome(label, "fired", fired.id, overlap=fired.window.overlap(label.window))
     if not _is_required(label, window, resolution):
         return Outcome(label, "neutral")
-    blind = covered((label.start, label.end), _spans(gaps))
-    return Outcome(label, "not judged" if 2 * blind >= label.end - label.start else "miss")
+    return Outcome(label, "not judged" if 2 * _blind(label, gaps) >= label.end - label.start else "miss")
+
+
+def _blind(label: Label, gaps: Sequence[NotJudged]) -> int:
+    """Seconds of the label that were not judged."""
+    return covered((label.start, label.end), _spans(gaps))
 
 
 def _is_required(label: Label, window: Window, resolution: int) -> bool:

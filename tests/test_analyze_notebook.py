@@ -15,7 +15,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 NOTEBOOK = FOLDER / "log_analysis.ipynb"
 
 
-def run(monkeypatch: pytest.MonkeyPatch, store: Path) -> list[str]:
+def run(monkeypatch: pytest.MonkeyPatch, store: str | Path) -> list[str]:
     """Run all cells on a log; the texts and kinds of what they show."""
     monkeypatch.setenv("SL_STORE", str(store))
     # What Jupyter warns of is no concern of ours.

@@ -12,14 +12,15 @@ import pytest
 from elasticsearch import Elasticsearch
 
 from deploy.kibana import make
-from generator.logs.sinks import elastic
+from deploy.logstash import make as templates
+from generator.logs.sinks import mappings
 from tests.commands import sl
 from tests.elasticsearch.server import Server
 from tests.logstash_config import Plugin, Wrong, plugins
 
 DEPLOY = Path(__file__).resolve().parent.parent / "deploy"
 PIPELINES = sorted((DEPLOY / "logstash").glob("*.conf"))
-TEMPLATE = json.loads((DEPLOY / "logstash" / "template.json").read_text())
+TEMPLATES = {name: json.loads((DEPLOY / "logstash" / f"{name}.json").read_text()) for name in templates.TEMPLATES}
 JOBS: list[dict[str, Any]] = json.loads((DEPLOY / "elastic-ml" / "jobs.json").read_text())
 
 # Settings that the plugins have, from their sources: input-redis 3.7, input-tcp 7, input-file 4.4, filter-date 3.1,
@@ -108,19 +109,28 @@ def test_a_slip_in_a_pipeline_is_noticed(change: tuple[str, str], why: str) -> N
         plugins(text.replace(*change, 1))
 
 
-def test_the_template_is_the_mapping_that_the_generator_gives_its_own_index() -> None:
-    ours = elastic.mappings(b'{"@timestamp": ""}')
-    theirs = TEMPLATE["template"]["mappings"]
-    # Logstash always has @timestamp, and the line's own timestamp stays beside it.
-    assert theirs["properties"] == {"timestamp": ours["properties"]["@timestamp"], **ours["properties"]}
-    assert {name: part for name, part in theirs.items() if name != "properties"} == {
-        name: part for name, part in ours.items() if name != "properties"
-    }
-    assert TEMPLATE["template"]["settings"] == elastic.SETTINGS
+def test_a_template_is_the_mapping_that_the_generator_gives_its_own_index() -> None:
+    for index, kind in templates.TEMPLATES.items():
+        found = TEMPLATES[index]
+        assert json.dumps(found, indent=2) + "\n" == templates.text(index), "run python -m deploy.logstash.make"
+        assert found["index_patterns"] == [f"{index}*"]
+        # Logstash always has @timestamp, and the line's own timestamp stays beside it.
+        own = {**mappings.KINDS[kind], **{name: {"type": "date", "ignore_malformed": False} for name in TIMES}}
+        assert found["template"]["mappings"] == mappings.mappings(own)
+        assert found["template"]["settings"] == mappings.SETTINGS
+
+
+TIMES = ("timestamp", "@timestamp")
+
+
+def test_a_pipeline_puts_the_template_that_fits_its_index() -> None:
     for path in PIPELINES:
         if ("output", "elasticsearch") in (found := read(path)):
-            index = re.findall(r":([^}]+)\}", found["output", "elasticsearch"].settings["index"])[0]
-            assert TEMPLATE["index_patterns"] == [f"{index}*"]
+            output = found["output", "elasticsearch"].settings
+            index = re.findall(r":([^}]+)\}", output["index"])[0]
+            assert output["template"].endswith(f"/${{LOG_TEMPLATE:{index}}}.json")
+            assert output["template_name"] == f"${{LOG_TEMPLATE:{index}}}"
+            assert index in TEMPLATES
 
 
 # -- Kibana ---------------------------------------------------------------------------------------
@@ -251,7 +261,7 @@ def test_lines_as_logstash_stores_them_have_every_field_that_charts_and_jobs_nam
 ) -> None:
     answer = sl("logs", "--total", "3000", "--anomaly-rate", "0.3", "-p", tmp_path / "logs", "-q")
     assert answer.code == 0, answer
-    template = {**TEMPLATE, "index_patterns": [f"{elasticsearch_index}*"], "priority": 9000}
+    template = {**TEMPLATES["app-logs"], "index_patterns": [f"{elasticsearch_index}*"], "priority": 9000}
     elasticsearch.call("PUT", f"/_index_template/{elasticsearch_index}", template)
     try:
         lines = [

@@ -360,3 +360,25 @@ def test_incidents_of_another_log_are_no_truth(written: Path, tmp_path: Path) ->
 
 def _incidents(folder: Path) -> list[str]:
     return (folder / "log_incidents.csv").read_text().splitlines()
+
+
+def test_the_rise_of_the_smoke_series_is_found_and_scored_without_naming_its_list(tmp_path: Path) -> None:
+    window = ("--start", "2026-10-18", "--end", "2026-11-09")
+    assert sl("logs", "--smoke", *window, "--output-path", str(tmp_path / "smoke"), "-q").returncode == 0
+    store = ("--store", str(tmp_path / "smoke_*.json"), "--output", str(tmp_path / "out"), "--charts", "0")
+    done = sl("discover", *store, "--metric", "requests", "--require-f1", "1")
+    assert done.returncode == 0, done.stderr
+    assert f"comparing with the incidents in {tmp_path / 'log_incidents.csv'}" in done.stderr
+    scores = json.loads((tmp_path / "out" / "run.json").read_text())["scores"]
+    assert (scores["hits"], scores["misses"], scores["false_alarms"]) == (1, 0, 0)
+
+
+def test_a_week_of_the_smoke_series_is_not_judged_and_says_what_that_takes(tmp_path: Path) -> None:
+    window = ("--start", "2026-11-02", "--end", "2026-11-09")
+    assert sl("logs", "--smoke", *window, "--output-path", str(tmp_path / "smoke"), "-q").returncode == 0
+    store = ("--store", str(tmp_path / "smoke_*.json"), "--output", str(tmp_path / "out"), "--charts", "0")
+    done = sl("discover", *store, "--metric", "requests")
+    assert done.returncode == 0, done.stderr
+    scores = json.loads((tmp_path / "out" / "run.json").read_text())["scores"]
+    assert (scores["misses"], scores["labels_not_judged"]) == (0, 1), "nobody could have found it"
+    assert "It takes 3 weeks of data to compare an hour with the same hour of 2 others: there are 7 d" in done.stdout

@@ -172,18 +172,21 @@ def test_a_line_with_a_field_of_the_wrong_kind_is_stored_because_it_was_ordered(
 def test_what_the_cluster_refuses_is_counted_listed_and_said(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
 ) -> None:
-    notes: list[str] = []
-    sink = open_log_sink(f"{elasticsearch.url}/{elasticsearch_index}", opening(tmp_path, note=notes.append))
+    sink = open_log_sink(f"{elasticsearch.url}/{elasticsearch_index}", opening(tmp_path))
     good = lines(10)
     texts = [*good.texts[:4], b'{"timestamp": "yesterday", "number": 4}', *good.texts[5:]]
     sink.write(replace(good, texts=texts))
-    assert sink.close() == Counts(9, 9, 1)
+    with pytest.raises(SinkFailure) as caught:
+        sink.close()
+    assert str(caught.value).startswith(
+        "1 of 10 documents were refused (9 stored, 0 there already), such as: document_parsing"
+    )
+    assert caught.value.exit_code == 1
+    assert sink.close() == caught.value.counts == Counts(9, 9, 1)
     assert found(elasticsearch, elasticsearch_index) == [0, 1, 2, 3, 5, 6, 7, 8, 9]
     listed = [json.loads(line) for line in (tmp_path / "refused.ndjson").read_text().splitlines()]
     assert [line["document"]["number"] for line in listed] == [4]
     assert "document_parsing_exception" in listed[0]["reason"]
-    assert len(notes) == 1
-    assert notes[0].startswith("1 of 10 documents were refused (9 stored, 0 there already), such as: document_parsing")
 
 
 def test_lines_that_are_no_json_are_refused_at_once(

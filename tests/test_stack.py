@@ -213,8 +213,11 @@ def test_logstash_gets_a_pipeline_its_template_and_only_variables_that_it_reads(
     (pipeline,) = [file for file, place in mounted.items() if place.endswith("/pipeline/logstash.conf")]
     text = (ROOT / pipeline).read_text()
     # Of a folder of pipelines all files are read as one: the template has to lie elsewhere.
-    assert "${LOGSTASH_FOLDER:/usr/share/logstash/config}/template.json" in text
-    assert mounted["./deploy/logstash/template.json"] == "/usr/share/logstash/config/template.json"
+    assert "${LOGSTASH_FOLDER:/usr/share/logstash/config}/${LOG_TEMPLATE:app-logs}.json" in text
+    template = found["environment"].get("LOG_TEMPLATE", "app-logs")
+    assert mounted[f"./deploy/logstash/{template}.json"] == f"/usr/share/logstash/config/{template}.json"
+    index = found["environment"].get("LOG_INDEX", "app-logs")
+    assert index.startswith(template), "which the template's pattern fits"
     assert all(f"${{{variable}:" in text for variable in found["environment"] if variable != "LS_JAVA_OPTS")
 
 

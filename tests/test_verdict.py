@@ -158,6 +158,25 @@ def test_a_label_without_a_key_is_met_by_every_event_that_fits_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("gaps", "keys", "fate"),
+    [
+        ([("a", 10, 11), ("b", 9, 12)], "ab", "not judged"),
+        ([("a", 10, 10.4), ("a", 10.6, 11), ("b", 9, 12)], "ab", "not judged"),
+        ([("a", 10, 11), ("b", 9, 10.4)], "ab", "miss"),
+        ([("a", 10, 11)], "ab", "miss"),
+        ([("a", 10, 11)], "a", "not judged"),
+        ([("a", 10, 11)], "", "miss"),
+    ],
+)
+def test_a_label_without_a_key_is_missed_where_one_key_could_have_shown_it(
+    gaps: list[tuple[str, float, float]], keys: str, fate: str
+) -> None:
+    outage = replace(label(10, 11), key="")
+    not_judged = [NotJudged(key, at(start), at(end), "gap") for key, start, end in gaps]
+    assert fates(compare([], [outage], not_judged, WINDOW, 60, keys)) == ([], [fate])
+
+
+@pytest.mark.parametrize(
     ("start", "end", "fate"),
     [
         (9.5, 10.5, "neutral"),

@@ -11,7 +11,7 @@ from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
 from analyzer.report.words import clock, day, made, plural, rule, special, stretch, times
-from traffic.model import DAY, HOUR, Label
+from traffic.model import DAY, HOUR, WEEK, Label
 from traffic.text import length, si, visible
 
 ROWS = 20
@@ -161,6 +161,13 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
     share = _percent(sum(seconds.values()), total)
     keys = f"{len(seconds):,} of {plural(len(findings.keys), 'key')}" + (f", {whole:,} of them wholly" if whole else "")
     yield from wrap(f"Not judged: {share} of the key-hours; {keys} ({NOT_JUDGED.file})", width)
+    weeks = findings.policy.min_weeks + 1
+    if findings.window.seconds < weeks * WEEK:
+        yield from wrap(
+            f"It takes {weeks} weeks of data to compare an hour with the same hour of {weeks - 1} others: "
+            f"there are {length(findings.window.seconds)}.",
+            width,
+        )
     rows = []
     reasons = sorted(_by_reason(findings.not_judged).items(), key=lambda item: (-_seconds(item[1]), item[0]))
     for reason, gaps in reasons[:_REASONS]:

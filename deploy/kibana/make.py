@@ -13,8 +13,12 @@ from deploy.kibana.saved import chart, dashboard, measured, over_time, saved, to
 
 FILE = Path(__file__).resolve().parent / "sl.ndjson"
 
-TRAFFIC, LOGS = "sl-traffic", "sl-logs"
-VIEWS = {TRAFFIC: ("traffic", "Traffic of customers"), LOGS: ("app-logs*", "Log lines")}
+TRAFFIC, LOGS, SMOKE = "sl-traffic", "sl-logs", "sl-smoke"
+VIEWS = {
+    TRAFFIC: ("traffic", "Traffic of customers"),
+    LOGS: ("app-logs*", "Log lines"),
+    SMOKE: ("smoke_event-*", "Smoke events"),
+}
 
 
 def objects() -> list[dict[str, Any]]:
@@ -145,6 +149,20 @@ def objects() -> list[dict[str, Any]]:
             {"time": over_time(), "split": top("_labels.anomaly_type", 6), "value": measured("count", label="lines")},
             "_labels.is_anomaly: true",
         ),
+        chart(
+            "sl-smoke-events",
+            "Smoke events",
+            SMOKE,
+            "bar_stacked",
+            {"time": over_time(), "split": top("request", 5), "value": measured("count", label="events")},
+        ),
+        chart(
+            "sl-smoke-responses",
+            "Responses",
+            SMOKE,
+            "table",
+            {"split": top("response", 10, "number"), "value": measured("count", label="events")},
+        ),
     ]
     return [
         *views,
@@ -168,6 +186,12 @@ def objects() -> list[dict[str, Any]]:
                 ("sl-logs-truth", 24, 13),
                 ("sl-logs-endpoints", 48, 16),
             ],
+        ),
+        dashboard(
+            "sl-smoke-dashboard",
+            "sl: smoke events",
+            "What ./sl.py logs --smoke wrote: a steady series, and half an hour of ten times as many.",
+            [("sl-smoke-events", 48, 18), ("sl-smoke-responses", 24, 10)],
         ),
     ]
 

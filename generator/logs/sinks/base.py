@@ -79,7 +79,7 @@ class LineSink(Protocol):
         """All is written, or the run ends early. Says what became of the lines; a second call says it again.
 
         Raises:
-            StorageFailure: what counted as stored could not be made to stay.
+            Failure: the other side refused lines, or what counted as stored could not be made to stay.
         """
         ...
 

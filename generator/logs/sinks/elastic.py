@@ -8,41 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from generator.logs.sinks.base import Counts, Guarantee, Lines, SinkDenied, SinkFailure, SinkRefused, failed
+from generator.logs.sinks.mappings import SETTINGS, mappings_of
 from generator.logs.sinks.patience import Patience
 from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
 from traffic.store.access import Access
 from traffic.store.base import Away, StoreError
 from traffic.store.elastic.documents import Documents
-
-SETTINGS = {
-    # An anomaly of data is a line with a value of the wrong kind. It is what was ordered, and no reason to refuse it.
-    "index.mapping.ignore_malformed": True,
-}
-
-_DATE = {"type": "date", "ignore_malformed": False}
-_KEYWORD = {"type": "keyword", "ignore_above": 1024}
-_ADDRESS = {"type": "ip"}
-_FLOAT = {"type": "float"}
-_INTEGER = {"type": "integer"}
-_PROPERTIES: dict[str, Any] = {
-    "timestamp": _DATE,
-    "@timestamp": _DATE,
-    "message": {"type": "text", "fields": {"keyword": _KEYWORD}},
-    "stack_trace": {"type": "text"},
-    **dict.fromkeys(("level", "source", "service", "endpoint", "method", "error_code", "request_id"), _KEYWORD),
-    **dict.fromkeys(("ip", "ip_address", "remote_ip"), _ADDRESS),
-    **dict.fromkeys(("response_time_ms", "response_time"), _FLOAT),
-    **dict.fromkeys(("status_code", "response_code"), _INTEGER),
-    "bytes": {"type": "long"},
-    "_labels": {
-        "properties": {
-            "is_anomaly": {"type": "boolean"},
-            "anomaly_type": _KEYWORD,
-            "anomaly_score": _FLOAT,
-            "incident_id": _KEYWORD,
-        }
-    },
-}
 
 
 class Elastic:
@@ -67,7 +38,6 @@ class Elastic:
         """
         self._documents = Documents(name, access, refused)
         self.name = self._documents.name
-        self._note = note
         self._patience = Patience(patience, note)
         self._total = 0
         self._mappings: dict[str, Any] = {}
@@ -86,7 +56,7 @@ class Elastic:
         self._total += len(lines)
         try:
             if not self._mappings:
-                self._mappings = mappings(lines.texts[0])
+                self._mappings = mappings_of(lines.texts[0])
             run = json.dumps(lines.run)[1:-1].encode()
             ids = [b"%b-%d" % (run, number) for number in range(lines.first, lines.first + len(lines))]
             for index, count, body in self._documents.bodies(lines.times_us, ids, lines.texts):
@@ -95,13 +65,18 @@ class Elastic:
             raise failed(_kind(error), str(error), self.counts, self.guarantee) from error
 
     def close(self) -> Counts:
-        """Make all of it searchable."""
+        """Make all of it searchable.
+
+        Raises:
+            SinkFailure: the cluster refused lines, which are listed; or it is away.
+            SinkDenied: it does not let us.
+        """
         if not self._closed:
             self._closed = True
             try:
                 self._documents.close()
             except (StoreError, AccessDenied) as error:
-                self._note(str(error))
+                raise failed(_kind(error), str(error), self.counts, self.guarantee) from error
         return self.counts
 
     @property
@@ -120,28 +95,6 @@ class Elastic:
             else:
                 self._patience.reset()
                 return
-
-
-def mappings(line: bytes) -> dict[str, Any]:
-    """What the fields of such a line are in an index. A line without `@timestamp` has it as another name.
-
-    Raises:
-        SinkRefused: the line is no JSON object.
-    """
-    try:
-        document = json.loads(line)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict):
-        raise SinkRefused("Elasticsearch takes JSON: choose a format that is")
-    properties = dict(_PROPERTIES)
-    if "@timestamp" not in document:
-        # Kibana and most tools look for it under this name.
-        properties["@timestamp"] = {"type": "alias", "path": "timestamp"}
-    else:
-        properties.pop("timestamp")
-    strings = {"strings": {"match_mapping_type": "string", "mapping": _KEYWORD}}
-    return {"dynamic_templates": [strings], "properties": properties}
 
 
 def _kind(error: Failure) -> type[SinkFailure]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import Statistic
+from traffic.store.base import StoreError
 from traffic.store.elastic.bodies import Body
 from traffic.store.elastic.client import Cluster
 from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
@@ -72,9 +73,20 @@ def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> di
 
 
 def field_types(cluster: Cluster) -> dict[str, set[str]]:
-    """Every field of the index that holds values, and its types (of several indices there may be several)."""
+    """Every field that a document has a value in, and its types (of several indices there may be several).
+
+    A field that stands in the mappings alone, as of a template for many kinds of lines, would be read as always empty.
+    """
+    path = f"/{cluster.place.index}/_field_caps"
     params = {"fields": "*", "filters": "-metadata,-parent", "filter_path": "fields.*.*.type"}
-    found = cluster.ask("GET", f"/{cluster.place.index}/_field_caps", params).get("fields", {})
+    try:
+        answer = cluster.ask("GET", path, {**params, "include_empty_fields": "false"})
+    except StoreError as error:
+        if "include_empty_fields" not in str(error):
+            raise
+        # Servers before 8.13 do not know it.
+        answer = cluster.ask("GET", path, params)
+    found = answer.get("fields", {})
     return {name: set(kinds) for name, kinds in sorted(found.items())}
 
 

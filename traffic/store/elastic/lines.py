@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from heapq import nsmallest
 from itertools import pairwise
 from math import isfinite
@@ -34,6 +35,8 @@ _PAGE = 1_000
 _HOURS = 5_000
 """Of one request: an hour takes a bucket or two of the 10,000 that the smallest limits allow."""
 _AGGREGATIONS = "aggregations"
+_SHOWN = {"time", "latency", *(field.name for field in fields(Line))}
+"""Roles that a line which is shown has; others are counted only."""
 
 
 class ElasticLog:
@@ -268,9 +271,9 @@ class ElasticLog:
         try:
             after = None
             while most > 0:
-                fields = [field for role, field in self.roles.items() if role != "time"]
+                asked = [field for role, field in self.roles.items() if role in _SHOWN - {"time"}]
                 time = {"field": self._known.time, "format": "epoch_millis"}
-                body: Body = {**search, "size": min(most, _PAGE), "_source": False, "fields": [*fields, time]}
+                body: Body = {**search, "size": min(most, _PAGE), "_source": False, "fields": [*asked, time]}
                 body |= {"pit": {"id": state, "keep_alive": "5m"}, "track_total_hits": False}
                 if after is not None:
                     body["search_after"] = after
@@ -288,7 +291,7 @@ class ElasticLog:
                 self._cluster.ask("DELETE", "/_pit", None, {"id": state})
 
     def _line(self, hit: Mapping[str, Any]) -> Line:
-        values = {role: hit["fields"].get(field, [""])[0] for role, field in self.roles.items()}
+        values = {role: hit["fields"].get(field, [""])[0] for role, field in self.roles.items() if role in _SHOWN}
         time, latency = float(values.pop("time")) / 1000, values.pop("latency", "")
         milliseconds = float("nan") if latency == "" else float(latency) * self._scale
         return Line(time, milliseconds, **{role: str(value) for role, value in values.items()})
