@@ -97,7 +97,7 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Check]
     yield Check("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)}){_finer(whole)}")
     for remark in source.remarks():
         yield Check("rows", visible(remark))
-    yield from _coverage(source.coverage(extent))
+    yield from _coverage(source.coverage(extent, extent))
     step = source.step()
     yield _step(step)
     yield _gaps(whole, step)

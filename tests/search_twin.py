@@ -18,7 +18,8 @@ Document = dict[str, Any]
 def search(documents: Sequence[Document], body: dict[str, Any], wanted: str) -> dict[str, Any]:
     """What a search answers of the paths that are wanted."""
     there = [document for document in documents if matches(body["query"], document)]
-    return filtered({"aggregations": aggregated(there, body["aggs"])}, wanted) or {}
+    hits = {"hits": {"total": {"value": len(there), "relation": "eq"}}} if body.get("track_total_hits") else {}
+    return filtered({**hits, "aggregations": aggregated(there, body["aggs"])}, wanted) or {}
 
 
 def matches(query: dict[str, Any], document: Document) -> bool:
@@ -114,7 +115,10 @@ def _percentiles(documents: Sequence[Document], said: dict[str, Any], _: dict[st
 
 def _stats(documents: Sequence[Document], said: dict[str, Any], _: dict[str, Any]) -> dict[str, Any]:
     there = values(documents, said)
-    return {"min": min(there), "max": max(there), "avg": sum(there) / len(there)}
+    if not there:
+        return {"count": 0, "min": None, "max": None, "avg": None, "sum": 0.0}
+    found = {"min": min(there), "max": max(there), "avg": sum(there) / len(there)}
+    return {"count": len(there), **found, "sum": sum(there)}
 
 
 def _one(function: Callable[[list[Any]], Any]) -> Callable[..., dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from tests.commands import ROOT, sl
 from tests.elastic_data import load_flows, make_index
 from tests.elasticsearch.server import Server
-from traffic.model import HOUR
+from traffic.model import HOUR, Window
 from traffic.store import Columns, open_source
 
 MONDAY = 1_790_553_600
@@ -31,11 +31,14 @@ def test_each_document_is_used_or_left_out_for_one_reason(elasticsearch: Server,
         load_flows(
             elasticsearch, f"{elasticsearch_index}-{name}", [(MONDAY + HOUR * i, "abc"[i % 3], i) for i in range(30)]
         )
-    whole = {"@timestamp": 1000 * MONDAY, "customer": "a", "bytes": 5}
-    lacking: list[dict[str, Any]] = [{key: value for key, value in whole.items() if key != name} for name in whole]
+    document = {"@timestamp": 1000 * MONDAY, "customer": "a", "bytes": 5}
+    lacking: list[dict[str, Any]] = [
+        {key: value for key, value in document.items() if key != name} for name in document
+    ]
     fill(elasticsearch, f"{elasticsearch_index}-new", [*lacking, {"port": 5}, {"customer": "a"}])
     source = open_source(f"{elasticsearch.url}/{elasticsearch_index}-*", FLOWS)
-    coverage = source.coverage(source.extent(None, 60))
+    whole = source.extent(None, 60)
+    coverage = source.coverage(whole, whole)
     assert [(part.name, part.rows, part.used) for part in coverage.parts] == [
         (f"{elasticsearch_index}-new", 35, 30),
         (f"{elasticsearch_index}-old", 30, 30),
@@ -44,7 +47,7 @@ def test_each_document_is_used_or_left_out_for_one_reason(elasticsearch: Server,
     assert coverage.explained
     assert not coverage.whole
     assert (coverage.parts[1].first, coverage.parts[1].last) == (MONDAY, MONDAY + 29 * HOUR)
-    later = source.coverage(type(source.extent(None, 60))(MONDAY + 10 * HOUR, MONDAY + 20 * HOUR))
+    later = source.coverage(Window(MONDAY + 10 * HOUR, MONDAY + 20 * HOUR), whole)
     assert (later.rows, later.used) == (23, 20)
 
 

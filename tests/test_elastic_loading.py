@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.search_twin import filtered
 from tests.worlds import MONDAY
-from traffic.errors import AccessDenied
+from traffic.errors import AccessDenied, PartialAnswer
 from traffic.model import WEEK, Window
 from traffic.store.base import Away, StoreError, TooLarge
 from traffic.store.elastic import bulk
@@ -190,11 +190,15 @@ def test_an_answer_that_says_nothing_of_the_documents_is_an_error(tmp_path: Path
 # --- stamps ----------------------------------------------------------------------------------------
 
 
+SHARDS = {"total": 9, "successful": 9, "failed": 0}
+
+
 class Indices:
     """A cluster of indices: uuid, and of each shard what its copies say that they have done."""
 
     def __init__(self, place: str = "http://h:9200/flows", refresh: bool = True) -> None:
         self.place: IndexAddress = find_place(place)
+        self.name = self.place.name
         self.held: dict[str, tuple[str, dict[str, list[int]]]] = {}
         self.holding: dict[str, Window] = {}
         self.asked: list[str] = []
@@ -209,7 +213,7 @@ class Indices:
         if path.endswith("/_refresh"):
             if not self._refresh:
                 raise AccessDenied("no")
-            return {}
+            return {"_shards": SHARDS}
         if path.endswith("/_stats"):
             assert params["level"] == "shards"
             found = {
@@ -223,7 +227,7 @@ class Indices:
                 }
                 for name, (uuid, shards) in self.held.items()
             }
-            return filtered({"indices": found, "_all": {}}, params["filter_path"]) or {}
+            return filtered({"_shards": SHARDS, "indices": found, "_all": {}}, params["filter_path"]) or {}
         assert path.endswith("/_field_caps")
         bounds = body["index_filter"]["range"]["@timestamp"]
         asked = Window(bounds["gte"] // 1000, bounds["lt"] // 1000)
@@ -243,7 +247,7 @@ def cluster(weekly: bool, **more: Any) -> Indices:
 
 
 def fingerprint(indices: Indices, weekly: bool, window: Window = FIRST, reading: str = "r") -> str:
-    return Stamps(indices, FIELDS, weekly).fingerprint(window, reading)  # type: ignore[arg-type]
+    return Stamps(indices, FIELDS, weekly, {}).fingerprint(window, reading)  # type: ignore[arg-type]
 
 
 def _first(indices: Indices) -> str:
@@ -312,7 +316,7 @@ def test_an_index_of_ours_whose_name_tells_no_week_counts_everywhere() -> None:
 
 def test_stamps_are_taken_once_and_before_what_is_counted_becomes_visible() -> None:
     indices = cluster(weekly=False)
-    stamps = Stamps(indices, FIELDS, False)  # type: ignore[arg-type]
+    stamps = Stamps(indices, FIELDS, False, {})  # type: ignore[arg-type]
     assert indices.asked == []
     assert stamps.settling is None
     first = [stamps.fingerprint(week, "r") for week in (FIRST, SECOND, FIRST)]
@@ -321,12 +325,53 @@ def test_stamps_are_taken_once_and_before_what_is_counted_becomes_visible() -> N
 
 
 def test_an_index_that_is_not_there_any_more_is_no_error() -> None:
-    assert Stamps(Indices(), FIELDS, False).fingerprint(FIRST, "r")  # type: ignore[arg-type]
+    assert Stamps(Indices(), FIELDS, False, {}).fingerprint(FIRST, "r")  # type: ignore[arg-type]
 
 
 def test_answers_settle_where_nobody_tells_of_changes() -> None:
     may_not = cluster(weekly=False, refresh=False)
-    assert Stamps(may_not, FIELDS, False).settling == SETTLING == 600  # type: ignore[arg-type]
+    assert Stamps(may_not, FIELDS, False, {}).settling == SETTLING == 600  # type: ignore[arg-type]
     elsewhere = Indices("http://h:9200/other:flows")
-    assert Stamps(elsewhere, FIELDS, False).settling == SETTLING  # type: ignore[arg-type]
+    assert Stamps(elsewhere, FIELDS, False, {}).settling == SETTLING  # type: ignore[arg-type]
     assert elsewhere.asked == [], "another cluster's indices say nothing of themselves"
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("_refresh", {"_shards": {"total": 2, "successful": 1, "failed": 1}}),
+        ("_refresh", {}),
+        ("_refresh", {"_shards": {"total": 2, "successful": 0, "failed": 0}}),
+        ("_stats", {}),
+        ("_stats", {"_shards": {"total": 2, "successful": 1, "failed": 1}, "indices": {}}),
+        ("_stats", {"_shards": SHARDS, "indices": {}}),
+        ("_stats", {"_shards": SHARDS, "indices": {"flows-0": {"uuid": "u", "shards": {}}}}),
+        ("_field_caps", {"indices": ["flows-0"], "failed_indices": 1}),
+        ("_field_caps", {"indices": ["another"]}),
+    ],
+)
+def test_an_account_of_the_indices_that_is_not_whole_is_none(path: str, answer: dict[str, Any]) -> None:
+    class Cut(Indices):
+        def ask(self, method: str, path_asked: str, params: Any = None, body: Any = None) -> dict[str, Any]:
+            told = super().ask(method, path_asked, params, body)
+            return answer if path_asked.endswith(path) else told
+
+    indices = Cut()
+    for number in range(2):
+        indices.add(f"flows-{number}", FIRST, {"0": [3]})
+    with pytest.raises(PartialAnswer):
+        Stamps(indices, FIELDS, False, {"flows-0": 1, "flows-1": 1}).fingerprint(FIRST, "r")  # type: ignore[arg-type]
+
+
+def test_an_answer_that_names_no_index_of_a_window_lets_all_of_them_count() -> None:
+    class Silent(Indices):
+        def ask(self, method: str, path: str, params: Any = None, body: Any = None) -> dict[str, Any]:
+            return {} if path.endswith("_field_caps") else super().ask(method, path, params, body)
+
+    found = []
+    for last in (3, 4):
+        indices = Silent()
+        indices.add("flows-0", FIRST, {"0": [3]})
+        indices.add("flows-1", SECOND, {"0": [last]})
+        found.append(fingerprint(indices, False))
+    assert found[0] != found[1]

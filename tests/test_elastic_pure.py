@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, ClassVar
@@ -22,10 +25,11 @@ from traffic.errors import AccessDenied, Failure, PartialAnswer, StorageFailure,
 from traffic.model import BITS, Grid, Matrix, Query, Window
 from traffic.store.access import Access, access
 from traffic.store.base import Away, Limits, NoSuchStore, StoreError, TooLarge
-from traffic.store.elastic.answers import cells
+from traffic.store.elastic.answers import cells, values_of
 from traffic.store.elastic.bodies import bulk_bodies, digits
 from traffic.store.elastic.client import Cluster, check_complete
 from traffic.store.elastic.place import find_place
+from traffic.store.elastic.wire import MOST_BYTES, Waiting, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -126,18 +130,30 @@ def test_bodies_hold_each_amount_that_is_there_once(data: st.DataObject) -> None
     ]
 
 
-WELL: dict[str, Any] = {"timed_out": False, "_shards": {"total": 3, "failed": 0}}
+WELL: dict[str, Any] = {"timed_out": False, "_shards": {"total": 3, "successful": 3, "failed": 0}}
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"timed_out": True}, "ran out of the time"),
+        ({"timed_out": "false"}, "ran out of the time"),
         ({"terminated_early": True}, "stopped early"),
-        ({"_shards": {"total": 3, "failed": 1, "failures": [{"reason": {"reason": "disk"}}]}}, "1 of 3 shards .*disk"),
-        ({"_clusters": {"total": 2, "skipped": 1}}, "clusters are skipped"),
-        ({"_clusters": {"total": 2, "partial": 1, "failed": 1}}, "partial and failed"),
-        ({"_shards": {}}, "whether its answer is complete"),
+        (
+            {"_shards": {"total": 3, "successful": 2, "failed": 1, "failures": [{"reason": {"reason": "disk"}}]}},
+            "1 of 3 .*disk",
+        ),
+        ({"_shards": {"total": 3, "successful": 2, "failed": 0}}, "2 of 3 shards answered"),
+        ({"_shards": {"total": 3, "successful": 2, "failed": 1, "failures": "boom"}}, "does not say"),
+        ({"_shards": {"total": 3, "successful": 3, "failed": None}}, "does not say"),
+        ({"_shards": {"total": True, "successful": 1, "failed": 0}}, "does not say"),
+        ({"_clusters": {"total": 2, "successful": 1, "skipped": 1}}, "clusters are skipped"),
+        ({"_clusters": {"total": 2, "successful": 0, "partial": 1, "failed": 1}}, "failed and partial"),
+        ({"_clusters": {"total": 2, "successful": 1}}, "clusters are missing"),
+        ({"_clusters": {"total": 1, "successful": 1, "details": {"b": {"status": "skipped"}}}}, "clusters are skipped"),
+        ({"_clusters": None}, "does not say"),
+        ({"_shards": {}}, "does not say"),
+        ({"_shards": "ok"}, "does not say"),
     ],
 )
 def test_a_part_is_never_taken_for_the_whole(change: dict[str, Any], says: str) -> None:
@@ -147,17 +163,111 @@ def test_a_part_is_never_taken_for_the_whole(change: dict[str, Any], says: str) 
     assert caught.value.exit_code == 4
 
 
-def test_keys_that_were_left_out_or_not_asked_for_are_an_error() -> None:
-    grid = Grid(0, 60, 2)
-    bucket = {"key": "a", "doc_count": 1, "time": {"buckets": [{"key": 0, "doc_count": 1}]}}
-    for change, says in (
+def _answer(count: int = 3) -> dict[str, Any]:
+    """Two keys of `count` documents each, in the first two of four buckets."""
+
+    def key(name: str) -> dict[str, Any]:
+        times = [
+            {"key": 0, "doc_count": count - 1, "value": {"value": 2.0}},
+            {"key": 60_000, "doc_count": 1, "value": {"value": 5.0}},
+        ]
+        return {
+            "key": name,
+            "doc_count": count,
+            "time": {"buckets": times},
+            "first": {"value": 1.0},
+            "last": {"value": 60_500.0},
+        }
+
+    keys = {"buckets": [key("a"), key("b")]}
+    around = {"count": 2 * count, "min": 1.0, "max": 5.0, "sum": 14.0}
+    return {"hits": {"total": {"value": 2 * count, "relation": "eq"}}, "aggregations": {"keys": keys, "all": around}}
+
+
+def _changed(path: str, value: Any) -> dict[str, Any]:
+    """The answer with one thing in it another one; `DROP` takes it away."""
+    answer = _answer()
+    *way, last = (int(step) if step.isdigit() else step for step in path.split("/"))
+    inner: Any = answer
+    for step in way:
+        inner = inner[step]
+    if value == "DROP":
+        del inner[last]
+    else:
+        inner[last] = value
+    return answer
+
+
+_KEY = "aggregations/keys/buckets/0"
+_TIME = f"{_KEY}/time/buckets/0"
+_HARMLESS: dict[str, tuple[float, ...]] = {
+    "aggregations/all/min": (float("inf"),),
+    "aggregations/all/max": (-1, 0, 1.5, float("inf")),
+    "aggregations/all/count": (-1, 0, 1.5, 2**63, float("inf")),
+}
+"""Figures that only bound the others -> values that refuse the answer."""
+
+
+def test_an_answer_that_agrees_with_itself_is_read() -> None:
+    found = cells(_answer(), ["a", "b"], Grid(0, 60, 4), "x")
+    assert found.rows.tolist() == [0, 0, 1, 1]
+    assert found.columns.tolist() == [0, 1, 0, 1]
+    assert found.documents.tolist() == [2, 1, 2, 1]
+    assert values_of(_answer(), found, "sum", "x").tolist() == [2.0, 5.0, 2.0, 5.0]
+
+
+@pytest.mark.parametrize("value", ["DROP", None, [], {}, "x", -1, 0, 1.5, True, 10**9, 2**63, float("inf"), "7"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("hits", "hits/total", "hits/total/value", "hits/total/relation", "aggregations", "aggregations/keys"),
+        *(
+            "aggregations/keys/buckets",
+            _KEY,
+            f"{_KEY}/key",
+            f"{_KEY}/doc_count",
+            f"{_KEY}/time",
+            f"{_KEY}/time/buckets",
+        ),
+        *(f"{_KEY}/first", f"{_KEY}/first/value", f"{_KEY}/last/value", _TIME, f"{_TIME}/key", f"{_TIME}/doc_count"),
+        *(f"{_TIME}/value", f"{_TIME}/value/value", "aggregations/all", "aggregations/all/sum", "aggregations/all/min"),
+        *("aggregations/all/max", "aggregations/all/count"),
+    ],
+)
+def test_an_answer_that_was_changed_in_one_place_is_refused(path: str, value: Any) -> None:
+    answer = _changed(path, value)
+
+    def read() -> list[float]:
+        return values_of(answer, cells(answer, ["a", "b"], Grid(0, 60, 4), "x"), "sum", "x").tolist()
+
+    if path in (f"{_TIME}/key", f"{_KEY}/first/value") and value in (0, 1.5) and value is not False:
+        assert path == f"{_KEY}/first/value" or value == 1.5 or read() == [2.0, 5.0, 2.0, 5.0]
+        return
+    if path in _HARMLESS and type(value) in (int, float) and value not in _HARMLESS[path]:
+        assert read() == [2.0, 5.0, 2.0, 5.0], "a bound that is wider than it is lets the same values through"
+        return
+    with pytest.raises(StoreError):
+        read()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
         ({"sum_other_doc_count": 4}, "left out"),
         ({"doc_count_error_upper_bound": 4}, "left out"),
-        ({"buckets": [{**bucket, "key": "b"}]}, "not asked for: 'b'"),
-        ({"buckets": [{**bucket, "time": {"buckets": [{"key": 120_000, "doc_count": 1}]}}]}, "times"),
-    ):
-        with pytest.raises(StoreError, match=says):
-            cells({"aggregations": {"keys": {"buckets": [bucket], **change}}}, ["a"], grid, "x")
+        ({"buckets": [_answer()["aggregations"]["keys"]["buckets"][0]]}, "6 documents, 3 in its keys"),
+        ({"buckets": [{**one, "key": "a"} for one in _answer()["aggregations"]["keys"]["buckets"]]}, "twice"),
+        (
+            {"buckets": [{**one, "key": "c"} for one in _answer()["aggregations"]["keys"]["buckets"]]},
+            "not asked for: 'c'",
+        ),
+    ],
+)
+def test_keys_that_were_left_out_or_not_asked_for_are_an_error(change: dict[str, Any], says: str) -> None:
+    answer = _answer()
+    answer["aggregations"]["keys"].update(change)
+    with pytest.raises(StoreError, match=says):
+        cells(answer, ["a", "b"], Grid(0, 60, 4), "x")
 
 
 def _status(status: int, kind: str, nested: bool = False) -> elastic_transport.ApiError:
@@ -196,7 +306,7 @@ def _status(status: int, kind: str, nested: bool = False) -> elastic_transport.A
 def test_what_goes_wrong_is_told_by_its_type(
     error: Exception, expected: type[Failure], code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = Cluster(find_place("http://me:secret@h:9200/x"), Access())
+    cluster = Cluster(find_place("http://me:secret@localhost:9200/x"), Access(wait=0.0))
 
     def failing(*_: object, **__: object) -> None:
         raise error
@@ -300,24 +410,176 @@ class _Flaky(BaseHTTPRequestHandler):
     [
         ([503], 2, None),
         ([429, 502, 504], 4, None),
-        ([503] * 9, 4, "try again later"),
+        ([503] * 99, None, "try again later"),
         ([400], 1, "refuses the request"),
         ([401], 1, "401"),
     ],
 )
-def test_what_can_pass_is_tried_again_and_nothing_else(failures: list[int], asked: int, outcome: str | None) -> None:
+def test_what_can_pass_is_tried_again_and_nothing_else(
+    failures: list[int], asked: int | None, outcome: str | None
+) -> None:
     _Flaky.failures, _Flaky.asked = list(failures), 0
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Flaky)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        cluster = Cluster(find_place(f"http://127.0.0.1:{server.server_address[1]}/x"), Access())
+        cluster = Cluster(find_place(f"http://127.0.0.1:{server.server_address[1]}/x"), Access(wait=3.0))
         if outcome is None:
             assert cluster.ask("GET", "/x") == {"ok": True}
         else:
             with pytest.raises(Failure, match=outcome):
                 cluster.ask("GET", "/x")
-        assert _Flaky.asked == asked
+        assert _Flaky.asked > 2 if asked is None else _Flaky.asked == asked
         cluster.close()
     finally:
         server.shutdown()
         server.server_close()
+
+
+@pytest.mark.parametrize(
+    "key", ["SEKRET==\n# a comment", '{"id": "SEKRET",\n"encoded": "x"}', "SEKRET 1", "SEKRET\x00", "ключ"]
+)
+def test_an_api_key_that_can_be_none_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    file = tmp_path / "key"
+    file.write_text(key)
+    for made in (lambda: access(api_key_file=file, environment={}), lambda: access(environment={"ES_API_KEY": key})):
+        with pytest.raises(UsageFailure, match="its file holds it alone") as caught:
+            made()
+        assert "SEKRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("digits", [32, 40, 63, 65])
+def test_a_fingerprint_is_a_sha_256(digits: int) -> None:
+    with pytest.raises(UsageFailure, match="64 hexadecimal digits"):
+        access(fingerprint="a" * digits, environment={})
+    assert access(fingerprint=":".join(["AB"] * 32), environment={}).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "refused"),
+    [
+        ("http://es.example:9200/x", Access(api_key="k"), True),
+        ("http://u:p@192.0.2.1:9200/x", Access(), True),
+        ("http://localhost:9200,http://es.example:9200/x", Access("u", "p"), True),
+        ("http://localhost.example:9200/x", Access(api_key="k"), True),
+        ("http://es.example:9200/x", Access(), False),
+        ("http://es.example:9200/x", Access(api_key="k", allow_http=True), False),
+        ("https://es.example:9200/x", Access(api_key="k"), False),
+        ("http://127.0.0.5:9200/x", Access(api_key="k"), False),
+        ("http://[::1]:9200/x", Access("u", "pässwörd"), False),
+        ("http://localhost:9200/x", Access("u", "p"), False),
+    ],
+)
+def test_what_logs_in_goes_to_another_machine_by_https_alone(name: str, said: Access, refused: bool) -> None:
+    if not refused:
+        Cluster(find_place(name), said).close()
+        return
+    with pytest.raises(AccessDenied, match="--allow-http") as caught:
+        Cluster(find_place(name), said)
+    assert caught.value.exit_code == 5
+
+
+def test_hosts_of_mixed_schemes_are_refused() -> None:
+    for name in ("https://a,http://b/x", "http://a:9200,https://b:9200/x"):
+        with pytest.raises(UsageFailure, match="by http and by https"):
+            find_place(name)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "urls"),
+    [
+        ("http://a/es,http://b/es", ("http://a:80/es", "http://b:80/es")),
+        ("http://a:1/es/", ("http://a:1/es",)),
+        ("http://a:1, http://b:2", ("http://a:1", "http://b:2")),
+        ("http://a/es,http://b/other", None),
+    ],
+)
+def test_hosts_of_the_environment_may_lie_under_a_path(
+    monkeypatch: pytest.MonkeyPatch, hosts: str, urls: tuple[str, ...] | None
+) -> None:
+    monkeypatch.setenv("ELASTICSEARCH_URL", hosts)
+    if urls is None:
+        with pytest.raises(UsageFailure, match="different paths"):
+            find_place("elasticsearch:x")
+    else:
+        assert (find_place("elasticsearch:x").urls, find_place("elasticsearch:x").index) == (urls, "x")
+
+
+class _Hostile(BaseHTTPRequestHandler):
+    """Answers as no cluster does."""
+
+    protocol_version = "HTTP/1.1"
+    kind = ""
+
+    def do_GET(self) -> None:
+        body, status, more = b'{"ok":true}', 200, {}
+        if self.kind == "bomb":
+            body, more = gzip.compress(b" " * (64 << 20)), {"Content-Encoding": "gzip"}
+        elif self.kind == "redirect":
+            status, more = 301, {"Location": "https://elsewhere.example/x"}
+        elif self.kind == "reason":
+            status, body = 400, b'{"error":{"type":"x","reason":"\\u001b]0;title\\u0007 \\u202e\\nsecond"}}'
+        elif self.kind == "large":
+            body = b'"' + b" " * (MOST_BYTES + 1) + b'"'
+        self.send_response(status)
+        for name, value in {"X-Elastic-Product": "Elasticsearch", "Content-Type": "application/json", **more}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with suppress(OSError):
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("bomb", "unpacks to more than 200 times"),
+        ("large", "larger than 256 MiB"),
+        ("redirect", "sends on to https://elsewhere.example/x"),
+        ("reason", r"\\x1b\]0;title\\x07 \\u202e second"),
+    ],
+)
+def test_what_no_cluster_answers_ends_in_a_line(kind: str, says: str) -> None:
+    _Hostile.kind = kind
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        cluster = Cluster(find_place(f"http://127.0.0.1:{server.server_address[1]}/x"), Access(wait=0.0))
+        with pytest.raises(StoreError, match=says) as caught:
+            cluster.ask("GET", "/x")
+        assert str(caught.value).isprintable()
+        cluster.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("2", 2.0), ("0.5", 0.5), ("-3", 0.0), (None, None), ("soon", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0)],
+)
+def test_a_server_says_in_seconds_or_by_a_date_when_to_come_again(said: str | None, seconds: float | None) -> None:
+    assert seconds_of(said) == seconds
+
+
+def test_one_waits_no_longer_than_one_is_patient_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("traffic.store.elastic.wire.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        "traffic.store.elastic.wire.time.sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    )
+    waiting = Waiting("es", 60.0)
+    times = [clock[0]]
+    while waiting.longer("is busy (429)", None):
+        times.append(clock[0])
+    pauses = [later - earlier for earlier, later in pairwise(times)]
+    assert 45 < clock[0] <= 60
+    assert all(0.25 <= pause <= 15 for pause in pauses)
+    assert len(set(pauses)) == len(pauses), "no two are alike"
+    assert capsys.readouterr().err == "sl: es: is busy (429); waiting up to 60 s\n", "once, after five seconds"
+    assert Waiting("es", 60.0).longer("is busy", "30")
+    assert not Waiting("es", 60.0).longer("is busy", "90"), "longer than one is patient"

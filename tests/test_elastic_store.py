@@ -102,7 +102,7 @@ def test_roll_ups_of_the_cluster_are_those_of_our_kernel(elasticsearch: Server, 
     made = source.rollup(query)  # type: ignore[attr-defined]
     ours = roll_up(source.series(query).values, 60)
     for name, expected in zip(HOUR_FIELDS, ours, strict=True):
-        np.testing.assert_allclose(getattr(made, name), expected, rtol=1e-14, err_msg=name)
+        np.testing.assert_allclose(getattr(made.hours, name), expected, rtol=1e-14, err_msg=name)
 
 
 def test_the_same_contract_as_any_store(elasticsearch: Server, elasticsearch_index: str) -> None:
@@ -119,7 +119,7 @@ def test_the_same_contract_as_any_store(elasticsearch: Server, elasticsearch_ind
         source.series(Query(source.metric, tuple(map(str, range(200))), Window(0, 30 * 60 * POINTS), 60))
     with pytest.raises(UsageFailure, match="every 60 s"):
         source.series(Query(source.metric, ("a",), SPAN, 30))
-    with pytest.raises(UsageFailure, match="of its own"):
+    with pytest.raises(UsageFailure, match="of our own"):
         open_source(store(elasticsearch, elasticsearch_index), FLOWS)
 
 
@@ -238,7 +238,8 @@ def test_every_key_is_found_page_by_page_and_those_without_one_are_said(
     load_flows(elasticsearch, elasticsearch_index, [*rows, (MONDAY, None, 5), (MONDAY, "", 6)])
     source = open_source(store(elasticsearch, elasticsearch_index), FLOWS)
     assert list(source.keys(SPAN)) == [f"k{n:05d}" for n in range(2_345)]
-    assert source.remarks() == ["2 documents without a key left out"]
+    extent = source.extent(None, 60)
+    assert source.coverage(extent, extent).reasons == {"have no customer": 2}
 
 
 @both_majors

@@ -253,7 +253,10 @@ def test_the_log_of_apache_is_read_as_it_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 2], [np.nan, 1]])
     left_out = "1 line of 8 not understood and left out (12 %), such as line 4 of"
     assert source.remarks()[0].startswith(left_out)
-    assert source.coverage(Window(monday, monday + 120)).reasons == {"have no endpoint": 2, "are not understood": 1}
+    assert source.coverage(*[Window(monday, monday + 120)] * 2).reasons == {
+        "have no endpoint": 2,
+        "are not understood": 1,
+    }
     log = open_log(str(path), LogColumns(skip_bad_lines=True))
     assert log.remarks()[0].startswith(left_out)
     assert [(one.value, one.requests) for one in log.top("status", log.extent(), 9).counts] == [
@@ -297,7 +300,7 @@ def test_the_requests_to_a_cluster_are_those_that_were_looked_at() -> None:
     for metric, preset in PRESETS.items():
         value, asked = "response_time_ms" if preset.latency else None, errors if preset.errors else None
         fields = Fields("@timestamp", "service", value, preset.statistic, None, asked)
-        bodies[metric] = fields.buckets(("api",), window, 300, include=True)
+        bodies[metric] = fields.buckets(("api",), window, 300)
     golden_json("log_metrics.json", bodies)
 
 

@@ -54,7 +54,7 @@ def test_a_metric_of_a_real_line_is_counted(real: Real, tmp_path: Path) -> None:
         assert list(source.keys(window)) == [real.key]
         found = source.series(Query(source.metric, (real.key,), window, 60)).values
         np.testing.assert_allclose(found, [[value]])
-        coverage = source.coverage(window)
+        coverage = source.coverage(window, window)
         assert (coverage.rows, coverage.used) == (3, 3)
         coverage.check(source.name)
 

@@ -53,7 +53,7 @@ class MemorySource(Source):
         whole = {key: Window(self.start, self.start + self.native * len(v)) for key, v in sorted(self.values.items())}
         return {key: span.clip(window) for key, span in whole.items() if span.overlap(window)}
 
-    def coverage(self, window: Window) -> Coverage:
+    def coverage(self, window: Window, reach: Window) -> Coverage:
         steps = slice(*(max(0, (time - self.start) // self.native) for time in (window.start, window.end)))
         rows = sum(int((~np.isnan(series[steps])).sum()) for series in self.values.values())
         return Coverage((Holding(self.name, rows, rows),), "values", (rows, rows))

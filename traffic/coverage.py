@@ -76,6 +76,8 @@ class Coverage:
     to; None where the store cannot say. They differ where the store was written to meanwhile."""
     read: int | None = None
     """So many the buckets did hold; None where that was not counted."""
+    notes: tuple[str, ...] = ()
+    """What else a person should know of the rows."""
 
     @property
     def known(self) -> bool:
@@ -163,7 +165,7 @@ class Coverage:
         all_of_them = "all" if self.used == self.rows else f"{self.used:,} of"
         said = [f"read {all_of_them} {self.rows:,} {self.noun if self.rows != 1 else self.noun.removesuffix('s')}"]
         said += [counted(rows, reason, self.noun) for reason, rows in self.reasons.items()]
-        return "; ".join(said)
+        return "; ".join((*said, *self.notes))
 
     def table(self) -> Iterator[CoverageRow]:
         """The rows of coverage.csv: of each part what was used, then a row a reason."""
@@ -185,7 +187,13 @@ def uncounted(name: str, noun: str = "rows") -> Coverage:
     return Coverage((Holding(name, None, None),), noun)
 
 
-def from_table(rows: Iterable[CoverageRow], noun: str, held: tuple[int, int] | None, read: int | None) -> Coverage:
+def from_table(
+    rows: Iterable[CoverageRow],
+    noun: str,
+    held: tuple[int, int] | None,
+    read: int | None,
+    notes: tuple[str, ...] = (),
+) -> Coverage:
     """The coverage whose `table` this was."""
     parts: list[Holding] = []
     for row in rows:
@@ -196,7 +204,7 @@ def from_table(rows: Iterable[CoverageRow], noun: str, held: tuple[int, int] | N
         part = parts[-1]
         more = None if part.rows is None else part.rows + (row.left_out or 0)
         parts[-1] = replace(part, rows=more, left_out=(*part.left_out, left))
-    return Coverage(tuple(parts), noun, held, read)
+    return Coverage(tuple(parts), noun, held, read, notes=notes)
 
 
 def counted(rows: int | None, reason: str, noun: str) -> str:

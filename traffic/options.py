@@ -71,6 +71,8 @@ _ENTRY = (
         help="A service: certificates of who signed the server's.",
     ),
     click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of a certificate to trust instead."),
+    click.option("--allow-http", is_flag=True, help="Elasticsearch: log in to another machine by plain http."),
+    click.option("--wait", default="2m", show_default=True, help="Elasticsearch: wait so long for one that is busy."),
 )
 data_zone = click.option(
     "--timezone-of-data",
@@ -206,6 +208,8 @@ class EntryOptions:
     api_key_file: Path | None = None
     ca_file: Path | None = None
     ca_fingerprint: str | None = None
+    allow_http: bool = False
+    wait: str = "2m"
 
 
 _NO_ENTRY = EntryOptions()
@@ -215,6 +219,7 @@ def entry_of(store: str, said: EntryOptions) -> Access | None:
     """What these options said, and the environment where they said nothing; None for a store that is no service."""
     from traffic.store.access import Entry
     from traffic.store.kinds import kind_of
+    from traffic.times import duration
 
     return kind_of(store).enter(
         Entry(
@@ -223,6 +228,8 @@ def entry_of(store: str, said: EntryOptions) -> Access | None:
             api_key_file=said.api_key_file,
             ca_file=said.ca_file,
             ca_fingerprint=said.ca_fingerprint,
+            allow_http=said.allow_http,
+            wait=duration(said.wait),
         )
     )
 

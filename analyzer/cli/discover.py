@@ -204,7 +204,8 @@ def discover(**given: Any) -> int:
             with shared.bar("discover", options.quiet) as progress:
                 findings = discover(source, job, truth.labels, ledger, progress)
             slips = () if options.only or options.exclude else unmet(job.policy.calendar, findings.keys)
-            for remark in (*source.remarks(), *slips):
+            accounts = [] if findings.coverage.whole else [findings.coverage.sentence()]
+            for remark in (*source.remarks(), *filter(None, accounts), *slips):
                 shared.note(remark)
             if ledger.damaged:
                 shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")

@@ -52,6 +52,7 @@ def describe(findings: Findings) -> dict[str, Any]:
             "noun": findings.coverage.noun,
             "held": findings.coverage.held,
             "read": findings.coverage.read,
+            "notes": findings.coverage.notes,
         },
         "labels": None if findings.verdict is None else len(findings.verdict.outcomes),
     }
@@ -140,7 +141,7 @@ def load(folder: Path) -> Findings:
     said = about["coverage"]
     table = [made(CoverageRow, row) for row in COVERAGE.read(folder / COVERAGE.file)]
     _check(folder / COVERAGE.file, len(table), said["rows"])
-    coverage = from_table(table, said["noun"], _tuples(said["held"]), said["read"])
+    coverage = from_table(table, said["noun"], _tuples(said["held"]), said["read"], _tuples(said["notes"]))
     verdict = None
     if about["labels"] is not None:
         of_event = {row["id"]: (row["verdict"], row["label_id"]) for row in rows if row["verdict"]}

@@ -132,12 +132,11 @@ def logs(**given: Any) -> int:
 
 def _open(name: str, work: LogJob, options: LogsCommandOptions) -> LineSink:
     from generator.logs.sinks import Opening, open_log_sink
-    from traffic.store.access import access
 
     silent = options.quiet
     file = work.settings.output.file
     how = Opening(
-        access(options.user, options.password_file, options.api_key_file, options.ca_file, options.ca_fingerprint),
+        shared.entry_of("elasticsearch:", options),
         note=(lambda _text: None) if silent else shared.note,
         refused=work.folder / "refused.ndjson",
         suffix=work.suffix,

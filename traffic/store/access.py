@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +38,11 @@ class Access:
     api_key: str | None = field(default=None, repr=False)
     ca_file: str | None = None
     fingerprint: str | None = None
-    """SHA-256 of a certificate that is trusted, in hexadecimal."""
+    """SHA-256 of a certificate that is trusted, in hexadecimal. It waives name and dates of the certificate."""
+    allow_http: bool = False
+    """Whether what logs in may be sent to another machine by plain http."""
+    wait: float = 120.0
+    """Seconds for which one waits for a service that has too much to do or is away."""
 
     @property
     def who(self) -> str:
@@ -56,6 +61,8 @@ class Entry:
     api_key_file: Path | None = None
     ca_file: Path | None = None
     ca_fingerprint: str | None = None
+    allow_http: bool = False
+    wait: float = 120.0
 
 
 def access(
@@ -65,11 +72,14 @@ def access(
     ca_file: Path | None = None,
     fingerprint: str | None = None,
     environment: Mapping[str, str] = os.environ,
+    *,
+    allow_http: bool = False,
+    wait: float = 120.0,
 ) -> Access:
     """What the options say; where they say nothing of how to log in, or whom to trust, what the environment says.
 
     Raises:
-        UsageFailure: a file is empty, or a password has no user.
+        UsageFailure: a file is empty, a password has no user, or something cannot be a key or a fingerprint.
         StorageFailure: a file cannot be read.
     """
     password = _secret(password_file, "--password-file")
@@ -88,7 +98,24 @@ def access(
     if authority is not None:
         with storage(authority), Path(authority).open("rb"):
             pass
-    return Access(user, password, api_key, authority, fingerprint or first(FINGERPRINTS, environment))
+    # They travel in headers; a library that refuses one would quote it.
+    for what, text in (("API key", api_key), ("user", user), ("password", password)):
+        if text and (not text.isprintable() or (what == "API key" and (not text.isascii() or " " in text))):
+            raise UsageFailure(f"the {what} holds blanks, line breaks or signs that none has: its file holds it alone")
+    fingerprint = fingerprint or first(FINGERPRINTS, environment)
+    if fingerprint and not re.fullmatch("[0-9a-fA-F]{64}", fingerprint.replace(":", "")):
+        raise UsageFailure(
+            "--ca-fingerprint is not a SHA-256: 64 hexadecimal digits, as openssl x509 -sha256 shows them"
+        )
+    return Access(
+        user=user,
+        password=password,
+        api_key=api_key,
+        ca_file=authority,
+        fingerprint=fingerprint,
+        allow_http=allow_http,
+        wait=wait,
+    )
 
 
 def kentik_access(

@@ -175,10 +175,14 @@ class Source(Protocol):
         """What was generated into it (scenario and window), or None where the data is a user's own."""
 
     @abstractmethod
-    def coverage(self, window: Window) -> Coverage:
-        """How many rows it holds in `window`, counted apart from the buckets, and which of them can be used.
+    def coverage(self, window: Window, reach: Window) -> Coverage:
+        """How many rows it holds, counted apart from the buckets, and which of them can be used.
 
         A store that cannot count says so (`traffic.coverage.uncounted`).
+
+        Args:
+            window: that is read.
+            reach: its `extent`; rows that it left out of that are named.
         """
 
     def notes(self) -> list[str]:

@@ -185,7 +185,15 @@ ELASTIC = StoreKind(
     sink=_elastic_sink,
     log=_elastic_log,
     prefix=re.compile(r"https?://|elasticsearch:", re.IGNORECASE),
-    login=lambda said: access(said.user, said.password_file, said.api_key_file, said.ca_file, said.ca_fingerprint),
+    login=lambda said: access(
+        user=said.user,
+        password_file=said.password_file,
+        api_key_file=said.api_key_file,
+        ca_file=said.ca_file,
+        fingerprint=said.ca_fingerprint,
+        allow_http=said.allow_http,
+        wait=said.wait,
+    ),
 )
 KENTIK = StoreKind(
     "Kentik",

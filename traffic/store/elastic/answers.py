@@ -1,8 +1,15 @@
-"""Pure: what a search answered, as arrays."""
+"""Pure: what a search answered, as arrays. An answer is held against itself, and believed only where it agrees.
+
+Each search asks for some figures twice: how many documents there are in all, of each key and in each bucket; the first
+and last time of a key; the least, the highest and the sum of all values. An answer from which a part was lost on the
+way, or that is of another question, contradicts itself in one of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,74 +19,278 @@ from traffic.store.base import StoreError
 
 Answer = Mapping[str, Any]
 
+_NEAR = 1e-9
+"""How far a value may lie beside those that it lies between, relative to their sizes."""
+_ROUNDED = 1e-12
+"""How far sums may differ that were added up in another order, relative to the largest that they could be."""
 
-def cells(answer: Answer, keys: Sequence[str], grid: Grid, name: str) -> tuple[Ints, Ints, Ints, list[Answer]]:
-    """The buckets of an answer by key and time: row and column of each, how many documents it holds, and itself.
 
-    Args:
-        answer: of `Fields.buckets` or `Fields.hours`.
-        name: of the store, for messages.
+@contextmanager
+def understood(name: str) -> Iterator[None]:
+    """Whatever is wrong with the form of an answer inside becomes one line.
 
     Raises:
-        StoreError: it holds fewer keys than there are, or buckets that were not asked for.
+        StoreError: always and only, besides what is raised inside.
     """
-    found = answer.get("aggregations", {}).get("keys", {})
-    if found.get("sum_other_doc_count") or found.get("doc_count_error_upper_bound"):
-        raise StoreError(f"{name} left out keys (documents may have several of them): no part of it was used")
-    rows = {key: row for row, key in enumerate(keys)}
-    buckets: list[Answer] = []
-    places, counts = [], []
-    for one in found.get("buckets", ()):
-        row = rows.get(text_of(one))
-        if row is None:
-            raise StoreError(f"{name} answered with a key that was not asked for: {text_of(one)!r}")
-        inner = one.get("time", {}).get("buckets", ())
-        buckets += inner
-        places.append(row)
-        counts.append(len(inner))
-    row_of = np.repeat(np.array(places, dtype=np.int64), counts)
-    times = np.fromiter((bucket["key"] for bucket in buckets), dtype=np.int64, count=len(buckets))
-    columns = (times // 1000 - grid.start) // grid.step
-    if len(columns) and not 0 <= int(columns.min()) <= int(columns.max()) < grid.count:
-        raise StoreError(f"{name} answered with times that were not asked for")
-    documents = np.fromiter((bucket["doc_count"] for bucket in buckets), dtype=np.int64, count=len(buckets))
-    return row_of, columns, documents, buckets
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise StoreError(
+            f"{name} gave an answer that contradicts itself ({reason[:150]}); nothing of it was used: check the "
+            f"address, and what lies between here and the cluster, and try again"
+        ) from None
+
+
+def whole(value: object, least: int = 0) -> int:
+    """A count.
+
+    Raises:
+        ValueError: it is none, or less than `least`.
+    """
+    if type(value) is not int or value < least:
+        raise ValueError(f"{value!r} is not a count from {least}")
+    return value
+
+
+def finite(value: object) -> float:
+    """A number.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if type(value) not in (int, float) or not np.isfinite(value):  # type: ignore[call-overload]
+        raise ValueError(f"{value!r} is not a number")
+    return float(value)  # type: ignore[arg-type]
+
+
+def total_of(answer: Answer) -> int:
+    """How many documents a search met."""
+    hits = answer["hits"]["total"]
+    if hits["relation"] != "eq":
+        raise ValueError("its number of documents is not exact")
+    return whole(hits["value"])
+
+
+class SeveralKeys(StoreError):
+    """Documents have several keys, so that those of other keys were met: each key has to be asked for by itself."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """The buckets of an answer by key and time: arrays of shape (buckets,)."""
+
+    rows: Ints
+    columns: Ints
+    documents: Ints
+    buckets: list[Answer]
+    total: int
+    """Documents that the search met; one of several keys falls into a bucket of each."""
+
+
+def cells(answer: Answer, keys: Sequence[str], grid: Grid, name: str, each: bool = False) -> Cells:
+    """The buckets of an answer to `Fields.buckets` or `Fields.hours`.
+
+    Args:
+        answer: what was answered.
+        keys: that were asked for; where `each` was, the answer has a bucket for each, in that order.
+        grid: of the times.
+        name: of the store, for messages.
+        each: whether each key was asked for by itself, as a document may have several.
+
+    Raises:
+        SeveralKeys: documents have several, and not each was asked for by itself.
+        StoreError: it holds fewer keys or documents than there are, or what was not asked for.
+    """
+    with understood(name):
+        total = total_of(answer)
+        found = answer.get("aggregations", {}).get("keys", {})
+        # Of no documents a list may be left out; what there is all the same does not fit their number.
+        outer = found["buckets"] if total or each else found.get("buckets", [])
+        assert isinstance(outer, list), "its keys are no list"
+        rows = np.array(_rows(outer, keys, name, each), dtype=np.int64)
+        if found.get("sum_other_doc_count") or found.get("doc_count_error_upper_bound"):
+            raise SeveralKeys(f"{name} left out keys: no part of it was used")
+        counts = np.array([whole(one["doc_count"], 0 if each else 1) for one in outer], dtype=np.int64)
+        if not each and int(counts.sum()) > total:
+            raise SeveralKeys(f"{name} has documents of several keys")
+        inner = [one["time"]["buckets"] if one["doc_count"] else [] for one in outer]
+        buckets = [bucket for some in inner for bucket in some]
+        documents, times = _counts(buckets), _times(buckets)
+        row_of = np.repeat(rows, [len(some) for some in inner])
+        columns, apart = np.divmod(times - grid.start * 1000, grid.step * 1000)
+        if apart.any() or (columns < 0).any() or (columns >= grid.count).any():
+            raise ValueError("times that were not asked for")
+        if len(np.unique(row_of * grid.count + columns)) != len(columns):
+            raise ValueError("a time of a key is there twice")
+        result = Cells(row_of, columns, documents, buckets, total)
+        per_key = np.bincount(row_of, documents, len(keys)).astype(np.int64)
+        if (per_key[rows] != counts).any():
+            raise ValueError(f"{counts.sum():,} documents of its keys, {documents.sum():,} in their buckets")
+        if (int(counts.sum()) < total or counts.max(initial=0) > total) if each else int(counts.sum()) != total:
+            raise ValueError(f"{total:,} documents, {counts.sum():,} in its keys")
+        _check_times(outer, rows, result, grid)
+    return result
+
+
+def keys_of(answer: Answer) -> list[Answer]:
+    """The outer buckets of an answer to `Fields.buckets` or `Fields.hours`."""
+    found: list[Answer] = answer.get("aggregations", {}).get("keys", {}).get("buckets", [])
+    return found
+
+
+def _rows(outer: list[Answer], keys: Sequence[str], name: str, each: bool) -> list[int]:
+    """The row of each key of an answer."""
+    if each:
+        if len(outer) != len(keys):
+            raise ValueError(f"{len(outer)} of {len(keys)} keys")
+        return list(range(len(keys)))
+    places = {key: row for row, key in enumerate(keys)}
+    rows = [places.get(text_of(one), -1) for one in outer]
+    if -1 in rows:
+        stranger = text_of(outer[rows.index(-1)])
+        # Documents of several keys show all of them, unless only some were asked for.
+        raise SeveralKeys(f"{name} answered with a key that was not asked for: {stranger!r}")
+    if len(set(rows)) != len(rows):
+        raise ValueError("a key is there twice")
+    return rows
+
+
+def _check_times(outer: list[Answer], rows: Ints, found: Cells, grid: Grid) -> None:
+    """The first and the last bucket of each key hold its first and last document."""
+    ends = np.full((2, int(rows.max(initial=-1)) + 1), -1, dtype=np.int64)
+    ends[0] = grid.count
+    np.minimum.at(ends[0], found.rows, found.columns)
+    np.maximum.at(ends[1], found.rows, found.columns)
+    for row, one in zip(rows.tolist(), outer, strict=True):
+        for end, name in enumerate(("first", "last") if one["doc_count"] else ()):
+            time = int(finite(one[name]["value"])) - grid.start * 1000
+            # A time of nanoseconds is rounded to the next millisecond, which may be in the next bucket.
+            if int(ends[end, row]) not in {time // (grid.step * 1000), (time - 1) // (grid.step * 1000)}:
+                raise ValueError(f"the {name} bucket of a key is not that of its {name} document")
+
+
+def _counts(buckets: Sequence[Answer]) -> Ints:
+    counts = [bucket["doc_count"] for bucket in buckets]
+    if set(map(type, counts)) - {int} or min(counts, default=1) < 1:
+        raise ValueError("a number of documents that is none")
+    return np.array(counts, dtype=np.int64)
+
+
+def _times(buckets: Sequence[Answer]) -> Ints:
+    times = [bucket["key"] for bucket in buckets]
+    if set(map(type, times)) - {int, float}:
+        raise ValueError("a time that is none")
+    return np.array(times, dtype=np.int64)
 
 
 def text_of(bucket: Answer) -> str:
     """The key of a bucket as text; of a number, an address or a truth value as the server writes it."""
     key = bucket.get("key_as_string", bucket["key"])
-    return key if isinstance(key, str) else str(key)
+    if isinstance(key, bool):
+        return str(key).lower()
+    if not isinstance(key, str | int):
+        raise TypeError(f"a key that is none: {key!r}")
+    return str(key)
 
 
-def values_of(buckets: Sequence[Answer], statistic: Statistic) -> Floats:
-    """The statistic of each bucket; NaN where there is none. Of a bucket with errors in it, their number."""
-    if statistic == "p95":
-        found = [bucket["value"]["values"][0].get("value") for bucket in buckets]
-    elif statistic in ("share", "count"):
-        found = [bucket["value"]["doc_count"] for bucket in buckets]
-    else:
-        found = [bucket["value"].get("value") for bucket in buckets]
-    return np.array([np.nan if value is None else value for value in found], dtype=float)
+def values_of(answer: Answer, found: Cells, statistic: Statistic, name: str, each: bool = False) -> Floats:
+    """The statistic of each bucket. Of a bucket with errors in it, their number.
+
+    Raises:
+        StoreError: they do not agree with the figures over all documents.
+    """
+    with understood(name):
+        if not found.buckets:
+            return np.zeros(0)
+        around = answer["aggregations"]["all"]
+        if statistic in ("share", "count"):
+            return _errors(found, whole(around["doc_count"]), each)
+        if statistic == "p95":
+            got = [bucket["value"]["values"] for bucket in found.buckets]
+            values = _numbers([one["value"] for (one,) in got])
+        else:
+            values = _numbers([bucket["value"]["value"] for bucket in found.buckets])
+        single = whole(around["count"], found.total) == found.total
+        if statistic != "sum":
+            _check_ends(values, values, around, exact=statistic == "max")
+        if not each and (statistic == "sum" or (single and statistic == "avg")):
+            _check_sum(values if statistic == "sum" else values * found.documents, around, found)
+    return values
 
 
-def hours_of(buckets: Sequence[Answer], percents: Sequence[float]) -> dict[str, Floats]:
+def _errors(found: Cells, outer: int, each: bool) -> Floats:
+    counts = [whole(bucket["value"]["doc_count"]) for bucket in found.buckets]
+    values = np.array(counts, dtype=np.int64)
+    if (values > found.documents).any() or (sum(counts) < outer if each else sum(counts) != outer):
+        raise ValueError(f"{outer:,} errors, {sum(counts):,} in its buckets")
+    return values.astype(float)
+
+
+def hours_of(answer: Answer, found: Cells, percents: Sequence[float], name: str) -> dict[str, Floats]:
     """What `Fields.hours` asked for, by the names of a roll-up, shape (buckets,) each.
 
     Args:
+        answer: of which `found` are the cells.
+        found: its buckets.
         percents: p95, second, p50 and p20.
+        name: of the store, for messages.
+
+    Raises:
+        StoreError: they do not agree with each other, or with the figures over all documents.
     """
-    found = np.array(
-        [
-            [one["value"] for one in bucket["percents"]["values"]]
-            + [(stats := bucket["stats"])["max"], stats["min"], stats["avg"]]
-            for bucket in buckets
-        ],
-        dtype=float,
-    )
     # The server answers in order, whatever order was asked for, and each only once.
     order = sorted(set(percents))
-    columns = found.reshape(len(buckets), len(order) + 3).T
-    named = zip(("p95", "second", "p50", "p20"), percents, strict=True)
-    ends = zip(("maximum", "minimum", "mean"), columns[-3:], strict=True)
-    return {name: columns[order.index(percent)] for name, percent in named} | dict(ends)
+    with understood(name):
+        listed = [
+            [one["value"] for one in bucket["percents"]["values"]]
+            + [(stats := bucket["stats"])["min"], stats["max"], stats["avg"]]
+            for bucket in found.buckets
+        ]
+        if any(len(one) != len(order) + 3 for one in listed):
+            raise ValueError("a percentile is missing")
+        values = _numbers([value for one in listed for value in one]).reshape(len(listed), len(order) + 3).T
+        least, most, mean = values[-3:]
+        if found.buckets:
+            # An interpolation may end a bit of a float beside the values that it lies between.
+            slack = _NEAR * np.abs(values).max(axis=0)
+            steps = np.diff(np.concatenate([least[None], values[:-3], most[None]]), axis=0)
+            if (steps < -slack).any() or (mean < least - slack).any() or (mean > most + slack).any():
+                raise ValueError("percentiles that are in no order")
+            around = answer["aggregations"]["all"]
+            if whole(around["count"]) != found.total:
+                raise StoreError(f"{name} has documents with several values in one: leave out --document-step")
+            _check_ends(least, most, around, exact=True)
+            _check_sum(mean * found.documents, around, found)
+    named = {
+        at: values[order.index(percent)] for at, percent in zip(("p95", "second", "p50", "p20"), percents, strict=True)
+    }
+    return named | {"maximum": most, "minimum": least, "mean": mean}
+
+
+def _numbers(values: list[Any]) -> Floats:
+    if set(map(type, values)) - {int, float}:
+        raise ValueError("a value that is no number")
+    found = np.array(values, dtype=float)
+    if not np.isfinite(found).all():
+        raise ValueError("a value that is not finite")
+    return found
+
+
+def _check_ends(least: Floats, most: Floats, around: Answer, exact: bool) -> None:
+    """No value lies outside of those of all documents; where the ends are among them, both are there."""
+    low, high = finite(around["min"]), finite(around["max"])
+    slack = _NEAR * max(abs(low), abs(high))
+    if least.min() < low - slack or most.max() > high + slack or (exact and most.max() < high - slack):
+        raise ValueError("its values are not those of its documents")
+
+
+def _check_sum(values: Floats, around: Answer, found: Cells) -> None:
+    """The sums of all buckets are those of no more than their values, and add up to that of all documents."""
+    largest = max(abs(finite(around["min"])), abs(finite(around["max"])))
+    most = found.documents + whole(around["count"]) - found.total
+    if (np.abs(values) > (1 + _NEAR) * largest * most).any():
+        raise ValueError("its values are not those of its documents")
+    # Added up in another order, whole numbers beyond 2**53 and fractions differ in their last bits.
+    if abs(float(values.sum()) - finite(around["sum"])) > _ROUNDED * largest * around["count"]:
+        raise ValueError("its values do not add up to the sum of its documents")

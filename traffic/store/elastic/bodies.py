@@ -145,63 +145,114 @@ class Fields:
         also: Body | None = None,
         errors: Body | None = None,
     ) -> None:
-        """`also`: a query that documents have to meet as well. `errors`: the one for those that are counted."""
+        """`also`: a query that documents have to meet as well. `errors`: the one for those that are counted.
+
+        What `ask_for` changes is how the documents of some keys are asked for.
+        """
         self.time = time
         self.key = key
         self.value = value
         self.statistic = statistic
         self.errors = errors
+        self.bounds: Window | None = None
+        """Where all documents lie that count; None: wherever they are."""
+        self.names = True
+        """Whether keys are names, which a request can list."""
+        self.several = False
+        """Whether a document may have several keys."""
+        self.checked: int | None = None
+        """Seconds in which a key may have one document and no more, where nobody else sees to that."""
+        self.mixed = False
+        """Whether the key is of another type in another index."""
         self._also = [] if also is None else [also]
+
+    @property
+    def each(self) -> bool:
+        """Whether each key is asked for by a query of its own, which no other key of a document disturbs."""
+        return self.several or self.mixed
 
     def extent(self) -> Body:
         """The first and the last time of all documents."""
-        return {"size": 0, "query": self.query(), "aggs": self._ends()}
+        return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": self._ends()}
 
-    def page(self, size: int, after: Body | None) -> Body:
-        """A page of all keys, each with the first and the last time of its documents; the first one counts keyless."""
+    def weeks(self) -> Body:
+        """How many documents each week holds."""
+        histogram = {"field": self.time, "fixed_interval": "7d", "min_doc_count": 1}
+        aggregations = {"weeks": {"date_histogram": histogram}}
+        return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": aggregations}
+
+    def page(self, size: int, after: Body | None, indices: Sequence[str] | None = None) -> Body:
+        """A page of all keys, each with the first and the last time of its documents; the first one counts keyless.
+
+        Args:
+            size: how many.
+            after: the last key of the page before.
+            indices: the only ones whose documents count.
+        """
         composite: Body = {"size": size, "sources": [{"key": {"terms": {"field": self.key}}}]}
         aggregations: Body = {"keys": {"composite": composite, "aggs": self._ends()}}
         if after is None:
             aggregations["keyless"] = {"missing": {"field": self.key}}
         else:
             composite["after"] = after
-        return {"size": 0, "query": self.query(), "aggs": aggregations}
+        query = self.query()
+        if indices is not None:
+            query["bool"]["filter"].append({"terms": {"_index": list(indices)}})
+        return {"size": 0, "track_total_hits": True, "query": query, "aggs": aggregations}
 
-    def coverage(self, window: Window) -> Body:
-        """How many documents of the window, or without a time, each index holds, by what can be done with them."""
+    def coverage(self, window: Window, reach: Window) -> Body:
+        """How many documents each index holds by what can be done with them: of the window, without a time, astray.
+
+        Args:
+            window: that is read.
+            reach: from the first to the last document that counts; what lies outside of it is astray.
+        """
         timeless: Body = {"bool": {"must_not": [{"exists": {"field": self.time}}]}}
-        found = {"ways": {"filters": {"filters": self._ways()}, "aggs": self._ends()}}
+        outside: Body = {"bool": {"filter": [{"exists": {"field": self.time}}], "must_not": [self.within(reach)]}}
+        keys = {} if self.mixed else {"keys": {"value_count": {"field": self.key}}}
+        found = {"ways": {"filters": {"filters": self._ways(reach)}, "aggs": {**self._ends(), **keys}}}
         return {
             "size": 0,
             "track_total_hits": True,
-            "query": {"bool": {"should": [self.within(window), timeless], "minimum_should_match": 1}},
+            "query": {"bool": {"should": [self.within(window), timeless, outside], "minimum_should_match": 1}},
             "aggs": {"indices": {"terms": {"field": "_index", "size": MOST_INDICES}, "aggs": found}},
         }
 
-    def _ways(self) -> dict[str, Body]:
+    def _ways(self, reach: Window) -> dict[str, Body]:
         """What can become of a document: each meets just one of these."""
+        key: Body = {"exists": {"field": self.key}}
+        if self.names:
+            # An empty name is none.
+            key = {"bool": {"filter": [key], "must_not": [{"term": {self.key: ""}}]}}
         steps: list[tuple[str, Body]] = [("filtered", also) for also in self._also]
         steps += [("timeless", {"exists": {"field": self.time}})]
         steps += [("valueless", {"exists": {"field": self.value}})] if self.value else []
-        steps += [("keyless", {"exists": {"field": self.key}})]
+        # A name that is longer than its mapping allows is in the document, and not in the index.
+        long = {"term": {"_ignored": self.key}}
+        steps += [("overlong", {"bool": {"should": [key, {"bool": {"must_not": [long]}}], "minimum_should_match": 1}})]
+        steps += [("keyless", key), ("astray", self.within(reach))]
         musts = [query for _, query in steps]
         ways: dict[str, Body] = {
             name: {"bool": {"filter": musts[:place], "must_not": [query]}} for place, (name, query) in enumerate(steps)
         }
         return {**ways, "used": {"bool": {"filter": musts}}}
 
-    def buckets(self, keys: Sequence[str], window: Window, step: int, include: bool) -> Body:
+    def buckets(self, keys: Sequence[str], window: Window, step: int) -> Body:
         """The statistic of each key and bucket that holds a document."""
-        return self._by_time(keys, window, step, self._statistic(), include)
+        return self._by_time(keys, window, step, self._statistic())
 
-    def hours(self, keys: Sequence[str], window: Window, step: int, include: bool) -> Body:
+    def hours(self, keys: Sequence[str], window: Window, step: int) -> Body:
         """Percentiles, ends, mean and number of the values of each key and hour; exact where values are documents."""
         percents = sorted(set(roll_up_percents(step)))
         values = {
             "percents": {"percentiles": {"field": self.value, "percents": percents, "keyed": False}},
             "stats": {"stats": {"field": self.value}},
         }
-        return self._by_time(keys, window, HOUR, values, include)
+        body = self._by_time(keys, window, HOUR, values)
+        if self.checked is not None:
+            crowded = {"field": self.time, "fixed_interval": f"{self.checked}s", "min_doc_count": 2}
+            body["aggs"]["keys"]["aggs"]["crowded"] = {"date_histogram": crowded}
+        return body
 
     def total(self, window: Window) -> Body:
         """How many documents there are in the window, and the sum of their values."""
@@ -229,29 +280,51 @@ class Fields:
             return {"value": {"percentiles": {"field": self.value, "percents": [95.0], "keyed": False, **digest}}}
         return {"value": {self.statistic: {"field": self.value}}} if self.statistic != "count" else {}
 
-    def _by_time(self, keys: Sequence[str], window: Window, step: int, values: Body, include: bool) -> Body:
-        terms: Body = {"field": self.key, "size": max(1, len(keys))}
-        if include:
-            terms["include"] = list(keys)
+    def _by_time(self, keys: Sequence[str], window: Window, step: int, values: Body) -> Body:
         histogram = {"field": self.time, "fixed_interval": f"{step}s", "min_doc_count": 1}
-        inner: Body = {"time": {"date_histogram": histogram}}
+        inner: Body = {"time": {"date_histogram": histogram}, **self._ends()}
         if values:
             inner["time"]["aggs"] = values
+        around = {} if self.around is None else {"all": self.around}
         return {
             "size": 0,
+            "track_total_hits": True,
             "query": self.query(keys, window),
-            "aggs": {"keys": {"terms": terms, "aggs": inner}},
+            "aggs": {"keys": {**self._of_keys(keys), "aggs": inner}, **around},
         }
+
+    @property
+    def around(self) -> Body | None:
+        """The figure over all documents that the buckets of an answer have to agree with."""
+        if self.errors is not None:
+            return {"filter": self.errors}
+        return None if self.value is None or self.statistic == "count" else {"stats": {"field": self.value}}
+
+    def _of_keys(self, keys: Sequence[str]) -> Body:
+        if self.each:
+            return {"filters": {"filters": [self._is(key) for key in keys]}}
+        terms: Body = {"field": self.key, "size": max(1, len(keys))}
+        if self.names:
+            terms["include"] = list(keys)
+        return {"terms": terms}
+
+    def _is(self, key: str) -> Body:
+        """Documents of a key. Where it is a number in one index and a name in another, it is read as either."""
+        return {"match": {self.key: {"query": key, "lenient": True}}} if self.mixed else {"term": {self.key: key}}
 
     def _ends(self) -> Body:
         return {"first": {"min": {"field": self.time}}, "last": {"max": {"field": self.time}}}
 
     def query(self, keys: Sequence[str] | None = None, window: Window | None = None) -> Body:
         """The documents that count, of some keys or all, in a window or ever: a `bool` query with a `filter` list."""
-        musts: list[Body] = [*self._also, {"exists": {"field": self.value or self.time}}]
-        if window is not None:
-            musts.append(self.within(window))
-        if keys is not None:
+        musts: list[Body] = [*self._also, {"exists": {"field": self.time}}]
+        if self.value is not None:
+            musts.append({"exists": {"field": self.value}})
+        if window is not None or self.bounds is not None:
+            musts.append(self.within(window or self.bounds or Window(0, 0)))
+        if keys is not None and self.mixed:
+            musts.append({"bool": {"should": [self._is(key) for key in keys], "minimum_should_match": 1}})
+        elif keys is not None:
             musts.append({"terms": {self.key: list(keys)}})
         return {"bool": {"filter": musts}}
 
@@ -261,24 +334,23 @@ class Fields:
         return {"range": {self.time: bounds}}
 
 
-ENDS = "aggregations.first.value,aggregations.last.value"
-PAGE = (
-    "aggregations.keyless.doc_count,aggregations.keys.after_key,aggregations.keys.buckets.key,"
-    "aggregations.keys.buckets.doc_count,"
-    "aggregations.keys.buckets.first.value,aggregations.keys.buckets.last.value"
-)
+_HITS = "hits.total"
+ENDS = f"{_HITS},aggregations.first.value,aggregations.last.value"
+WEEKS = f"{_HITS},aggregations.weeks.buckets.key,aggregations.weeks.buckets.doc_count"
+_KEYS = "aggregations.keys.buckets"
+_EACH = f"{_KEYS}.key,{_KEYS}.key_as_string,{_KEYS}.doc_count,{_KEYS}.first.value,{_KEYS}.last.value"
+PAGE = f"{_HITS},aggregations.keyless.doc_count,aggregations.keys.after_key,{_EACH}"
 _BY_TIME = (
-    "aggregations.keys.doc_count_error_upper_bound,aggregations.keys.sum_other_doc_count,"
-    "aggregations.keys.buckets.key,aggregations.keys.buckets.key_as_string,"
-    "aggregations.keys.buckets.time.buckets.key,aggregations.keys.buckets.time.buckets.doc_count"
+    f"{_HITS},aggregations.keys.doc_count_error_upper_bound,aggregations.keys.sum_other_doc_count,{_EACH},"
+    f"{_KEYS}.time.buckets.key,{_KEYS}.time.buckets.doc_count,aggregations.all"
 )
-_VALUE = "aggregations.keys.buckets.time.buckets.value"
+_VALUE = f"{_KEYS}.time.buckets.value"
 BUCKETS = f"{_BY_TIME},{_VALUE}.value,{_VALUE}.doc_count,{_VALUE}.values.value"
+_STATS = f"{_KEYS}.time.buckets.stats"
 HOURS = (
-    f"{_BY_TIME},aggregations.keys.buckets.time.buckets.percents.values.value,"
-    "aggregations.keys.buckets.time.buckets.stats.min,aggregations.keys.buckets.time.buckets.stats.max,"
-    "aggregations.keys.buckets.time.buckets.stats.avg"
+    f"{_BY_TIME},{_KEYS}.time.buckets.percents.values.value,{_STATS}.min,{_STATS}.max,{_STATS}.avg,"
+    f"{_KEYS}.crowded.buckets.doc_count"
 )
-COVERAGE = "hits.total,aggregations.indices"
-SUMS = "aggregations.keys.buckets.key,aggregations.keys.buckets.doc_count,aggregations.keys.buckets.sum.value"
+COVERAGE = f"{_HITS},aggregations.indices"
+SUMS = f"{_KEYS}.key,{_KEYS}.doc_count,{_KEYS}.sum.value"
 TOTAL = "aggregations.count.value,aggregations.sum.value"

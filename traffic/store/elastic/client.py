@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import warnings
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
 from traffic.store.access import Access
 from traffic.store.base import Away, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.place import IndexAddress
+from traffic.store.elastic.wire import BoundedNode, Unbounded, Waiting
+from traffic.text import visible
 
 TIMEOUT = 120.0
 """Seconds that a request may take before it is cut in halves."""
@@ -40,9 +43,16 @@ _UNAVAILABLE = {
     "search_phase_execution_exception",
     "no_shard_available_action_exception",
     "unavailable_shards_exception",
+    # Too few nodes are left to know what belongs where.
+    "cluster_block_exception",
+    "master_not_discovered_exception",
+    "not_master_exception",
 }
 
-COMPLETE = "timed_out,terminated_early,_shards.total,_shards.failed,_shards.failures.reason.reason,_clusters"
+COMPLETE = (
+    "timed_out,terminated_early,_clusters,"
+    "_shards.total,_shards.successful,_shards.failed,_shards.failures.reason.reason"
+)
 """What has to be asked for with every search, so that a part is never taken for the whole."""
 
 
@@ -62,10 +72,19 @@ class Cluster:
         for name in ("elastic_transport", "elasticsearch", "urllib3"):
             logging.getLogger(name).addHandler(logging.NullHandler())
         warnings.filterwarnings("ignore", category=elasticsearch.ElasticsearchWarning)
-        basic = (place.user, place.password or "") if place.user else (access.user, access.password)
-        secure = all(url.startswith("https") for url in place.urls)
+        user, password = (place.user, place.password) if place.user else (access.user, access.password)
+        secure = place.urls[0].startswith("https")
+        named = bool(user) and (bool(place.user) or not access.api_key)
+        if not secure and not place.local and not access.allow_http and (named or access.api_key):
+            raise AccessDenied(
+                f"{self.name} is another machine, and what is sent there by http can be read on the way: use https, or "
+                f"--allow-http to show it {self.who} all the same"
+            )
+        self._wait = access.wait
+        self._answered = False
         settings: dict[str, Any] = {
-            "basic_auth": basic if basic[0] and (place.user or not access.api_key) else None,
+            # As text: the client itself only takes ASCII.
+            "basic_auth": b64encode(f"{user}:{password or ''}".encode()).decode() if named else None,
             "api_key": None if place.user else access.api_key,
             "ca_certs": access.ca_file if secure else None,
             "ssl_assert_fingerprint": access.fingerprint if secure else None,
@@ -76,8 +95,10 @@ class Cluster:
                 **{name: value for name, value in settings.items() if value},
                 request_timeout=TIMEOUT,
                 connections_per_node=connections,
-                retry_on_status=_PASSING,
-                max_retries=max(3, len(place.urls)),
+                # To another node at once; to the same one after a while, which is ours to wait for.
+                retry_on_status=(),
+                max_retries=len(place.urls) - 1,
+                node_class=BoundedNode,
                 serializer=OrjsonSerializer(),
             )
         except (ValueError, TypeError) as error:
@@ -104,17 +125,19 @@ class Cluster:
         headers = {"accept": "application/json"}
         if body is not None:
             headers["content-type"] = "application/x-ndjson" if bulk else "application/json"
-        # Who sends documents waits by itself.
+        # Who sends documents waits for a heap by itself.
         waits = iter(() if bulk else _FULL)
+        waiting = Waiting(self.name, self._wait)
         found = None
         while found is None:
             try:
                 found = self._client.perform_request(method, path, params=params, headers=headers, body=body)
             except (elastic_transport.TransportError, elastic_transport.ApiError, ValueError) as error:
-                wait = next(waits, None) if _is_full(error) else None
-                if wait is None:
+                if (wait := next(waits, None) if _is_full(error) else None) is not None:
+                    time.sleep(wait)
+                elif not self._passes(error) or not waiting.longer(_why(error), _retry_after(error)):
                     raise self._failure(error) from None
-                time.sleep(wait)
+        self._answered = True
         answer = found.body
         if not isinstance(answer, dict):
             raise StoreError(f"{self.name} does not answer like Elasticsearch: check the address")
@@ -159,6 +182,12 @@ class Cluster:
         """Let go of the connections."""
         self._client.close()
 
+    def _passes(self, error: Exception) -> bool:
+        """Whether the same may succeed a little later. Who never answered may not be there at all."""
+        if isinstance(error, elastic_transport.ApiError):
+            return error.meta.status in _PASSING and not set(_types(error.body)) & _TOO_LARGE
+        return self._answered and _is_lost(error)
+
     def _failure(self, error: Exception) -> Failure:
         if isinstance(error, elasticsearch.UnsupportedProductError):
             return StoreError(f"{self.name} does not answer like Elasticsearch: check the address")
@@ -171,6 +200,8 @@ class Cluster:
             )
         if isinstance(error, elastic_transport.ConnectionTimeout):
             return TooLarge(f"{self.name} does not answer within {TIMEOUT:.0f} s")
+        if isinstance(error, elastic_transport.ConnectionError) and any(isinstance(e, Unbounded) for e in error.errors):
+            return StoreError(f"{self.name} gives no answer that can be used ({_short(error)}): check the address")
         if isinstance(error, elastic_transport.ConnectionError):
             return Away(f"{self.name} cannot be reached ({_short(error)}): check that it runs, and the address")
         return StoreError(f"{self.name} answers what cannot be read ({_short(error)}): check the address")
@@ -179,12 +210,14 @@ class Cluster:
         status, kinds = error.meta.status, set(_types(error.body))
         reason = _reason(error.body) or f"status {status}"
         if status in (401, 403):
-            advice = "check them" if status == 401 else "see docs/elasticsearch.md for the rights that it needs"
-            return AccessDenied(f"{self.name} refuses {self.who} ({status}): {advice}")
+            advice = "check the login" if status == 401 else "see docs/elasticsearch.md for the rights that it needs"
+            return AccessDenied(f"{self.name} refuses {self.who} ({status}, {reason}): {advice}")
         if kinds & _TOO_LARGE or status == 413:
             return TooLarge(f"{self.name}: {reason}")
         if status == 404 and (not kinds or "index_not_found_exception" in kinds):
             return NoSuchStore(f"there is no index {self.name}: check its name, or run ./sl.py generate")
+        if "index_closed_exception" in kinds:
+            return StoreError(f"{self.name} is closed: open it, or name others")
         if status in _PASSING[1:] and (kinds & _UNAVAILABLE or "shard" in reason):
             return PartialAnswer(f"{self.name} cannot reach all of its data ({reason}): wait until the cluster is well")
         if status in _PASSING:
@@ -196,30 +229,84 @@ def check_complete(answer: Mapping[str, Any], name: str) -> None:
     """Elasticsearch can answer 200 with less than it was asked for: make sure that it did not.
 
     Raises:
-        PartialAnswer: it did.
+        PartialAnswer: it did, or does not say.
     """
-    shards = answer.get("_shards")
-    if not isinstance(shards, dict) or "failed" not in shards:
-        raise PartialAnswer(f"{name} does not say whether its answer is complete; it is not used")
-    clusters = answer.get("_clusters", {})
-    left_out = [kind for kind in ("skipped", "partial", "failed", "running") if clusters.get(kind)]
-    why = None
-    if shards["failed"]:
-        reasons = [failure["reason"]["reason"] for failure in shards.get("failures", ()) if failure.get("reason")]
-        why = f"{shards['failed']} of {shards['total']} shards failed" + (f", {reasons[0]}" if reasons else "")
-    elif answer.get("timed_out"):
-        why = "it ran out of the time that the cluster allows a search"
-    elif answer.get("terminated_early"):
-        why = "it stopped early"
-    elif left_out:
-        why = f"clusters are {' and '.join(left_out)}"
+    try:
+        why = _incomplete(answer)
+    except (LookupError, TypeError, AttributeError):
+        why = "it does not say whether it is complete"
     if why:
         raise PartialAnswer(f"{name} answered in part ({why}); nothing of it was used: try again when it is well")
+
+
+def _incomplete(answer: Mapping[str, Any]) -> str | None:
+    """What is missing of an answer; None where it says of itself that nothing is."""
+    shards = answer["_shards"]
+    failed, total, successful = shards["failed"], shards["total"], shards["successful"]
+    if any(type(count) is not int for count in (failed, total, successful)):
+        raise TypeError("a number of shards that is none")
+    if failed or successful != total:
+        reasons = [failure["reason"]["reason"] for failure in shards.get("failures") or () if failure.get("reason")]
+        much = f"{failed} of {total} shards failed" if failed else f"{successful} of {total} shards answered"
+        return much + (f", {shown(str(reasons[0]))}" if reasons else "")
+    if answer["timed_out"] is not False:
+        return "it ran out of the time that the cluster allows a search"
+    if answer.get("terminated_early"):
+        return "it stopped early"
+    if "_clusters" in answer:
+        clusters = answer["_clusters"]
+        left_out = [kind for kind in ("skipped", "partial", "failed", "running") if clusters.get(kind)]
+        states = {str(one["status"]) for one in clusters.get("details", {}).values()} - {"successful"}
+        if left_out or states or clusters["successful"] != clusters["total"]:
+            return f"clusters are {' and '.join(sorted({*left_out, *states})) or 'missing'}"
+    return None
+
+
+def check_shards(answer: Mapping[str, Any], name: str, least: int = 0) -> None:
+    """Whether what was asked of all shards (a refresh, their figures) was done by each that is there.
+
+    Copies that have no node count as total, not as successful; `least` is how many have to be there.
+
+    Raises:
+        PartialAnswer: it was not, or the answer does not say.
+    """
+    shards = answer.get("_shards")
+    counts = (shards.get("failed"), shards.get("successful")) if isinstance(shards, dict) else (None, None)
+    failed, successful = counts
+    if type(failed) is not int or type(successful) is not int:
+        raise PartialAnswer(f"{name} does not say whether all of its shards did what they were asked; try again")
+    if failed or successful < least:
+        raise PartialAnswer(
+            f"{name} could not reach all of its shards ({failed} failed, {successful} did what they were asked); "
+            f"nothing was used: try again when it is well"
+        )
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether the line to a node was cut, or there was none."""
+    if not isinstance(error, elastic_transport.ConnectionError) or isinstance(error, elastic_transport.TlsError):
+        return False
+    return not any(isinstance(one, Unbounded) for one in error.errors)
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, elastic_transport.ApiError):
+        return f"has too much to do or is not ready ({error.meta.status})"
+    return "cannot be reached at the moment"
+
+
+def _retry_after(error: Exception) -> str | None:
+    return error.meta.headers.get("retry-after") if isinstance(error, elastic_transport.ApiError) else None
 
 
 def _is_full(error: Exception) -> bool:
     """Whether the node has no heap left at this moment, whoever took it; not: this request alone is too large."""
     return isinstance(error, elastic_transport.ApiError) and _reason(error.body).startswith("[parent]")
+
+
+def shown(text: str) -> str:
+    """What a server says, on one line: a document's author may have a part in it."""
+    return visible(" ".join(text.split()))[:300]
 
 
 def _types(body: object) -> Iterator[str]:
@@ -246,7 +333,7 @@ def _reason(body: object) -> str:
             if found := _reason(one.get("reason") if isinstance(one.get("reason"), dict) else one):
                 return found
     reason = body.get("reason")
-    return reason[:300] if isinstance(reason, str) else ""
+    return shown(reason) if isinstance(reason, str) else ""
 
 
 def _short(error: Exception) -> str:

@@ -2,44 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traffic.coverage import Coverage, Holding, LeftOut
+from traffic.store.elastic.answers import finite, total_of, understood, whole
 from traffic.store.elastic.bodies import Fields
+from traffic.times import iso
 
 
-def covered(answer: Mapping[str, Any], fields: Fields) -> Coverage:
+def covered(answer: Mapping[str, Any], fields: Fields, closed: Sequence[str], name: str) -> Coverage:
     """The documents of each index, by what became of them.
 
     Args:
         answer: to `fields.coverage`.
         fields: which say what a document is left out for.
+        closed: indices that cannot be searched.
+        name: of the store, for messages.
+
+    Raises:
+        StoreError: the answer does not add up.
     """
-    reasons = {
+    with understood(name):
+        found = answer.get("aggregations", {}).get("indices", {})
+        indices = sorted(found.get("buckets", []), key=lambda one: str(one["key"]))
+        if found.get("sum_other_doc_count") or sum(whole(one["doc_count"]) for one in indices) != total_of(answer):
+            raise ValueError("its indices do not hold all documents")
+        reasons = _reasons(fields, indices)
+        parts = [_part(one, reasons) for one in indices]
+        several = sum(one["ways"]["buckets"]["used"]["keys"]["value"] for one in indices) if not fields.mixed else 0
+    shut = [Holding(index, None, None, (LeftOut(f"lie in the closed index {index}", None),)) for index in closed]
+    used = sum(part.used or 0 for part in parts)
+    notes: tuple[str, ...] = ()
+    if several > used:
+        notes = (f"documents have several {fields.key}: each counts once for each of them, {int(several):,} in all",)
+    return Coverage((*parts, *shut), "documents", (used, used), notes=notes)
+
+
+def _reasons(fields: Fields, indices: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Why a document is left out."""
+    astray = [time for one in indices for time in _ends(one["ways"]["buckets"]["astray"]) if time is not None]
+    times = sorted({iso(min(astray)), iso(max(astray))}) if astray else []
+    return {
         "filtered": "do not meet --filter",
         "timeless": f"have no {fields.time}",
         "valueless": f"have no {fields.value}",
+        "overlong": f"have a {fields.key} that is longer than its mapping allows (ignore_above)",
         "keyless": f"have no {fields.key}",
+        "astray": f"lie far from all others ({' to '.join(times)})",
     }
-    parts = tuple(
-        _part(one, reasons) for one in sorted(answer["aggregations"]["indices"]["buckets"], key=lambda one: one["key"])
-    )
-    used = sum(part.used or 0 for part in parts)
-    return Coverage(parts, "documents", (used, used))
 
 
 def _part(index: Mapping[str, Any], reasons: Mapping[str, str]) -> Holding:
     ways = index["ways"]["buckets"]
     left = tuple(
-        LeftOut(reason, ways[name]["doc_count"], *_ends(ways[name]))
+        LeftOut(reason, whole(ways[name]["doc_count"]), *_ends(ways[name]))
         for name, reason in reasons.items()
         if name in ways and ways[name]["doc_count"]
     )
     first, last = _ends(ways["used"])
-    return Holding(index["key"], index["doc_count"], ways["used"]["doc_count"], left, first=first, last=last)
+    return Holding(
+        str(index["key"]), whole(index["doc_count"]), whole(ways["used"]["doc_count"]), left, first=first, last=last
+    )
 
 
 def _ends(found: Mapping[str, Any]) -> tuple[int | None, int | None]:
     first, last = (found[name].get("value") for name in ("first", "last"))
-    return None if first is None else int(first // 1000), None if last is None else int(last // 1000)
+    if first is None or last is None:
+        return None, None
+    return int(finite(first) // 1000), int(finite(last) // 1000)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from traffic.disk import storage
-from traffic.errors import UsageFailure
+from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import Statistic
 from traffic.store.base import StoreError
+from traffic.store.elastic.answers import understood
 from traffic.store.elastic.bodies import Body
 from traffic.store.elastic.client import Cluster
 from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
@@ -22,14 +25,33 @@ _NUMBERS = {
     *("byte", "short", "integer", "long", "unsigned_long", "half_float", "float", "double", "scaled_float"),
     *("aggregate_metric_double", "counter_long", "counter_double"),
 }
+_FAMILIES = dict.fromkeys(_NAMES, "names") | dict.fromkeys(("byte", "short", "integer", "long"), "numbers")
+"""Types whose values are the same in one list; any other is a family of its own."""
 _TIMES = {"date", "date_nanos"}
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SPOKEN_OF = re.compile(r"(?:^|[\s(+!-])([A-Za-z_@][\w.@-]*):")
 """A field in a query: a name before a colon."""
 
 
-def check_fields(cluster: Cluster, time: str, key: str, value: str | None, statistic: Statistic) -> bool:
-    """Stop unless the fields are there and fit; answers whether keys are names, which a request can list.
+@dataclass(frozen=True)
+class KeyField:
+    """What is to be known of the field of the keys before they are asked for."""
+
+    names: bool
+    """Whether they are names, which a request can list."""
+    groups: tuple[tuple[str, ...] | None, ...] = (None,)
+    """Indices in which it is of one family of types, of each family; (None,) where it is of one in all."""
+    remark: str = ""
+    """What a person should know of that."""
+
+    @property
+    def mixed(self) -> bool:
+        """Whether a key is written as one thing here and as another there."""
+        return len(self.groups) > 1
+
+
+def check_fields(cluster: Cluster, time: str, key: str, value: str | None, statistic: Statistic) -> KeyField:
+    """Stop unless the fields are there and fit.
 
     Raises:
         UsageFailure: with what to name instead.
@@ -37,7 +59,49 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     wanted = {"--time": (time, _TIMES), "--key": (key, _KEYS)}
     if value is not None:
         wanted["--value"] = (value, set() if statistic == "count" else _NUMBERS)
-    return _checked(cluster, wanted)["--key"] <= _NAMES
+    found = _checked(cluster, wanted)
+    if value is not None and statistic != "count" and _is_counter(cluster, value, found["--value"]):
+        raise UsageFailure(
+            f"{value} (--value) is a counter (time_series_metric: counter): a total that only grows, so that its "
+            f"{statistic} says nothing of what happened: name a field that holds what was added since the last document"
+        )
+    kinds = found["--key"]
+    families: dict[str, list[str]] = {}
+    for kind in sorted(kinds):
+        families.setdefault(_FAMILIES.get(kind, kind), []).append(kind)
+    if len(families) == 1:
+        return KeyField(set(kinds) <= _NAMES)
+    groups = tuple(
+        tuple(sorted(index for kind in some for index in kinds[kind]["indices"])) for some in families.values()
+    )
+    told = (
+        f"{_a(' or '.join(some))} in {_some(indices)}" for some, indices in zip(families.values(), groups, strict=True)
+    )
+    return KeyField(False, groups, f"{key} is {' and '.join(told)}: the same text is taken for one key")
+
+
+def _is_counter(cluster: Cluster, name: str, kinds: Mapping[str, Any]) -> bool:
+    """Whether the mapping says that values only grow; of several indices, whether that of any does."""
+    if any(kind.startswith("counter_") or one.get("time_series_metric") == "counter" for kind, one in kinds.items()):
+        return True
+    if not any(one.get("metric_conflicts_indices") for one in kinds.values()):
+        return False
+    path = f"/{cluster.place.index}/_mapping/field/{name}"
+    found = cluster.ask("GET", path, {"filter_path": "*.mappings.*.mapping.*.time_series_metric"})
+    with understood(cluster.name):
+        about = [
+            one for index in found.values() for field in index["mappings"].values() for one in field["mapping"].values()
+        ]
+        return any(one["time_series_metric"] == "counter" for one in about)
+
+
+def _a(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
+def _some(indices: Sequence[str]) -> str:
+    more = f" and {len(indices) - 2} more" if len(indices) > 2 else ""
+    return (", " if more else " and ").join(indices[:2]) + more
 
 
 def check_roles(cluster: Cluster, named: Mapping[str, str]) -> None:
@@ -54,22 +118,76 @@ def check_roles(cluster: Cluster, named: Mapping[str, str]) -> None:
     _checked(cluster, {f"--field {role}=": (name, good.get(role, _KEYS)) for role, name in named.items()})
 
 
-def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> dict[str, set[str]]:
-    """The types of each option's field, which has to be of certain types (none: of any)."""
-    path = f"/{cluster.place.index}/_field_caps"
-    names = ",".join(name for name, _ in wanted.values())
-    found = cluster.ask("GET", path, {"fields": names, "filter_path": "fields"}).get("fields", {})
+def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> dict[str, dict[str, Any]]:
+    """Type -> what is known of it, of each option's field, which has to be of certain types (none: of any)."""
+    names = [name for name, _ in wanted.values()]
+    # What a field lies in says why it is not found, and what is below it what to take instead.
+    around = [outer for name in names for outer in _outer(name)] + [f"{name}.keyword" for name in names]
+    found = _capabilities(cluster, sorted({*names, *around}))
+    known: dict[str, dict[str, Any]] = {}
     for option, (name, good) in wanted.items():
+        outer = {kind for lies_in in _outer(name) for kind in found.get(lies_in, {})}
+        if name not in found and "flattened" in outer and "flattened" in good:
+            known[option] = {"flattened": {"aggregatable": True}}
+            continue
         if name not in found:
             raise UsageFailure(f"{cluster.name} has no field {name} ({option}): {_near(cluster, name)}")
-        kinds = set(found[name])
-        if "text" in kinds:
-            raise UsageFailure(f"{name} ({option}) is a text, which nothing can be grouped by: try {name}.keyword")
-        if good and kinds - good:
-            raise UsageFailure(f"{name} ({option}) is of the type {', '.join(sorted(kinds - good))}: {_meant(good)}")
-        if not all(one.get("aggregatable") for one in found[name].values()):
+        if "nested" in outer:
+            raise UsageFailure(
+                f"{name} ({option}) lies in nested documents, which are not looked into: index it outside of them, or "
+                f"with include_in_root"
+            )
+        kinds = found[name]
+        if "flattened" in kinds:
+            raise UsageFailure(
+                f"{name} ({option}) is flattened: the value of every label would be a key; name one, as {name}.customer"
+            )
+        if "text" in kinds and "text" not in good:
+            raise UsageFailure(f"{name} ({option}) is a text{_where(kinds, 'text')}, {_way_out(name, good, found)}")
+        if good and set(kinds) - good:
+            wrong = sorted(set(kinds) - good)
+            raise UsageFailure(f"{name} ({option}) is of the type {', '.join(wrong)}: {_meant(good)}")
+        if not all(one.get("aggregatable") for one in kinds.values()):
             raise UsageFailure(f"{name} ({option}) cannot be aggregated (doc_values are off): name another field")
-    return {option: set(found[name]) for option, (name, _) in wanted.items()}
+        known[option] = kinds
+    return known
+
+
+def _outer(name: str) -> list[str]:
+    """What a field lies in: `a.b` and `a` of `a.b.c`."""
+    parts = name.split(".")
+    return [".".join(parts[:end]) for end in range(1, len(parts))]
+
+
+def _capabilities(cluster: Cluster, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What each of these fields can do, by type; fields that are not there are left out."""
+    params = {"fields": ",".join(names), "filter_path": "fields,failed_indices"}
+    found = cluster.ask("GET", f"/{cluster.place.index}/_field_caps", params)
+    with understood(cluster.name):
+        if found.get("failed_indices"):
+            raise PartialAnswer(f"{cluster.name} does not say which fields all of its indices have: try again")
+        return {name: dict(kinds) for name, kinds in found.get("fields", {}).items()}
+
+
+def _where(kinds: Mapping[str, Any], kind: str) -> str:
+    indices = kinds[kind].get("indices")
+    return f" in {_some(indices)}" if indices else ""
+
+
+def _way_out(name: str, good: set[str], found: Mapping[str, Any]) -> str:
+    """What to do about a text."""
+    if not good & _NAMES:
+        return f"and {_meant(good).removeprefix('name a field that is ')} is needed: map it as one, and index again"
+    below, kinds = found.get(f"{name}.keyword"), found[name]
+    if below is None:
+        return "which nothing can be grouped by: map it as a keyword, and index again"
+    if len(kinds) == 1:
+        return f"which nothing can be grouped by: try {name}.keyword"
+    other = next(kind for kind in kinds if kind != "text")
+    return (
+        f"and {_a(other)}{_where(kinds, other)}: no name fits all of them, as {name}.keyword is only in the "
+        f"former; look at them one after the other, or index the former again with {name} as {_a(other)}"
+    )
 
 
 def field_types(cluster: Cluster) -> dict[str, set[str]]:

@@ -7,12 +7,13 @@ which a cluster carries out as a whole or not at all; indices are made with what
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from traffic.model import WEEK, Window, week_start
 from traffic.store.base import DamagedStore, ForeignStore, NoSuchStore
+from traffic.store.elastic.answers import understood
 from traffic.store.elastic.client import Cluster
 from traffic.store.folder import FORMAT, Manifest
 
@@ -30,6 +31,10 @@ class Layout:
     """First second -> index, of those that are ours."""
     others: tuple[str, ...]
     """Indices behind that name that are not ours."""
+    shards: Mapping[str, int] = field(default_factory=dict)
+    """Index -> of how many shards it consists, of all that can be searched."""
+    closed: tuple[str, ...] = ()
+    """Indices behind that name that cannot."""
 
     @property
     def identity(self) -> str | None:
@@ -47,38 +52,46 @@ def look(cluster: Cluster) -> Layout:
         DamagedStore: what our indices say makes no sense.
         ForeignStore: they were made by another version.
     """
-    names, metas = _behind(cluster)
+    shards, closed, metas = _behind(cluster)
+    names = set(shards) or ({cluster.place.index} if cluster.place.remote else set())
     ours = {name: _parse(name, one) for name, one in metas.items()}
     others = tuple(sorted(names - set(ours)))
     weeks = {week: name for name in ours if (week := week_of(name)) is not None}
     manifests = list(ours.values())
     if not manifests:
-        return Layout(None, {}, others)
+        return Layout(None, {}, others, shards, closed)
     common = manifests[0]
     if any(one != common for one in manifests):
         raise DamagedStore(f"the indices of {cluster.name} contradict each other: {WAY_OUT}")
-    return Layout(common, weeks, others)
+    return Layout(common, weeks, others, shards, closed)
 
 
 def drop(cluster: Cluster) -> None:
     """Remove all of our indices behind the name, in one request: a run that is killed leaves all of them or none."""
-    _, metas = _behind(cluster)
+    *_, metas = _behind(cluster)
     if metas:
         cluster.ask("DELETE", "/" + ",".join(sorted(metas)))
 
 
-def _behind(cluster: Cluster) -> tuple[set[str], dict[str, Any]]:
-    """The indices behind the name, and what those of them say that are ours."""
+def _behind(cluster: Cluster) -> tuple[dict[str, int], tuple[str, ...], dict[str, Any]]:
+    """The indices behind the name and their shards, those that are closed, and what those say that are ours."""
     if cluster.place.remote:
         # Indices of another cluster cannot be looked into from here, only searched.
-        return {cluster.place.index}, {}
+        return {}, (), {}
     path = f"/{cluster.place.index}"
+    paths = (f"*.settings.index.{name}" for name in ("uuid", "number_of_shards", "verified_before_close"))
+    wanted = {"filter_path": ",".join(paths), "expand_wildcards": "open,closed"}
     try:
         found = cluster.ask("GET", f"{path}/_mapping", {"filter_path": f"*.mappings._meta.{META}"})
-        names = cluster.ask("GET", f"{path}/_settings", {"filter_path": "*.settings.index.uuid"})
+        settings = cluster.ask("GET", f"{path}/_settings", wanted)
     except NoSuchStore:
-        return set(), {}
-    return set(names), {name: one["mappings"]["_meta"][META] for name, one in found.items() if name in names}
+        return {}, (), {}
+    with understood(cluster.name):
+        about = {name: one["settings"]["index"] for name, one in settings.items()}
+        closed = tuple(sorted(name for name, one in about.items() if one.get("verified_before_close") == "true"))
+        shards = {name: int(one["number_of_shards"]) for name, one in sorted(about.items()) if name not in closed}
+        metas = {name: one["mappings"]["_meta"][META] for name, one in found.items() if name in shards}
+    return shards, closed, metas
 
 
 def week_index(index: str, week: int) -> str:

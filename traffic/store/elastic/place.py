@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from traffic.errors import UsageFailure
@@ -32,6 +33,11 @@ class IndexAddress:
         return f"{','.join(self.urls)}/{self.index}"
 
     @property
+    def local(self) -> bool:
+        """Whether all of its nodes are on this machine, by their addresses."""
+        return all(_is_loopback(urlsplit(url).hostname or "") for url in self.urls)
+
+    @property
     def remote(self) -> bool:
         """Whether a part of it lies in another cluster."""
         return ":" in self.index
@@ -47,7 +53,7 @@ def find_place(name: str) -> IndexAddress:
         hosts, index = first(URLS), name[len(SCHEME) :].strip("/")
         if hosts is None:
             raise UsageFailure(f"{name} leaves the cluster to the environment: set {URLS[0]}, or name it with --store")
-        name = ",".join(host.strip().rstrip("/") for host in hosts.split(",")) + "/" + index
+        name = f"{_under_one_path(hosts)}/{index}"
     match = _NAME.fullmatch(name)
     path = match[2].strip("/") if match else ""
     if match is None or not path:
@@ -59,9 +65,31 @@ def find_place(name: str) -> IndexAddress:
     return _place(match[1].split(","), prefix, index)
 
 
+def _under_one_path(hosts: str) -> str:
+    """`https://a/es,https://b/es` as `https://a,https://b/es`.
+
+    Raises:
+        UsageFailure: they lie under different paths.
+    """
+    parts = [host.strip().rstrip("/") for host in hosts.split(",") if host.strip()]
+    paths = ["/" + path if (path := part.partition("://")[2].partition("/")[2]) else "" for part in parts]
+    if len(set(paths[:-1]) - {""} | {paths[-1]}) > 1:
+        raise UsageFailure(f"the hosts of {URLS[0]} lie under different paths: name those of one cluster")
+    return ",".join(part.removesuffix(path) for part, path in zip(parts, paths, strict=True)) + paths[-1]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def _place(hosts: list[str], prefix: str, index: str) -> IndexAddress:
     urls, user, password = [], None, None
     scheme = hosts[0].partition("://")[0].lower()
+    if any("://" in host and host.partition("://")[0].lower() != scheme for host in hosts):
+        raise UsageFailure("the store has hosts by http and by https: what logs in would be shown to both; use https")
     for host in hosts:
         parts = urlsplit(host if "://" in host else f"{scheme}://{host}")
         try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -12,11 +13,24 @@ from typing_extensions import override
 
 from traffic.coverage import Coverage
 from traffic.errors import UsageFailure
-from traffic.model import BITS, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Ints, Matrix, Metric, Query, Rollup, Window
+from traffic.model import (
+    BITS,
+    HOUR,
+    HOUR_FIELDS,
+    WEEK,
+    Floats,
+    Grid,
+    Hours,
+    Matrix,
+    Metric,
+    Query,
+    Rollup,
+    Window,
+)
 from traffic.store.access import Access
-from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, StoreError, TooLarge, check_size
-from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
-from traffic.store.elastic.bodies import BUCKETS, COVERAGE, ENDS, HOURS, KEY, PAGE, TIME, Body, Fields, roll_up_percents
+from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, StoreError, check_size
+from traffic.store.elastic.answers import Cells, SeveralKeys, cells, hours_of, keys_of, values_of
+from traffic.store.elastic.bodies import BUCKETS, COVERAGE, HOURS, KEY, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.counts import covered
 from traffic.store.elastic.fields import (
@@ -29,11 +43,11 @@ from traffic.store.elastic.fields import (
 )
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
+from traffic.store.elastic.spans import ask_bounds, ask_ends, list_keys
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.kinds import FOLDER, refuse_options
 from traffic.store.log_fields import asks_errors, recognise, understood
 
-_PAGE = 1_000
 AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
@@ -64,19 +78,19 @@ class ElasticSource(RollupSource):
         if layout.ours is None and not layout.others:
             raise NoSuchStore(f"there is no index {self.name}: check its name, or run ./sl.py generate to make it")
         self._layout = layout
-        self._include = True
+        self._groups: Sequence[Sequence[str] | None] = (None,)
         self._notes: list[str] = []
         if layout.ours is not None and not layout.others:
             self._open_ours(columns)
         else:
             self._open_foreign(columns, layout)
         self._max_buckets = self._cluster.max_buckets()
-        self._stamps = Stamps(self._cluster, self._fields, weekly=self._ours)
+        self._stamps = Stamps(self._cluster, self._fields, weekly=self._ours, expected=layout.shards)
         # The stamps are taken here, before anything is asked.
         self.settling = self._stamps.settling
         self._spans: dict[str, Window] | None = None
+        self._ends: tuple[int, int] | None = None
         self._asking = Lock()
-        self._keyless = 0
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """As many buckets as the cluster lets an answer have."""
@@ -95,17 +109,10 @@ class ElasticSource(RollupSource):
         """Seconds between the documents of a key; None where they come as they like."""
         return self._step
 
-    @override
-    def remarks(self) -> list[str]:
-        """What a person should know of the documents; nothing where the keys were known already."""
-        return [f"{self._keyless:,} documents without a key left out"] if self._keyless else []
-
     def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
-        """From the first to the end of the last document that is there."""
-        found = self._cluster.search(self._fields.extent(), ENDS).get("aggregations", {})
-        if found.get("first", {}).get("value") is None:
-            raise NoSuchStore(f"{self.name} holds no documents that count: check --value and --filter, or load some")
-        return self._span(found)
+        """From the first to the end of the last document that counts; what lies far from all others does not."""
+        first, last = self._all_ends()
+        return self._span(first, last)
 
     def keys(self, window: Window) -> Mapping[str, Window]:
         """Every key that has data from before the end to after the start of `window`, in order, and its whole span."""
@@ -119,12 +126,10 @@ class ElasticSource(RollupSource):
         if query.keys and grid.count:
             if query.metric.empty == "zero" and self._step is None:
                 self._fill_zeros(values, query, grid)
-            body = self._fields.buckets(query.keys, grid.window, grid.step, self._include)
-            answer = self._cluster.search(body, BUCKETS)
-            rows, columns, documents, buckets = cells(answer, query.keys, grid, self.name)
-            if self._step is not None and len(documents) and documents.max() > grid.step // self._step:
+            answer, found = self._asked(query, grid, BUCKETS, self._fields.buckets)
+            if self._step is not None and len(found.documents) and found.documents.max() > grid.step // self._step:
                 raise self._crowded()
-            values[rows, columns] = self._found(documents, buckets) * query.metric.factor(grid.step)
+            values[found.rows, found.columns] = self._found(answer, found) * query.metric.factor(grid.step)
         return Matrix(query.keys, grid, values)
 
     def rollup(self, query: Query) -> Rollup:
@@ -136,16 +141,28 @@ class ElasticSource(RollupSource):
         shape = (len(query.keys), grid.count)
         rolled = {name: np.full(shape, np.nan) for name in HOUR_FIELDS} | {"count": np.zeros(shape)}
         if query.keys and grid.count:
-            answer = self._cluster.search(
-                self._fields.hours(query.keys, grid.window, query.resolution, self._include), HOURS
-            )
-            rows, columns, documents, buckets = cells(answer, query.keys, grid, self.name)
-            if len(documents) and documents.max() > HOUR // query.resolution:
+            answer, found = self._asked(query, grid, HOURS, self._fields.hours)
+            crowded = any(one.get("crowded", {}).get("buckets") for one in keys_of(answer))
+            if crowded or (len(found.documents) and found.documents.max() > HOUR // query.resolution):
                 raise self._crowded()
-            rolled["count"][rows, columns] = documents
-            for name, values in hours_of(buckets, roll_up_percents(query.resolution)).items():
-                rolled[name][rows, columns] = values * query.metric.factor(query.resolution)
+            rolled["count"][found.rows, found.columns] = found.documents
+            for name, values in hours_of(answer, found, roll_up_percents(query.resolution), self.name).items():
+                rolled[name][found.rows, found.columns] = values * query.metric.factor(query.resolution)
         return Rollup(query.keys, grid, Hours(**rolled))
+
+    def _asked(
+        self, query: Query, grid: Grid, wanted: str, body: Callable[[Sequence[str], Window, int], Body]
+    ) -> tuple[Mapping[str, Any], Cells]:
+        """The answer to a query, and its cells; asked again key by key where documents turn out to have several."""
+        while True:
+            each = self._fields.each
+            answer = self._cluster.search(body(query.keys, grid.window, query.resolution), wanted)
+            try:
+                return answer, cells(answer, query.keys, grid, self.name, each)
+            except SeveralKeys:
+                if each:
+                    raise
+                self._fields.several = True
 
     def fingerprint(self, window: Window) -> str:
         """A hash over what could answer for that window (`stamps.py`), and over how it is read."""
@@ -155,10 +172,11 @@ class ElasticSource(RollupSource):
         """What was generated into it, or None while that is not there as a whole, or the data is a user's own."""
         return look(self._cluster).identity if self._ours else None
 
-    def coverage(self, window: Window) -> Coverage:
-        """Its documents in that window and those without a time, by index: counted by the cluster in one search."""
-        answer = self._cluster.search(self._fields.coverage(window), COVERAGE)
-        return covered(answer, self._fields)
+    @override
+    def coverage(self, window: Window, reach: Window) -> Coverage:
+        """Its documents in that window and those that no window holds, by index: counted in one search."""
+        answer = self._cluster.search(self._fields.coverage(window, reach), COVERAGE)
+        return covered(answer, self._fields, self._layout.closed, self.name)
 
     def _open_ours(self, columns: Columns) -> None:
         assert self._layout.ours is not None
@@ -194,22 +212,26 @@ class ElasticSource(RollupSource):
         if columns.step is not None:
             # One document a step: a step without one was not measured.
             self.metric = replace(self.metric, empty="missing")
-        self._include = check_fields(self._cluster, time, key, columns.value, columns.statistic)
+        about = check_fields(self._cluster, time, key, columns.value, columns.statistic)
         also = read_filter(columns.filter_file)
         self._reading = repr((time, key, columns.value, columns.statistic, columns.step, also, errors))
         self._fields = Fields(time, key, columns.value, columns.statistic, also, errors)
+        self._fields.names, self._fields.mixed, self._fields.checked = about.names, about.mixed, columns.step
+        self._groups = about.groups
+        self._notes += [about.remark] if about.remark else []
         if columns.preset is not None:
             value = "" if columns.value is None else f", {columns.value}"
             self._notes.append(f"using {time}, {key}{value}")
 
-    def _found(self, documents: Ints, buckets: Sequence[Mapping[str, Any]]) -> Floats:
+    def _found(self, answer: Mapping[str, Any], found: Cells) -> Floats:
         """The statistic of each bucket, before its factor."""
+        documents = found.documents
         if self.metric.statistic == "count" and self._fields.errors is None:
             return documents.astype(float)
-        found = values_of(buckets, self.metric.statistic)
+        values = values_of(answer, found, self.metric.statistic, self.name, self._fields.each)
         if self.metric.statistic == "share":
-            return np.where(documents < self.metric.least, np.nan, found / documents)
-        return found
+            return np.where(documents < self.metric.least, np.nan, values / documents)
+        return values
 
     def _check(self, query: Query, grid: Grid) -> None:
         if (query.metric.field, query.metric.statistic) != (self.metric.field, self.metric.statistic):
@@ -238,42 +260,31 @@ class ElasticSource(RollupSource):
                 values[row, (buckets >= grid.index(span.start)) & (buckets <= grid.index(span.end - 1))] = 0.0
 
     def _all_spans(self) -> dict[str, Window]:
-        """Of every key, in order of name; asked for once, page by page: a list of the largest ones would not do."""
+        """Of every key, in order of name; asked for once."""
+        # Before the lock: the keys are those inside of these ends.
+        self._all_ends()
         with self._asking:
             if self._spans is None:
-                self._spans = self._ask_spans()
+                found = list_keys(self._cluster, self._fields, self._max_buckets, self._groups)
+                self._fields.several |= found.several
+                self._spans = {key: self._span(*ends) for key, ends in found.ends.items()}
             return self._spans
 
-    def _ask_spans(self) -> dict[str, Window]:
-        spans: dict[str, Window] = {}
-        after: Body | None = None
-        # The page itself counts as a bucket in some versions.
-        size = max(1, min(_PAGE, self._max_buckets - 1))
-        nameless = 0
-        while True:
-            try:
-                answer = self._cluster.search(self._fields.page(size, after), PAGE)
-            except TooLarge:
-                if size == 1:
-                    raise
-                size = max(1, size // 2)
-                continue
-            found = answer.get("aggregations", {})
-            if after is None:
-                nameless += found.get("keyless", {}).get("doc_count", 0)
-            page = found.get("keys", {})
-            for bucket in page.get("buckets", ()):
-                key = text_of({"key": bucket["key"]["key"]})
-                if key:
-                    spans[key] = self._span(bucket)
-                else:
-                    nameless += bucket["doc_count"]
-            after = page.get("after_key")
-            if after is None or len(page["buckets"]) < size:
-                self._keyless = nameless
-                return {key: spans[key] for key in sorted(spans)}
+    def _all_ends(self) -> tuple[int, int]:
+        """Milliseconds of the first and the last document that counts."""
+        with self._asking:
+            if self._ends is None:
+                ends = ask_ends(self._cluster, self._fields)
+                if ends is not None and not self._ours and ends[1] - ends[0] > 1000 * WEEK:
+                    self._fields.bounds = ask_bounds(self._cluster, self._fields, int(time.time()))
+                    ends = ends if self._fields.bounds is None else ask_ends(self._cluster, self._fields)
+                if ends is None:
+                    raise NoSuchStore(
+                        f"{self.name} holds no documents that count: check --value and --filter, or load some"
+                    )
+                self._ends = ends
+            return self._ends
 
-    def _span(self, ends: Mapping[str, Any]) -> Window:
-        first, last = (int(ends[name]["value"] // 1000) for name in ("first", "last"))
+    def _span(self, first: int, last: int) -> Window:
         # How long a value holds is not written in a user's own documents.
-        return Window(first, last + (self._step or 1))
+        return Window(first // 1000, last // 1000 + (self._step or 1))

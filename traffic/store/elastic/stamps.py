@@ -7,13 +7,15 @@ merge.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-from traffic.errors import AccessDenied
+from traffic.errors import AccessDenied, PartialAnswer
 from traffic.model import WEEK, Window, week_start
+from traffic.store.elastic.answers import understood, whole
 from traffic.store.elastic.bodies import Fields
-from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.client import Cluster, check_shards
 from traffic.store.elastic.layout import week_of, whole_week
 
 SETTLING = 600
@@ -23,8 +25,16 @@ SETTLING = 600
 class Stamps:
     """Of one run: taken at the first question, so that all answers of a run belong to one state or to a newer one."""
 
-    def __init__(self, cluster: Cluster, fields: Fields, weekly: bool) -> None:
-        """`weekly`: the indices are ours, and say in their names which week they hold."""
+    def __init__(self, cluster: Cluster, fields: Fields, weekly: bool, expected: Mapping[str, int]) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            cluster: that is asked.
+            fields: whose time says which indices hold a window.
+            weekly: the indices are ours, and say in their names which week they hold.
+            expected: index -> its shards, of those that have to answer.
+        """
+        self._expected = expected
         self._cluster = cluster
         self._fields = fields
         self._weekly = weekly
@@ -54,21 +64,22 @@ class Stamps:
 
     def _ask(self) -> dict[str, Any]:
         path = f"/{self._cluster.place.index}"
-        paths = "indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
+        name = self._cluster.name
+        paths = "_shards,indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
         found = self._cluster.ask("GET", f"{path}/_stats", {"level": "shards", "filter_path": paths})
+        check_shards(found, name, sum(self._expected.values()))
+        with understood(name):
+            stamps = {index: _stamp(one) for index, one in sorted(found.get("indices", {}).items())}
+        for index, shards in self._expected.items():
+            if index not in stamps or len(stamps[index][1]) < shards:
+                raise PartialAnswer(f"{name} does not say how many changes {index} had; try again when it is well")
         # Afterwards: what was counted above can then be seen by every search below. The other way round a document in
         # between would be counted, not seen, and missing from a kept answer for ever.
         try:
-            self._cluster.ask("POST", f"{path}/_refresh")
+            check_shards(self._cluster.ask("POST", f"{path}/_refresh"), name, sum(self._expected.values()))
         except AccessDenied:
             self._settling = SETTLING
-        return {
-            name: (
-                one["uuid"],
-                sorted((shard, _last(copies)) for shard, copies in one["shards"].items()),
-            )
-            for name, one in sorted(found.get("indices", {}).items())
-        }
+        return stamps
 
     def _near(self, window: Window) -> list[str]:
         """The indices that may hold documents of the weeks around `window`: more than needed, never fewer."""
@@ -81,12 +92,21 @@ class Stamps:
             return [name for name, start in starts.items() if start is None or whole_week(start).overlap(weeks)]
         if weeks not in self._holding:
             body = {"index_filter": self._fields.within(weeks)}
-            params = {"fields": self._fields.time, "filter_path": "indices"}
+            params = {"fields": self._fields.time, "filter_path": "indices,failed_indices"}
             path = f"/{self._cluster.place.index}/_field_caps"
-            self._holding[weeks] = sorted(self._cluster.ask("POST", path, params, body).get("indices", ()))
+            found = self._cluster.ask("POST", path, params, body)
+            listed = found.get("indices", ())
+            if found.get("failed_indices") or not set(listed) <= set(names):
+                raise PartialAnswer(f"{self._cluster.name} does not say which of its indices hold what; try again")
+            # None is what an answer that was cut short says as well: all of them is more than needed.
+            self._holding[weeks] = sorted(listed) or names
         return self._holding[weeks]
 
 
-def _last(copies: list[dict[str, Any]]) -> int:
-    """The last operation of a shard; its copies may lag behind each other."""
-    return max(int(copy["seq_no"]["max_seq_no"]) for copy in copies)
+def _stamp(index: dict[str, Any]) -> tuple[str, list[tuple[str, int]]]:
+    """Who an index is, and of each shard its last operation; the copies of one may lag behind each other."""
+    shards = {
+        shard: max(whole(copy["seq_no"]["max_seq_no"], -1) for copy in copies)
+        for shard, copies in index["shards"].items()
+    }
+    return str(index["uuid"]), sorted(shards.items())

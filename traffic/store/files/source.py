@@ -193,7 +193,7 @@ class FilesSource(SizedSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window) -> Coverage:  # noqa: ARG002 - of none
+    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - of none
         """Not counted."""
         return uncounted(self.name)
 

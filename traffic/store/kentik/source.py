@@ -184,7 +184,7 @@ class KentikSource(ScarceSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window) -> Coverage:  # noqa: ARG002 - of none
+    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - of none
         """Not counted."""
         return uncounted(self.name, "flows")
 

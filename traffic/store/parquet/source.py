@@ -109,7 +109,7 @@ class ParquetSource(Source):
         """What was generated into it, or None while that is not there as a whole."""
         return read_manifest(self._folder).identity
 
-    def coverage(self, window: Window) -> Coverage:
+    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - nothing is astray
         """The values of its native steps, as its files count them: each is used."""
         files = self._files(window)
         if any(self._head(file).counts is None for file in files):

@@ -133,7 +133,7 @@ class LinesSource(SizedSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window) -> Coverage:
+    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - nothing is astray
         """Lines of all time, of which those in the window are used."""
         account = self._laid.account
         value = "ms IS NOT NULL" if self._preset.latency else "TRUE"

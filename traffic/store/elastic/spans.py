@@ -1,0 +1,168 @@
+"""All keys of an index, page by page, each with the time from its first to its last document; and where time ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from traffic.model import WEEK, Window
+from traffic.store.base import TooLarge
+from traffic.store.elastic.answers import finite, text_of, total_of, understood, whole
+from traffic.store.elastic.bodies import ENDS, PAGE, WEEKS, Body, Fields
+from traffic.store.elastic.client import Cluster
+
+_PAGE = 1_000
+_APART = 5 * WEEK
+"""Without a document for so long, what lies beyond does not belong to the rest ..."""
+_FEW = 200
+"""... if it is less than one in so many documents."""
+
+Ends = tuple[int, int]
+"""Milliseconds of a first and a last document."""
+
+
+@dataclass
+class _Listing:
+    """What the pages of one list have come to."""
+
+    ends: dict[str, Ends] = field(default_factory=dict)
+    documents: int = 0
+    """Of all keys; one of several keys counts for each."""
+    totals: list[int] = field(default_factory=list)
+    """What each page said there are in all: more than one where the index is written to meanwhile."""
+    keyless: int = 0
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Every key, in order of name, with the times of its first and its last document."""
+
+    ends: Mapping[str, Ends]
+    several: bool
+    """Whether a document has several of them."""
+
+
+def list_keys(cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequence[str] | None]) -> Keys:
+    """Ask for all keys: a list of the largest ones would not do.
+
+    Args:
+        cluster: where they are.
+        fields: what they are called.
+        most: buckets that an answer may have.
+        groups: indices that are asked together, as the key is of one type in them; (None,) for all.
+
+    Raises:
+        StoreError: the list lacks documents that the cluster counts.
+    """
+    ends: dict[str, Ends] = {}
+    several = False
+    for indices in groups:
+        found = _list(cluster, fields, most, indices)
+        for key, (first, last) in found.ends.items():
+            before = ends.get(key, (first, last))
+            ends[key] = min(first, before[0]), max(last, before[1])
+        with understood(cluster.name):
+            least, highest = min(found.totals), max(found.totals)
+            if found.documents < least - found.keyless:
+                raise ValueError(
+                    f"{least - found.keyless:,} documents have a key, {found.documents:,} are of those listed"
+                )
+            several |= found.documents > highest - found.keyless
+    return Keys({key: ends[key] for key in sorted(ends)}, several)
+
+
+def _list(cluster: Cluster, fields: Fields, most: int, indices: Sequence[str] | None) -> _Listing:
+    listing = _Listing()
+    after: Body | None = None
+    # The page itself counts as a bucket in some versions.
+    size = max(1, min(_PAGE, most - 1))
+    while True:
+        try:
+            answer = cluster.search(fields.page(size, after, indices), PAGE)
+        except TooLarge:
+            if size == 1:
+                raise
+            size = max(1, size // 2)
+            continue
+        with understood(cluster.name):
+            following, count = _take(listing, answer, first=after is None)
+            if following == after and count:
+                raise ValueError("its pages do not go on")
+        if following is None or count < size:
+            return listing
+        after = following
+
+
+def _take(listing: _Listing, answer: Mapping[str, Any], first: bool) -> tuple[Body | None, int]:
+    """Add a page; where the next one begins, and how many keys this one had."""
+    listing.totals.append(total_of(answer))
+    found = answer.get("aggregations", {})
+    if first and listing.totals[0]:
+        listing.keyless = whole(found["keyless"]["doc_count"])
+    page = found.get("keys", {})
+    buckets = page.get("buckets", [])
+    for bucket in buckets:
+        key = text_of({"key": bucket["key"]["key"]})
+        count = whole(bucket["doc_count"], 1)
+        if key in listing.ends:
+            raise ValueError(f"the key {key!r} is listed twice")
+        listing.documents += count
+        if key:
+            listing.ends[key] = _ends(bucket)
+    after = page.get("after_key")
+    if after is not None and set(after) != {"key"}:
+        raise ValueError("its pages do not go on")
+    return after, len(buckets)
+
+
+def _ends(found: Mapping[str, Any]) -> Ends:
+    first, last = (int(finite(found[name]["value"])) for name in ("first", "last"))
+    if last < first:
+        raise ValueError("a last document before the first")
+    return first, last
+
+
+def ask_ends(cluster: Cluster, fields: Fields) -> Ends | None:
+    """The times of the first and the last document of all; None where there is none."""
+    answer = cluster.search(fields.extent(), ENDS)
+    with understood(cluster.name):
+        return _ends(answer["aggregations"]) if total_of(answer) else None
+
+
+def ask_bounds(cluster: Cluster, fields: Fields, now: int) -> Window | None:
+    """Where the documents lie but for a few that lie far away, or in the future; None where that is all of them."""
+    answer = cluster.search(fields.weeks(), WEEKS)
+    with understood(cluster.name):
+        weeks = [
+            (int(finite(one["key"])) // 1000, whole(one["doc_count"], 1))
+            for one in answer["aggregations"]["weeks"]["buckets"]
+        ]
+        if sum(count for _, count in weeks) != total_of(answer):
+            raise ValueError("its weeks do not hold all documents")
+    return bounds_of(weeks, now)
+
+
+def bounds_of(weeks: Sequence[tuple[int, int]], now: int) -> Window | None:
+    """Where the documents lie but for a few that lie far away or in the future; None where that is all of them.
+
+    A clock that was not set gives 1970, one that runs ahead the future: a document of such a time would be the first
+    or the last of its key, and all between would be silence.
+
+    Args:
+        weeks: first second and number of documents of each that has some, in order.
+        now: what is after it has not been yet.
+    """
+    total = sum(count for _, count in weeks)
+    ahead = sum(count for start, count in weeks if start > now)
+    known = [one for one in weeks if one[0] <= now] if 0 < ahead * _FEW < total else list(weeks)
+    runs: list[list[tuple[int, int]]] = []
+    for one in known:
+        if runs and one[0] - (runs[-1][-1][0] + WEEK) < _APART:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    kept = [run for run in runs if sum(count for _, count in run) * _FEW >= total]
+    if not kept or (len(kept) == len(runs) and len(known) == len(weeks)):
+        return None
+    return Window(kept[0][0][0], kept[-1][-1][0] + WEEK)
