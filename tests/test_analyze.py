@@ -238,7 +238,7 @@ def test_a_terminal_shows_nothing_hidden(tmp_path: Path) -> None:
         (("--start", "2031-01-01"), 2, "holds nothing from"),
         (("--start", "2025-01-07", "--end", "2025-01-06"), 2, "the window ends before it starts"),
         (("--scale", "0"), 2, "x>0"),
-        (("--scale", "inf"), 2, "'inf' is no number"),
+        (("--scale", "inf"), 2, "'inf' is not a valid number"),
         (("--latest", "2000000"), 2, "--latest"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
@@ -85,6 +85,11 @@ class Spread:
     p95: float = nan
     p99: float = nan
     most: float = nan
+
+
+def percentiles(values: Iterable[float]) -> dict[str, float]:
+    """The values of PERCENTS by their names in a Spread."""
+    return {f"p{percent:g}": value for percent, value in zip(PERCENTS, values, strict=True)}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic
+from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic, percentiles
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Grid, Ints, Window, ceil_to, floor_to
 from traffic.store.access import Access
@@ -232,9 +232,9 @@ class ElasticLog:
         stats = found["stats"]
         if not stats["count"]:
             return Spread(0)
-        p25, p50, p75, p95, p99 = (one["value"] * self._scale for one in found["percents"]["values"])
+        percents = percentiles(one["value"] * self._scale for one in found["percents"]["values"])
         mean, most = stats["avg"] * self._scale, stats["max"] * self._scale
-        return Spread(int(stats["count"]), mean, p25, p50, p75, p95, p99, most)
+        return Spread(int(stats["count"]), mean, **percents, most=most)
 
     def _every(self, field: str, window: Window, only: Body | None) -> Iterator[dict[str, Any]]:
         """A bucket for each value of a field, in pages that the cluster accepts."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
+from math import nan
 from typing import Any
 
 import numpy as np
 
-from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic
+from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic, percentiles
 from traffic.model import HOUR, Grid, Ints, Window
 from traffic.store.base import Columns
 from traffic.store.files.database import Database
@@ -179,10 +180,10 @@ def _fields() -> str:
 
 def _line(row: Sequence[Any]) -> Line:
     time, milliseconds, *texts = row
-    return Line(time, float("nan") if milliseconds is None else milliseconds, *texts)
+    return Line(time, nan if milliseconds is None else milliseconds, **dict(zip(_TEXTS, texts, strict=True)))
 
 
 def _spread(count: int, mean: float | None, percents: Sequence[float] | None, most: float | None) -> Spread:
     if not count or mean is None or percents is None or most is None:
         return Spread(0)
-    return Spread(count, mean, *percents, most)  # type: ignore[call-arg]  # as many as there are PERCENTS
+    return Spread(count, mean, **percentiles(percents), most=most)

@@ -105,7 +105,7 @@ def look_at(path: str, wanted: Sequence[str], name: str | None = None) -> Input:
     # What pandas writes above its index is nothing.
     names, width = [cell or f"column {place}" for place, cell in enumerate(table[0], 1)], len(table[0])
     sample = tuple(tuple(row) for row in table[1:] if len(row) == width)
-    return Input(path, name, "csv", packed, delimiter, tuple(names), sample)
+    return Input(path, name, "csv", packed, delimiter, columns=tuple(names), sample=sample)
 
 
 def require_columns(name: str, columns: Sequence[str], wanted: Mapping[str, str | None]) -> None:
