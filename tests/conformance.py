@@ -1,25 +1,33 @@
-"""What every store owes its readers, checked against a slow twin made of dicts.
+"""Kinds of stores, worlds to put into them, and a slow twin made of dicts that says what they then answer.
 
-A store joins by adding a `Kind` to `KINDS`: how a world gets into it. tests/test_stores.py runs every check on each.
+A store joins by adding a `Kind`: how a world gets into it. What each owes its readers stands in tests/contract.py;
+tests/test_stores.py runs all of it on those here, tests/test_elastic_store.py on real nodes.
 """
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from hypothesis import strategies as st
 
-from traffic.model import BITS, WEEK, Grid, Query, Window, week_start
+from tests.kentik.account import Account
+from tests.kentik.clock import Clock
+from tests.kentik.opened import source as source_of
+from tests.kentik.server import Kentik
+from traffic.model import BITS, DAY, WEEK, Grid, Query, Window, week_start
 from traffic.store import Columns, open_sink, open_source
-from traffic.store.base import Source
+from traffic.store.base import ScarceSource, SizedSource, Source
+from traffic.store.kentik.answers import asn_of
 
 STEP = 60
 MONDAY = week_start(1_736_121_600)
@@ -51,27 +59,96 @@ NASTY = (
 )
 
 
+class Place(Protocol):
+    """Where the worlds of one test go."""
+
+    def put(self, world: World) -> None:
+        """Put all of a world into it; what was there before is gone, or the same."""
+        ...
+
+    def opened(self) -> Source:
+        """The store that it is."""
+        ...
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of store, and what is peculiar to it."""
 
     name: str
-    write: Callable[[World, Path], None]
-    """Put all of a world into the place."""
-    place: Callable[[Path], Path]
-    """Where it goes, below an empty folder."""
-    columns: Columns | None = None
+    at: Callable[[Path], AbstractContextManager[Place]]
+    """A place for worlds, given an empty folder for whoever needs one."""
     fills: bool = False
     """Whether a bucket without values inside a key's span is 0."""
+    mean: bool = False
+    """Whether a bucket is the mean of the rates of what is in it; else their sum."""
+    exact: bool = True
+    """Whether the store tells from when to when there are values; else it tells a time that holds them all."""
+    abilities: tuple[type, ...] = ()
+    """Of traffic.store.base: those that it has."""
+    step: int | None = STEP
+    """What it says of the step."""
+    ours: bool = False
+    """Whether it knows what was generated into it."""
+    resolutions: tuple[int, ...] = (60, 300, 600, 3600)
+    """Those that are checked."""
+    keyed: Callable[[World], World] = dict
+    """The world with keys as this kind has them."""
 
-    def made(self, world: World, folder: Path) -> Source:
-        """The store with this world in it, opened."""
-        self.write(world, self.place(folder))
-        return self.opened(folder)
 
-    def opened(self, folder: Path) -> Source:
-        """The store that was made in the folder before."""
-        return open_source(str(self.place(folder)), self.columns)
+@dataclass
+class FilePlace:
+    """A folder or a file."""
+
+    path: Path
+    write: Callable[[World, Path], None]
+    columns: Columns | None
+
+    def put(self, world: World) -> None:
+        self.write(world, self.path)
+
+    def opened(self) -> Source:
+        return open_source(str(self.path), self.columns)
+
+
+def in_files(
+    name: str, write: Callable[[World, Path], None], columns: Columns | None = None
+) -> Callable[[Path], AbstractContextManager[Place]]:
+    """Places of that name below a folder."""
+    return lambda folder: nullcontext(FilePlace(folder / name, write, columns))
+
+
+class KentikPlace:
+    """An account of the stand-in, whose fast data are as good as full ones."""
+
+    def __init__(self, fake: Kentik) -> None:
+        self._fake = fake
+
+    def put(self, world: World) -> None:
+        series, names = {}, {}
+        for key, steps in world.items():
+            asn = asn_of(key) or 0
+            minutes = np.full(SPAN.seconds // STEP, np.nan)
+            for time, amount in steps.items():
+                minutes[(time - SPAN.start) // STEP] = amount * 8.0 / STEP
+            series[asn], names[asn] = minutes, key
+        self._fake.account = Account(SPAN.start, series, names, fast=1.0)
+
+    def opened(self) -> Source:
+        return source_of(self._fake)
+
+
+@contextmanager
+def in_kentik(_folder: Path) -> Iterator[Place]:
+    """A stand-in, soon after the end of the worlds."""
+    with Kentik(Account(SPAN.start, {}, {}), clock=Clock(SPAN.end + DAY)) as fake:
+        yield KentikPlace(fake)
+
+
+def as_customers(world: World) -> World:
+    """The keys as Kentik has them."""
+    names = [f"{''.join(filter(str.isalnum, key))},US ({asn})" for asn, key in enumerate(world, 64512)]
+    return dict(zip(names, world.values(), strict=True))
 
 
 def write_embedded(world: World, folder: Path) -> None:
@@ -118,10 +195,37 @@ def write_long_parquet(world: World, path: Path) -> None:
 _SUMS = Columns("ts", "key", "bytes", statistic="sum", unit="B", scale=8.0)
 
 KINDS = (
-    Kind("embedded", write_embedded, lambda folder: folder / "store"),
-    Kind("csv", write_csv, lambda folder: folder / "it's [a] file.csv", _SUMS, fills=True),
-    Kind("parquet", write_long_parquet, lambda folder: folder / "rows.parquet", _SUMS, fills=True),
-    Kind("gaps", write_long_parquet, lambda folder: folder / "rows.parquet", replace(_SUMS, empty="missing")),
+    Kind("embedded", in_files("store", write_embedded), ours=True),
+    Kind(
+        "csv",
+        in_files("it's [a] file.csv", write_csv, _SUMS),
+        fills=True,
+        abilities=(SizedSource,),
+        step=None,
+    ),
+    Kind(
+        "parquet",
+        in_files("rows.parquet", write_long_parquet, _SUMS),
+        fills=True,
+        abilities=(SizedSource,),
+        step=None,
+    ),
+    Kind(
+        "gaps",
+        in_files("rows.parquet", write_long_parquet, replace(_SUMS, empty="missing")),
+        abilities=(SizedSource,),
+        step=None,
+    ),
+    Kind(
+        "kentik",
+        in_kentik,
+        mean=True,
+        exact=False,
+        abilities=(ScarceSource,),
+        # Of wider buckets the finer points are averaged first: another mean where there are holes.
+        resolutions=(60,),
+        keyed=as_customers,
+    ),
 )
 
 
@@ -146,7 +250,9 @@ def worlds(draw: st.DrawFn, keys: int = 5) -> World:
 
 
 @st.composite
-def queries(draw: st.DrawFn, world: World) -> tuple[tuple[str, ...], Window, int]:
+def queries(
+    draw: st.DrawFn, world: World, resolutions: tuple[int, ...] = (60, 300, 600, 3600)
+) -> tuple[tuple[str, ...], Window, int]:
     """Keys (unknown ones too), a window that may begin anywhere and reach out of the data, and a resolution."""
     known = draw(st.lists(st.sampled_from(sorted(world)), unique=True))
     keys = draw(st.permutations([*known, *draw(st.sampled_from(((), ("nobody",))))]))
@@ -155,7 +261,7 @@ def queries(draw: st.DrawFn, world: World) -> tuple[tuple[str, ...], Window, int
     return (
         tuple(keys),
         Window(start, start + draw(st.integers(0, 400_000))),
-        draw(st.sampled_from((60, 300, 600, 3600))),
+        draw(st.sampled_from(resolutions)),
     )
 
 
@@ -169,7 +275,7 @@ def twin(kind: Kind, source: Source, world: World, query: Query) -> list[list[fl
         for bucket in Grid.over(query.window, query.resolution).times().tolist():
             amounts = [steps[time] for time in range(bucket, bucket + query.resolution, STEP) if time in steps]
             if amounts:
-                row.append(sum(amounts) * factor)
+                row.append(sum(amounts) / len(amounts) * 8.0 / STEP if kind.mean else sum(amounts) * factor)
             elif kind.fills and steps and min(steps) <= bucket <= max(steps):
                 row.append(0.0)
             else:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +15,17 @@ from hypothesis import strategies as st
 
 from analyzer.kernels.rollup import roll_up
 from analyzer.reading.fetch import Halving
-from tests.conformance import KINDS, MONDAY, SPAN, STEP, World, queries, rows_of, span_of, twin, worlds
+from tests.conformance import MONDAY, SPAN, STEP, Kind, Place, World, rows_of
+from tests.contract import CHECKS, PROPERTIES, SMALL
 from tests.elastic_data import load_flows, load_world, make_index, searches, write_world
 from tests.elasticsearch.fixtures import both_majors
 from tests.elasticsearch.server import Server
 from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import BITS, DAY, HOUR, HOUR_FIELDS, WEEK, Grid, Query, Window
 from traffic.store import Columns, open_sink, open_source
-from traffic.store.base import POINTS, ForeignStore, NoSuchStore, StoreError, TooLarge
+from traffic.store.base import ForeignStore, NoSuchStore, RollupSource, Source, StoreError, TooLarge
 
-SMALL: World = {
-    "a": {MONDAY + STEP * i: i for i in range(100)},
-    "b": {MONDAY + WEEK + STEP * i: 7 * i for i in range(50)},
-}
 FLOWS = Columns(None, "customer", "bytes", statistic="sum", unit="B", scale=8.0)
-KIND = {kind.name: kind for kind in KINDS}
 
 # A store costs seconds to make, so that few are, and nothing is shrunk.
 few = settings(
@@ -42,47 +40,65 @@ def store(server: Server, index: str) -> str:
     return f"{server.url}/{index}"
 
 
-@both_majors
-@few
-@given(data=st.data(), world=worlds())
-def test_what_was_written_is_what_the_twin_says(
-    elasticsearch: Server, elasticsearch_index: str, data: st.DataObject, world: World
+@dataclass(frozen=True)
+class Index:
+    """An index of ours, or of a user's own with several documents a step."""
+
+    server: Server
+    name: str
+    columns: Columns | None = None
+
+    def put(self, world: World) -> None:
+        if self.columns is None:
+            load_world(store(self.server, self.name), world, replace=True)
+            return
+        self.server.drop(self.name)
+        make_index(self.server, self.name, shards=3)
+        load_flows(self.server, self.name, rows_of(world))
+
+    def opened(self) -> Source:
+        return open_source(store(self.server, self.name), self.columns)
+
+
+def kinds(server: Server, index: str) -> dict[str, Kind]:
+    """As which kinds of stores a node is held against the contract."""
+
+    def at(columns: Columns | None) -> Callable[[Path], AbstractContextManager[Index]]:
+        return lambda _folder: nullcontext(Index(server, index, columns))
+
+    flows = Kind("flows", at(FLOWS), fills=True, abilities=(RollupSource,), step=None)
+    return {
+        "ours": Kind("ours", at(None), abilities=(RollupSource,), ours=True),
+        "flows": flows,
+        "gaps": replace(flows, at=at(replace(FLOWS, empty="missing")), fills=False),
+    }
+
+
+@pytest.mark.parametrize("name", ["ours", "flows"])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_what_every_store_owes_its_readers(
+    elasticsearch: Server, elasticsearch_index: str, name: str, check: Callable[[Kind, Place], None], tmp_path: Path
 ) -> None:
-    name = store(elasticsearch, elasticsearch_index)
-    load_world(name, world, replace=True)
-    source = open_source(name)
-    extent = source.extent(None, HOUR)
-    spans = {key: span_of(steps) for key, steps in world.items()}
-    assert extent == Window(min(s.start for s in spans.values()), max(s.end for s in spans.values()))
-    for _ in range(4):
-        keys, window, resolution = data.draw(queries(world))
-        query = Query(source.metric, keys, window, resolution)
-        expected = np.array(twin(KIND["embedded"], source, world, query))
-        np.testing.assert_array_equal(
-            source.series(query).values, expected.reshape(len(keys), Grid.over(window, resolution).count)
-        )
-        assert source.keys(window) == {k: spans[k] for k in sorted(spans) if spans[k].overlap(window)}
+    kind = kinds(elasticsearch, elasticsearch_index)[name]
+    with kind.at(tmp_path) as place:
+        check(kind, place)
 
 
 @both_majors
+@pytest.mark.parametrize("name", ["ours", "flows", "gaps"])
+@pytest.mark.parametrize("check", PROPERTIES, ids=lambda check: check.__name__)
 @few
-@given(data=st.data(), world=worlds())
-def test_flows_are_added_up_over_several_shards(
-    elasticsearch: Server, elasticsearch_index: str, data: st.DataObject, world: World
+@given(data=st.data())
+def test_what_every_store_owes_whatever_is_in_it(
+    elasticsearch: Server,
+    elasticsearch_index: str,
+    name: str,
+    check: Callable[[Kind, Place, st.DataObject], None],
+    data: st.DataObject,
 ) -> None:
-    elasticsearch.drop(elasticsearch_index)
-    make_index(elasticsearch, elasticsearch_index, shards=3)
-    load_flows(elasticsearch, elasticsearch_index, rows_of(world))
-    for kind, columns in (("csv", FLOWS), ("gaps", replace(FLOWS, empty="missing"))):
-        source = open_source(store(elasticsearch, elasticsearch_index), columns)
-        spans = {key: span_of(steps) for key, steps in world.items()}
-        assert set(source.keys(SPAN)) == set(spans)
-        keys, window, resolution = data.draw(queries(world))
-        query = Query(source.metric, keys, window, resolution)
-        expected = np.array(twin(KIND[kind], source, world, query))
-        np.testing.assert_array_equal(
-            source.series(query).values, expected.reshape(len(keys), Grid.over(window, resolution).count)
-        )
+    kind = kinds(elasticsearch, elasticsearch_index)[name]
+    with kind.at(Path()) as place:
+        check(kind, place, data)
 
 
 @both_majors
@@ -96,30 +112,24 @@ def test_roll_ups_of_the_cluster_are_those_of_our_kernel(elasticsearch: Server, 
     name = store(elasticsearch, elasticsearch_index)
     load_world(name, world)
     source = open_source(name)
-    assert source.rolls_up(60)  # type: ignore[attr-defined]
-    assert not source.rolls_up(300)  # type: ignore[attr-defined]
+    assert isinstance(source, RollupSource)
+    assert source.rolls_up(60)
+    assert not source.rolls_up(300)
     query = Query(source.metric, ("c", "a", "nobody"), Window(MONDAY - DAY, MONDAY + 10 * DAY), 60)
-    made = source.rollup(query)  # type: ignore[attr-defined]
+    made = source.rollup(query)
     ours = roll_up(source.series(query).values, 60)
     for name, expected in zip(HOUR_FIELDS, ours, strict=True):
         np.testing.assert_allclose(getattr(made.hours, name), expected, rtol=1e-14, err_msg=name)
 
 
-def test_the_same_contract_as_any_store(elasticsearch: Server, elasticsearch_index: str) -> None:
+def test_a_store_of_ours_takes_no_columns_and_no_finer_resolution(
+    elasticsearch: Server, elasticsearch_index: str
+) -> None:
     load_world(store(elasticsearch, elasticsearch_index), SMALL)
     source = open_source(store(elasticsearch, elasticsearch_index))
-    for window in (Window(SPAN.start - DAY, SPAN.start - HOUR), Window(SPAN.end, SPAN.end + HOUR)):
-        assert np.isnan(source.series(Query(source.metric, ("a", "b"), window, 60)).values).all()
-        assert source.keys(window) == {}
-    assert source.series(Query(source.metric, (), SPAN, 3600)).values.shape == (0, SPAN.seconds // 3600)
-    assert source.series(Query(source.metric, ("a",), Window(MONDAY, MONDAY), 60)).values.shape == (1, 0)
-    with pytest.raises(StoreError, match="packets"):
-        source.series(Query(Columns("t", "k", "packets").metric(), ("a",), SPAN, 60))
-    with pytest.raises(TooLarge, match="at once"):
-        source.series(Query(source.metric, tuple(map(str, range(200))), Window(0, 30 * 60 * POINTS), 60))
     with pytest.raises(UsageFailure, match="every 60 s"):
         source.series(Query(source.metric, ("a",), SPAN, 30))
-    with pytest.raises(UsageFailure, match="of our own"):
+    with pytest.raises(UsageFailure, match="no columns and no log lines: leave out --key, --value"):
         open_source(store(elasticsearch, elasticsearch_index), FLOWS)
 
 

@@ -1,4 +1,4 @@
-"""The kinds of stores there are, a row each. A new one is a row here, a folder beside, and a line in tests/kinds.py."""
+"""The kinds of stores there are, a row each. A new one is a row here, a folder beside, a Kind in tests."""
 
 from __future__ import annotations
 
