@@ -103,7 +103,7 @@ def it_says_of_itself_what_it_is_and_what_it_can(kind: Kind, place: Place) -> No
     for text in (*source.notes(), *source.remarks()):
         assert text
         assert "\n" not in text
-    coverage = source.coverage(SPAN)
+    coverage = source.coverage(SPAN, source.extent(None, STEP))
     assert isinstance(coverage, Coverage)
     assert coverage.explained
     for ability in (RollupSource, ScarceSource, SizedSource):
