@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import blake2b
 from statistics import median
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from traffic.coverage import NOTHING, Coverage
 from traffic.model import Direction, Floats, Grid, Label, Metric, Window
@@ -277,6 +280,10 @@ class Trace:
     baseline: Floats
     threshold: Floats
     """Both NaN where the hour was not judged."""
+    weeks: Window = field(default_factory=lambda: Window(0, 0))
+    """Up to six weeks round the event, in whole hours."""
+    hourly: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    """The mean of each of their hours; NaN where missing."""
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,14 @@ def make_trace(event: Event, step: int = 60, around: float = 6, full: bool = Fal
     wave[hour[during]] = base
     baseline = np.repeat(wave, per_hour)
     scale = event.threshold / base
-    return Trace(event.id, grid, values, np.repeat(mean, per_hour), baseline, baseline * scale)
+    start = event.start - event.start % HOUR - 3 * WEEK
+    weeks = Window(start, start + 6 * WEEK)
+    clock = np.arange(weeks.start, weeks.end, HOUR)
+    hourly = 0.45 * base * (1 + 0.5 * np.sin((clock % DAY) / DAY * 2 * np.pi - 2)) * rng.lognormal(0, 0.08, len(clock))
+    if gaps:
+        hourly[100:130] = np.nan
+    lines = {"usual": np.repeat(mean, per_hour), "baseline": baseline, "threshold": baseline * scale}
+    return Trace(event.id, grid, values, **lines, weeks=weeks, hourly=hourly.astype(np.float32))
 
 
 def make_findings(

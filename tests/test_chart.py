@@ -14,7 +14,7 @@ from PIL import Image
 
 from analyzer.model import Event, Findings, NotJudged, Outcome, Policy, Trace, Verdict
 from analyzer.report.chart import ALL, LONG, SINGLE, draw
-from analyzer.report.chart.event import asked, draw_event, steps
+from analyzer.report.chart.event import asked, draw_event, other_weeks, steps
 from analyzer.report.chart.events import draw_events, size_class
 from analyzer.report.chart.lanes import draw_lanes
 from analyzer.report.chart.letters import plain
@@ -371,6 +371,25 @@ def test_the_event_is_shaded_and_its_gaps_are_grey():
     assert grey > 20 * (whole == 0xE4).all(axis=2).sum()
     orange = (whole[..., 0] > 240) & (whole[..., 2] < 215) & (whole[..., 2] > 180)
     assert orange.sum() > 1000
+
+
+def test_the_same_hours_of_other_weeks_are_grey_lines_at_the_event_s_own_time():
+    event = make_event("a", AT, 30)
+    trace = make_trace(event)
+    known = {trace.weeks.start + HOUR * i: float(value) for i, value in enumerate(trace.hourly)}
+    view = trace.grid.window.widen(HOUR)
+    expected = []
+    for apart in [week for week in range(-9, 10) if week]:
+        there = [time for time in range(view.start, view.end, HOUR) if time + apart * WEEK in known]
+        if there:
+            expected.append((there[0], [known[time + apart * WEEK] for time in there]))
+    assert [(start, hours.tolist()) for start, hours in other_weeks(trace)] == expected
+    assert len(expected) == 6, "the first and the last are parts"
+    sheet = draw_event(*only(event, trace))
+    assert len(sheet.figure.axes) == 2, "the weeks stand below"
+    bare = replace(trace, weeks=Window(0, 0), hourly=np.empty(0, np.float32))
+    assert not list(other_weeks(bare))
+    assert len(draw_event(*only(event, bare)).figure.axes) == 1
 
 
 def test_steps_keep_every_value_and_gap():

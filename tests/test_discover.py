@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analyzer.judging.detect import weeks_round
 from analyzer.judging.suspects import suspect_days
 from analyzer.model import RULES, Baseline, CalendarRow, Findings, Looking, Meaning, Policy
 from analyzer.pipeline import Ledger, Search, discover
@@ -53,6 +54,30 @@ def worlds(draw: st.DrawFn) -> MemorySource:
             series[at : at + rng.integers(1, 300)] = np.nan
         values[f"key-{number}"] = series
     return MemorySource(start, values, metric=GAUGE, native=600)
+
+
+@pytest.mark.parametrize(
+    ("event", "there", "expected"),
+    [
+        ((10 * WEEK, 10 * WEEK + 60), (0, 20 * WEEK), (7 * WEEK, 13 * WEEK)),
+        ((60, 120), (0, 20 * WEEK), (0, 6 * WEEK)),
+        ((20 * WEEK - 60, 20 * WEEK), (0, 20 * WEEK), (14 * WEEK, 20 * WEEK)),
+        ((DAY, DAY + 60), (0, 2 * WEEK), (0, 2 * WEEK)),
+        ((10 * WEEK + 61, 10 * WEEK + 121), (HOUR, 20 * WEEK), (7 * WEEK, 13 * WEEK + HOUR)),
+    ],
+)
+def test_an_event_is_shown_among_the_six_weeks_in_whose_middle_it_lies(
+    event: tuple[int, int], there: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    assert weeks_round(Window(*event), Window(*there)) == Window(*expected)
+
+
+def test_an_event_carries_the_hourly_means_of_its_weeks(tmp_path: Path) -> None:
+    values = 10 + np.random.default_rng(3).random(4 * 1008)
+    values[3000:3010] *= 20
+    (trace,) = run(MemorySource(MONDAY, {"a": values}, metric=GAUGE, native=600), tmp_path)[0].traces
+    assert trace.weeks == Window(MONDAY, MONDAY + 4 * WEEK)
+    assert np.array_equal(trace.hourly, values.reshape(-1, 6).mean(axis=1).astype(np.float32))
 
 
 stated: dict[str, Any] = {

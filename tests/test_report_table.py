@@ -165,7 +165,8 @@ def test_findings_come_back_from_their_files(tmp_path, truth):
     ]
     for trace in again.traces:
         assert trace.grid == traces[trace.event_id].grid
-        for name in ("values", "usual", "baseline", "threshold"):
+        assert trace.weeks == traces[trace.event_id].weeks
+        for name in ("values", "usual", "baseline", "threshold", "hourly"):
             assert np.array_equal(getattr(trace, name), getattr(traces[trace.event_id], name), equal_nan=True)
 
 

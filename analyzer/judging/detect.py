@@ -24,10 +24,12 @@ from analyzer.kernels.severity import severity
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace, event_id
 from analyzer.reading.cache import CachedSource
-from traffic.model import HOUR, Direction, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
+from traffic.model import HOUR, WEEK, Direction, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
+WEEKS = 6 * WEEK
+"""What it shows of the key besides."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,4 +250,12 @@ def _traces(
             return np.repeat(hourly[row, span], per_hour)
 
         usual, limit = (judged.sign * steps(hourly) for hourly in (judged.baseline, judged.threshold))
-        yield Trace(event.id, grid, values, steps(judged.rollup.hours.mean), usual, limit)
+        weeks = weeks_round(event.window, hours.window)
+        hourly = judged.rollup.hours.mean[row, hours.slice(weeks)].astype(np.float32)
+        yield Trace(event.id, grid, values, steps(judged.rollup.hours.mean), usual, limit, weeks=weeks, hourly=hourly)
+
+
+def weeks_round(event: Window, there: Window) -> Window:
+    """The six weeks of those that are there in whose middle the event lies, as far as they reach."""
+    start = max(there.start, min(event.start - WEEKS // 2, there.end - WEEKS))
+    return Window(start, start + WEEKS).widen(HOUR).clip(there)

@@ -24,13 +24,13 @@ from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, made, read_comparison
 from traffic.coverage import CoverageRow, from_table
 from traffic.disk import write_atomic
-from traffic.model import Grid, Metric, Window
+from traffic.model import HOUR, Grid, Metric, Window
 from traffic.times import instant, iso
 
 SERIES = "series.npz"
 RUN = "run.json"
 
-_FORMAT = 3
+_FORMAT = 4
 _ARRAYS = ("values", "usual", "baseline", "threshold")
 
 
@@ -98,6 +98,8 @@ def save(findings: Findings, folder: Path, most: int = 100) -> Path:
         "traced": np.array([place[trace.event_id] for trace in kept], dtype=np.int64),
         "grids": np.array([(t.grid.start, t.grid.step, t.grid.count) for t in kept], dtype=np.int64).reshape(-1, 3),
     }
+    arrays["weeks"] = np.array([(t.weeks.start, t.weeks.end) for t in kept], dtype=np.int64).reshape(-1, 2)
+    arrays["hourly"] = np.concatenate([np.empty(0, np.float32), *(trace.hourly for trace in kept)])
     for name in _ARRAYS:
         arrays[name] = np.concatenate([np.empty(0), *(getattr(trace, name) for trace in kept)])
     buffer = io.BytesIO()
@@ -203,13 +205,16 @@ def _series(path: Path) -> dict[str, NDArray[Any]]:
 
 def _traces(series: Mapping[str, NDArray[Any]], events: Sequence[Event]) -> tuple[Trace, ...]:
     ends = np.cumsum(series["grids"][:, 2])
+    hours = np.cumsum((series["weeks"][:, 1] - series["weeks"][:, 0]) // HOUR)
     traces = []
     for i, event in enumerate(series["traced"].tolist()):
         start, step, count = series["grids"][i].tolist()
         part = slice(int(ends[i]) - count, int(ends[i]))
         arrays = {name: series[name][part] for name in _ARRAYS}
-        traces.append(Trace(events[event].id, Grid(start, step, count), **arrays))
-        if len(traces[-1].threshold) != count:
+        weeks = Window(*series["weeks"][i].tolist())
+        hourly = series["hourly"][int(hours[i]) - weeks.seconds // HOUR : int(hours[i])]
+        traces.append(Trace(events[event].id, Grid(start, step, count), **arrays, weeks=weeks, hourly=hourly))
+        if len(traces[-1].threshold) != count or len(hourly) != weeks.seconds // HOUR:
             raise ValueError("a series is cut short")
     return tuple(traces)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from analyzer.model import Event, EventVerdict, Findings, NotJudged, Outcome, Trace
@@ -29,12 +30,15 @@ from analyzer.report.chart.style import (
     scale_x,
     scale_y,
 )
-from analyzer.report.words import LABEL_WORDS, known, limit_words, local, made, peak_words, usual, volume, when
-from traffic.model import HOUR, Bools, Floats, Kind, Window
+from analyzer.report.words import LABEL_WORDS, known, limit_words, local, made, peak_words, plural, usual, volume, when
+from traffic.model import HOUR, WEEK, Bools, Floats, Kind, Window
 from traffic.text import length, si
 
 WIDTH, HEIGHT = 1200, 520
 _MARGIN = {"left": 92, "right": 24, "top": 94, "bottom": 100}
+_STRIP = 146
+"""Pixels of the six weeks below, with what stands above them."""
+_WEEKS = 6
 # Above this multiple of the threshold a linear axis would press baseline and threshold flat on the ground.
 _LOG_FROM = 12.0
 
@@ -52,13 +56,17 @@ def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequenc
     """The picture of `event` with its `trace`; `outcomes` are the labels of its key, drawn as far as in sight."""
     name = f"{plain(title, 120)}  ·  {plain(event.key, 240)}" if title else plain(event.key, 240)
     heading = _Heading(name, _facts(findings, event))
-    sheet = Sheet(WIDTH, HEIGHT + heading.more, **{**_MARGIN, "top": _MARGIN["top"] + heading.more})
+    strip = _STRIP if np.isfinite(trace.hourly).any() else 0
+    margin = {**_MARGIN, "top": _MARGIN["top"] + heading.more, "bottom": _MARGIN["bottom"] + strip}
+    sheet = Sheet(WIDTH, HEIGHT + heading.more + strip, **margin)
     window = trace.grid.window
     outcomes = [outcome for outcome in outcomes if outcome.label.window.overlap(window) > 0]
-    low, high, log = _range(event, trace, room=0.25 if outcomes else 0.16)
+    others = list(other_weeks(trace))
+    low, high, log = _range(event, trace, others, room=0.25 if outcomes else 0.16)
     scale_x(sheet, window.start, window.end)
     scale_y(sheet, low, high, findings.metric.unit, log)
     handles = [
+        *_draw_other_weeks(sheet, others, low),
         *_draw_series(sheet, findings, event, trace, low),
         *_draw_event(sheet, findings, event),
         *_draw_truth(sheet, outcomes),
@@ -67,6 +75,8 @@ def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequenc
     ]
     sheet.legend_below(handles)
     _write_heading(sheet, findings, event, log, heading)
+    if strip:
+        _draw_strip(sheet, findings, event, trace)
     return sheet
 
 
@@ -98,9 +108,53 @@ def asked(trace: Trace) -> Bools:
     return shared
 
 
-def _range(event: Event, trace: Trace, room: float) -> tuple[float, float, bool]:
+def other_weeks(trace: Trace) -> Iterator[tuple[int, Floats]]:
+    """The same hours of the other weeks that are known: from when on, moved to the event's week, and hourly means."""
+    view = trace.grid.window.widen(HOUR)
+    for apart in range(-_WEEKS, _WEEKS + 1):
+        there = Window(view.start + apart * WEEK, view.end + apart * WEEK).clip(trace.weeks)
+        first = (there.start - trace.weeks.start) // HOUR
+        hours = trace.hourly[first : first + there.seconds // HOUR].astype(np.float64)
+        if apart and np.isfinite(hours).any():
+            yield there.start - apart * WEEK, hours
+
+
+def _draw_other_weeks(sheet: Sheet, others: Sequence[tuple[int, Floats]], low: float) -> Iterator[Artist]:
+    name, lines = f"other weeks ({len(others)})", list[Line2D]()
+    for start, hours in others:
+        x, y = steps(start, HOUR, np.where(hours < low, low, hours), sheet.plot_width)
+        lines = sheet.axes.plot(x, y, color="#BDBDBD", linewidth=0.9, zorder=1.2, label=name)
+    if others:
+        yield lines[0]
+
+
+def _draw_strip(sheet: Sheet, findings: Findings, event: Event, trace: Trace) -> None:
+    """Six weeks of the key in hourly means, with the event marked."""
+    place = (_MARGIN["left"] / WIDTH, 46 / sheet.height, sheet.plot_width / WIDTH, 58 / sheet.height)
+    axes = sheet.figure.add_axes(place)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=3, color="#9A9A9A")
+    axes.set_yticks([])
+    scale_x(sheet, trace.weeks.start, trace.weeks.end, axes=axes)
+    # One large event must not press all the days flat.
+    top = float(min(np.nanmax(trace.hourly), 3 * np.nanpercentile(trace.hourly, 95))) or 1.0
+    axes.set_ylim(min(0.0, float(np.nanmin(trace.hourly))), top * 1.05)
+    axes.plot(
+        *steps(trace.weeks.start, HOUR, trace.hourly.astype(np.float64), sheet.plot_width), color=SKY, linewidth=1.0
+    )
+    least = 3 * trace.weeks.seconds / sheet.plot_width
+    wide = max(least, event.end - event.start)
+    middle = (event.start + event.end) / 2
+    axes.axvspan(middle - wide / 2, middle + wide / 2, color=ORANGE, linewidth=0, zorder=3)
+    weeks = plural(round(trace.weeks.seconds / WEEK), "week")
+    about = f"{weeks}, hourly mean, shown up to {si(top, findings.metric.unit)}; the event in orange"
+    sheet.write(_MARGIN["left"], sheet.height - 122, about, size=9, color=GREY)
+
+
+def _range(event: Event, trace: Trace, others: Sequence[tuple[int, Floats]], room: float) -> tuple[float, float, bool]:
     """The y axis: lowest and highest value, and whether it is logarithmic. The share `room` stays free at the top."""
-    shown = np.concatenate([trace.values, trace.usual, trace.baseline, trace.threshold, [event.peak, event.threshold]])
+    lines = [trace.values, trace.usual, trace.baseline, trace.threshold, *(hours for _, hours in others)]
+    shown = np.concatenate([*lines, [event.peak, event.threshold]])
     shown = shown[np.isfinite(shown)]
     top, bottom = float(shown.max()), float(shown.min())
     if event.peak > _LOG_FROM * event.threshold > 0 and bottom >= 0:

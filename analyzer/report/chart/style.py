@@ -108,13 +108,16 @@ class Sheet:
         return float(min(max(x, self.axes.bbox.x0 + half), self.axes.bbox.x1 - half))
 
     def legend_below(self, handles: Sequence[Artist]) -> None:
-        """A legend under the plot's dates, in one row or, if it is too wide, in two."""
-        wide = sum(text_width(str(handle.get_label()), 9.5) + 56 for handle in handles) > self.width - 24
+        """A legend under the plot's dates, in as few rows as it fits in, three at the most."""
+        wide = [text_width(str(handle.get_label()), 9.5) + 60 for handle in handles]
+        rows = 1
+        while rows < 3 and sum(max(wide[i : i + rows]) for i in range(0, len(wide), rows)) > self.width - 24:
+            rows += 1
         self.figure.legend(
             handles=handles,
             loc="upper left",
             bbox_to_anchor=(12 / self.width, (self.axes.bbox.y0 - 48) / self.height),
-            ncols=ceil(len(handles) / 2) if wide else len(handles),
+            ncols=ceil(len(handles) / rows),
             **LEGEND,
             columnspacing=1.8,
         )
