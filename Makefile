@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-elasticsearch demo-kentik cluster-env setup-dev check test bench lock clean
+.PHONY: help setup demo demo-elasticsearch demo-kentik pictures cluster-env setup-dev check test bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,13 @@ demo-elasticsearch: $(DEV) ## the same with a real Elasticsearch, which is start
 
 demo-kentik: $(DEV) ## discover on a Kentik account without having one: against a stand-in with the published limits
 	@$(PY) -m tests.kentik.demo
+
+pictures: export SL := $(CURDIR)/.venv/bin/python $(CURDIR)/sl.py
+pictures: setup ## draw events.png and event.png of docs/pictures again, from a world of a fixed window
+	folder=$$(mktemp -d) && cd $$folder && $$SL generate -q --start 2026-10-12 --end 2026-11-23 \
+	  && $$SL discover -q --direction both --charts 0 \
+	  && cp output/events.png $(CURDIR)/docs/pictures/events.png && $$SL discover -q --charts 1 \
+	  && cp output/events/01_*.png $(CURDIR)/docs/pictures/event.png && rm -r $$folder
 
 cluster-env: ## write .env with passwords of your own, for docker compose up -d (docs/stack.md)
 	@$(PYTHON) deploy/cluster/env.py
