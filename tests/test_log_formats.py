@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.commands import ROOT
 from tests.log_lines import ACCESS, APPLICATIONS, Real
 from traffic.model import Query, Window, ceil_to, floor_to
 from traffic.store import Columns, open_source
 from traffic.store.files.database import Database
 from traffic.store.files.log import LaidLog, Said
+from traffic.store.files.log.reading import Reading, reading_of
+from traffic.store.files.patterns import PATTERNS, TEXTS
 
 FORMATS = ACCESS + APPLICATIONS
 
@@ -72,3 +75,22 @@ def test_a_line_that_is_cut_is_counted_as_such(real: Real, tmp_path: Path) -> No
     assert (log.account.read, log.account.bad, log.account.used) == (201, 1, 200)
     line = 201 + real.before.count("\n")
     assert f"line {line} of {path}" in log.account.example.replace(",", "")
+
+
+def test_the_page_shows_every_format_that_is_read() -> None:
+    page = (ROOT / "docs" / "log-discovery.md").read_text()
+    for real in FORMATS:
+        assert f"| {real.name} | `" in page
+        assert real.line.replace("|", "\\|").replace("\t", " ⇥ ") in page
+    shown = {line.split(" | `")[0].removeprefix("| ") for line in page.splitlines() if " | `" in line and "` |" in line}
+    assert {real.name for real in FORMATS} <= shown
+
+
+def test_every_pattern_has_a_real_line() -> None:
+    used = {reading.pattern for real in FORMATS if (reading := reading_of(real.before + real.line + "\n")) is not None}
+    assert {*PATTERNS, *TEXTS} - used <= {"klog", "level-first"}
+    for name, line in (
+        ("klog", "E0106 00:00:01.123456    1234 file.go:12] boom\n"),
+        ("level-first", "ERROR 2025-01-06 00:00:01,123 [main] boom\n"),
+    ):
+        assert reading_of(line) == Reading("pattern", name)

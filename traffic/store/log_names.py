@@ -93,6 +93,9 @@ _MARKS = re.compile(r"[_\- ]")
 STATUS_LIKE = re.compile(r"status|(?:^|[._-])(?:http|response|resp|return)?[_-]?code$", re.IGNORECASE)
 """What else a status may be called: looked at where none of the names is there, and taken if it holds such codes."""
 
+LATENCY_LIKE = re.compile(r"elapsed|duration|latency|(?:response|request|total|process\w*)[_.-]?time", re.IGNORECASE)
+"""The same for response times."""
+
 
 def plain(name: str) -> str:
     """A name without case and without the marks that separate words; dots stay, they lead into objects."""

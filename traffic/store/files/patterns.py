@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from traffic.store.log_levels import ERROR_LEVELS, OTHER_LEVELS
+
 TIME = "timestamp"
 
 
@@ -127,23 +129,61 @@ PATTERNS: Mapping[str, Pattern] = {
     ),
 }
 
+# Lines of applications: a time first, a level somewhere behind it; what a log names only by its first lines.
+_LEVELS = "|".join(sorted((word for word in (*ERROR_LEVELS, *OTHER_LEVELS) if len(word) > 2), key=len, reverse=True))
+# What these abbreviate differs from place to place, so a time with one of them is none.
+_ZONES = "CES?T|MES?Z|[ECMP][SD]T|[EW]ES?T|BST|IST|MSK|JST|KST|AE[SD]T|NZ[SD]T|HKT|SGT|WIB"
+_ISO = (
+    r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?"
+    rf"(?: ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d)\b| (?:{_ZONES})\b)?)"
+)
+TEXTS: Mapping[str, Pattern] = {
+    "rails": Pattern("Ruby's Logger", rf"^[A-Z], \[{_ISO}(?: #\d+)?\] +(\w+) -- .*$", (TIME, "level")),
+    "klog": Pattern("glog, klog", r"^([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d+) +\d+ \S+\] .*$", ("level", TIME), "yearless"),
+    "apache-error": Pattern(
+        "Apache, error log",
+        r"^\[(\w\w\w \w\w\w \d\d \d\d:\d\d:\d\d(?:\.\d+)? \d{4})\] \[(?:[^:\]]*:)?(\w+)\] .*$",
+        (TIME, "level"),
+    ),
+    "level-first": Pattern(
+        "lines with a level and a time",
+        rf"^[\[<]?({_LEVELS})[\]>]?:?\s+[\[(]?{_ISO}[\])]?(?:[ :|-].*)?$",
+        ("level", TIME),
+    ),
+    "text": Pattern(
+        "lines with a time, and a level where there is one",
+        rf"^[\[(]?{_ISO}[\])]?(?:[ :|-](?:.{{0,120}}?\b({_LEVELS})\b|.{{0,60}}?[\[<(]((?i:{_LEVELS}))[\])>])?.*)?$",
+        (TIME, "level", "level"),
+    ),
+}
+"""Formats that are looked for last, and only in what is said to be a log."""
+CONTINUED = (
+    r"^(\s|Caused by:|Traceback |\.\.\. |During handling|The above exception|DETAIL:|HINT:|STATEMENT:|"
+    r"[\w$.]+(Error|Exception|Warning|Interrupt|Exit)\b)"
+)
+"""How a line begins that goes on with what the one before it says."""
+
 _ENOUGH = 0.5
 """Share of the first lines that have a format which is taken for that of all."""
 
 
 def pattern_of(text: str) -> str | None:
     """Which format most of the first lines have that are not empty."""
-    lines = [line.rstrip() for line in text.splitlines()[:200] if line.strip()]
-    return format_of(lines)
+    return format_of([line.rstrip() for line in text.splitlines()[:200] if line.strip()])
 
 
-def format_of(lines: Sequence[str]) -> str | None:
+def format_of(lines: Sequence[str], known: Mapping[str, Pattern] = PATTERNS) -> str | None:
     """Which format most of the lines have."""
-    for name, one in PATTERNS.items():
+    for name, one in known.items():
         compiled = re.compile(one.expression)
         if lines and sum(compiled.match(line) is not None for line in lines) >= _ENOUGH * len(lines):
             return name
     return None
+
+
+def text_format_of(lines: Sequence[str]) -> str | None:
+    """Which of `TEXTS` most of the lines have that do not go on with what the one before them says."""
+    return format_of([line for line in lines if not re.match(CONTINUED, line)], TEXTS)
 
 
 def first_rows(pattern: Pattern, text: str, most: int) -> tuple[tuple[str | None, ...], ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 LINE = "line"
@@ -25,6 +25,7 @@ _ISO = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[-+]\d\d:?\d\d)"
 FRAMES: Mapping[str, Frame] = {
     "cri": Frame("Kubernetes (CRI)", rf"^({_ISO}) (?:stdout|stderr) [FP] (.*)$", ("framed.time", LINE)),
     "docker": Frame("Docker", "", ("framed.time", LINE)),
+    "message": Frame("a message in JSON", "", ("framed.time", LINE)),
     "compose": Frame("Docker Compose", r"^([\w.@-]+) +\| (.*)$", ("program", LINE)),
     "syslog": Frame(
         "syslog",
@@ -43,25 +44,29 @@ FRAMES: Mapping[str, Frame] = {
     ),
 }
 
+_MEMBERS = {"docker": "log", "message": "message"}
+"""Frames that are JSON objects: which member is the line."""
 _ENOUGH = 0.5
 
 
-def frame_of(lines: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Which frame most of the lines have, and what is inside of those; None where they have none."""
+def frames_of(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Which frames most of the lines have, and what is inside of these."""
     for name in FRAMES:
         inside = [found for line in lines if (found := _inside(name, line)) is not None]
         if lines and len(inside) >= _ENOUGH * len(lines):
-            return name, inside
-    return None
+            yield name, inside
 
 
 def unframed(name: str, line: str) -> tuple[str, dict[str, str]]:
     """SQL of a struct `frame` of a line's parts, and column -> what it is in that struct."""
     frame = FRAMES[name]
-    if name == "docker":
+    if name in _MEMBERS:
+        times = ", ".join(
+            f"json_extract_string(frame, '$.\"{member}\"')" for member in ("time", "@timestamp", "timestamp")
+        )
         return f"CASE WHEN json_valid({line}) THEN {line} END", {
-            "framed.time": "json_extract_string(frame, '$.time')",
-            LINE: "rtrim(coalesce(json_extract_string(frame, '$.log'), ''), chr(10) || chr(13))",
+            "framed.time": f"coalesce({times})",
+            LINE: f"rtrim(coalesce(json_extract_string(frame, '$.{_MEMBERS[name]}'), ''), chr(10) || chr(13))",
         }
     groups = ", ".join(f"'g{place}'" for place in range(len(frame.columns)))
     struct = f"regexp_extract({line}, '{frame.expression}', [{groups}])"
@@ -73,11 +78,9 @@ def unframed(name: str, line: str) -> tuple[str, dict[str, str]]:
 
 
 def _inside(name: str, line: str) -> str | None:
-    if name == "docker":
-        if not line.startswith('{"log":'):
-            return None
+    if name in _MEMBERS:
         try:
-            found = json.loads(line).get("log")
+            found = json.loads(line).get(_MEMBERS[name]) if line.startswith("{") else None
         except ValueError:
             return None
         return found.rstrip("\r\n") if isinstance(found, str) else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.store.base import NoSuchStore
+from traffic.store.base import DamagedStore, NoSuchStore
 from traffic.store.files.database import Database, paths
 from traffic.store.files.log.account import Account, Said, find_line
 from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
@@ -106,7 +106,15 @@ class LaidLog:
             with storage(path), Path(path).open("rb") as file:
                 packed = file.read(2) == b"\x1f\x8b"
             return Input(path, shown or path, "lines", packed), reading
-        found = look_at(path, [], shown)
+        try:
+            found = look_at(path, [], shown)
+        except (UsageFailure, DamagedStore) as error:
+            if not beginning:
+                raise
+            raise UsageFailure(
+                f"{shown or path} has no log format that is known (docs/log-discovery.md lists them); "
+                f"as a table: {error}"
+            ) from error
         if found.kind == "parquet":
             names, sample = self._database.sample(found)
             found = replace(found, columns=names, sample=sample)
@@ -188,7 +196,9 @@ class LaidLog:
 
     def _no_time(self, part: _Alike, names: Sequence[str]) -> None:
         shown = ", ".join(names[:20])
-        what = f"is read as {part.reading.title}, and" if part.reading.kind != "table" else "as a table"
+        what = f"is read as {part.reading.title}, and"
+        if part.reading.kind == "table":
+            what = "has no log format that is known (docs/log-discovery.md lists them); as a table it"
         raise UsageFailure(
             f"{part.inputs[0].name} {what} has no column that is known to be a time ({shown}): name it with "
             f"{self._option('time')}{'NAME' if self._option('time').endswith('=') else ''}"
@@ -293,6 +303,8 @@ class LaidLog:
             self.known = replace(self.known, unit=unit)
         titles = dict.fromkeys(part.reading.title for part in parts if part.reading.kind != "table")
         notes = [f"read as {' and as '.join(titles)}"] if titles else []
+        if any(part.reading.goes_on for part in parts):
+            notes.append("lines that go on with what the one before them says (stack traces) are not counted")
         if self.known.latency and self._said.scale is None:
             assert unit is not None
             notes.append(f"response times: {self.known.latency} in {unit.name}, {unit.why} (--scale says another)")

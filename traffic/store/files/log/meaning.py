@@ -15,7 +15,7 @@ from traffic.store.files.log.raw import Ask
 from traffic.store.files.sql import text
 from traffic.store.log_fields import ERROR_STATUS
 from traffic.store.log_levels import Levels, understand_levels
-from traffic.store.log_names import NAMES, ROLE_OF, STATUS_LIKE, candidates, plain
+from traffic.store.log_names import LATENCY_LIKE, NAMES, ROLE_OF, STATUS_LIKE, candidates, plain
 from traffic.store.log_units import Unit, unit_of_name, unit_of_values
 
 _MOSTLY = 0.9
@@ -60,6 +60,8 @@ def wanted_fields(names: Sequence[str], named: Mapping[str, str]) -> dict[str, t
         ]
         found[role] += tuple(name for name in inside if name not in found[role])
     found["status"] += tuple(name for name in names if STATUS_LIKE.search(name) and name not in found["status"])
+    if not found["latency"]:
+        found["latency"] = tuple(name for name in names if LATENCY_LIKE.search(name))[:1]
     return found | {role: (name,) if name else () for role, name in named.items()}
 
 
@@ -129,7 +131,9 @@ def meaning_of(look: Look, may: Mapping[str, tuple[str, ...]], names: Sequence[s
     fields["endpoint"] = tuple(name for name in may["endpoint"] if _is_endpoint(look, name))
     fields["method"] = tuple(name for name in may["method"] if _is_there(look, "method", name, r"^[A-Za-z_-]{1,20}$"))
     for role in ("service", "host", "address", "agent", "referrer"):
-        fields[role] = tuple(name for name in may[role] if _is_there(look, role, name, "."))
+        # A service is no number, and no time that one took.
+        good = r"^[^\d]|[^\d.msuh]" if role == "service" else "."
+        fields[role] = tuple(name for name in may[role] if _is_there(look, role, name, good))
     fields["bytes"] = tuple(name for name in may["bytes"] if _is_there(look, "bytes", name, r"^\d+(\.0+)?$"))
     ways, told = [], []
     if fields["status"]:
@@ -156,6 +160,7 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
     whole: list[str] = []
     days: list[str] = []
     clocks: list[str] = []
+    unreadable: list[str] = []
     forms: set[str] = set()
     for name in may:
         cell = look.column[name]
@@ -166,6 +171,8 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
         if unread and look.named.get("time") == name:
             look.refuse("time", name, f"{form_of(cell)} IS NULL", "time")
         if not every or unread > (1 - _MOSTLY) * every:
+            if unread == every:
+                unreadable.append(name)
             continue
         of_forms = sum(counts.get(form, 0) for form in FORMS)
         if 2 * of_forms > every:
@@ -186,6 +193,13 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
     if days:
         raise UsageFailure(
             f"{look.name}: {days[0]} holds days without a time: name another field with --field time=NAME"
+        )
+    if unreadable:
+        cell = look.column[unreadable[0]]
+        ((example,),) = look.ask(f"SELECT any_value({cell}) FROM raw WHERE {_said(cell)}")
+        raise UsageFailure(
+            f"{look.name}: {str(example)[:60]!r} in {unreadable[0]} is no time that is read (ISO 8601 or seconds since "
+            f"1970; a zone as +01:00, Z, UTC or GMT): name another field with {look.options.get('time', '--time')}"
         )
     return (), "NULL", "FALSE"
 

@@ -13,7 +13,7 @@ from typing import Any
 from traffic.errors import UsageFailure
 from traffic.store.files.log.frames import LINE, unframed
 from traffic.store.files.log.reading import PAIR, Reading
-from traffic.store.files.patterns import PATTERNS, TIME, fields_of, lines_of
+from traffic.store.files.patterns import CONTINUED, TIME, fields_of, lines_of
 from traffic.store.files.sql import text
 from traffic.store.log_names import ROLE_OF, plain
 
@@ -76,6 +76,8 @@ def lines_relation(reading: Reading, packed: Sequence[bool]) -> str:
             scans.append(f"SELECT line FROM {lines_of(compression)}")
     whole = " UNION ALL ".join(scans)
     said = "NOT regexp_full_match(line, '\\s*')" + (" AND NOT starts_with(line, '#')" if reading.kind == "w3c" else "")
+    if reading.goes_on:
+        said += f" AND NOT regexp_matches(line, {text(CONTINUED)})"
     return f"(SELECT line FROM ({whole}) WHERE {said})"
 
 
@@ -125,7 +127,7 @@ def _inner(reading: Reading, relation: str, ask: Ask, headers: Ask) -> Raw:
     if reading.kind == "w3c":
         return _w3c(reading, relation, headers)
     if reading.kind == "pattern":
-        pattern = PATTERNS[reading.pattern]
+        pattern = reading.lines
         apart, columns = fields_of(pattern, "line")
         derived = {name: _sum([columns[part] for part in parts]) for name, parts in pattern.sums.items()}
         return Raw(

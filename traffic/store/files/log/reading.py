@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from traffic.store.files.log.frames import FRAMES, frame_of
-from traffic.store.files.patterns import PATTERNS, format_of
+from traffic.store.files.log.frames import FRAMES, frames_of
+from traffic.store.files.patterns import PATTERNS, TEXTS, Pattern, format_of, text_format_of
 
 Path_ = tuple[str, ...]
 Kind = Literal["pattern", "json", "w3c", "logfmt", "framed", "table"]
@@ -29,7 +29,7 @@ class Reading:
 
     kind: Kind
     pattern: str = ""
-    """Of `patterns.PATTERNS`."""
+    """Of `patterns.PATTERNS` or `patterns.TEXTS`."""
     frame: str = ""
     """Of `frames.FRAMES`: what the lines are wrapped in."""
     fields: tuple[str, ...] = ()
@@ -44,10 +44,20 @@ class Reading:
     """... and of all else that is in them."""
 
     @property
+    def lines(self) -> Pattern:
+        """The pattern of the lines."""
+        return PATTERNS.get(self.pattern) or TEXTS[self.pattern]
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether lines may go on with what the one before them says."""
+        return self.pattern in TEXTS
+
+    @property
     def title(self) -> str:
         """What people call it."""
         names = {"json": "JSON", "w3c": "W3C extended log", "logfmt": "logfmt", "framed": "", "table": "table"}
-        inner = PATTERNS[self.pattern].title if self.pattern else names[self.kind]
+        inner = self.lines.title if self.pattern else names[self.kind]
         outer = FRAMES[self.frame].title if self.frame else ""
         return ", ".join(filter(None, (outer, inner)))
 
@@ -59,13 +69,17 @@ def reading_of(text: str) -> Reading | None:
         return _w3c(fields[1], lines)
     if lines and lines[0].lstrip().startswith("[") and lines[0].strip()[1:2] in ("", "{"):
         return Reading("json", array="array")
-    framed = frame_of(lines)
-    if framed is not None and (inner := _inner(framed[1])) is not None:
-        return _with_frame(inner, framed[0])
+    frames = list(frames_of(lines))
+    for frame, inside in frames:
+        inner = _inner(inside)
+        # A text in JSON is what the line says, unless it is a line of another format.
+        if inner is not None and not (inner.goes_on and not FRAMES[frame].expression):
+            return replace(inner, frame=frame)
     if (plain := _inner(lines)) is not None:
         return plain
-    if framed is not None:
-        return Reading("framed", frame=framed[0])
+    for frame, _ in frames:
+        if FRAMES[frame].expression:
+            return Reading("framed", frame=frame)
     if lines and lines[0].strip() == "{":
         return Reading("json", array="unstructured")
     return None
@@ -77,13 +91,11 @@ def _inner(lines: Sequence[str]) -> Reading | None:
         return Reading("json", objects=objects, scalars=scalars)
     if (pattern := format_of(lines)) is not None:
         return Reading("pattern", pattern)
+    if (pattern := text_format_of(lines)) is not None:
+        return Reading("pattern", pattern)
     if _share(len(re.findall(PAIR, line)) >= 3 for line in lines) >= _ENOUGH:
         return Reading("logfmt")
     return None
-
-
-def _with_frame(inner: Reading, frame: str) -> Reading:
-    return replace(inner, frame=frame)
 
 
 def _w3c(fields: str, lines: Sequence[str]) -> Reading:

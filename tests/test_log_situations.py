@@ -1,0 +1,162 @@
+"""Logs as people have them: what begins late, what is half of another format, what is said in other words."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from traffic.errors import Failure
+from traffic.model import HOUR, Query, Window, ceil_to, floor_to
+from traffic.store import Columns, open_source
+
+BOOT = json.dumps({"time": "2025-01-06T00:00:00Z", "level": "info", "service": "web", "msg": "boot"}) + "\n"
+FAILED = json.dumps({"time": "2025-01-06T00:01:00Z", "level": "info", "service": "web", "status": 503}) + "\n"
+CLF = '10.0.0.1 - - [06/Jan/2025:00:00:01 +0000] "GET /a HTTP/1.1" {} 12\n'
+TWO = '192.0.2.1, 192.0.2.9 - - [06/Jan/2025:00:00:01 +0000] "GET /a HTTP/1.1" {} 12\n'
+TRACE = (
+    "2025-01-06 00:00:01,123 ERROR [main] com.example.A - boom\n"
+    "java.lang.IllegalStateException: x\n\tat com.example.A.b(A.java:7)\nCaused by: java.io.IOException: y\n"
+)
+
+
+def row(**members: object) -> str:
+    return json.dumps({"time": "2025-01-06T00:00:01.5Z", **members}) + "\n"
+
+
+RIGHT: dict[str, tuple[dict[str, str], int, int]] = {
+    "a status after 200 lines without one": ({"a.json": BOOT * 200 + FAILED * 3}, 203, 3),
+    "a status after 5,000 lines without one": ({"a.json": BOOT * 5000 + FAILED * 3}, 5003, 3),
+    "a status in the second file": ({"a.json": BOOT, "b.json": FAILED * 60}, 61, 60),
+    "old names in one file, new ones in the other": (
+        {"a.json": row(status=500), "b.json": row(http={"response": {"status_code": 502}})},
+        2,
+        2,
+    ),
+    "two formats in one glob": ({"a.json": FAILED, "b.log": CLF.format(500)}, 2, 2),
+    "an empty file after logrotate": ({"a.log": "", "a.log.1": CLF.format(500) * 2}, 2, 2),
+    "gzipped beside plain": ({"a.log": CLF.format(200), "a.log.2.gz": CLF.format(500) * 2}, 3, 2),
+    "half of the lines with two addresses": ({"a.log": (CLF.format(200) + TWO.format(503)) * 300}, 600, 300),
+    "two addresses in the first line": ({"a.log": TWO.format(503) + CLF.format(200) * 9}, 10, 1),
+    "Traefik's own name for a status": ({"a.json": row(level="info", ServiceName="a", DownstreamStatus=502)}, 1, 1),
+    "a name for a status that nobody listed": ({"a.json": row(level="info", app="a", http_resp_code=502)}, 1, 1),
+    "a status that is a text": ({"a.json": row(status="502") + row(status="200")}, 2, 1),
+    "a status that is a word beside one that is a code": ({"a.json": row(status="failed", response_code=502)}, 1, 1),
+    "levels of pino": ({"a.json": row(level=50) + row(level=30)}, 2, 1),
+    "levels of syslog": ({"a.json": row(severity=3) + row(severity=6)}, 2, 1),
+    "levels of Python as numbers": ({"a.json": row(levelno=40) + row(levelno=30)}, 2, 1),
+    "levels of java.util.logging": ({"a.json": row(level="SEVERE") + row(level="FINE")}, 2, 1),
+    "levels in brackets": ({"a.json": row(level="[err]") + row(level="[warn]")}, 2, 1),
+    "an alert and a panic": ({"a.json": row(level="ALERT") + row(level="PANIC") + row(level="NOTICE")}, 3, 2),
+    "a stack trace below an error": ({"a.log": TRACE * 5}, 5, 5),
+    "lines of a start before JSON": ({"a.json": "npm start\n" + row(level="error") * 200}, 200, 200),
+    "the mark of the byte order before JSON": ({"a.json": "\ufeff" + row(level="error") * 2}, 2, 2),
+    "line ends of Windows": ({"a.log": CLF.format(500).replace("\n", "\r\n") * 3}, 3, 3),
+    "a list of objects": ({"a.json": json.dumps([json.loads(row(status=500)), json.loads(row(status=200))])}, 2, 1),
+    "objects over several lines": ({"a.json": json.dumps(json.loads(row(status=500)), indent=2) * 2}, 2, 2),
+    "a date beside a time": (
+        {"a.csv": "date,time,host,path,status\n2025-01-06,13:10:00,a,/x,500\n2025-01-06,13:10:09,a,/x,200\n"},
+        2,
+        1,
+    ),
+    "W3C with tabs in its header": (
+        {"a.log": "#Fields: date\ttime\tcs-uri-stem\tsc-status\n2025-01-06\t00:00:04\t/a\t500\n"},
+        1,
+        1,
+    ),
+    "W3C whose fields change": (
+        {
+            "a.log": "#Fields: date time cs-uri-stem sc-status\n2025-01-06 00:00:04 /a 500\n"
+            "#Fields: date time cs-method cs-uri-stem sc-status\n2025-01-06 00:00:04 GET /a 501\n"
+        },
+        2,
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", RIGHT)
+def test_a_log_as_people_have_it_is_counted_rightly(situation: str, tmp_path: Path) -> None:
+    files, requests, errors = RIGHT[situation]
+    for name, content in files.items():
+        data = content.encode()
+        (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    for metric, expected in (("requests", requests), ("errors", errors)):
+        source = open_source(str(tmp_path / "*"), Columns(preset=metric))
+        extent = source.extent(None, HOUR)
+        window = Window(floor_to(extent.start, HOUR), ceil_to(extent.end, HOUR))
+        found = source.series(Query(source.metric, tuple(source.keys(window)), window, HOUR)).values
+        assert found.sum() == expected, metric
+        source.coverage(window, extent).check(source.name)
+
+
+REFUSED: dict[str, tuple[str, str, str]] = {
+    "levels that mean nothing": (row(level="BLUE") * 3, "errors", "no level of level is known (BLUE)"),
+    "a status that is a word": (row(status="failed") * 3, "errors", "no status and no level that is known"),
+    "no response time": (CLF.format(200) * 3, "latency", "no response time that is known for --metric latency"),
+    "1 % of other lines": (CLF.format(200) * 99 + "what is this\n", "errors", "such as line 100 of"),
+    "a zone that means two things": (
+        "2025-07-06 12:00:00 BST ERROR boom\n" * 3,
+        "errors",
+        "'2025-07-06 12:00:00 BST' in timestamp is no time that is read",
+    ),
+    "days and no time": ("date,path,status\n2025-01-06,/a,500\n", "errors", "date holds days without a time"),
+    "no log at all": ("hello world\nthis is\nno log\n", "errors", "docs/log-discovery.md lists them"),
+    "more series than anybody wants": (
+        "".join(row(status=500, service=f"s{place}") for place in range(5001)),
+        "errors",
+        "has 5,001 series by service: name a field with fewer values with --key, or take them all with --key service",
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", REFUSED)
+def test_what_is_not_understood_is_refused_with_what_helps(situation: str, tmp_path: Path) -> None:
+    content, metric, line = REFUSED[situation]
+    path = tmp_path / "a.log"
+    path.write_text(content)
+    with pytest.raises(Failure) as told:
+        open_source(str(path), Columns(preset=metric))
+    assert line in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_how_errors_are_told_and_how_many_series_there_are_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(FAILED * 3)
+    assert open_source(str(path), Columns(preset="errors")).notes() == [
+        "read as JSON",
+        "1 series, by service",
+        "errors: status >= 500 (status), level ERROR, CRITICAL, FATAL and the like (level)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("members", "milliseconds", "said"),
+    [
+        ({"request_time": 0.097}, 97.0, "request_time in s"),
+        ({"responsetime": 0.097}, 97.0, "responsetime in s, by the values"),
+        ({"response_time": 97.5}, 97.5, "response_time in ms, by the values"),
+        ({"duration_us": 97000}, 97.0, "duration_us in us, by its name"),
+        ({"elapsedMillis": 97}, 97.0, "elapsedMillis in ms, by its name"),
+        ({"durationSeconds": 0.097}, 97.0, "durationSeconds in s, by its name"),
+        ({"took": "97ms"}, 97.0, "took"),
+        ({"latency": "1m2.5s"}, 62500.0, "latency"),
+        ({"Duration": 97000000, "DownstreamStatus": 200}, 97.0, "Duration in ns, as Traefik counts"),
+    ],
+)
+def test_the_unit_of_response_times_is_told_and_said(
+    members: dict[str, object], milliseconds: float, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(row(service="a", **members) * 3)
+    source = open_source(str(path), Columns(preset="latency"))
+    window = source.extent(None, 60)
+    found = source.series(Query(source.metric, ("a",), window, 60)).values
+    assert found == pytest.approx(milliseconds)
+    assert any(said in note for note in source.notes())
+    scaled = open_source(str(path), Columns(preset="latency", scale=2.0))
+    if isinstance(value := next(iter(members.values())), float | int):
+        assert scaled.series(Query(scaled.metric, ("a",), window, 60)).values == pytest.approx(2.0 * value)
