@@ -112,7 +112,7 @@ class AnswerFiles:
             offset += array.size
         header = {"about": dict(about), "pieces": places, "digest": _digest(*map(bytes, arrays)).hex()}
         encoded = json.dumps(header, separators=(",", ":")).encode()
-        answer = piece_hash({"pieces": [name for name, _ in pieces]})
+        answer = _file_name([name for name, _ in pieces])
         path = self.folder / answer[:2] / f"{answer}{_SUFFIX}"
         make_folder(path.parent)
         write_atomic(path, [_FIXED.pack(MAGIC, len(encoded), _digest(encoded)), encoded, *arrays])
@@ -154,6 +154,11 @@ class AnswerFiles:
         self._locations = {name: location for name, location in self._locations.items() if location.path != path}
 
 
+def _file_name(pieces: Sequence[str]) -> str:
+    """What a file with these pieces is called, without its ending."""
+    return piece_hash({"pieces": list(pieces)})
+
+
 def _body_bytes(header: Mapping[str, Any]) -> int:
     return 8 * sum(int(np.prod(shape)) for _, _, shape in header["pieces"])
 
@@ -168,6 +173,9 @@ def _read_header(path: Path) -> dict[str, Any]:
     if magic != MAGIC or _digest(encoded) != digest:
         raise Damaged(path)
     header: dict[str, Any] = json.loads(encoded)
+    # A whole file under the name of another answers what nobody asked.
+    if path.stem != _file_name([name for name, *_ in header["pieces"]]):
+        raise Damaged(path)
     if path.stat().st_size != _FIXED.size + length + _body_bytes(header):
         raise Damaged(path)
     return header

@@ -7,6 +7,7 @@ import time
 import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from hashlib import blake2b
 from typing import Any
 
 import elastic_transport
@@ -80,6 +81,9 @@ class Cluster:
                 f"{self.name} is another machine, and what is sent there by http can be read on the way: use https, or "
                 f"--allow-http to show it {self.who} all the same"
             )
+        # Who is shown what is the cluster's to decide: what one login was answered is nothing for another.
+        who = (user,) if named else ("", access.api_key)
+        self.identity = blake2b(repr(who).encode(), digest_size=16).hexdigest()
         self._wait = access.wait
         self._answered = False
         settings: dict[str, Any] = {

@@ -45,9 +45,12 @@ from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.spans import ask_bounds, ask_ends, list_keys
 from traffic.store.elastic.stamps import Stamps
+from traffic.store.elastic.view import view_of
 from traffic.store.kinds import FOLDER, refuse_options
 from traffic.store.log_fields import asks_errors, recognise, understood
 
+NEVER = 2**40
+"""Seconds after which an answer is kept that tomorrow may be another: more than there are."""
 AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
@@ -87,7 +90,7 @@ class ElasticSource(RollupSource):
         self._max_buckets = self._cluster.max_buckets()
         self._stamps = Stamps(self._cluster, self._fields, weekly=self._ours, expected=layout.shards)
         # The stamps are taken here, before anything is asked.
-        self.settling = self._stamps.settling
+        self.settling = self._stamps.settling if self._view.steady else NEVER
         self._spans: dict[str, Window] | None = None
         self._ends: tuple[int, int] | None = None
         self._asking = Lock()
@@ -166,7 +169,7 @@ class ElasticSource(RollupSource):
 
     def fingerprint(self, window: Window) -> str:
         """A hash over what could answer for that window (`stamps.py`), and over how it is read."""
-        return self._stamps.fingerprint(window, self._reading)
+        return self._stamps.fingerprint(window, repr((self._reading, self._view.told)))
 
     def identity(self) -> str | None:
         """What was generated into it, or None while that is not there as a whole, or the data is a user's own."""
@@ -187,6 +190,7 @@ class ElasticSource(RollupSource):
         self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
         also = read_filter(columns.filter_file)
         self._reading = repr((field, self._step, self._layout.ours.scenario, also))
+        self._view = view_of(self._cluster, also)
         self._fields = Fields(TIME, KEY, field, "sum", also)
 
     def _open_foreign(self, columns: Columns, layout: Layout) -> None:
@@ -215,6 +219,7 @@ class ElasticSource(RollupSource):
         about = check_fields(self._cluster, time, key, columns.value, columns.statistic)
         also = read_filter(columns.filter_file)
         self._reading = repr((time, key, columns.value, columns.statistic, columns.step, also, errors))
+        self._view = view_of(self._cluster, also)
         self._fields = Fields(time, key, columns.value, columns.statistic, also, errors)
         self._fields.names, self._fields.mixed, self._fields.checked = about.names, about.mixed, columns.step
         self._groups = about.groups
