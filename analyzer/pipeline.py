@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.judging.detect import Found, find_events
+from analyzer.judging.judged import until_the_end
 from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
@@ -127,8 +128,10 @@ def _search(
     traces: dict[str, Trace] = {}
     judged = suspects = done = 0
     resolution = job.scope.resolution
-    for keys, reach in groups(spans, learned, resolution, source.limits(resolution)):
-        found = find_events(source, keys, spans, reach, looked, resolution, job.policy, job.full_scan)
+    end = max((span.end for span in spans.values()), default=None)
+    lasting = until_the_end(list(spans), spans, looked, source.metric, end)
+    for keys, reach in groups(lasting, learned, resolution, source.limits(resolution)):
+        found = find_events(source, keys, spans, reach, looked, resolution, job.policy, job.full_scan, end)
         events += found.events
         not_judged += found.not_judged
         suppressed += found.suppressed

@@ -14,7 +14,9 @@ from analyzer.judging.judged import (
     judge_falls,
     judge_hours,
     not_judged,
+    silences,
     suppressed,
+    until_the_end,
     without_events,
 )
 from analyzer.judging.suspects import suspect_days
@@ -57,7 +59,7 @@ class _Breaches:
     """Shape (ways, breaches)."""
 
 
-def find_events(
+def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is judged
     source: CachedSource,
     keys: tuple[str, ...],
     spans: Mapping[str, Window],
@@ -66,6 +68,7 @@ def find_events(
     resolution: int,
     policy: Policy,
     full_scan: bool = False,
+    end: int | None = None,
 ) -> Found:
     """Roll-ups, baseline, suspect hours, their buckets, breaches, events: for one block of keys.
 
@@ -73,6 +76,7 @@ def find_events(
         window: what is learned from, on whole hours.
         looked: the part of it that is judged, on whole hours.
         full_scan: look at the buckets of every hour. The result is the same; only slower.
+        end: of the store's last value; None: of no use, as no key fell silent.
     """
     query = Query(source.metric, keys, window, resolution)
     rollup = source.rollup(query)
@@ -81,8 +85,16 @@ def find_events(
     for own, rows in _by_policy(keys, policy):
         part = replace(query, keys=tuple(keys[row] for row in rows))
         hours = rollup if len(rows) == len(keys) else _rows(rollup, part.keys, rows)
-        sides = {"above": (judge_hours,), "below": (judge_falls,), "both": (judge_hours, judge_falls)}[own.direction]
-        found = [_find(source, part, spans, looked, own, side(hours, own, resolution), full_scan) for side in sides]
+        silent = silences(part.keys, spans, looked, source.metric, end)
+        # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
+        lasting = spans if silent is None else until_the_end(part.keys, spans, looked, source.metric, end)
+        rises = replace(judge_hours(hours, own, resolution), silent=silent)
+        sides: list[tuple[Judged, Mapping[str, Window]]] = []
+        if own.direction != "below":
+            sides.append((rises, lasting if own.direction == "above" else spans))
+        if own.direction != "above":
+            sides.append((judge_falls(hours, own, resolution, silent), lasting))
+        found = [_find(source, part, alive, looked, own, judged, full_scan) for judged, alive in sides]
         parts += found
         # An hour in which a fall cannot be judged is one in which a rise cannot: the rises' list holds both.
         gaps += found[0].not_judged
@@ -164,7 +176,7 @@ def _breaches(pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution
     for rows, matrix in pieces:
         span = hours.slice(matrix.grid.window)
         per_hour = HOUR // resolution
-        values = np.where(np.isnan(matrix.values), judged.fill, matrix.values) * judged.sign
+        values = np.where(np.isnan(matrix.values), _fill(judged, rows, matrix.grid), matrix.values) * judged.sign
         cube = values.reshape(len(rows), -1, per_hour)
         row, hour, bucket = np.nonzero(cube > judged.threshold[rows, span][..., None])
         there = (np.asarray(rows, dtype=np.int64)[row], span.start + hour)
@@ -187,6 +199,13 @@ def _breaches(pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution
     }
     order = np.lexsort((joined["time"], joined["row"]))
     return _Breaches(**{name: array[..., order] for name, array in joined.items()})
+
+
+def _fill(judged: Judged, rows: list[int], grid: Grid) -> Floats | float:
+    """What a missing bucket counts as: nothing from where its key fell silent up to the end."""
+    if judged.silent is None or judged.sign > 0:
+        return judged.fill
+    return np.where(grid.times() >= judged.silent[rows][:, None], 0.0, judged.fill)
 
 
 def _events(

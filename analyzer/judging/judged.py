@@ -14,7 +14,7 @@ from analyzer.kernels.rollup import percentile
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed
-from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
+from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Metric, Rollup, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,11 @@ class Judged:
     sign: int = 1
     fill: float = np.nan
     """What a missing bucket of a key's span counts as."""
+    silent: Ints | None = None
+    """From when on each key is silent up to the end, shape (keys,): what is missing from there on is nothing."""
 
+
+_NEVER = 2**62
 
 WHY = (
     "",
@@ -77,7 +81,7 @@ def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     )
 
 
-def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
+def judge_falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None = None) -> Judged:
     """The same for traffic that falls: compared is what an hour is above for four fifths of its time.
 
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
@@ -86,8 +90,9 @@ def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
     settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "pooled"})
     found = limits_of(hours, hours.p20, marked.weeks, HOUR // resolution, settings, marked.unlearned)
     # An hour that is missing has nothing to learn from, but something to be judged by.
-    usual = found.expected if policy.missing_is_fallen else found.baseline
-    sparse = np.isnan(usual) if policy.missing_is_fallen else found.sparse
+    zero = is_silent(rollup.grid, silent) | policy.missing_is_fallen
+    usual = np.where(zero, found.expected, found.baseline)
+    sparse = np.where(zero, np.isnan(usual), found.sparse)
     short_history = ~sparse & (found.weeks < policy.min_weeks)
     least = np.fmax(policy.floor, IDLE_SHARE * percentile(found.learned, 95.0)[:, None])
     unknown = sparse | short_history | ~(usual > least)
@@ -105,7 +110,44 @@ def judge_falls(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
         unjudged=marked.unjudged,
         sign=-1,
         fill=0.0 if policy.missing_is_fallen else np.nan,
+        silent=silent,
     )
+
+
+def until_the_end(
+    keys: Sequence[str], spans: Mapping[str, Window], looked: Window, metric: Metric, end: int | None
+) -> dict[str, Window]:
+    """The spans of `keys`, up to the end of what is looked at for those that fell silent in it for good."""
+    return {
+        key: Window(spans[key].start, looked.end) if _fell_silent(spans[key], looked, metric, end) else spans[key]
+        for key in keys
+    }
+
+
+def silences(
+    keys: Sequence[str], spans: Mapping[str, Window], looked: Window, metric: Metric, end: int | None
+) -> Ints | None:
+    """From when on each key is silent up to the end, shape (keys,); None where none is.
+
+    Where no row means that nothing happened, the last row of a key is not its end: silence is what it then has. A key
+    that ended before what is looked at is gone, and one that was silent for less than an hour may go on yet.
+    """
+    silent = [_fell_silent(spans[key], looked, metric, end) for key in keys]
+    if not any(silent):
+        return None
+    return np.array([spans[key].end if one else _NEVER for key, one in zip(keys, silent, strict=True)], dtype=np.int64)
+
+
+def _fell_silent(span: Window, looked: Window, metric: Metric, end: int | None) -> bool:
+    return metric.empty == "zero" and end is not None and looked.start < span.end <= min(end, looked.end) - HOUR
+
+
+def is_silent(grid: Grid, silent: Ints | None) -> Bools:
+    """Whether an hour ends after a key fell silent for good: shape (keys, hours); (1, 1) where none did."""
+    if silent is None:
+        return np.zeros((1, 1), dtype=bool)
+    result: Bools = grid.times() + HOUR > silent[:, None]
+    return result
 
 
 def _settings(policy: Policy) -> Settings:
@@ -152,7 +194,8 @@ def highest(judged: Judged, resolution: int) -> Floats:
     hours = judged.rollup.hours
     if judged.sign > 0:
         return hours.maximum
-    gap = (hours.count < HOUR // resolution) & (judged.fill == 0)
+    zero = is_silent(judged.rollup.grid, judged.silent) | (judged.fill == 0)
+    gap = (hours.count < HOUR // resolution) & zero
     return np.where(gap, 0.0, -hours.minimum)
 
 
@@ -175,8 +218,11 @@ def not_judged(
         f"fewer than {policy.min_share:.0%} of the hour's buckets",
         f"fewer than {policy.min_weeks} other weeks to compare with",
         *judged.marks.reasons,
+        "silent up to the end, and falls are not looked for",
     )
     code = np.where(judged.unjudged > 0, 2 + judged.unjudged, judged.sparse * 1 + judged.short_history * 2)
+    if judged.sign > 0 and judged.silent is not None:
+        code[(hours.times() >= judged.silent[:, None]) & (judged.unjudged == 0)] = len(reasons) - 1
     starts = np.array([hours.index(spans[key].start) for key in keys])
     ends = np.array([-(-(spans[key].end - hours.start) // HOUR) for key in keys])
     index = np.arange(hours.count)
