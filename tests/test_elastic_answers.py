@@ -15,7 +15,7 @@ from tests.worlds import MONDAY, percentile
 from traffic.model import HOUR, Grid, Statistic, Window
 from traffic.store.elastic import bodies
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
-from traffic.store.elastic.bodies import Fields, bulk_bodies, roll_up_percents, template, weekly
+from traffic.store.elastic.bodies import Fields, bulk_bodies, roll_up_percents, weekly
 
 WINDOW = Window(MONDAY, MONDAY + 2 * HOUR)
 KEYS = ("a", "b", "c")
@@ -196,17 +196,12 @@ def test_bodies_are_cut_where_they_would_grow_too_long_and_not_before() -> None:
 
 def test_a_week_is_an_index_that_takes_its_own_times_and_nothing_foreign() -> None:
     week = Window(MONDAY, MONDAY + 7 * 24 * HOUR)
-    index = weekly(week, {"sl": 1})
-    series = index["settings"]["index"]
+    index = weekly("traffic", "network.bytes", week, {"sl": 1})
+    series, mappings = index["settings"]["index"], index["mappings"]
     assert series["time_series"] == {"start_time": week.start * 1000, "end_time": week.end * 1000}
-    assert index["mappings"]["_meta"] == {"sl": 1}
-    made = template("traffic", "network.bytes")
-    settings, mappings = made["template"]["settings"]["index"], made["template"]["mappings"]
-    for one in (series, settings):
-        assert (one["mode"], one["routing_path"]) == ("time_series", [bodies.KEY])
-    assert made["index_patterns"] == ["traffic-week-*"]
-    assert made["template"]["aliases"] == {"traffic": {}}
-    assert (settings["number_of_shards"], settings["auto_expand_replicas"]) == (1, "0-1")
-    assert mappings["dynamic"] == "strict"
+    assert (series["mode"], series["routing_path"]) == ("time_series", [bodies.KEY])
+    assert (series["number_of_shards"], series["auto_expand_replicas"]) == (1, "0-1")
+    assert index["aliases"] == {"traffic": {}}
+    assert (mappings["_meta"], mappings["dynamic"]) == ({"sl": 1}, "strict")
     assert set(mappings["properties"]) == {bodies.TIME, bodies.KEY, "network.bytes"}
     assert mappings["properties"][bodies.KEY] == {"type": "keyword", "time_series_dimension": True}

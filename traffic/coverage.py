@@ -13,6 +13,10 @@ from traffic.errors import PartialAnswer
 
 NOT_EXPLAINED = "are not explained"
 """The reason of what no reason was found for."""
+UNFINISHED = "are missing, as the load of this store was not finished (run ./sl.py generate again)"
+"""The reason of a store of ours that says of itself that it is not whole."""
+LOAD_UNFINISHED = "the load of this store was not finished: run ./sl.py generate again to complete it"
+"""What a person is told before it is read."""
 
 _SINGULAR = {"have": "has", "are": "is", "do": "does", "were": "was"}
 

@@ -82,49 +82,42 @@ def _lines(key: str, times: Bytes, numbers: Bytes, field: str) -> bytes:
     return lines.tobytes()
 
 
-def template(index: str, field: str) -> Body:
-    """The index template of our weekly indices: sorted and packed by series, a point at most once."""
-    return {
-        "index_patterns": [f"{index}-week-*"],
-        "template": {
-            "settings": {
-                "index": {
-                    "mode": "time_series",
-                    "routing_path": [KEY],
-                    "number_of_shards": 1,
-                    # None on a single node, one where there is a second: nothing to set, nothing yellow.
-                    "auto_expand_replicas": "0-1",
-                }
-            },
-            "mappings": {
-                # What is not ours is refused, so that it can never get into the sums.
-                "dynamic": "strict",
-                "properties": {
-                    TIME: {"type": "date"},
-                    KEY: {"type": "keyword", "time_series_dimension": True},
-                    field: {"type": "long", "time_series_metric": "gauge"},
-                },
-            },
-            "aliases": {index: {}},
-        },
-        "_meta": {"made by": "sl.py generate"},
-    }
+def weekly(index: str, field: str, week: Window, meta: Body) -> Body:
+    """An index for one week of ours: sorted and packed by series, a point at most once.
 
+    All of it stands in the request: a template of ours would have to come before one of the cluster's owner, or would
+    be in the way of the next one.
 
-def weekly(week: Window, meta: Body) -> Body:
-    """An index of that template for one week."""
+    Args:
+        index: the alias that it stands behind.
+        field: of the amounts.
+        week: whose times it takes, and no other.
+        meta: what it says of itself.
+    """
     return {
         "settings": {
             "index": {
-                # The template says these two as well, but 8.x looks at a request before it does at templates.
                 "mode": "time_series",
                 "routing_path": [KEY],
                 "time_series": {"start_time": week.start * 1000, "end_time": week.end * 1000},
+                "number_of_shards": 1,
+                # None on a single node, one where there is a second: nothing to set, nothing yellow.
+                "auto_expand_replicas": "0-1",
                 # Searchable at the end of the load; until then the node has better things to do.
                 "refresh_interval": "-1",
             }
         },
-        "mappings": {"_meta": meta},
+        "mappings": {
+            "_meta": meta,
+            # What is not ours is refused, so that it can never get into the sums.
+            "dynamic": "strict",
+            "properties": {
+                TIME: {"type": "date"},
+                KEY: {"type": "keyword", "time_series_dimension": True},
+                field: {"type": "long", "time_series_metric": "gauge"},
+            },
+        },
+        "aliases": {index: {}},
     }
 
 

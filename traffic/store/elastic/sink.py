@@ -14,7 +14,7 @@ from traffic.errors import UsageFailure
 from traffic.model import WEEK, Bools, Grid, Ints, Window, block_bits, blocks, week_start
 from traffic.store.access import Access
 from traffic.store.base import ForeignStore, Sink, StoreError
-from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields, bulk_bodies, template, weekly
+from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields, bulk_bodies, weekly
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.layout import drop, look, said, week_index, whole_week
@@ -91,7 +91,6 @@ class ElasticSink(Sink):
         for known in (self._manifest.window, self._manifest.begun):
             whole = whole if known is None else whole.hull(known)
         self._whole = whole
-        self._cluster.ask("PUT", f"/_index_template/{index}", body=template(index, self._manifest.field))
         self._say(changed(self._manifest, window=None, begun=whole))
         if self._weeks:
             self._cluster.ask("PUT", f"/{index}/_settings", body={"index": {"refresh_interval": "-1"}})
@@ -99,10 +98,19 @@ class ElasticSink(Sink):
             self._cluster.ask("POST", f"/{index}/_refresh")
         for week in (week_start(part.start) for part in whole.weeks()):
             if week not in self._weeks:
-                body = weekly(whole_week(week), said(self._manifest))
-                self._cluster.ask("PUT", f"/{week_index(index, week)}", body=body)
+                self._make(week)
                 self._weeks[week] = week_index(index, week)
         return whole
+
+    def _make(self, week: int) -> None:
+        """Create the index of a week. Where the answer to that was lost, it is there when it is asked for again."""
+        index, meta = self._cluster.place.index, said(self._manifest)
+        body = weekly(index, self._manifest.field, whole_week(week), meta)
+        try:
+            self._cluster.ask("PUT", f"/{week_index(index, week)}", body=body)
+        except StoreError as error:
+            if "already exists" not in str(error) or week not in look(self._cluster).weeks:
+                raise
 
     def blocks(self, keys: Sequence[str]) -> list[tuple[str, ...]]:
         """The keys in groups of tens of thousands of documents a week."""
@@ -180,7 +188,7 @@ class ElasticSink(Sink):
         if count != self._documents[week] or abs(total - wanted) > allowed:
             raise StoreError(
                 f"{self._weeks[week]} holds {count:,} documents with {total:,.0f} bytes in all, not the "
-                f"{self._documents[week]:,} with {wanted:,} that were written: run again with --replace"
+                f"{self._documents[week]:,} with {wanted:,} that were written: run again, then with --replace"
             )
 
     def _say(self, manifest: Manifest) -> None:

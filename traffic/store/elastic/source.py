@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from traffic.coverage import Coverage
+from traffic.coverage import LOAD_UNFINISHED, UNFINISHED, Coverage, Holding, LeftOut
 from traffic.errors import UsageFailure
 from traffic.model import (
     BITS,
@@ -106,7 +106,8 @@ class ElasticSource(RollupSource):
     @override
     def notes(self) -> list[str]:
         """What a person should know before anything is read: which fields were taken for what."""
-        return self._notes
+        unfinished = [LOAD_UNFINISHED] if self._ours and self._layout.identity is None else []
+        return [*self._notes, *unfinished]
 
     def step(self) -> int | None:
         """Seconds between the documents of a key; None where they come as they like."""
@@ -179,7 +180,11 @@ class ElasticSource(RollupSource):
     def coverage(self, window: Window, reach: Window) -> Coverage:
         """Its documents in that window and those that no window holds, by index: counted in one search."""
         answer = self._cluster.search(self._fields.coverage(window, reach), COVERAGE)
-        return covered(answer, self._fields, self._layout.closed, self.name)
+        found = covered(answer, self._fields, self._layout.closed, self.name)
+        if self._ours and self._layout.identity is None:
+            missing = Holding(self.name, None, None, (LeftOut(UNFINISHED, None),))
+            found = replace(found, parts=(*found.parts, missing))
+        return found
 
     def _open_ours(self, columns: Columns) -> None:
         assert self._layout.ours is not None

@@ -10,8 +10,9 @@ from pathlib import Path
 from threading import Lock
 
 import numpy as np
+from typing_extensions import override
 
-from traffic.coverage import Coverage, Holding, uncounted
+from traffic.coverage import LOAD_UNFINISHED, UNFINISHED, Coverage, Holding, LeftOut, uncounted
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
@@ -64,6 +65,11 @@ class ParquetSource(Source):
     def step(self) -> int:
         """Seconds of a native step."""
         return self._manifest.step
+
+    @override
+    def notes(self) -> list[str]:
+        """Whether what was to be written is there."""
+        return [] if self.identity() is not None else [LOAD_UNFINISHED]
 
     def keys(self, window: Window) -> Mapping[str, Window]:
         """Every key with data in `window`, in order of name, and the span of all its data."""
@@ -118,7 +124,9 @@ class ParquetSource(Source):
         spans = [span.clip(window) for file in files for span in self._head(file).spans if span.overlap(window)]
         first = min((span.start for span in spans), default=None)
         last = max((span.end - self._manifest.step for span in spans), default=None)
-        return Coverage((Holding(self.name, rows, rows, first=first, last=last),), "values", (rows, rows))
+        unfinished = (LeftOut(UNFINISHED, None),) if self.identity() is None else ()
+        whole = Holding(self.name, rows, rows, unfinished, first=first, last=last)
+        return Coverage((whole,), "values", (rows, rows))
 
     def _count(self, file: BlockFile, head: Head, window: Window) -> int:
         """The values of a file in `window`; only a week that it cuts has to be read for that."""
