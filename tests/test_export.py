@@ -149,3 +149,19 @@ def test_gzip_is_the_same_from_run_to_run(store: Path, tmp_path: Path) -> None:
     well(sl("export", "--store", store, "--file", tmp_path / "b.csv.gz"))
     assert (tmp_path / "a.csv.gz").read_bytes() == (tmp_path / "b.csv.gz").read_bytes()
     assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).startswith(b"time,key,bits\n")
+
+
+def test_what_was_exported_gives_the_same_events_and_amounts_under_the_same_unit(tmp_path: Path) -> None:
+    world = ("--customers", "3", "--start", "2026-09-07", "--end", "2026-10-12")
+    assert sl("generate", "--store", tmp_path / "traffic", "--output", tmp_path, *world, "-q").code == 0
+    assert sl("export", "--store", tmp_path / "traffic", "--file", tmp_path / "series.parquet", "-q").code == 0
+    found = []
+    for name, more in (("traffic", ()), ("series.parquet", ("--unit", "bit/s"))):
+        output = tmp_path / f"of {name}"
+        answer = sl("discover", "--store", tmp_path / name, "--output", output, "--charts", "0", *more)
+        assert answer.code == 0, answer
+        with (output / "events.csv").open(newline="") as file:
+            columns = ("key", "start", "end", "peak", "baseline", "threshold", "excess", "unit", "severity")
+            found.append([tuple(row[name] for name in columns) for row in csv.DictReader(file)])
+    assert found[0] == found[1]
+    assert len(found[0]) > 2

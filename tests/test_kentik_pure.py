@@ -178,9 +178,6 @@ def query_of(body: Any) -> dict[str, Any]:
     ("name", "change", "said"),
     [
         (SERIES, lambda body: query_of(body).update(starting_time={"$": "begin"}), "no placeholder begin; there are"),
-        (SERIES, lambda body: query_of(body).update(starting_time="2019-08-22 00:00"), '"start"} is missing'),
-        (SERIES, lambda body: query_of(body).update(filters_obj={}), '"customers"} is missing'),
-        (SERIES, lambda body: query_of(body).update(minsPolling=1), '"minsPolling"} is missing'),
         (SERIES, lambda body: query_of(body).update(topx={"$": 5}), 'no placeholder {"$": 5}'),
         (SERIES, lambda body: query_of(body).update(topx={"$": "start", "and": "more"}), "no placeholder"),
         (CUSTOMERS, lambda body: query_of(body).update(depth={"$": "customers"}), "no placeholder customers"),
@@ -188,9 +185,6 @@ def query_of(body: Any) -> dict[str, Any]:
         (SERIES, lambda body: query_of(body).update(metric=[]), '"metric" has to name one'),
         (SERIES, lambda body: query_of(body).update(dimension=["Traffic"]), '"dimension" has to be one of'),
         (SERIES, lambda body: query_of(body)["aggregates"][0].update(raw=False), '"raw": true'),
-        (SERIES, lambda body: query_of(body).update(fastData="Auto"), '"Auto" would mix both'),
-        (SERIES, lambda body: query_of(body).update(fastData=None), "null would mix both"),
-        (SERIES, lambda body: query_of(body).pop("fastData") and None, "to leave it out would mix both"),
         (SERIES, lambda body: query_of(body).update(metric=5), '"metric" has to name one'),
         (SERIES, lambda body: query_of(body).update(topx="40"), '"topx" has to be a whole number from 1 on, not "40"'),
         (SERIES, lambda body: query_of(body).update(depth=0), '"depth" has to be a whole number from 1 on, not 0'),
@@ -200,6 +194,8 @@ def query_of(body: Any) -> dict[str, Any]:
         (CUSTOMERS, lambda body: query_of(body).update(filters=[]), '"filters" has to be {"connector"'),
         (CUSTOMERS, lambda body: query_of(body)["filters_obj"].update(filterGroups=None), '"filterGroups": [...]'),
         (CUSTOMERS, lambda body: query_of(body)["filters_obj"].update(connector="Any"), 'has to be "All"; put'),
+        (SERIES, lambda body: query_of(body).update(filters_obj={"connector": "Any"}), 'has to be "All"; put'),
+        (SERIES, lambda body: query_of(body).update(filters_obj=[]), '"filters_obj" has to be {"connector"'),
         (SERIES, lambda body: body["queries"].append(body["queries"][0]), "has to hold one query"),
         (SERIES, lambda _body: "[]", "has to hold one query"),
         (SERIES, lambda _body: "{'queries'", "is no JSON"),
@@ -216,6 +212,56 @@ def test_a_query_that_cannot_be_meant_is_told_by_file_and_place(
     assert said in str(caught.value)
     assert str(tmp_path / name) in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def plain(body: Any) -> None:
+    """As the original's files are: times written out, no width, no customers, whatever data there are."""
+    query = query_of(body)
+    query.update(
+        starting_time="2019-09-22 15:00", ending_time="2019-09-22 16:00", fastData="Auto", from_to_lookback=3600
+    )
+    for name in ("minsPolling", "forceMinsPolling"):
+        query.pop(name, None)
+    (group,) = query["filters_obj"]["filterGroups"]
+    group["filters"] = [one for one in group["filters"] if one["filterField"] != "dst_as"]
+    group |= {"saved_filters": [{"filter_id": 64, "is_not": True}], "filterGroups": [], "named": False}
+
+
+def plain_files(folder: Path) -> Path:
+    for name in (CUSTOMERS, SERIES):
+        body = json.loads((INPUT / name).read_text())
+        plain(body)
+        (folder / name).write_text(json.dumps(body))
+    return folder
+
+
+def test_where_a_file_has_values_instead_of_placeholders_they_are_set_by_their_keys(tmp_path: Path) -> None:
+    ours, theirs = INPUT, plain_files(tmp_path)
+    customers, series = read_template(theirs, CUSTOMERS), read_template(theirs, SERIES)
+    assert customers.filled == ("starting_time", "ending_time")
+    assert series.filled == (
+        *("starting_time", "ending_time", "minsPolling", "forceMinsPolling", "fastData"),
+        "a filter on dst_as",
+    )
+    assert read_template(ours, CUSTOMERS).filled == read_template(ours, SERIES).filled == ()
+    for width in WIDTHS.values():
+        asked = query_of(series_body(series, [64512, 64513], NIGHT, width))
+        expected = query_of(series_body(read_template(ours, SERIES), [64512, 64513], NIGHT, width))
+        names = ("starting_time", "ending_time", "minsPolling", "forceMinsPolling", "fastData")
+        assert {name: asked[name] for name in names} == {name: expected[name] for name in names}
+        first, chosen = asked["filters_obj"]["filterGroups"]
+        assert first["saved_filters"] == [{"filter_id": 64, "is_not": True}], "what a person chose stays"
+        assert chosen["filters"] == [{"filterField": "dst_as", "operator": "=", "filterValue": "64512,64513"}]
+    asked = query_of(customers_body(customers, NIGHT, [64512]))
+    assert asked["starting_time"] == "2026-08-01 00:00:00"
+    assert len(asked["filters_obj"]["filterGroups"]) == 2
+
+
+@pytest.mark.parametrize("said", ["Full", "Fast"])
+def test_what_a_file_insists_on_stays(tmp_path: Path, said: str) -> None:
+    template = read_template(edited(tmp_path, SERIES, lambda body: query_of(body).update(fastData=said)), SERIES)
+    assert template.filled == ()
+    assert template.data == said
 
 
 def test_a_query_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from tests.kentik.account import Account, customers_named
 from tests.kentik.clock import Clock
 from tests.kentik.opened import MONDAY, by_asn, flat, source, wave
 from tests.kentik.server import QUERIES, Asked, Fault, Kentik
-from tests.test_kentik_pure import edited, query_of
+from tests.test_kentik_pure import INPUT, edited, plain_files, query_of
 from traffic.errors import Failure, UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Floats, Grid, Query, Window
 from traffic.store.base import StoreError
@@ -268,6 +268,22 @@ def test_who_wants_full_data_by_five_minutes_gets_them_in_shorter_windows(tmp_pa
         np.testing.assert_allclose(values[0], twin(fake.account, asn, window, 300), rtol=1e-12)
         assert {one.query["fastData"] for one in fake.log} == {"Full"}
         assert max(window_of(one).seconds for one in fake.log) <= 72 * HOUR
+
+
+def test_files_of_the_original_s_form_are_answered_like_ours(tmp_path: Path) -> None:
+    with Kentik(flat(40, 2)) as fake:
+        answers = []
+        for folder in (INPUT, plain_files(tmp_path)):
+            store = source(fake, folder=folder)
+            day = Window(MONDAY, MONDAY + DAY)
+            query = Query(store.metric, tuple(store.keys(day)), day, 60)
+            answers.append((store.notes(), query.keys, Halving(store).series(query).values))
+        (said, keys, values), (also_said, same_keys, same_values) = answers
+        assert (said, len(also_said)) == ([], 2)
+        assert "kentik_query_tsData.json: set for each request: starting_time" in also_said[1]
+        assert keys == same_keys
+        assert len(keys) == 40
+        np.testing.assert_array_equal(values, same_values)
 
 
 # --- all customers ---------------------------------------------------------------------------------

@@ -150,6 +150,11 @@ class Metric:
         return self.scale / resolution if self.rate else self.scale
 
     @property
+    def per_second(self) -> bool:
+        """Whether a value is so much in a second: made so of a sum, or by what it is called, as `bit/s` of a file."""
+        return self.rate or self.unit.endswith(("/s", "bps", "pps"))
+
+    @property
     def adds_up(self) -> bool:
         """Whether the buckets of an hour add up to the hour.
 

@@ -213,7 +213,7 @@ def _events(
 ) -> list[Event]:
     time, peak = breaches.time, found.peak
     # A rate over a bucket is a volume: bits for bit/s. Other values are added up as they are.
-    volume = found.excess * (resolution if metric.rate else 1)
+    volume = found.excess * (resolution if metric.per_second else 1)
     top, usual, limit = (sign * array[peak] for array in (breaches.value, breaches.baseline, breaches.threshold))
     seconds = time[found.last] + resolution - time[found.first]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -112,7 +112,7 @@ def volume(event: Event, metric: Metric, resolution: int) -> str:
     if not (flows or metric.adds_up):
         return ""
     # Of our own rates an excess is an amount already.
-    amount = abs(event.excess) * (resolution if flows and not metric.rate else 1)
+    amount = abs(event.excess) * (resolution if flows and not metric.per_second else 1)
     if not flows:
         return si(amount, unit)
     of = unit.removesuffix("/s")

@@ -74,6 +74,7 @@ class KentikSource(ScarceSource):
                 f'the "dimension" of {self._customers.path} and of {self._template.path} has to be the same: '
                 f"customers of one are asked for in the other"
             )
+        self._files = (self._customers, self._template)
         self.metric = self._template.metric
         self._client = Client(place, access, pace, sleep, now)
         self._series = Series(self._client, self._template)
@@ -94,6 +95,11 @@ class KentikSource(ScarceSource):
     def duration(self, requests: int, at_once: int) -> float:
         """About how many seconds the list of customers and so many requests take, as fast as the limits allow."""
         return duration(1 + requests, EACH, min(at_once, AT_ONCE))
+
+    @override
+    def notes(self) -> list[str]:
+        """What of the queries of input/ is set in every request, whatever stands there."""
+        return [f"{one.path.name}: set for each request: {', '.join(one.filled)}" for one in self._files if one.filled]
 
     @override
     def remarks(self) -> list[str]:

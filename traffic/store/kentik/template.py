@@ -1,7 +1,8 @@
 """The queries of input/, which a person may edit: read, and checked before anything is sent.
 
 A placeholder is an object that stands for a whole value, `{"$": "start"}`. It is replaced by a value of its type, so
-nothing that is asked for can become a part of the query's text.
+nothing that is asked for can become a part of the query's text. Where a file has a value instead, as those of
+kentik_event_discovery do, the placeholder is put in its place by the key.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Template:
     text: str
     """As read: it decides what is answered, so it is a part of the store's fingerprint."""
     body: Mapping[str, Any]
+    filled: tuple[str, ...] = ()
+    """What stood there as a value, or not at all, and is set in every request."""
 
     @property
     def query(self) -> Mapping[str, Any]:
@@ -114,10 +117,12 @@ def read_template(folder: Path, name: str) -> Template:
             raise ValueError("it is larger than 1 MiB")
         text = raw.decode("utf-8")
         body = json.loads(text, parse_constant=_no_number)
-        found = list(_placeholders(body))
+        list(_placeholders(body))
     except (ValueError, RecursionError) as error:
         raise UsageFailure(f"{path} is no JSON that can be sent ({_short(error)}): correct it") from None
     _check(path, body)
+    filled = _fill_in(path, body["queries"][0]["query"], name)
+    found = list(_placeholders(body))
     for mark in found:
         if mark not in _KNOWN[name]:
             raise UsageFailure(
@@ -125,12 +130,12 @@ def read_template(folder: Path, name: str) -> Template:
             )
     for mark in sorted(_NEEDED[name] - set(found)):
         raise UsageFailure(f'{path}: the placeholder {{"{_MARK}": "{mark}"}} is missing: put it where its value goes')
-    template = Template(path, text, body)
+    template = Template(path, text, body, filled)
     _check_limits(template)
     if name == SERIES:
         _check_series(template)
     else:
-        _check_customers(template)
+        _check_filters(path, template.query)
     return template
 
 
@@ -154,6 +159,31 @@ def _check(path: Path, body: Any) -> None:
         raise UsageFailure(f'{path}: "lookback_seconds" has to be 0, or Kentik ignores the times that are asked for')
 
 
+def _fill_in(path: Path, query: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Put placeholders where the query has values of one time or of one width, or none; answers which.
+
+    Raises:
+        UsageFailure: the customers that are asked for have no place among its filters.
+    """
+    keys = {"starting_time": "start", "ending_time": "end"}
+    if name == SERIES:
+        keys |= {"minsPolling": "minsPolling", "forceMinsPolling": "forceMinsPolling"}
+        if query.get("fastData") not in (FULL, FAST):
+            keys["fastData"] = "fastData"
+    filled = [key for key in keys if not isinstance(query.get(key), dict)]
+    query.update({key: {_MARK: keys[key]} for key in filled})
+    if name == SERIES and "customers" not in _placeholders(query):
+        _check_filters(path, query)
+        where = next((one for one in FILTERS if one in query), FILTERS[0])
+        held = query.setdefault(where, {"connector": "All", "filterGroups": []})
+        field = _FIELDS[_names(query["dimension"])[0]]
+        chosen = {"filterField": field, "operator": "=", "filterValue": {_MARK: "customers"}}
+        group = {"connector": "All", "not": False, "filters": [chosen]}
+        held["filterGroups"] = [*held.get("filterGroups", []), group]
+        filled.append(f"a filter on {field}")
+    return tuple(filled)
+
+
 def _check_limits(template: Template) -> None:
     for name in ("topx", "depth"):
         limit = template.query.get(name, 1)
@@ -163,18 +193,16 @@ def _check_limits(template: Template) -> None:
             )
 
 
-def _check_customers(template: Template) -> None:
-    """Who is known is left out by a group of filters of its own: there has to be room for it."""
+def _check_filters(path: Path, query: Mapping[str, Any]) -> None:
+    """Customers are chosen, or left out, by a group of filters of its own: there has to be room for it."""
     for name in FILTERS:
-        held = template.query.get(name, {})
+        held = query.get(name, {})
         if not isinstance(held, dict) or not isinstance(held.get("filterGroups", []), list):
-            raise UsageFailure(
-                f'{template.path}: "{name}" has to be {{"connector": "All", "filterGroups": [...]}}, or left out'
-            )
+            raise UsageFailure(f'{path}: "{name}" has to be {{"connector": "All", "filterGroups": [...]}}, or left out')
         if held.get("connector", "All") != "All":
             raise UsageFailure(
-                f'{template.path}: the "connector" of "{name}" has to be "All"; put what may be met either way into '
-                f'one of its groups with "connector": "Any"'
+                f'{path}: the "connector" of "{name}" has to be "All"; put what may be met either way into one of its '
+                f'groups with "connector": "Any"'
             )
 
 
@@ -182,13 +210,6 @@ def _check_series(template: Template) -> None:
     aggregates = template.query.get("aggregates")
     if not isinstance(aggregates, list) or not any(isinstance(a, dict) and a.get("raw") is True for a in aggregates):
         raise UsageFailure(f'{template.path}: one of "aggregates" needs "raw": true, or Kentik answers without series')
-    said = template.query.get("fastData")
-    if said not in (FULL, FAST) and mark_of(said) is None:
-        what = json.dumps(said) if "fastData" in template.query else "to leave it out"
-        raise UsageFailure(
-            f'{template.path}: "fastData" has to be "Full", "Fast" or {{"{_MARK}": "fastData"}}: '
-            f"{what:.40} would mix both in one series"
-        )
 
 
 def _names(value: Any) -> list[str]:
