@@ -300,6 +300,29 @@ def test_whole_weeks_count_and_how_they_are_read(weekly: bool) -> None:
     assert fingerprint(indices, weekly, Window(FIRST.start, FIRST.start))
 
 
+def test_the_rest_of_a_week_counts_for_its_first_hour_and_no_second_of_the_next() -> None:
+    def days() -> Indices:
+        found = Indices()
+        for day in range(9):
+            start = FIRST.start + day * 86_400
+            found.add(f"flows-{day}", Window(start, start + 86_400), {"0": [1]})
+        return found
+
+    def changed(day: int) -> Indices:
+        found = days()
+        uuid, shards = found.held[f"flows-{day}"]
+        found.held[f"flows-{day}"] = uuid, {**shards, "0": [2]}
+        return found
+
+    hour = Window(FIRST.start, FIRST.start + 3600)
+    assert fingerprint(days(), False, hour) != fingerprint(changed(6), False, hour)
+    assert fingerprint(days(), False, hour) == fingerprint(changed(7), False, hour)
+    # A window that ends with the week does not reach into the next one.
+    assert fingerprint(days(), False, FIRST) == fingerprint(changed(7), False, FIRST)
+    across = Window(FIRST.start, FIRST.end + 1)
+    assert fingerprint(days(), False, across) != fingerprint(changed(7), False, across)
+
+
 def test_one_index_alone_answers_for_every_window() -> None:
     indices = Indices()
     indices.add("flows", FIRST, {"0": [3]})
