@@ -105,6 +105,9 @@ def word_of(level: str) -> str:
 
 
 def _scale(numbers: Sequence[int], field: str) -> Scale | None:
+    if field == "priority":
+        # Of a job or a ticket, as likely as of a line; journald writes PRIORITY.
+        return None
     name = re.sub(r"[^a-z]", "", field.lower())
     if name.endswith("severitynumber") and set(numbers) <= set(_OPENTELEMETRY.levels):
         return _OPENTELEMETRY

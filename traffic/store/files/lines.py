@@ -52,6 +52,7 @@ class FilesLog:
             scale=said.scale,
             skip_bad_lines=said.skip_bad_lines,
             raw_paths=said.raw_paths,
+            zone=said.zone,
         )
         self._laid = LaidLog(self.name, files, spoken, database, STDIN_SHOWN if self._piped else None)
         self._errors = self._laid.told is not None
@@ -163,7 +164,7 @@ class FilesLog:
 
     def remarks(self) -> list[str]:
         """Which lines were left out and why, and what was not understood."""
-        return [*self._laid.account.remarks(), *self._laid.remarks]
+        return [*self._laid.account.remarks(), *self._laid.remarks, *self._laid.folding]
 
     def _ask(self, sql: str, window: Window, *parameters: object) -> list[Any]:
         """Rows of a query on `lines`: those in the window."""

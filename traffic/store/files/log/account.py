@@ -30,6 +30,8 @@ class Said:
     """Milliseconds in a unit of the response times."""
     skip_bad_lines: bool = False
     raw_paths: bool = False
+    zone: str = "UTC"
+    """What a time means that names no zone."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Role -> the option that named its field, for messages."""
 

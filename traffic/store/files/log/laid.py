@@ -27,6 +27,8 @@ from traffic.store.log_fields import ROLES, SERIES, LogFields
 
 _BEGINNING = 1 << 20
 _EXAMPLES = 100
+_TEMPLATES = 200_000
+"""Paths that are looked at together, to fold what is hardly asked for."""
 _TEXTS = ("service", "host", "endpoint", "path", "method", "status", "level", "address", "agent", "referrer")
 
 
@@ -57,6 +59,8 @@ class LaidLog:
     """What a person should know of what was not understood."""
     series: tuple[str, ...]
     """Roles that tell series apart, one of each format."""
+    folding: tuple[str, ...]
+    """How many paths became how many endpoints."""
     ends: tuple[float, float]
     """Seconds of the first line and the last."""
 
@@ -270,7 +274,8 @@ class LaidLog:
             f"SELECT path, n, {template} AS template FROM "
             f"(SELECT path, count(*) AS n FROM every WHERE {good} GROUP BY path)",
         )
-        rows = self._database.run("SELECT template, sum(n) FROM paths WHERE template <> '' GROUP BY 1").fetchall()
+        counts = "SELECT template, sum(n) FROM paths WHERE template <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
+        rows = self._database.run(f"{counts} LIMIT {_TEMPLATES}").fetchall()
         mapped = {} if self._said.raw_paths else folded({path: int(count) for path, count in rows})
         self._keep(
             "endpoints",
@@ -310,18 +315,25 @@ class LaidLog:
             notes.append(f"response times: {self.known.latency} in {unit.name}, {unit.why} (--scale says another)")
         told = dict.fromkeys(meaning.told for meaning in meanings if meaning.told)
         self.told = self._said.errors or "; ".join(told) or None
+        if any(one.zoneless and part.reading.kind != "w3c" for one, part in zip(meanings, parts, strict=True)):
+            notes.append(f"times that name no zone are read as {self._said.zone} (--timezone-of-data)")
         self.notes = tuple(notes)
         remarks = [remark for meaning in meanings for remark in meaning.remarks]
         if empty:
             remarks.append(f"{empty} empty {'file' if empty == 1 else 'files'} left out")
-        if self._folded[0] > self._folded[1]:
-            rows = self.ask(
-                "SELECT endpoint FROM lines WHERE endpoint <> path GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
-            )
-            ends = "1 endpoint" if self._folded[1] == 1 else f"{self._folded[1]:,} endpoints"
-            remarks.append(f"{self._folded[0]:,} paths folded into {ends}, such as {rows[0][0] if rows else ''}")
         self.remarks = tuple(remarks)
+        self.folding = self._fold_remark()
         self.series = tuple(dict.fromkeys(one for meaning in meanings if (one := self._series(meaning)) is not None))
+
+    def _fold_remark(self) -> tuple[str, ...]:
+        before, after = self._folded
+        if before <= after:
+            return ()
+        rows = self.ask(
+            "SELECT endpoint FROM lines WHERE endpoint <> path GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 1"
+        )
+        ends = "1 endpoint" if after == 1 else f"{after:,} endpoints"
+        return (f"{before:,} paths folded into {ends}" + (f", such as {rows[0][0]}" if rows else ""),)
 
     def _keep(self, name: str, sql: str, parameters: Sequence[object] = ()) -> None:
         """Write what a query answers into a file of the folder, and call that file by its name from then on."""

@@ -44,6 +44,8 @@ class Meaning:
     told: str
     """How errors are told."""
     unit: Unit | None = None
+    zoneless: bool = False
+    """Whether there are times that name no zone, where the format does not say which is meant."""
     remarks: tuple[str, ...] = ()
 
 
@@ -131,8 +133,8 @@ def meaning_of(look: Look, may: Mapping[str, tuple[str, ...]], names: Sequence[s
     fields["endpoint"] = tuple(name for name in may["endpoint"] if _is_endpoint(look, name))
     fields["method"] = tuple(name for name in may["method"] if _is_there(look, "method", name, r"^[A-Za-z_-]{1,20}$"))
     for role in ("service", "host", "address", "agent", "referrer"):
-        # A service is no number, and no time that one took.
-        good = r"^[^\d]|[^\d.msuh]" if role == "service" else "."
+        # A service is no time that one took.
+        good = r"^[^\d]|^[\d.]*$|[^\d.nums]" if role == "service" else "."
         fields[role] = tuple(name for name in may[role] if _is_there(look, role, name, good))
     fields["bytes"] = tuple(name for name in may["bytes"] if _is_there(look, "bytes", name, r"^\d+(\.0+)?$"))
     ways, told = [], []
@@ -151,6 +153,7 @@ def meaning_of(look: Look, may: Mapping[str, tuple[str, ...]], names: Sequence[s
         errors=errors,
         told=", ".join(told),
         unit=unit,
+        zoneless=_zoneless(look, fields["time"]),
         remarks=tuple(_remarks(look, fields, found_levels, may["level"])),
     )
 
@@ -202,6 +205,16 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
             f"1970; a zone as +01:00, Z, UTC or GMT): name another field with {look.options.get('time', '--time')}"
         )
     return (), "NULL", "FALSE"
+
+
+def _zoneless(look: Look, names: Sequence[str]) -> bool:
+    cell = _first(look, names)
+    zone = r"(Z|z|UTC|GMT|[-+]\d\d:?\d\d|:\d\d([.,]\d+)?[-+]\d\d)(\[.*)?$"
+    rows = look.ask(
+        f"SELECT 1 FROM raw WHERE {_said(cell)} AND TRY_CAST({cell} AS DOUBLE) IS NULL "
+        f"AND NOT regexp_matches(trim({cell}), '{zone}') LIMIT 1"
+    )
+    return bool(rows)
 
 
 def _is_status(look: Look, name: str) -> bool:

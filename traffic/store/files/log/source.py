@@ -67,6 +67,7 @@ class LinesSource(SizedSource):
             said.where,
             scale=said.scale if said.scale != 1.0 else None,
             skip_bad_lines=said.skip_bad_lines,
+            zone=said.zone,
             options=_OPTIONS,
         )
         database = Database(self.name, said)
@@ -110,7 +111,8 @@ class LinesSource(SizedSource):
     @override
     def remarks(self) -> list[str]:
         """What was left out, and what was not understood."""
-        return [*self._laid.account.remarks(), *self._laid.remarks]
+        folding = self._laid.folding if "endpoint" in self._laid.series else ()
+        return [*self._laid.account.remarks(), *self._laid.remarks, *folding]
 
     def extent(self, since: int | None, resolution: int) -> Window:
         """From the first line to a second after the last."""
