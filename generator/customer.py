@@ -22,6 +22,9 @@ _QUARTERS = 7 * 4
 
 _LARGEST_CHANGE = 1e6
 
+# How restless customers of a kind are: the logarithm in standard deviations, and how often each comes.
+_STEPS, _SHARES = (-1.5, -0.75, 0.0, 0.75, 1.5), (0.13, 0.23, 0.28, 0.23, 0.13)
+
 
 @dataclass(frozen=True)
 class BackupJob:
@@ -82,6 +85,8 @@ class Customer:
     """Peak over trough."""
     growth: float
     """Share per week."""
+    restless: float = 1.0
+    """How many times as restless as others of its kind."""
     season: Season | None = None
     job: BackupJob | None = None
 
@@ -110,6 +115,8 @@ def _customer(scenario: Scenario, key: str, given: Named) -> Customer:
         season = Season(round(rng.real(*decoys.growth.per_week), 6), decoys.growth.weeks, phase)
     elif role < decoys.growth.share + decoys.backup.share:
         job = _job(scenario, rng)
+    # A few steps, so that customers share the tables of their noise.
+    step = Rng(scenario.seed, "restless", 0, key).index(_SHARES)
     return Customer(
         key=key,
         rate=rate if given.rate is None else given.rate,
@@ -117,6 +124,7 @@ def _customer(scenario: Scenario, key: str, given: Named) -> Customer:
         peak_hour=peak_hour if given.peak_hour is None else given.peak_hour % 24,
         multiplier=multiplier if given.multiplier is None else given.multiplier,
         growth=growth if given.growth is None else given.growth,
+        restless=float(f"{exp(scenario.noise.spread * _STEPS[step]):.3g}"),
         season=season,
         job=job,
     )

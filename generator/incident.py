@@ -8,16 +8,18 @@ is near, dropped itself or not, so that the rule never has to look further back 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from generator.customer import Customer, trend
 from generator.disturbance import DAY_MINUTES, Form
+from generator.noise import MINUTES
 from generator.rng import Rng, poisson
 from generator.scenario import Scenario
-from generator.shape import MINUTES, Shape
+from generator.shape import Shape
 from traffic.model import HOUR, WEEK, Direction, Floats, Kind, Label, Window, week_start
 from traffic.truth import label_id
 
@@ -77,7 +79,6 @@ class Incidents:
         self._outages = poisson(scenario.outage.per_week)
         self._forms: dict[str, Form] = vars(scenario.events.shapes)
         self._weights = [form.weight for form in self._forms.values()]
-        self._limit = scenario.required.multiple * scenario.required.margin * shape.q95
 
     def drawn(self, customer: Customer, week: int) -> tuple[TrafficIncident, ...]:
         """All that is drawn for a week, in order, before what comes too close is dropped."""
@@ -155,12 +156,37 @@ class Incidents:
                     direction: Direction = "below" if one.shape in ("gap", "outage") else "above"
                     kind = self._kind(customer, one, window)
                     yield label(one.window.clip(window), one.shape, one.factor, direction, kind, one.start)
+        for seen, height in self._bursts(customer, window):
+            yield label(seen.clip(window), "burst", height, "above", "optional", seen.start)
         if job := customer.job:
             for week, run in job.runs(window, self._shape.zone):
                 yield label(run.clip(window), "backup", job.factor, "above", "decoy", week)
         if customer.season:
             before, after = (trend(self._scenario, customer, at) for at in (window.start, window.end))
             yield label(window, "growth", round(after / before, 3), "above" if after >= before else "below", "decoy")
+
+    def _bursts(self, customer: Customer, window: Window) -> Iterator[tuple[Window, float]]:
+        """A customer's own bursts that reach the policy's multiple for more than a minute, apart from all incidents.
+
+        They are nobody's fault and no event; but whoever asks to be told of what reaches that multiple cannot complain.
+        """
+        noise, multiple = self._shape.noise, self._scenario.required.multiple
+        # Nothing is looked at that noise of five standard deviations would not raise so far.
+        least = multiple / noise.unlikely(customer)
+        steady_of = cache(noise.steady)
+        for week in range(week_start(window.start) - WEEK, window.end, WEEK):
+            # Of two that begin in the same minute the longer one.
+            own = {one[0]: one for one in sorted(noise.bursts(customer, week)) if one[2] >= least}
+            if not own:
+                continue
+            around = [one.window for at in (week - WEEK, week, week + WEEK) for one in self.of_week(customer, at)]
+            for first, last, height in own.values():
+                seen = Window(week + 60 * first, week + 60 * last)
+                near = Window(seen.start - MARGIN, seen.end + MARGIN)
+                if seen.overlap(window) and not any(near.overlap(one) for one in around):
+                    steady = self._by_week(steady_of, customer, seen)
+                    if int((steady * height >= multiple).sum()) > 1:
+                        yield seen, height
 
     def _kind(self, customer: Customer, one: TrafficIncident, window: Window) -> Kind:
         """What a detector owes an incident, from the levels that it was made of."""
@@ -175,25 +201,30 @@ class Incidents:
     def _clear(self, customer: Customer, one: TrafficIncident, window: Window) -> int:
         """How many of its buckets in the window rise so far above the level that an ideal baseline must see them.
 
-        A baseline speaks of whole hours. Where the level climbs within an hour, its highest counts: no baseline of that
-        hour is lower, and an event on the foot of the slope may stay below it.
+        They count as high as they came out, on a quiet day less than on a busy one, but for natural bursts. A baseline
+        is taken to lie as high as noise reaches one time in twenty, and speaks of whole hours: where the level climbs
+        within an hour, its highest counts, as no baseline of that hour is lower, and an event on the foot of the slope
+        may stay below it. Who has bursts by itself has to be passed higher than by its highest burst.
         """
         span = one.window.widen(HOUR)
-        level = self._levels(customer, span)
+        level = self._by_week(self._shape.level, customer, span)
         raised = level.copy()
         first = (one.start - span.start) // 60
         raised[first : first + one.minutes] *= one.factors()
+        raised *= self._by_week(self._shape.noise.steady, customer, span)
         step = self._scenario.seconds
         buckets = raised.reshape(-1, step // 60).mean(axis=1)
         usual = np.repeat(level.reshape(-1, 60).max(axis=1), HOUR // step)
-        facts = self._scenario.required
-        clear = (buckets >= self._limit * usual) & (buckets >= facts.margin * facts.floor)
+        facts, noise = self._scenario.required, self._shape.noise
+        limit = facts.margin * max(facts.multiple, noise.highest_burst(customer)) * noise.q95(customer)
+        clear = (buckets >= limit * usual) & (buckets >= facts.margin * facts.floor)
         inside = one.window.clip(window)
         return int(clear[(inside.start - span.start) // step : -(-(inside.end - span.start) // step)].sum())
 
-    def _levels(self, customer: Customer, span: Window) -> Floats:
+    def _by_week(self, made: Callable[[Customer, int], Floats], customer: Customer, span: Window) -> Floats:
+        """Minutes of a span, of what is made week by week."""
         monday = week_start(span.start)
-        weeks = [self._shape.level(customer, week) for week in range(monday, span.end, WEEK)]
+        weeks = [made(customer, week) for week in range(monday, span.end, WEEK)]
         first = (span.start - monday) // 60
         return np.concatenate(weeks)[first : first + span.seconds // 60]
 

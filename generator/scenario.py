@@ -12,18 +12,20 @@ from generator.disturbance import Decoys, Events, Outage, Required
 from generator.span import Span
 from traffic.errors import UsageFailure
 from traffic.model import HOUR
-from traffic.settings import BadSetting, Range, check, check_day, check_range
+from traffic.settings import BadSetting, Range, WholeRange, check, check_day, check_range
 from traffic.times import duration, instant, zone
 
 # Raise it with any change that makes other integers or other labels from the same settings: a store knows then that it
 # holds something else than what would be written now.
-GENERATION = 1
+GENERATION = 2
 
 MINUTE = 60
 NAME = "customer-{:04d}"
 
 _BUSINESS_DAY = (4, 3, 2, 2, 3, 7, 18, 40, 68, 87, 95, 98, 86, 92, 100, 99, 94, 82, 60, 42, 30, 20, 12, 7)
 _BUSINESS_WEEKEND = (4, 3, 2, 2, 2, 3, 4, 6, 9, 12, 15, 16, 16, 16, 16, 15, 14, 13, 12, 11, 10, 8, 6, 5)
+_HOSTING_DAY = (70, 64, 60, 58, 57, 58, 62, 68, 76, 84, 90, 93, 94, 95, 97, 99, 100, 99, 97, 96, 95, 92, 86, 78)
+_HOSTING_WEEKEND = (72, 66, 62, 59, 57, 57, 58, 61, 66, 72, 78, 82, 84, 85, 85, 86, 87, 88, 90, 92, 93, 91, 86, 79)
 _HOME_DAY = (30, 16, 8, 4, 2, 3, 9, 20, 28, 31, 33, 36, 40, 41, 42, 46, 53, 62, 73, 85, 95, 100, 85, 55)
 _HOME_WEEKEND = (38, 24, 13, 7, 4, 4, 8, 17, 31, 46, 57, 64, 68, 69, 69, 70, 72, 76, 82, 90, 97, 100, 88, 62)
 
@@ -90,14 +92,43 @@ class CustomerSettings:
 
 
 @dataclass(frozen=True)
+class RelativeNoise:
+    """How restless a kind of customer is: times what `noise` says."""
+
+    minute: float = 1.0
+    hour: float = 1.0
+    day: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("minute", "hour", "day"):
+            check(name, getattr(self, name), 0, 20)
+
+
+@dataclass(frozen=True)
+class Bursts:
+    """What a kind of customer does now and then by itself; long and high ones are rare."""
+
+    per_week: float = 0.0
+    factor: Range = (1.2, 2)
+    minutes: WholeRange = (2, 60)
+
+    def __post_init__(self) -> None:
+        check("per_week", self.per_week, 0, 500)
+        check_range("factor", self.factor, 1, 100)
+        check_range("minutes", self.minutes, 1, 1440)
+
+
+@dataclass(frozen=True)
 class TrafficProfile:
-    """The day of a kind of customer."""
+    """A kind of customer: its day, and what it does by itself."""
 
     share: float
     peak_hour: float
     multiplier: float
     weekday: tuple[float, ...]
     weekend: tuple[float, ...]
+    noise: RelativeNoise = field(default_factory=RelativeNoise)
+    bursts: Bursts = field(default_factory=Bursts)
 
     def __post_init__(self) -> None:
         check("share", self.share, 0, 1e6)
@@ -128,14 +159,24 @@ class Growth:
 
 @dataclass(frozen=True)
 class Noise:
-    """How restless traffic is: standard deviations of its logarithm."""
+    """How restless traffic is: standard deviations of its logarithm, and how long it remembers."""
 
-    minute: float = 0.12
-    hour: float = 0.06
+    minute: float = 0.06
+    hour: float = 0.02
+    day: float = 0.06
+    week: float = 0.05
+    hurst: float = 0.95
+    spread: float = 0.3
+    bursts: float = 1.0
 
     def __post_init__(self) -> None:
         check("minute", self.minute, 0, 0.5)
         check("hour", self.hour, 0, 0.3)
+        check("day", self.day, 0, 0.3)
+        check("week", self.week, 0, 0.3)
+        check("hurst", self.hurst, 0.5, 1)
+        check("spread", self.spread, 0, 1)
+        check("bursts", self.bursts, 0, 10)
 
 
 @dataclass(frozen=True)
@@ -149,8 +190,30 @@ class Scenario:
     customers: CustomerSettings = field(default_factory=CustomerSettings)
     profiles: dict[str, TrafficProfile] = field(
         default_factory=lambda: {
-            "business": TrafficProfile(0.6, 14, 8, _BUSINESS_DAY, _BUSINESS_WEEKEND),
-            "residential": TrafficProfile(0.4, 21, 4, _HOME_DAY, _HOME_WEEKEND),
+            "business": TrafficProfile(
+                0.42, 14, 8, _BUSINESS_DAY, _BUSINESS_WEEKEND, bursts=Bursts(per_week=4, factor=(1.2, 2))
+            ),
+            "residential": TrafficProfile(
+                0.33, 21, 4, _HOME_DAY, _HOME_WEEKEND, RelativeNoise(minute=0.5, hour=0.8, day=0.8)
+            ),
+            "hosting": TrafficProfile(
+                0.15,
+                16,
+                2,
+                _HOSTING_DAY,
+                _HOSTING_WEEKEND,
+                RelativeNoise(minute=1.2, hour=1.2, day=1.2),
+                Bursts(per_week=15, factor=(1.2, 2.2), minutes=(2, 120)),
+            ),
+            "bursty": TrafficProfile(
+                0.1,
+                15,
+                3,
+                _BUSINESS_DAY,
+                _HOME_WEEKEND,
+                RelativeNoise(minute=8, hour=4, day=2),
+                Bursts(per_week=40, factor=(1.5, 3), minutes=(2, 60)),
+            ),
         }
     )
     growth: Growth = field(default_factory=Growth)

@@ -1,4 +1,4 @@
-"""What a customer's traffic looks like when nothing happens: day, week, trend and noise, in arrays of a week's minutes.
+"""What a customer's traffic looks like when nothing happens: day, week and trend, in arrays of a week's minutes.
 
 Every array is a pure function of (scenario, seed, customer, week); a week is the epoch second of its Monday 00:00 UTC.
 After the tables (see rng.py) there are only additions, multiplications and divisions of single elements, which every
@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from math import exp, fsum, hypot
-from statistics import NormalDist
+from math import fsum
 
 import numpy as np
 
 from generator.customer import Customer, trend, zone_of
-from generator.rng import bits, few_bits, lognormal_table
+from generator.noise import MINUTES, TrafficNoise
 from generator.scenario import Scenario, TrafficProfile
 from traffic.model import HOUR, WEEK, Floats, Ints, Window
 
-MINUTES = WEEK // 60
 HOURS = WEEK // HOUR
 # Zones are whole quarters of an hour away from UTC and change on them.
 _QUARTER = 15 * 60
@@ -73,23 +71,7 @@ class Shape:
         # Three weeks in a row: a minute of the local week, turned by up to half a day, is found without a modulo.
         self._curves = {name: np.tile(curve, 3) for name, curve in curves.items()}
         self._peaks = {name: one.weekday.index(max(one.weekday)) for name, one in scenario.profiles.items()}
-        self._minute_table = lognormal_table(scenario.noise.minute)
-        self._hour_table = lognormal_table(scenario.noise.hour)
-
-    @property
-    def q95(self) -> float:
-        """The 95th percentile of the noise: how many times its noise-free level traffic is now and then, by itself.
-
-        Of the two kinds of noise at once; between its hours the slow one varies less, so it is never exceeded.
-        """
-        noise = self.scenario.noise
-        sigma = hypot(noise.minute, noise.hour)
-        return round(exp(NormalDist().inv_cdf(0.95) * sigma - sigma * sigma / 2), 6)
-
-    @property
-    def most(self) -> float:
-        """The largest noise there is."""
-        return float(self._minute_table[-1] * self._hour_table[-1])
+        self.noise = TrafficNoise(scenario)
 
     def level(self, customer: Customer, week: int) -> Floats:
         """The noise-free level of a week in bit/s, shape (10080,)."""
@@ -108,20 +90,4 @@ class Shape:
             for _, run in job.runs(whole, self.zone):
                 seen = run.clip(whole)
                 values[(seen.start - week) // 60 : (seen.end - week) // 60] *= job.factor
-        return values
-
-    def noise(self, customer: Customer, week: int) -> Floats:
-        """What the level of a week is multiplied with, shape (10080,), the mean being 1.
-
-        Each minute has noise of its own; each hour drifts towards the next, also from the last of a week to the first
-        of the next one, whose draws are looked up there.
-        """
-        seed, key = self.scenario.seed, customer.key
-        values = self._minute_table.take(bits(MINUTES, seed, "minute", week, key))
-        knots = self._hour_table.take(
-            np.concatenate([few_bits(HOURS, seed, "hour", week, key), few_bits(1, seed, "hour", week + WEEK, key)])
-        )
-        drift = (knots[1:] - knots[:-1])[:, None] * _THROUGH_HOUR
-        drift += knots[:-1, None]
-        values *= drift.ravel()
         return values

@@ -8,8 +8,9 @@ import numpy as np
 
 from generator.customer import customers, trend
 from generator.incident import Incidents
+from generator.noise import MINUTES
 from generator.scenario import Scenario
-from generator.shape import MINUTES, Shape
+from generator.shape import Shape
 from traffic.errors import UsageFailure
 from traffic.model import WEEK, Grid, Ints, Label, Window, week_start
 
@@ -42,7 +43,9 @@ class World:
         highest = max(*(form.factor[1] for form in forms), decoys.blip.factor[1]) * decoys.backup.factor[1]
         for one in self.customers.values():
             grown = max(trend(self.scenario, one, at) for at in (window.start, window.end))
-            largest = one.rate * one.multiplier * grown * highest * self._shape.most * _BYTES * self.step / 60
+            largest = (
+                one.rate * one.multiplier * grown * highest * self._shape.noise.most(one) * _BYTES * self.step / 60
+            )
             if largest > _MOST:
                 raise UsageFailure(
                     f"customer {one.key!r} may send {largest:.0e} bytes in a step, more than can be counted exactly "
@@ -61,7 +64,7 @@ class World:
                 gaps.append(slice(max(first, 0), last))
             else:
                 values[max(first, 0) : last] *= one.factors()[max(-first, 0) : last - first]
-        values *= self._shape.noise(customer, week)
+        values *= self._shape.noise.of(customer, week)
         values *= _BYTES
         found = np.rint(values, out=values).astype(np.int64)
         for gap in gaps:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.customer import BackupJob, trend
+from generator.customer import BackupJob, Customer, trend
 from generator.disturbance import BackupDecoy, BlipDecoy, Decoys, Events, GapDecoy, GrowthDecoy, Outage, Required
 from generator.incident import MARGIN, Incidents, TrafficIncident
 from generator.scenario import CustomerSettings, Noise, Scenario
@@ -35,7 +35,12 @@ BUSY = replace(
 
 def silent(scenario: Scenario) -> Scenario:
     """The same without noise. What is drawn does not change: every purpose has draws of its own."""
-    return replace(scenario, noise=Noise(0, 0))
+    return replace(scenario, noise=Noise(minute=0, hour=0, day=0, week=0, bursts=0))
+
+
+def burstless(scenario: Scenario) -> Scenario:
+    """The same without natural bursts; all other noise stays as it is."""
+    return replace(scenario, noise=replace(scenario.noise, bursts=0))
 
 
 def eventless(scenario: Scenario) -> Scenario:
@@ -87,7 +92,8 @@ def ratios(scenario: Scenario, window: Window) -> dict[str, Floats]:
 def labels_of(scenario: Scenario, window: Window) -> dict[str, list[Label]]:
     found: dict[str, list[Label]] = {key: [] for key in scenario.customers.names}
     for label in World(scenario).labels(window):
-        found[label.key].append(label)
+        if label.shape != "burst":
+            found[label.key].append(label)
     return found
 
 
@@ -203,14 +209,26 @@ def test_an_incident_runs_on_where_a_new_week_begins() -> None:
 # --- kinds -----------------------------------------------------------------------------------------
 
 
+def reached_by_itself(scenario: Scenario, customer: Customer) -> float:
+    """How many times its level a customer's traffic is one minute in twenty, of noise in all its waves at once."""
+    own, noise = scenario.profiles[customer.profile], scenario.noise
+    slow = [noise.week * own.noise.day, noise.day * own.noise.day]
+    waves = [noise.hour * own.noise.hour * (span / 60) ** (noise.hurst - 1) for span in (240, 60, 20, 5)]
+    variance = sum((customer.restless * one) ** 2 for one in (*slow, *waves, noise.minute * own.noise.minute))
+    return float(np.exp(1.6448536 * variance**0.5 - variance / 2))
+
+
 def obvious_kind(label: Label, scenario: Scenario, window: Window, raised: Floats, usual: Floats) -> str:
-    """DESIGN's definition, bucket by bucket, from the traffic of two worlds; both start at the window's hour."""
+    """The contract's definition, bucket by bucket, from the traffic of two worlds; both start at the window's hour."""
     if label.shape == "outage":
         return "ignore"
     if label.shape not in EVENTS:
         return "decoy"
     facts = scenario.required
-    limit = facts.multiple * facts.margin * Shape(scenario).q95
+    customer = World(scenario).customers[label.key]
+    own = scenario.profiles[customer.profile].bursts
+    habit = own.factor[1] if own.per_week * scenario.noise.bursts else 1
+    limit = max(facts.multiple, habit) * facts.margin * reached_by_itself(scenario, customer)
     step = scenario.seconds
     first = window.start // HOUR * HOUR
     clear = 0
@@ -231,7 +249,7 @@ def obvious_kind(label: Label, scenario: Scenario, window: Window, raised: Float
         replace(BUSY, seed=5, required=Required(multiple=2, margin=1, buckets=10, history_weeks=1)),
         # Just at the floor, for customers of about its size.
         replace(BUSY, customers=CustomerSettings(count=12, rate=4e11), required=replace(Required(), floor=1e12)),
-        replace(BUSY, seed=9, noise=Noise(0.3, 0.1)),
+        replace(BUSY, seed=9, noise=Noise(0.2, 0.1, 0.1, 0.1, 0.7)),
         # Events of about the height that decides.
         replace(
             BUSY,
@@ -248,7 +266,7 @@ def obvious_kind(label: Label, scenario: Scenario, window: Window, raised: Float
 def test_kinds_are_what_counting_buckets_says(scenario: Scenario) -> None:
     # Whole hours, so that the twin sees the highest level of the hours at the window's ends too.
     found = set()
-    raised, usual = series(Key(silent(scenario)), WINDOW), series(Key(silent(eventless(scenario))), WINDOW)
+    raised, usual = series(Key(burstless(scenario)), WINDOW), series(Key(silent(eventless(scenario))), WINDOW)
     for key, labels in labels_of(scenario, WINDOW).items():
         for label in labels:
             expected = obvious_kind(label, scenario, WINDOW, np.nan_to_num(raised[key]), usual[key])
@@ -279,7 +297,25 @@ def test_the_default_scenario_has_enough_to_find_and_enough_to_leave_alone() -> 
     labels = World(Scenario()).labels(window)
     assert 60 <= sum(label.kind == "required" for label in labels) <= 120
     assert 30 <= sum(label.kind == "decoy" for label in labels) <= 90
-    assert {label.shape for label in labels} == EVENTS | {"blip", "gap", "backup", "growth", "outage"}
+    assert {label.shape for label in labels} == EVENTS | {"blip", "gap", "backup", "growth", "outage", "burst"}
+
+
+def test_own_bursts_are_neutral_where_they_reach_the_policy_and_no_incident_is_near() -> None:
+    scenario = Scenario()
+    world, shape = World(scenario), Shape(scenario)
+    found = [label for label in world.labels(WINDOW) if label.shape == "burst"]
+    others = [label for label in world.labels(WINDOW) if label.shape not in ("burst", "backup", "growth")]
+    assert len(found) > 100
+    assert {label.kind for label in found} == {"optional"}
+    assert {world.customers[label.key].profile for label in found} == {"bursty", "hosting"}
+    for label in found[:60]:
+        if WINDOW.start < label.start and label.end < WINDOW.end:
+            week, customer = week_start(label.start), world.customers[label.key]
+            first, last = (label.start - week) // 60, (label.end - week) // 60
+            both = [shape.noise.of(customer, at) for at in (week, week + WEEK)]
+            assert (np.concatenate(both)[first:last] >= 3).sum() > 1
+        near = [one for one in others if one.key == label.key]
+        assert all(one.end + MARGIN <= label.start or label.end + MARGIN <= one.start for one in near)
 
 
 def test_events_of_a_customer_seldom_fall_into_the_same_hour_of_the_week() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from generator.customer import customers
 from generator.disturbance import BackupDecoy, BlipDecoy, Events, Form, GapDecoy, GrowthDecoy, Outage, Required
-from generator.scenario import CustomerSettings, Growth, Named, Noise, Scenario
+from generator.scenario import Bursts, CustomerSettings, Growth, Named, Noise, RelativeNoise, Scenario
 from generator.span import Span
 from tests.commands import ROOT
 from traffic.config import load
@@ -73,7 +73,7 @@ def test_an_empty_file_is_the_built_in_scenario(file: Path) -> None:
         (
             "customers:\n  named:\n  - name: a\n    profile: shop",
             4,
-            "customers.named[0].profile: there is no profile 'shop'; there are business, residential",
+            "customers.named[0].profile: there is no profile 'shop'; there are business, residential, hosting, bursty",
         ),
         ("profiles: {}", 1, "profiles: no profile has a share above 0"),
         ("profiles:\n  a: {share: 1}", 2, "profiles.a.peak_hour: is missing; add it (3 more like this)"),
@@ -160,6 +160,17 @@ BOUNDS: list[tuple[Any, str, float, float]] = [
     (Growth(), "per_week", -0.2, 0.2),
     (Noise(), "minute", 0, 0.5),
     (Noise(), "hour", 0, 0.3),
+    (Noise(), "day", 0, 0.3),
+    (Noise(), "week", 0, 0.3),
+    (Noise(), "hurst", 0.5, 1),
+    (Noise(), "spread", 0, 1),
+    (Noise(), "bursts", 0, 10),
+    (RelativeNoise(), "minute", 0, 20),
+    (RelativeNoise(), "hour", 0, 20),
+    (RelativeNoise(), "day", 0, 20),
+    (Bursts(), "per_week", 0, 500),
+    (Bursts(), "factor", 1, 100),
+    (Bursts(), "minutes", 1, 1440),
     (Scenario(), "seed", 0, 2**63 - 1),
     (Span(), "weeks", 0.01, 1040),
 ]
@@ -285,7 +296,11 @@ def test_the_fingerprint_knows_every_setting_but_the_window() -> None:
         replace(base, customers=CustomerSettings(named=(Named("a"),))),
         replace(base, profiles={"business": base.profiles["business"]}),
         replace(base, growth=replace(base.growth, since="2026-01-02")),
-        replace(base, noise=replace(base.noise, hour=0.05)),
+        *(
+            replace(base, noise=replace(base.noise, **{name: 0.7 if name == "hurst" else 0.07}))
+            for name in vars(base.noise)
+        ),
+        replace(base, profiles={**base.profiles, "bursty": replace(base.profiles["bursty"], bursts=Bursts(1))}),
         replace(base, events=replace(base.events, per_week=0.5)),
         replace(base, decoys=replace(base.decoys, blip=replace(base.decoys.blip, per_week=0.2))),
         replace(base, outage=replace(base.outage, per_week=0.05)),
@@ -295,7 +310,7 @@ def test_the_fingerprint_knows_every_setting_but_the_window() -> None:
 
 
 def test_the_fingerprint_does_not_care_how_a_number_is_written(file: Path) -> None:
-    file.write_text("customers: {rate: 1.0e+8, spread: 0.80}\nnoise: {hour: 6e-2}\n")
+    file.write_text("customers: {rate: 1.0e+8, spread: 0.80}\nnoise: {hour: 2e-2}\n")
     assert load(file, Scenario).fingerprint == Scenario().fingerprint
 
 
@@ -325,7 +340,7 @@ def test_customers_are_as_unlike_as_the_scenario_says() -> None:
     assert 0.9e8 < rates[1000] < 1.1e8
     assert 4 < rates[1950] / rates[1000] < 6
     business = [one for one in found if one.profile == "business"]
-    assert 0.56 < len(business) / 2000 < 0.64
+    assert 0.38 < len(business) / 2000 < 0.46
     assert all(12.5 <= one.peak_hour <= 15.5 for one in business)
     assert all(8 / 1.36 < one.multiplier < 8 * 1.36 for one in business)
     assert all(0 <= one.growth <= 0.004 for one in found)

@@ -14,15 +14,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from generator.customer import BackupJob, Customer, Season, customers, trend
-from generator.rng import LEVELS, Rng, bits, few_bits, lognormal_table, poisson
-from generator.scenario import CustomerSettings, Growth, Noise, Scenario, TrafficProfile
-from generator.shape import MINUTES, Shape, heights, local_minutes
+from generator.noise import MINUTES, TrafficNoise, sigmas
+from generator.rng import Rng, bits, few_bits, lognormal_table, poisson
+from generator.scenario import Bursts, CustomerSettings, Growth, Noise, RelativeNoise, Scenario, TrafficProfile
+from generator.shape import Shape, heights, local_minutes
 from traffic.model import DAY, HOUR, WEEK, Floats, Window, week_start
 from traffic.times import instant
 
 SPRING = week_start(instant("2026-03-29", 0))
 AUTUMN = week_start(instant("2026-10-25", 0))
-QUIET = replace(Scenario(), noise=Noise(0, 0), growth=Growth((0, 0)))
+SILENCE = Noise(minute=0, hour=0, day=0, week=0, bursts=0)
+OFTEN = replace(SILENCE, bursts=1)
+QUIET = replace(Scenario(), noise=SILENCE, growth=Growth((0, 0)))
 ACME = Customer("ACME", 1e8, "business", 14.0, 8.0, 0.0)
 
 
@@ -40,7 +43,7 @@ def digest(array: NDArray[Any]) -> str:
     ).hexdigest()
 
 
-# --- chance ----------------------------------------------------------------------------------------
+# --- random numbers ----------------------------------------------------------------------------------------
 
 
 def test_raw_draws_are_the_same_for_ever() -> None:
@@ -72,19 +75,27 @@ def test_raw_draws_are_the_same_for_ever() -> None:
 
 
 def test_tables_are_the_same_for_ever() -> None:
-    assert digest(lognormal_table(0.12)) == "b92829dd2f13c735"
-    assert digest(lognormal_table(0.06)) == "128e137d49c58fd2"
-    assert digest(lognormal_table(0.5)) == "b607908e2c457844"
+    assert digest(lognormal_table(0.12)) == "9e907a047626333a"
+    assert digest(lognormal_table(0.06)) == "6b7d5e5802419535"
+    assert digest(lognormal_table(0.5)) == "2fb1f5db3aaccbf7"
 
 
 def test_no_entry_of_a_table_lies_so_near_to_a_rounding_border_that_another_machine_could_round_it_the_other_way() -> (
     None
 ):
-    z = np.array([NormalDist().inv_cdf((place + 0.5) / LEVELS) for place in range(LEVELS)])
+    z = np.array([NormalDist().inv_cdf((level + 0.5) / 4096) for level in range(4096)])
     assert np.abs(np.abs(z * 1e6 - np.rint(z * 1e6)) - 0.5).min() > 1e-8
-    for sigma in (0.12, 0.06):
+    scenario = Scenario()
+    restless = {one.restless for one in customers(scenario).values()}
+    assert len(restless) == 5
+    found = {
+        sigma for one in scenario.profiles.values() for step in restless for sigma in sigmas(scenario.noise, one, step)
+    }
+    assert len(found) > 50
+    for sigma in found:
         exact = np.exp(sigma * np.round(z, 6) - sigma * sigma / 2) * 1e6
-        assert np.abs(np.abs(exact - np.rint(exact)) - 0.5).min() > 1e-8
+        # The last bit of these is worth 1e-10 or less.
+        assert np.abs(np.abs(exact - np.rint(exact)) - 0.5).min() > 1e-9
 
 
 def test_draws_for_another_seed_purpose_week_or_key_have_nothing_in_common() -> None:
@@ -110,7 +121,7 @@ def test_draws_are_uniform() -> None:
     assert 175 < ((counts - len(drawn) / 256) ** 2 / (len(drawn) / 256)).sum() < 350
 
 
-def test_dice_keep_to_what_they_are_asked_for() -> None:
+def test_draws_keep_to_what_they_are_asked_for() -> None:
     rng = Rng(7, "test", 0, "a")
     wholes = [rng.whole(3, 5) for _ in range(3000)]
     assert {3, 4, 5} == set(wholes)
@@ -289,35 +300,115 @@ def test_a_job_across_the_border_of_a_week_runs_once() -> None:
 # --- noise -----------------------------------------------------------------------------------------
 
 
-def test_noise_has_the_mean_one_and_the_spread_of_the_scenario() -> None:
-    shape = Shape(Scenario())
-    noise = np.concatenate([shape.noise(ACME, SPRING + week * WEEK) for week in range(60)])
-    assert noise.mean() == pytest.approx(1, abs=0.003)
-    # Between two hours the drift varies less than on them: two thirds of its variance, on average.
-    assert np.log(noise).std() == pytest.approx((0.12**2 + 2 / 3 * 0.06**2) ** 0.5, rel=0.02)
-    assert noise.max() < shape.most
+PLAIN, NEVER = RelativeNoise(), Bursts()
 
 
-def test_the_95th_percentile_of_the_noise_is_known_and_never_too_low() -> None:
-    shape = Shape(Scenario())
-    noise = np.concatenate([shape.noise(ACME, SPRING + week * WEEK) for week in range(60)])
-    found = np.quantile(noise, 0.95)
-    assert found < shape.q95 < 1.02 * found
-    on_the_hours = np.concatenate([noise[::60]])
-    assert np.quantile(on_the_hours, 0.95) == pytest.approx(shape.q95, rel=0.01)
+def kind_of(noise: Noise, own: RelativeNoise = PLAIN, bursts: Bursts = NEVER) -> TrafficNoise:
+    """The noise of a scenario in which every customer is of one kind."""
+    flat = TrafficProfile(1, 12, 5, (3,) * 24, (3,) * 24, own, bursts)
+    return TrafficNoise(replace(Scenario(), noise=noise, profiles={"business": flat}))
 
 
-def test_the_drift_goes_on_where_a_new_week_begins() -> None:
-    shape = Shape(replace(Scenario(), noise=Noise(0, 0.2)))
-    drift = np.concatenate([shape.noise(ACME, SPRING + week * WEEK) for week in range(3)])
-    slopes = np.diff(drift).reshape(-1)
-    for border in (MINUTES, 2 * MINUTES):
-        # One straight line from the last hour of a week to the first knot of the next.
-        assert slopes[border - 60 : border] == pytest.approx(np.full(60, slopes[border - 60]), abs=1e-12)
+def weeks_of(noise: TrafficNoise, count: int) -> Floats:
+    return np.concatenate([noise.of(ACME, SPRING + week * WEEK) for week in range(count)])
+
+
+def obvious(scenario: Scenario, customer: Customer, week: int) -> Floats:
+    """The noise without bursts as its description says it: lattices, wide to narrow, and straight lines on them."""
+    noise, own = scenario.noise, scenario.profiles[customer.profile].noise
+    scales = {10080: noise.week * own.day, 1440: noise.day * own.day}
+    scales |= {span: noise.hour * own.hour * (span / 60) ** (noise.hurst - 1) for span in (240, 60, 20, 5)}
+    scales[1] = noise.minute * own.minute
+    times, found = np.array([0.0, 10080.0]), np.ones(2)
+    for span, scale in scales.items():
+        sigma = round(scale * customer.restless, 4)
+        finer = np.arange(0, 10080 + (span > 1), span)
+        if span == 1:
+            draws = bits(MINUTES, scenario.seed, "minute", week, customer.key).tolist()
+        else:
+            first = [int(few_bits(1, scenario.seed, f"knots {span}", week + WEEK, customer.key)[0])]
+            draws = few_bits(MINUTES // span, scenario.seed, f"knots {span}", week, customer.key).tolist() + first
+        z = np.array([NormalDist().inv_cdf((draw // 16 + 0.5) / 4096) for draw in draws])
+        found = np.interp(finer, times, found) * np.exp(sigma * z - sigma * sigma / 2)
+        times = finer
+    return found
+
+
+@pytest.mark.parametrize("profile", ["business", "residential", "hosting", "bursty"])
+def test_noise_is_what_its_description_says(profile: str) -> None:
+    customer = replace(ACME, profile=profile, restless=1.25)
+    found = TrafficNoise(Scenario()).steady(customer, SPRING)
+    assert found == pytest.approx(obvious(Scenario(), customer, SPRING), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("own", "most"), [(RelativeNoise(), 0.12), (RelativeNoise(0.5, 0.8, 0.8), 0.1), (RelativeNoise(8, 4, 2), 0.6)]
+)
+def test_noise_has_the_mean_one_and_the_95th_percentile_that_is_told(own: RelativeNoise, most: float) -> None:
+    noise = kind_of(Noise(), own)
+    found = weeks_of(noise, 80)
+    assert found.mean() == pytest.approx(1, abs=0.02)
+    assert 0.6 * most < np.log(found).std() < most
+    # Between two knots it varies less than on them, so a little less is never exceeded more often.
+    assert 0.95 * noise.q95(ACME) < np.quantile(found, 0.95) <= noise.q95(ACME)
+    assert found.max() < noise.most(ACME)
+
+
+def test_a_larger_hurst_exponent_is_a_longer_memory() -> None:
+    def kept(hurst: float) -> float:
+        logarithm = np.log(weeks_of(kind_of(Noise(0, 0.1, 0, 0, hurst)), 60))
+        return float(logarithm.reshape(-1, 240).mean(axis=1).std() / logarithm.std())
+
+    found = [kept(hurst) for hurst in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+    assert found == sorted(found)
+    assert found[0] < 0.3
+    assert found[-1] > 0.45
+
+
+def test_days_and_weeks_differ_by_what_is_said() -> None:
+    days = weeks_of(kind_of(Noise(minute=0, hour=0, day=0.1, week=0)), 150)[::1440]
+    assert np.log(days).std() == pytest.approx(0.1, rel=0.06)
+    weeks = weeks_of(kind_of(Noise(minute=0, hour=0, day=0, week=0.1)), 300)[::10080]
+    assert np.log(weeks).std() == pytest.approx(0.1, rel=0.12)
+
+
+@pytest.mark.parametrize("name", ["hour", "day", "week"])
+def test_waves_run_on_where_a_new_week_begins(name: str) -> None:
+    noise = kind_of(replace(SILENCE, **{name: 0.2}))
+    steps = np.abs(np.diff(np.log(weeks_of(noise, 3))))
+    inside = np.delete(steps, [MINUTES - 1, 2 * MINUTES - 1]).max()
+    assert steps[[MINUTES - 1, 2 * MINUTES - 1]].max() <= inside
+    assert steps.max() > 0
+
+
+def test_bursts_are_as_many_as_high_and_as_long_as_is_said_and_most_are_small() -> None:
+    own = Bursts(per_week=20, factor=(1.5, 6), minutes=(3, 60))
+    found = weeks_of(kind_of(OFTEN, bursts=own), 60)
+    assert found.min() == 1
+    assert 5.5 < found.max() <= kind_of(OFTEN, bursts=own).highest_burst(ACME) == 6
+    edges = np.flatnonzero(np.diff((found > 1).astype(int)))
+    starts, ends = edges[::2], edges[1::2]
+    lengths = ends - starts
+    # Some touch one another and count as one here.
+    assert 0.85 * 20 * 60 < len(starts) <= 1.1 * 20 * 60
+    assert lengths.min() == 3
+    assert np.median(lengths) < 8
+    assert np.median(found[starts + 1]) < 2.5
+    assert (kind_of(OFTEN, bursts=replace(own, per_week=0)).of(ACME, SPRING) == 1).all()
+
+
+def test_a_burst_runs_on_into_the_next_week() -> None:
+    noise = kind_of(OFTEN, bursts=Bursts(per_week=30, factor=(2, 2), minutes=(600, 600)))
+    found = weeks_of(noise, 20) > 1
+    borders = np.arange(MINUTES, len(found), MINUTES)
+    crossing = found[borders - 1] & found[borders]
+    assert crossing.sum() > 5
+    lengths = np.diff(np.flatnonzero(np.diff(np.concatenate([[0], found, [0]]))))[::2]
+    assert lengths.min() >= 599
 
 
 def test_without_noise_there_is_none() -> None:
-    assert (Shape(QUIET).noise(ACME, SPRING) == 1).all()
+    assert (Shape(QUIET).noise.of(ACME, SPRING) == 1).all()
 
 
 @settings(max_examples=20, deadline=None)
@@ -325,9 +416,10 @@ def test_without_noise_there_is_none() -> None:
 def test_a_week_of_a_customer_is_the_same_whenever_it_is_asked_for(week: int, key: str) -> None:
     monday = week_start(4 * DAY) + week * WEEK
     one = replace(ACME, key=key)
-    shape, other = Shape(QUIET), Shape(QUIET)
-    other.noise(one, monday + WEEK)
-    assert np.array_equal(shape.noise(one, monday), other.noise(one, monday))
+    shape, other = Shape(Scenario()), Shape(Scenario())
+    one = replace(one, profile="bursty")
+    other.noise.of(one, monday + WEEK)
+    assert np.array_equal(shape.noise.of(one, monday), other.noise.of(one, monday))
     assert np.array_equal(shape.level(one, monday), other.level(one, monday))
 
 
@@ -345,12 +437,11 @@ def test_customers_are_the_same_for_ever() -> None:
         Customer(
             key="customer-0001",
             rate=186000000.0,
-            profile="residential",
-            peak_hour=21.7,
-            multiplier=4.15,
+            profile="hosting",
+            peak_hour=16.7,
+            multiplier=2.07,
             growth=0.002367,
-            season=None,
-            job=None,
+            restless=1.25,
         ),
         Customer(
             key="customer-0010",
@@ -360,7 +451,6 @@ def test_customers_are_the_same_for_ever() -> None:
             multiplier=6.8,
             growth=0.000873,
             season=Season(per_week=0.07144, weeks=12, phase=2.2813941091299057),
-            job=None,
         ),
         Customer(
             key="customer-0021",
@@ -369,7 +459,7 @@ def test_customers_are_the_same_for_ever() -> None:
             peak_hour=15.23,
             multiplier=7.51,
             growth=0.002961,
-            season=None,
+            restless=0.799,
             job=BackupJob(day=0, minute=1380, minutes=45, factor=9.13),
         ),
     ]

@@ -1,0 +1,84 @@
+"""Suites of labelled series as they lie in a folder outside of this repository (suite.csv, labels.csv, series/)."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+VARIABLE = "SL_DETECTION_DATA"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An interval of a series that somebody has labelled; `kind`: required, optional or ignore."""
+
+    start: int
+    end: int
+    cross: int
+    kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSeries:
+    """Values of every step from `start` on, NaN where missing; before `score_from` nothing counts."""
+
+    name: str
+    case: str
+    step: int
+    start: int
+    score_from: int
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Suite:
+    """The series of a folder, and the labels of each."""
+
+    name: str
+    series: tuple[LabelledSeries, ...]
+    labels: dict[str, tuple[Labelled, ...]]
+
+
+def data_folder(named: str | None = None) -> Path:
+    """Where the suites lie: as named, or as the environment says, or beside the checkout."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "detection"
+    folder = Path(named or (sys.argv[1] if len(sys.argv) > 1 else "") or os.environ.get(VARIABLE) or beside)
+    if not folder.is_dir():
+        sys.exit(f"bench: {folder}: no such folder; name the one that holds the suites, or set {VARIABLE}")
+    return folder
+
+
+def load(folder: Path) -> Suite:
+    """A suite."""
+    series = []
+    for row in _rows(folder / "suite.csv"):
+        table = pd.read_parquet(folder / "series" / f"{row['series']}.parquet")
+        step, times = int(row["step"]), table["ts"].to_numpy().astype(np.int64)
+        values = np.full((times[-1] - times[0]) // step + 1, np.nan)
+        values[(times - times[0]) // step] = table["value"].to_numpy(np.float64)
+        series.append(
+            LabelledSeries(
+                name=row["series"],
+                case=row["case"],
+                step=step,
+                start=int(times[0]),
+                score_from=int(row["score_from"]),
+                values=values,
+            )
+        )
+    labels: dict[str, list[Labelled]] = {one.name: [] for one in series}
+    for row in _rows(folder / "labels.csv"):
+        labels[row["series"]].append(Labelled(int(row["start"]), int(row["end"]), int(row["cross"]), row["kind"]))
+    return Suite(folder.name, tuple(series), {name: tuple(some) for name, some in labels.items()})
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
