@@ -202,8 +202,8 @@ class Scenario:
                 2,
                 _HOSTING_DAY,
                 _HOSTING_WEEKEND,
-                RelativeNoise(minute=1.2, hour=1.2, day=1.2),
-                Bursts(per_week=15, factor=(1.2, 2.2), minutes=(2, 120)),
+                noise=RelativeNoise(minute=1.2, hour=1.2, day=1.2),
+                bursts=Bursts(per_week=15, factor=(1.2, 2.2), minutes=(2, 120)),
             ),
             "bursty": TrafficProfile(
                 0.1,
@@ -211,8 +211,8 @@ class Scenario:
                 3,
                 _BUSINESS_DAY,
                 _HOME_WEEKEND,
-                RelativeNoise(minute=8, hour=4, day=2),
-                Bursts(per_week=40, factor=(1.5, 3), minutes=(2, 60)),
+                noise=RelativeNoise(minute=8, hour=4, day=2),
+                bursts=Bursts(per_week=40, factor=(1.5, 3), minutes=(2, 60)),
             ),
         }
     )
