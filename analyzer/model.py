@@ -26,10 +26,19 @@ Looking = Literal["above", "below", "both"]
 Meaning = Literal["ignore", "not judged", "not learned", "sunday"]
 Band = Literal["critical", "major", "minor", "warning"]
 
+EventClass = Literal["policy", "unusual", "new", "suspect"]
+CLASSES: tuple[EventClass, ...] = ("policy", "unusual", "new", "suspect")
+"""What the stated policy raises; what is far out of a key's habit below it; new keys; artefacts of measuring."""
+Confidence = Literal["normal", "low"]
+Recurs = Literal["", "weekly"]
+
 BANDS: tuple[tuple[Band, float], ...] = (("critical", 75.0), ("major", 50.0), ("minor", 25.0), ("warning", 0.0))
 """Band -> the least severity of it, highest first."""
 
-RULES = ("level", "pooled", "idle", "edges", "tail", "volume", "held", "bursty")
+RULES = (
+    *("level", "recurring", "days", "pooled", "idle", "edges"),
+    *("tail", "artefacts", "volume", "held", "bursty", "habit"),
+)
 """The rules on top of the stated threshold, all on by default. `analyzer.kernels.rules` has a sentence for each."""
 
 
@@ -85,6 +94,8 @@ class Policy:
     """Whose clock the hours of the week are those of."""
     calendar: tuple[CalendarRow, ...] = ()
     """Times that are not judged, not learned from, or like Sundays."""
+    classes: tuple[EventClass, ...] = CLASSES
+    """Which classes of events are reported."""
     of_keys: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
     """Glob of keys -> settings that differ for these; the first glob that fits counts."""
 
@@ -137,6 +148,13 @@ class Event:
     direction: Direction = "above"
     severity: float = 0.0
     """0 to 100: `analyzer.kernels.severity`."""
+    event_class: EventClass = "policy"
+    opened_by: str = ""
+    """The limit that decided: the name of the way in which the event opened first."""
+    confidence: Confidence = "normal"
+    """Low where too few other weeks are known and the baseline comes from other days."""
+    recurs: Recurs = ""
+    """Weekly where an event of the key was there a week before."""
 
     @property
     def band(self) -> Band:

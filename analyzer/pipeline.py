@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.judging.detect import Found, find_events
-from analyzer.judging.judged import until_the_end
+from analyzer.judging.silence import until_the_end
 from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource

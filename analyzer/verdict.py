@@ -9,13 +9,15 @@ from typing import TypeVar
 import numpy as np
 
 from analyzer.kernels.match import covered, one_to_one
-from analyzer.model import Event, EventVerdict, LabelVerdict, NotJudged, Outcome, Verdict
+from analyzer.model import Event, EventClass, EventVerdict, LabelVerdict, NotJudged, Outcome, Verdict
 from traffic.model import HOUR, Ints, Label, Window
 
 LONGEST_EXTRA = 3 * HOUR
 """An event may be this much longer than its label and still be that event."""
 AFTERMATH = 900
 """Neutral time reaches this far beyond an `ignore` label: what settles after it belongs to it."""
+COUNTED: frozenset[EventClass] = frozenset({"policy", "unusual"})
+"""Classes of events that meet labels, or are false alarms; what is new or suspect is neither."""
 WHOLE_BUCKETS = 3
 """A label that holds fewer whole buckets than this cannot be required at that resolution."""
 
@@ -42,11 +44,14 @@ def compare(
         resolution: seconds of a bucket; also the tolerance at the edges.
         keys: all that were looked at. A label of all keys is one that could be missed where one of them was judged.
     """
-    events_of, gaps_of = _by_key(events), _by_key(not_judged)
+    told = [event for event in events if event.event_class in COUNTED]
+    events_of, gaps_of = _by_key(told), _by_key(not_judged)
     labels_of = _by_key(label for label in labels if label.window.overlap(window))
     of_all = labels_of.pop("", [])
     outcomes: list[Outcome] = []
-    of_event: dict[str, tuple[EventVerdict, str]] = {}
+    of_event: dict[str, tuple[EventVerdict, str]] = {event.id: ("neutral", "") for event in events}
+    for event in told:
+        del of_event[event.id]
     for key in sorted({*events_of, *labels_of}):
         found, truth = events_of.get(key, []), labels_of.get(key, [])
         met = _meet(found, _targets(truth), resolution)
@@ -64,8 +69,8 @@ def compare(
         alarms = [event for event in found if of_event[event.id][0] == "false alarm"]
         gaps = gaps_of.get(key, [])
         outcomes += [_outcome(label, met.get(label.id), alarms, gaps, window, resolution) for label in truth]
-    hit_by = {label_id: event for event in reversed(events) if (label_id := of_event[event.id][1])}
-    alarms = [event for event in events if of_event[event.id][0] == "false alarm"]
+    hit_by = {label_id: event for event in reversed(told) if (label_id := of_event[event.id][1])}
+    alarms = [event for event in told if of_event[event.id][0] == "false alarm"]
     for label in of_all:
         # The gaps of the key that could have shown it best.
         gaps = min((gaps_of.get(key, []) for key in keys), key=lambda one: _blind(label, one), default=[])

@@ -131,7 +131,17 @@ def report() -> str:
         return f"The three do not find the same events: {counts}. No ratio.\n"
     pandas = paired(lambda: ours(values), lambda: with_pandas(long), 3)
     sql = paired(lambda: ours(values), with_duckdb, 5)
-    settings = Settings(50.0, 3.0, FLOOR, 0.5, tuple(RULES), "retrospective", 4, 336.0)
+    settings = Settings(
+        percentile=50.0,
+        multiple=3.0,
+        floor=FLOOR,
+        min_share=0.5,
+        rules=tuple(RULES),
+        source="retrospective",
+        min_weeks=2,
+        lookback=4,
+        every=336.0,
+    )
     rules = paired(lambda: thresholds(values, replace(settings, rules=())), lambda: thresholds(values, settings), 9)
     return "\n".join(
         [

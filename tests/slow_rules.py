@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TypeVar
 
 from analyzer.model import Policy
@@ -37,38 +38,118 @@ def low_median(values: list[float]) -> float:
     return sorted(values)[(len(values) - 1) // 2]
 
 
-def slow_rare(values: list[float], every: float) -> float | None:
+def slow_rare(values: list[float], every: float, body: float = 80, censored: float = 98) -> float | None:
     """What is passed once in `every` hours: the exponential tail of docs/detection.md."""
     if len(values) < 48:
         return None
-    low, high = percentile(values, 80), percentile(values, 98)
+    low, high = percentile(values, body), percentile(values, censored)
     above = [value for value in values if value > low]
     seen = [value for value in above if value <= high]
     height = sum(min(value, high) - low for value in above) / len(seen) if seen else 0.0
-    return min(low + height * math.log(max(1.0, every / 5)), max(values))
+    return min(low + height * math.log(max(1.0, (1 - body / 100) * every)), max(values))
 
 
-def slow_rules(times: list[int], values: list[float], resolution: int, policy: Policy) -> dict[int, SlowHour]:
-    """What the rules make of each hour that is judged. The policy's zone counts; it has no calendar."""
-    buckets: dict[int, list[float]] = defaultdict(list)
-    for time, value in zip(times, values, strict=True):
-        if not math.isnan(value):
-            buckets[time // HOUR * HOUR].append(value)
-    per_hour = HOUR // resolution
-    learned = {
-        hour: percentile(found, 95) for hour, found in buckets.items() if len(found) >= policy.min_share * per_hour
-    }
+def slow_rules(
+    times: list[int], values: list[float], resolution: int, policy: Policy, *, all_hours: bool = False
+) -> dict[int, SlowHour]:
+    """What the rules make of each hour that is judged, or of all with a baseline. The zone counts; no calendar does."""
+    buckets, per_hour = _buckets(times, values), HOUR // resolution
+    learned = _learned(buckets, 95, per_hour, policy)
     rules = set() if policy.baseline == "original" else set(policy.rules)
     past = _Past(policy, {hour: slow_place(hour, policy) for hour in _every(times)})
-    first = past.baseline(learned)
-    baseline, factor = first, dict.fromkeys(past.places, 1.0)
-    if "level" in rules and policy.baseline == "trailing":
-        factor = {hour: _lately(hour, learned, first) for hour in past.places}
-        baseline = {hour: usual * factor[hour] for hour, usual in first.items()}
-    elif "level" in rules:
-        factor = _lasting(learned, past)
-        flat = past.baseline({hour: value / factor[hour] for hour, value in learned.items()})
-        baseline = {hour: usual * factor[hour] for hour, usual in flat.items()}
+    factor = _factor(learned, policy, past, rules)
+    known, filled = _usual(learned, factor, per_hour, policy, past, rules)
+    levels = _levels({hour: buckets[hour] for hour in learned}, per_hour)
+    if "artefacts" in rules:
+        levels[0] = {hour: p if (p := learned[hour]) * 20 < peak else peak for hour, peak in levels[0].items()}
+    habits = _habits(learned, known, policy.multiple, past)
+    limits = _with_tail(levels, known, policy, past, rules)
+    if "tail" in rules:
+        limits = {h: [max(limit, habits.get(h, 0.0) * known[h]) for limit in found] for h, found in limits.items()}
+    enough = (h for h in known if all_hours or h in filled or past.weeks(h, learned) >= policy.min_weeks)
+    return {hour: SlowHour(known[hour], limits[hour]) for hour in enough}
+
+
+def slow_unusual(times: list[int], values: list[float], resolution: int, policy: Policy) -> dict[int, SlowHour]:
+    """What is unusual in each hour that is judged: docs/detection.md, section Classes."""
+    buckets, per_hour = _buckets(times, values), HOUR // resolution
+    live = policy.baseline == "trailing"
+    rules = {"level", "recurring", "days", "pooled", "idle"} & set(policy.rules)
+    past = _Past(policy, {hour: slow_place(hour, policy) for hour in _every(times)})
+    tops = _learned(buckets, 95, per_hour, policy)
+    factor = _factor(tops, policy, past, set(policy.rules))
+    high, _ = _usual(tops, factor, per_hour, policy, past, set(policy.rules))
+    learned = _learned(buckets, 50, per_hour, policy)
+    base, filled = _usual(learned, factor, per_hour, policy, past, rules)
+    base = {hour: max([usual, *(0.8 * other for other in _beside(hour, base))]) for hour, usual in base.items()}
+    middles = {hour: percentile(found, 50) for hour, found in buckets.items()}
+    ratio = {hour: middles[hour] / usual for hour, usual in base.items() if usual > 0}
+    if live:
+        day = {hour: _around(hour, ratio, -24, -1) or 1.0 for hour in base}
+    else:
+        day = _running(ratio, sorted(past.places), 9)
+    expected = {hour: usual * max(1.0, day[hour]) for hour, usual in base.items()}
+    highest = {hour: max(buckets[hour]) for hour in learned}
+    if policy.needed(resolution) > 1:
+        highest = _levels({hour: buckets[hour] for hour in learned}, per_hour)[0]
+    peaks = {hour: highest[hour] / usual for hour, usual in expected.items() if usual > 0}
+    times_of = past.figures(peaks, lambda known: slow_rare(known, 3 * 168, 50, 90))
+    bursts = {} if live else _habits(tops, expected, 2.0, past)
+    stated = slow_rules(times, values, resolution, policy, all_hours=True)
+    found = {}
+    for hour, usual in expected.items():
+        multiple = times_of[hour]
+        if stated[hour].limits[0] > max(policy.multiple * stated[hour].baseline, policy.floor):
+            continue
+        if multiple is None or multiple > 2 or not (hour in filled or past.weeks(hour, learned) >= policy.min_weeks):
+            continue
+        near = [_around(hour, middles, -6, -1), None if live else _around(hour, middles, 1, 6)]
+        limits = [max(1.25, multiple) * usual, bursts.get(hour, 0.0) * usual, policy.floor]
+        limits += [1.25 * level for level in near if level is not None]
+        if hour in high and high[hour] > 1.5 * usual:
+            limits.append(1.25 * high[hour])
+        found[hour] = SlowHour(usual, [max(limits)])
+    return found
+
+
+def _around(hour: int, hourly: Hourly, first: int, last: int) -> float | None:
+    """The median of the hours from `first` to `last`, counted from this one."""
+    there = [hourly[h] for n in range(first, last + 1) if (h := hour + n * HOUR) in hourly]
+    return percentile(there, 50) if there else None
+
+
+def _buckets(times: list[int], values: list[float]) -> dict[int, list[float]]:
+    found: dict[int, list[float]] = defaultdict(list)
+    for time, value in zip(times, values, strict=True):
+        if not math.isnan(value):
+            found[time // HOUR * HOUR].append(value)
+    return found
+
+
+def _learned(buckets: dict[int, list[float]], q: float, per_hour: int, policy: Policy) -> Hourly:
+    return {hour: percentile(found, q) for hour, found in buckets.items() if len(found) >= policy.min_share * per_hour}
+
+
+def _factor(learned: Hourly, policy: Policy, past: _Past, rules: set[str]) -> Hourly:
+    """The level of every hour."""
+    if "level" not in rules:
+        return dict.fromkeys(past.places, 1.0)
+    if policy.baseline == "trailing":
+        first = past.baseline(learned)
+        return {hour: _lately(hour, learned, first) for hour in past.places}
+    return _lasting(learned, past)
+
+
+def _usual(
+    learned: Hourly, factor: Hourly, per_hour: int, policy: Policy, past: _Past, rules: set[str]
+) -> tuple[Hourly, Hourly]:
+    """The baseline of every hour that has enough buckets, and those of them that come from other days."""
+    flat = learned
+    if policy.baseline != "trailing":
+        flat = {hour: value / factor[hour] for hour, value in learned.items()}
+    baseline = {hour: usual * factor[hour] for hour, usual in past.baseline(flat).items()}
+    filled = past.from_days(learned, factor) if past.on("days") else {}
+    baseline |= filled
     if "pooled" in rules and per_hour < 4:
         baseline = {hour: percentile([usual, *_beside(hour, baseline)], 50) for hour, usual in baseline.items()}
     if "idle" in rules:
@@ -79,11 +160,7 @@ def slow_rules(times: list[int], values: list[float], resolution: int, policy: P
         baseline = {
             hour: max([usual, *(0.5 * other for other in _beside(hour, baseline))]) for hour, usual in baseline.items()
         }
-    known = {hour: usual for hour, usual in baseline.items() if hour in learned}
-    levels = _levels({hour: buckets[hour] for hour in learned}, per_hour)
-    limits = _with_tail(levels, known, policy, past, rules)
-    enough = [hour for hour in known if past.weeks(hour, learned) >= policy.min_weeks]
-    return {hour: SlowHour(known[hour], limits[hour]) for hour in enough}
+    return {hour: usual for hour, usual in baseline.items() if hour in learned}, filled
 
 
 class _Past:
@@ -91,6 +168,29 @@ class _Past:
 
     def __init__(self, policy: Policy, places: dict[int, tuple[date, int]]) -> None:
         self.policy, self.places = policy, places
+
+    def on(self, rule: str) -> bool:
+        """Whether a rule is on that looks at weeks on both sides."""
+        return rule in self.policy.rules and self.policy.baseline == "retrospective"
+
+    def other_days(self, hourly: Hourly, hour: int) -> float | None:
+        """The lower median of the same hour on the other days of its kind; None of fewer than two."""
+        own, slot = self.places[hour]
+        weekend = slot // 24 >= 5
+        others = [
+            hourly[h]
+            for h in hourly
+            for week, s in [self.places[h]]
+            if s % 24 == slot % 24 and (s // 24 >= 5) == weekend and (week, s) != (own, slot)
+        ]
+        return low_median(others) if len(others) >= 2 else None
+
+    def from_days(self, learned: Hourly, factor: Hourly) -> Hourly:
+        """The baselines of hours with too few weeks, from other days."""
+        scaled = {hour: value / factor[hour] for hour, value in learned.items()}
+        few = (hour for hour in self.places if self.weeks(hour, learned) < self.policy.min_weeks)
+        found = ((hour, self.other_days(scaled, hour)) for hour in few)
+        return {hour: usual * factor[hour] for hour, usual in found if usual is not None}
 
     def _counts(self, week: date, own: date) -> bool:
         if self.policy.baseline == "trailing":
@@ -110,9 +210,11 @@ class _Past:
         cells, q = self.same_slot(hourly), 95 if self.policy.baseline == "original" else self.policy.percentile
         found = {}
         for hour, (own, slot) in self.places.items():
-            others = [value for week, value in cells.get(slot, {}).items() if self._counts(week, own)]
+            others = sorted(value for week, value in cells.get(slot, {}).items() if self._counts(week, own))
             if others:
                 found[hour] = percentile(others, q)
+            if self.on("recurring") and len(others) >= 4 and found[hour] > 3 * others[1]:
+                found[hour] = others[1]
         return found
 
     def weeks(self, hour: int, hourly: Hourly) -> int:
@@ -167,7 +269,16 @@ def _lasting(learned: Hourly, past: _Past) -> Hourly:
         if max(factor.values()) < math.sqrt(2) * min(factor.values()):
             return dict.fromkeys(hours, 1.0)
     own = low_median([factor[hour] for hour in learned])
-    return {hour: f / own if f / own > 2 or f / own < 0.5 else 1.0 for hour, f in factor.items()}
+    moved = {hour: f / own for hour, f in factor.items()}
+    by_week: dict[date, list[float]] = defaultdict(list)
+    for hour, level in moved.items():
+        by_week[past.places[hour][0]].append(level)
+    weekly = [low_median(by_week[week]) for week in sorted(by_week)]
+    steps = [after / before for before, after in pairwise(weekly)]
+    one_way = all(step > 1.05 for step in steps) or all(step < 1 / 1.05 for step in steps)
+    if one_way and max(weekly) > 2 * min(weekly):
+        return moved
+    return {hour: level if level > 2 or level < 0.5 else 1.0 for hour, level in moved.items()}
 
 
 def _running(ratio: Hourly, hours: list[int], span: int) -> Hourly:
@@ -206,6 +317,24 @@ def _with_tail(
     return found
 
 
+def _habits(learned: Hourly, base: Hourly, multiple: float, past: _Past) -> Hourly:
+    """What hours must pass, in times of their baseline, where most days pass the multiple within two hours of them."""
+    if not past.on("habit"):
+        return {}
+    ratio = {hour: learned[hour] / usual for hour, usual in base.items() if usual > 0}
+    days: dict[int, list[float]] = defaultdict(list)
+    for hour, (_, slot) in past.places.items():
+        near = [ratio[h] for h in range(hour - 2 * HOUR, hour + 3 * HOUR, HOUR) if h in ratio]
+        if near:
+            days[slot % 24].append(max(near))
+    needed = {
+        hour: 1.25 * percentile(heights, 80)
+        for hour, heights in days.items()
+        if len(heights) >= 7 and percentile(heights, 50) > multiple
+    }
+    return {hour: needed[slot % 24] for hour, (_, slot) in past.places.items() if slot % 24 in needed}
+
+
 def _wanted(usual: float, times: float | None, height: float | None, multiple: float, rules: set[str]) -> float:
     if usual == 0:
         return height or 0.0
@@ -230,10 +359,9 @@ def _levels(buckets: dict[int, list[float]], per_hour: int) -> list[Hourly]:
 
 
 def slow_ruled_events(
-    times: list[int], values: list[float], resolution: int, policy: Policy
+    times: list[int], values: list[float], resolution: int, policy: Policy, judged: dict[int, SlowHour]
 ) -> list[tuple[int, int, int, int]]:
     """Events of one key as (start, end, detected, breaches)."""
-    judged = slow_rules(times, values, resolution, policy)
     breaches = []
     for time, value in zip(times, values, strict=True):
         hour = judged.get(time // HOUR * HOUR)

@@ -12,7 +12,7 @@ import sl
 from analyzer.cli.discover import EVENTS_FOUND
 from analyzer.comparison import TRUTH
 from analyzer.judging import calendar
-from analyzer.judging.policy import FLOORS, read_policy
+from analyzer.judging.policy import FLOORS, classes_of, read_policy
 from analyzer.kernels import rules
 from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
 from analyzer.report import table
@@ -72,6 +72,7 @@ def test_the_default_policy_is_the_page_and_the_file_people_edit_and_the_built_i
         lookback=int(page["lookback"]),
         rare_weeks=float(page["rare_weeks"]),
         rules=tuple(page["rules"].split(", ")),
+        classes=classes_of(page["classes"].split(", ")),
         under_percent=float(page["under_percent"]),
         missing_is_fallen=page["missing_is_fallen"] != "no",
         timezone=page["timezone"],

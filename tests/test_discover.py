@@ -107,7 +107,7 @@ stated |= {
     "timezone": st.sampled_from(ZONES),
     "calendar": st.just(()) | st.lists(calendar_rows(), max_size=4).map(tuple),
 }
-plain_policies = st.builds(Policy, rules=st.just(()), **stated)
+plain_policies = st.builds(Policy, rules=st.just(()), classes=st.just(("policy", "suspect")), **stated)
 some_rules = st.sets(st.sampled_from(RULES)).map(lambda on: tuple(name for name in RULES if name in on))
 policies = st.builds(
     Policy,
@@ -367,7 +367,8 @@ def test_globs_choose_keys(tmp_path: Path) -> None:
 
 
 def test_a_short_history_is_not_judged_and_says_so(tmp_path: Path) -> None:
-    findings, _ = run(spiky(keys=1, weeks=2), tmp_path)
+    policy = Policy(rules=tuple(rule for rule in RULES if rule != "days"))
+    findings, _ = run(spiky(keys=1, weeks=2), tmp_path, policy)
     assert findings.events == ()
     assert [(n.start, n.end) for n in findings.not_judged] == [(MONDAY, MONDAY + 2 * WEEK)]
     assert "fewer than 2 other weeks" in findings.not_judged[0].reason
@@ -452,7 +453,8 @@ def test_keys_with_settings_of_their_own_share_the_roll_ups_of_the_others(tmp_pa
     world = spiky()
     run(world, tmp_path)
     world.asked.clear()
-    found, _ = run(world, tmp_path, Policy(of_keys=(("k1", (("over_percent", 2000.0),)),)))
+    policy = Policy(of_keys=(("k1", (("over_percent", 2000.0),)),), classes=("policy",))
+    found, _ = run(world, tmp_path, policy)
     assert world.asked == []
     assert {event.key for event in found.events} == {"k0", "k2"}
 
@@ -474,9 +476,9 @@ def test_a_key_may_have_a_clock_of_its_own(tmp_path: Path) -> None:
     # Five whole weeks in UTC, each hour with four others; where a clock is put back in the third, some have fewer.
     world = replace(spiky(keys=2, weeks=5), start=MONDAYS[2])
     own = (("k1", (("timezone", "America/New_York"),)),)
-    apart, _ = run(world, tmp_path, Policy(of_keys=own, min_weeks=4))
-    alike, _ = run(world, tmp_path, Policy(timezone="America/New_York", min_weeks=4))
-    assert run(world, tmp_path, Policy(min_weeks=4))[0].not_judged == ()
+    apart, _ = run(world, tmp_path, Policy(of_keys=own, min_weeks=4, rules=()))
+    alike, _ = run(world, tmp_path, Policy(timezone="America/New_York", min_weeks=4, rules=()))
+    assert run(world, tmp_path, Policy(min_weeks=4, rules=()))[0].not_judged == ()
     assert {gap.key for gap in alike.not_judged} == {"k0", "k1"}
     assert apart.not_judged == tuple(gap for gap in alike.not_judged if gap.key == "k1")
 

@@ -28,7 +28,17 @@ from tests.worlds import MONDAY, percentile
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, Floats
 
-DEFAULT = Settings(50.0, 3.0, 0.0, 0.5, tuple(RULES), "retrospective", 4, 336.0)
+DEFAULT = Settings(
+    percentile=50.0,
+    multiple=3.0,
+    floor=0.0,
+    min_share=0.5,
+    rules=tuple(RULES),
+    source="retrospective",
+    min_weeks=2,
+    lookback=4,
+    every=336.0,
+)
 heights = st.floats(0, 1e6, allow_subnormal=False) | st.just(np.nan)
 
 
@@ -217,7 +227,7 @@ def test_a_bursty_key_must_pass_what_it_reaches_once_in_two_weeks() -> None:
     values = rng.lognormal(0, 0.2, (1, 6 * 10080))
     for at in rng.integers(0, values.shape[1] - 30, 400):
         values[:, at : at + rng.integers(3, 9)] += 100 * rng.lognormal(0, 0.7)
-    limits = found_in(values)
+    limits = found_in(values, replace(DEFAULT, rules=("tail", "volume", "held", "bursty")))
     assert limits.bursty.all()
     seconds = roll_up(values, 60).second
     assert np.nanmin(limits.lowest) == pytest.approx(1.5 * float(tail.rare(seconds, 336.0)[0]), rel=1e-9)
@@ -244,14 +254,32 @@ def test_an_event_may_open_in_any_of_its_ways() -> None:
     assert found.met.tolist() == [33, 61]
 
 
-def test_severity_grows_with_all_three_and_stays_below_100() -> None:
-    one = (np.array(2.0), np.array(600.0), np.array(1.0))
-    base = float(severity(*one))
-    assert base == pytest.approx(60 / 2 + 20 / 4 + 20 / 2)
-    for place in range(3):
-        more = [value * (10 if i == place else 1) for i, value in enumerate(one)]
-        assert base < float(severity(*more)) < 100
-    assert float(severity(np.array(np.inf), np.array(600.0), np.array(np.inf))) == pytest.approx(60 + 5 + 20)
+def test_an_event_does_not_open_across_a_gap_that_parts_events() -> None:
+    time = 60 * np.array([0, 1, 20, 21], dtype=np.int64)
+    some = np.ones(len(time), dtype=bool)
+    ways = [Criterion(some, 4, 3600)]
+    for merge, events in ((1800, 1), (600, 0)):
+        found = runs(np.zeros_like(time), time, np.ones(len(time)), np.zeros(len(time)), ways, merge, 60)
+        assert len(found.first) == events
+
+
+@pytest.mark.parametrize(
+    ("margin", "minutes", "expected"),
+    [
+        (1.0, 15, 25 + 75 * 0.2 / 2),
+        (3.0, 15, 25 + 75 * 0.6 / 2),
+        (5.0, 15, 25 + 75 / 2),
+        (300.0, 15, 25 + 75 / 2),
+        (math.inf, 45, 25 + 75 * 0.75),
+    ],
+)
+def test_severity_is_height_times_length_and_height_saturates(margin: float, minutes: float, expected: float) -> None:
+    assert float(severity(np.array(margin), np.array(60.0 * minutes), 25.0, 100.0)) == pytest.approx(expected)
+
+
+def test_an_attack_of_48_minutes_is_above_a_blip_of_two_at_300_times() -> None:
+    figures = severity(np.array([8 / 3, 100.0]), np.array([48 * 60.0, 120.0]), 25.0, 100.0)
+    assert figures[0] > figures[1]
 
 
 def policy_of(text: str, folder: Path, **overrides: object) -> Policy:

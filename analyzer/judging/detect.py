@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
+from analyzer.judging.classes import SEVERITY, Traced, is_suspect, settled
 from analyzer.judging.judged import (
     Judged,
     highest,
     inside,
-    judge_falls,
-    judge_hours,
+    judge,
     not_judged,
-    silences,
     suppressed,
-    until_the_end,
     without_events,
 )
+from analyzer.judging.silence import silences, until_the_end
 from analyzer.judging.suspects import suspect_days
 from analyzer.kernels.baseline import suspects
 from analyzer.kernels.breach import Criterion, Runs, runs
 from analyzer.kernels.severity import severity
 from analyzer.kernels.ways import WAYS
-from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace, event_id
+from analyzer.model import Event, EventClass, NotJudged, Policy, Suppressed, Trace, event_id
 from analyzer.reading.cache import CachedSource
-from traffic.model import HOUR, WEEK, Direction, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
+from traffic.model import HOUR, WEEK, Direction, Floats, Grid, Ints, Matrix, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
@@ -81,27 +81,22 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
     query = Query(source.metric, keys, window, resolution)
     rollup = source.rollup(query)
     parts: list[Found] = []
-    gaps: list[NotJudged] = []
     for own, rows in _by_policy(keys, policy):
         part = replace(query, keys=tuple(keys[row] for row in rows))
         hours = rollup if len(rows) == len(keys) else _rows(rollup, part.keys, rows)
         silent = silences(part.keys, spans, looked, source.metric, end)
         # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
         lasting = spans if silent is None else until_the_end(part.keys, spans, looked, source.metric, end)
-        rises = replace(judge_hours(hours, own, resolution), silent=silent)
-        sides: list[tuple[Judged, Mapping[str, Window]]] = []
-        if own.direction != "below":
-            sides.append((rises, lasting if own.direction == "above" else spans))
-        if own.direction != "above":
-            sides.append((judge_falls(hours, own, resolution, silent), lasting))
-        found = [_find(source, part, alive, looked, own, judged, full_scan) for judged, alive in sides]
-        parts += found
-        # An hour in which a fall cannot be judged is one in which a rise cannot: the rises' list holds both.
-        gaps += found[0].not_judged
+        alive = spans if own.direction == "both" else lasting
+        judged = [
+            inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in part.keys])
+            for one in judge(hours, own, resolution, silent)
+        ]
+        parts.append(_find(source, part, alive, own, judged, full_scan))
     return Found(
         tuple(event for part in parts for event in part.events),
         tuple(trace for part in parts for trace in part.traces),
-        tuple(gaps),
+        tuple(gap for part in parts for gap in part.not_judged),
         sum(part.judged_hours for part in parts),
         sum(part.suspect_hours for part in parts),
         tuple(some for part in parts for some in part.suppressed),
@@ -123,40 +118,47 @@ def _find(
     source: CachedSource,
     query: Query,
     spans: Mapping[str, Window],
-    looked: Window,
     policy: Policy,
-    judged: Judged,
+    judged: Sequence[Judged],
     full_scan: bool,
 ) -> Found:
-    """The events of keys with one policy, in one direction."""
+    """The events of keys with one policy."""
     keys, resolution = query.keys, query.resolution
-    judged = inside(judged, looked, [spans[key] for key in keys])
-    hot = suspects(highest(judged, resolution), judged.threshold)
+    hot = np.logical_or.reduce([suspects(highest(one, resolution), one.threshold) for one in judged])
     days = suspect_days(np.ones_like(hot) if full_scan else hot, query.window.start)
     matrices = source.series_many(
         [replace(query, keys=tuple(keys[row] for row in rows), window=day) for day, rows in days]
     )
     pieces = [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
-    breaches = _breaches(pieces, judged, resolution)
+    raised = [event for one in judged for event in _raised(one, pieces, query, policy)]
+    kept = settled(raised, policy)
+    stated = judged[0]
+    return Found(
+        tuple(one.event for one in kept),
+        tuple(one.trace for one in kept),
+        tuple(not_judged(stated, keys, spans, policy)),
+        int((~np.isnan(stated.threshold)).sum()),
+        int(hot.sum()),
+        tuple(suppressed(without_events(stated, [one.event for one in kept], keys), keys, policy)),
+    )
+
+
+def _raised(judged: Judged, pieces: list[tuple[list[int], Matrix]], query: Query, policy: Policy) -> Iterator[Traced]:
+    """What passes the limits of one judgement, with its surroundings."""
+    breaches = _breaches(pieces, judged, query.resolution)
     found = runs(
         breaches.row,
         breaches.time,
         breaches.value,
         breaches.baseline,
-        _criteria(policy, breaches, resolution),
+        _criteria(policy, breaches, query.resolution),
         max(policy.merge, policy.within),
-        resolution,
+        query.resolution,
     )
-    events = _events(found, breaches, keys, source.metric, resolution, judged.sign)
-    traces = _traces(events, breaches.row[found.first], pieces, judged, resolution)
-    return Found(
-        tuple(events),
-        tuple(traces),
-        tuple(not_judged(judged, keys, spans, policy)),
-        int((~np.isnan(judged.threshold)).sum()),
-        int(hot.sum()),
-        tuple(suppressed(without_events(judged, events, breaches.row[found.first]), keys, policy)),
-    )
+    events = _events(found, breaches, query, judged)
+    traces = _traces(events, breaches.row[found.first], pieces, judged, query.resolution)
+    by_policy = judged.raises == "policy"
+    return (Traced(event, trace, by_policy) for event, trace in zip(events, traces, strict=True))
 
 
 def _criteria(policy: Policy, breaches: _Breaches, resolution: int) -> list[Criterion]:
@@ -208,41 +210,52 @@ def _fill(judged: Judged, rows: list[int], grid: Grid) -> Floats | float:
     return np.where(grid.times() >= judged.silent[rows][:, None], 0.0, judged.fill)
 
 
-def _events(
-    found: Runs, breaches: _Breaches, keys: tuple[str, ...], metric: Metric, resolution: int, sign: int
-) -> list[Event]:
-    time, peak = breaches.time, found.peak
+def _events(found: Runs, breaches: _Breaches, query: Query, judged: Judged) -> list[Event]:
+    time, peak, resolution, sign = breaches.time, found.peak, query.resolution, judged.sign
     # A rate over a bucket is a volume: bits for bit/s. Other values are added up as they are.
-    volume = found.excess * (resolution if metric.per_second else 1)
+    volume = found.excess * (resolution if query.metric.per_second else 1)
     top, usual, limit = (sign * array[peak] for array in (breaches.value, breaches.baseline, breaches.threshold))
     seconds = time[found.last] + resolution - time[found.first]
     with np.errstate(divide="ignore", invalid="ignore"):
         margin = np.where(sign > 0, top / limit, limit / top)
-        matters = severity(margin, seconds.astype(float), found.excess * (resolution / HOUR) / usual)
+        ratio = np.where(usual > 0, top / usual, np.nan)
+    count = found.last - found.first + 1
+    brief = [is_suspect(*one) for one in zip(count.tolist(), seconds.tolist(), ratio.tolist(), strict=True)]
+    classes: list[EventClass] = ["suspect" if one else judged.raises for one in brief]
+    bounds = np.array([SEVERITY[name] for name in classes]).reshape(-1, 2)
+    hours = (time[peak] - judged.rollup.grid.start) // HOUR
+    low = judged.filled[breaches.row[peak], hours]
     direction: Direction = "above" if sign > 0 else "below"
     columns = {
         "start": time[found.first],
         "end": time[found.last] + resolution,
         "detected": time[found.met] + resolution,
-        "breaches": found.last - found.first + 1,
+        "breaches": count,
         "peak_at": time[peak],
         "peak": top,
         "baseline": usual,
         "threshold": limit,
+        "ratio": ratio,
         "excess": volume,
-        "severity": matters,
+        "severity": severity(margin, seconds.astype(float), bounds[:, 0], bounds[:, 1]),
+        "row": breaches.row[found.first],
+        "way": found.opened,
+        "low": low,
     }
-    listed = {name: column.tolist() for name, column in columns.items()}
     events = []
-    for index, row in enumerate(breaches.row[found.first].tolist()):
-        of_event = {name: values[index] for name, values in listed.items()}
+    for name, values in zip(classes, zip(*(column.tolist() for column in columns.values()), strict=True), strict=True):
+        of_event = dict(zip(columns, values, strict=True))
+        key = query.keys[of_event.pop("row")]
+        of_event["ratio"] = None if math.isnan(of_event["ratio"]) else of_event["ratio"]
         events.append(
             Event(
+                opened_by=WAYS[of_event.pop("way")].name,
+                confidence="low" if of_event.pop("low") else "normal",
                 **of_event,
-                id=event_id(keys[row], metric.name, direction, of_event["start"]),
-                key=keys[row],
-                ratio=of_event["peak"] / of_event["baseline"] if of_event["baseline"] > 0 else None,
+                id=event_id(key, query.metric.name, direction, of_event["start"]),
+                key=key,
                 direction=direction,
+                event_class=name,
             )
         )
     return events

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analyzer.judging.silence import is_silent
 from analyzer.judging.slots import Marks, marks
 from analyzer.kernels.baseline import threshold
-from analyzer.kernels.limits import Settings, limits_of
+from analyzer.kernels.limits import HourLimits, Settings, limits_of
 from analyzer.kernels.rollup import percentile
+from analyzer.kernels.unusual import unusual_of
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.kernels.ways import WAYS
-from analyzer.model import Event, NotJudged, Policy, Suppressed
-from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Metric, Rollup, Window
+from analyzer.model import Event, EventClass, NotJudged, Policy, Suppressed
+from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +39,19 @@ class Judged:
     """Hours with enough buckets, but too few other weeks to compare with."""
     why: Ints
     """Why the stated threshold is no event in an hour that passed it: an index of `WHY`; 0 where it is, or was not."""
+    filled: Bools
+    """Hours whose baseline comes from other days, for want of other weeks."""
     marks: Marks
     unjudged: Ints
     """Hours that the calendar takes from judging: 0, or the number of the reason in `marks.reasons`, from 1 on."""
+    raises: EventClass = "policy"
+    """The class of what passes these limits."""
     sign: int = 1
     fill: float = np.nan
     """What a missing bucket of a key's span counts as."""
     silent: Ints | None = None
     """From when on each key is silent up to the end, shape (keys,): what is missing from there on is nothing."""
 
-
-_NEVER = 2**62
 
 WHY = (
     "",
@@ -58,11 +62,33 @@ WHY = (
 """Reasons for which what the stated threshold calls an event is none."""
 
 
-def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
-    """Learn the baseline of every hour of a block and say which hours can be judged."""
-    hours, marked = rollup.hours, marks(policy, rollup.grid)
-    found = limits_of(hours, hours.p95, marked.weeks, HOUR // resolution, _settings(policy), marked.unlearned)
-    short_history = ~found.sparse & (found.weeks < policy.min_weeks)
+def judge(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None = None) -> list[Judged]:
+    """Learn what is usual in every hour of a block, and judge its hours in all the ways that a policy asks for.
+
+    What the policy states comes first. An hour in which a fall cannot be judged is one in which a rise cannot either.
+
+    Args:
+        silent: from when on each key is silent up to the end (`analyzer.judging.silence`).
+    """
+    if policy.direction == "below":
+        return [_falls(rollup, policy, resolution, silent)]
+    marked, settings, per_hour = marks(policy, rollup.grid), _settings(policy), HOUR // resolution
+    stated = limits_of(rollup.hours, rollup.hours.p95, marked.weeks, per_hour, settings, marked.unlearned)
+    found = [replace(_rises(rollup, stated, marked, policy), silent=silent)]
+    if policy.direction == "both":
+        found.append(_falls(rollup, policy, resolution, silent))
+    if "unusual" in policy.classes and policy.baseline != "original":
+        alone = policy.needed(resolution) == 1
+        peaks = rollup.hours.maximum if alone else rollup.hours.second
+        unusual = unusual_of(rollup.hours, peaks, stated, marked.weeks, per_hour, settings)
+        found.append(_unusual(rollup, unusual, marked, policy))
+    return found
+
+
+def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> Judged:
+    """By the stated policy."""
+    hours = rollup.hours
+    short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
     unknown = found.sparse | short_history
     limits = np.where(unknown, np.nan, found.limits)
     plain = threshold(found.baseline, policy.multiple, policy.floor)
@@ -76,24 +102,25 @@ def judge_hours(rollup: Rollup, policy: Policy, resolution: int) -> Judged:
         sparse=found.sparse,
         short_history=short_history,
         why=np.where(passed, why, 0),
+        filled=found.filled,
         marks=marked,
         unjudged=marked.unjudged,
     )
 
 
-def judge_falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None = None) -> Judged:
+def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None) -> Judged:
     """The same for traffic that falls: compared is what an hour is above for four fifths of its time.
 
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
     """
     hours, marked = rollup.hours, marks(policy, rollup.grid)
-    settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "pooled"})
+    settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "days", "pooled"})
     found = limits_of(hours, hours.p20, marked.weeks, HOUR // resolution, settings, marked.unlearned)
     # An hour that is missing has nothing to learn from, but something to be judged by.
     zero = is_silent(rollup.grid, silent) | policy.missing_is_fallen
     usual = np.where(zero, found.expected, found.baseline)
     sparse = np.where(zero, np.isnan(usual), found.sparse)
-    short_history = ~sparse & (found.weeks < policy.min_weeks)
+    short_history = ~sparse & (found.weeks < policy.min_weeks) & ~found.filled
     least = np.fmax(policy.floor, IDLE_SHARE * percentile(found.learned, 95.0)[:, None])
     unknown = sparse | short_history | ~(usual > least)
     limit = np.where(unknown, np.nan, -usual * (1 - policy.under_percent / 100))
@@ -106,6 +133,7 @@ def judge_falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | 
         sparse=sparse,
         short_history=short_history,
         why=np.zeros(limit.shape, dtype=np.int64),
+        filled=found.filled,
         marks=marked,
         unjudged=marked.unjudged,
         sign=-1,
@@ -114,40 +142,23 @@ def judge_falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | 
     )
 
 
-def until_the_end(
-    keys: Sequence[str], spans: Mapping[str, Window], looked: Window, metric: Metric, end: int | None
-) -> dict[str, Window]:
-    """The spans of `keys`, up to the end of what is looked at for those that fell silent in it for good."""
-    return {
-        key: Window(spans[key].start, looked.end) if _fell_silent(spans[key], looked, metric, end) else spans[key]
-        for key in keys
-    }
-
-
-def silences(
-    keys: Sequence[str], spans: Mapping[str, Window], looked: Window, metric: Metric, end: int | None
-) -> Ints | None:
-    """From when on each key is silent up to the end, shape (keys,); None where none is.
-
-    Where no row means that nothing happened, the last row of a key is not its end: silence is what it then has. A key
-    that ended before what is looked at is gone, and one that was silent for less than an hour may go on yet.
-    """
-    silent = [_fell_silent(spans[key], looked, metric, end) for key in keys]
-    if not any(silent):
-        return None
-    return np.array([spans[key].end if one else _NEVER for key, one in zip(keys, silent, strict=True)], dtype=np.int64)
-
-
-def _fell_silent(span: Window, looked: Window, metric: Metric, end: int | None) -> bool:
-    return metric.empty == "zero" and end is not None and looked.start < span.end <= min(end, looked.end) - HOUR
-
-
-def is_silent(grid: Grid, silent: Ints | None) -> Bools:
-    """Whether an hour ends after a key fell silent for good: shape (keys, hours); (1, 1) where none did."""
-    if silent is None:
-        return np.zeros((1, 1), dtype=bool)
-    result: Bools = grid.times() + HOUR > silent[:, None]
-    return result
+def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> Judged:
+    """What is far out of a key's own habit, below the stated percentage."""
+    short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
+    limits = np.where(found.sparse | short_history, np.nan, found.limits)
+    return Judged(
+        rollup=rollup,
+        baseline=found.baseline,
+        limits=limits,
+        threshold=limits[0],
+        sparse=found.sparse,
+        short_history=short_history,
+        why=np.zeros(limits[0].shape, dtype=np.int64),
+        filled=found.filled,
+        marks=marked,
+        unjudged=marked.unjudged,
+        raises="unusual",
+    )
 
 
 def _settings(policy: Policy) -> Settings:
@@ -159,6 +170,7 @@ def _settings(policy: Policy) -> Settings:
         min_share=policy.min_share,
         rules=() if original else policy.rules,
         source=policy.baseline,
+        min_weeks=policy.min_weeks,
         lookback=policy.lookback,
         every=policy.rare_weeks * WEEK / HOUR,
     )
@@ -181,11 +193,11 @@ def inside(judged: Judged, looked: Window, spans: Sequence[Window]) -> Judged:
     )
 
 
-def without_events(judged: Judged, events: Sequence[Event], rows: Ints) -> Judged:
+def without_events(judged: Judged, events: Sequence[Event], keys: Sequence[str]) -> Judged:
     """An hour that an event touches was not suppressed."""
-    why = judged.why.copy()
-    for event, row in zip(events, rows.tolist(), strict=True):
-        why[row, judged.rollup.grid.slice(event.window.widen(HOUR))] = 0
+    why, rows = judged.why.copy(), {key: row for row, key in enumerate(keys)}
+    for event in events:
+        why[rows[event.key], judged.rollup.grid.slice(event.window.widen(HOUR))] = 0
     return replace(judged, why=why)
 
 

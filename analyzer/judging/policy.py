@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from analyzer.judging.calendar import read_calendar
-from analyzer.model import RULES, Baseline, Looking, Policy
+from analyzer.model import CLASSES, RULES, Baseline, EventClass, Looking, Policy
 from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.model import Metric
@@ -16,6 +16,9 @@ from traffic.times import duration, zone
 
 FLOORS = {"bits": 1_000_000.0}
 """Thresholds never lie below these, by the name of the metric; 0 for any other."""
+
+ALL = "all"
+"""In place of a rule's name: all of them."""
 
 OF_KEYS: Mapping[str, Callable[[float], float]] = {
     "percentile": float,
@@ -50,6 +53,7 @@ class PolicyFile:
     under_percent: float = 70.0
     missing_is_fallen: bool = False
     timezone: str = "UTC"
+    classes: tuple[str, ...] = CLASSES
     calendar: str | None = None
     keys: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -66,7 +70,7 @@ def read_policy(
     Args:
         metric: decides which floor applies.
         overrides: settings of `Policy` by name; None means not said.
-        without: rules to leave out.
+        without: rules to leave out; "all" leaves the plain policy.
         calendar: its file, instead of the one that the policy names (as seen from its own folder).
 
     Raises:
@@ -74,7 +78,8 @@ def read_policy(
         StorageFailure: a file is there but cannot be read.
     """
     settings = PolicyFile() if path is None else load(path, PolicyFile)
-    _known([*settings.rules, *without])
+    plain = ALL in without
+    _known([*settings.rules, *(name for name in without if name != ALL)])
     if calendar is None and path is not None and settings.calendar:
         calendar = path.parent / settings.calendar
     direct = ("percentile", "over_percent", "matches", "min_weeks", "min_share", "baseline", "lookback", "rare_weeks")
@@ -84,10 +89,14 @@ def read_policy(
         within=duration(settings.within),
         merge=duration(settings.merge),
         floor=settings.floor.get(metric.name, 0.0),
-        rules=tuple(name for name in RULES if settings.rules.get(name, True) and name not in without),
+        rules=tuple(name for name in RULES if settings.rules.get(name, True) and name not in without and not plain),
+        classes=("policy",) if plain else classes_of(settings.classes),
         calendar=() if calendar is None else read_calendar(calendar),
     )
     policy = replace(policy, **{name: value for name, value in overrides.items() if value is not None})
+    if overrides.get("min_weeks") is not None:
+        # Who says how many weeks are needed does not want days instead.
+        policy = replace(policy, rules=tuple(name for name in policy.rules if name != "days"))
     policy = replace(policy, of_keys=tuple((glob, _of_keys(glob, said)) for glob, said in settings.keys.items()))
     _check(policy)
     for _, said in policy.of_keys:
@@ -115,6 +124,21 @@ def _of_keys(glob: str, said: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
             settings = ", ".join([*OF_KEYS, "within", "merge", "rules", "timezone"])
             raise UsageFailure(f"{where}: {name}: {value!r} cannot be meant; what may differ by key: {settings}")
     return tuple(found.items())
+
+
+def classes_of(names: Iterable[str]) -> tuple[EventClass, ...]:
+    """Classes of events by their names, in the order of `CLASSES`.
+
+    Raises:
+        UsageFailure: there is no such class, or none is named.
+    """
+    wanted = [name.strip() for name in names]
+    for name in wanted:
+        if name not in CLASSES:
+            raise UsageFailure(f"policy: there is no class {name!r}; there are {', '.join(CLASSES)}")
+    if not wanted:
+        raise UsageFailure(f"policy: classes is empty; there are {', '.join(CLASSES)}")
+    return tuple(name for name in CLASSES if name in wanted)
 
 
 def _known(rules: Iterable[str]) -> None:

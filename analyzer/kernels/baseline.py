@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.kernels.grid import Weeks
+from analyzer.kernels.grid import SLOTS, Weeks
 from analyzer.kernels.rollup import lerp, percentile_of_sorted
 from traffic.model import Bools, Floats, Ints
+
+DISAGREE = 3.0
+LEAST_WEEKS = 4
+"""Other weeks without which the two lowest are no better than the median."""
 
 
 def learnable(p95: Floats, count: Floats, per_hour: int, min_share: float) -> Floats:
@@ -41,6 +45,48 @@ def other_weeks(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats
     baseline = lerp(_without(values, ordered, low), _without(values, ordered, high), position - low)
     baseline[others == 0] = np.nan
     return weeks.by_hour(baseline), weeks.by_hour(others)
+
+
+def agreeing(hourly: Floats, weeks: Weeks, baseline: Floats) -> Floats:
+    """The second lowest of all other weeks where the baseline is more than `DISAGREE` times as high.
+
+    Then most of the other weeks hold something that two of them do not: an attack at the same hour, week after week.
+
+    Args:
+        hourly: what the baseline was learned from, shape (keys, hours).
+        baseline: as `other_weeks` gives it.
+    """
+    values = weeks.by_week(hourly)
+    ordered = np.sort(values, axis=1)
+    if ordered.shape[1] < LEAST_WEEKS:
+        return baseline
+    there = ~np.isnan(values)
+    others = there.sum(axis=1, keepdims=True) - there
+    # Where the own value is one of the two lowest, the second lowest of the others is the third.
+    second = np.where(there & (values <= ordered[:, 1:2]), ordered[:, 2:3], ordered[:, 1:2])
+    low = weeks.by_hour(np.where(others >= LEAST_WEEKS, second, np.nan))
+    result: Floats = np.where(baseline > DISAGREE * low, low, baseline)
+    return result
+
+
+def other_days(hourly: Floats, weeks: Weeks) -> tuple[Floats, Ints]:
+    """The median of the same hour on the other days of the same kind, working days or weekends; and how many they are.
+
+    For who has no other weeks yet. Hours that share a cell are not many enough to matter: the later one counts.
+    """
+    values = weeks.by_week(hourly).reshape(len(hourly), weeks.count, 7, 24)
+    baseline, learned = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.int64)
+    for days in (slice(0, 5), slice(5, 7)):
+        part = values[:, :, days].reshape(len(hourly), -1, 24)
+        ordered = np.concatenate([np.sort(part, axis=1), np.full((len(part), 1, 24), np.nan)], axis=1)
+        there = ~np.isnan(part)
+        others = there.sum(axis=1, keepdims=True) - there
+        middle = _without(part, ordered, np.maximum(others - 1, 0) // 2)
+        shape = values[:, :, days].shape
+        baseline[:, :, days] = np.where(others > 0, middle, np.nan).reshape(shape)
+        learned[:, :, days] = others.reshape(shape)
+    cells = (len(hourly), weeks.count, SLOTS)
+    return weeks.by_hour(baseline.reshape(cells)), weeks.by_hour(learned.reshape(cells))
 
 
 def _without(own: Floats, ordered: Floats, index: Ints) -> Floats:

@@ -19,6 +19,8 @@ class Runs(NamedTuple):
     """The last breach."""
     met: Ints
     """The breach with which the rule was met."""
+    opened: Ints
+    """Which of the criteria was met first, the earlier one of equals."""
     peak: Ints
     """The highest breach; the earliest of equals."""
     excess: Floats
@@ -52,7 +54,7 @@ def runs(
     Args:
         key, time: shape (breaches,), in order of key, then start of the bucket in seconds; each pair once.
         value, baseline: shape (breaches,).
-        merge: seconds, at least the `within` of every way.
+        merge: seconds.
         resolution: seconds.
 
     Returns:
@@ -62,18 +64,25 @@ def runs(
     none = np.zeros(0, dtype=np.int64)
     firsts, mets = zip(*(_meets(key, time, way) for way in ways), strict=True)
     meets, met = np.concatenate(firsts), np.concatenate(mets)
-    if len(meets) == 0:
-        return Runs(none, none, none, none, np.zeros(0))
+    which = np.repeat(np.arange(len(ways)), [len(one) for one in firsts])
     step = np.diff(time)
     linked = (np.diff(key) == 0) & ((step < merge) | (step <= resolution))
     chain = np.concatenate([[0], np.cumsum(~linked)])
     chain_end = np.append(np.flatnonzero(~linked), total - 1)
+    # What is held for longer than `merge` may reach over a gap; then it is no one event that meets the rule.
+    whole = chain[meets] == chain[met]
+    meets, met, which = meets[whole], met[whole], which[whole]
+    if len(meets) == 0:
+        return Runs(first=none, last=none, met=none, opened=none, peak=none, excess=np.zeros(0))
 
     opened, index = np.unique(chain[meets], return_inverse=True)
     first, soonest = np.full(len(opened), total), np.full(len(opened), total)
     np.minimum.at(first, index, meets)
     np.minimum.at(soonest, index, met)
     last = chain_end[opened]
+    way_of = np.full(len(opened), len(ways))
+    soon = met == soonest[index]
+    np.minimum.at(way_of, index[soon], which[soon])
 
     # Segments first..last+1 and the breaches between two events, in turn: every second one is an event.
     edges = np.stack([first, last + 1], axis=1).ravel()
@@ -85,7 +94,7 @@ def runs(
     position = np.repeat(first, last - first + 1) + member
     tops = np.flatnonzero(value[position] == highest[event])
     _, earliest = np.unique(event[tops], return_index=True)
-    return Runs(first, last, soonest, position[tops[earliest]], excess)
+    return Runs(first=first, last=last, met=soonest, opened=way_of, peak=position[tops[earliest]], excess=excess)
 
 
 def _meets(key: Ints, time: Ints, way: Criterion) -> tuple[Ints, Ints]:

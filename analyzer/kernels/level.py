@@ -10,10 +10,12 @@ import numpy as np
 
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.rollup import low_median, percentile
-from traffic.model import Floats
+from traffic.model import Bools, Floats
 
 CHANGE = 2.0
 """A level this many times higher or lower than the usual one is another level; anything less is noise or growth."""
+STEADY = 1.05
+"""What a level that moves one way moves in a week, at least."""
 _BLOCK = 3
 """Hours that share a level: a week of blocks is sorted nine times faster than a week of hours."""
 _WEEK, _DAYS = 57, 25
@@ -35,23 +37,33 @@ def lasting(hourly: Floats, weeks: Weeks, share: float) -> Floats:
     """
     # A week holds every slot once, so a median over a week of p95s moves with the level alone, though not sharply.
     middle = low_median(hourly)[0][:, None]
-    factor = _running(hourly / np.where(middle > 0, middle, np.nan), _WEEK)
+    factor = running(hourly / np.where(middle > 0, middle, np.nan), _WEEK)
     rows = np.arange(len(hourly))
     for span in (_WEEK, _DAYS):
         flat = hourly[rows] / factor[rows]
         usual = low_median(weeks.by_week(flat).transpose(0, 2, 1))[0][:, weeks.slot]
         least = share * percentile(flat, 95.0)[:, None]
         lively = np.where((usual >= least) & (usual > 0), flat, np.nan) / np.where(usual > 0, usual, 1)
-        factor[rows] *= _running(lively, span)
+        factor[rows] *= running(lively, span)
         # Where the level hardly moves there is nothing to sharpen.
         rows = rows[factor[rows].max(axis=1) >= np.sqrt(CHANGE) * factor[rows].min(axis=1)]
     result = np.ones_like(hourly)
     moved = factor[rows] / low_median(np.where(np.isnan(hourly[rows]), np.nan, factor[rows]))[0][:, None]
-    result[rows] = np.where((moved > CHANGE) | (moved < 1 / CHANGE), moved, 1.0)
+    result[rows] = np.where(_one_way(moved, weeks) | (moved > CHANGE) | (moved < 1 / CHANGE), moved, 1.0)
     return result
 
 
-def _running(ratio: Floats, span: int) -> Floats:
+def _one_way(moved: Floats, weeks: Weeks) -> Bools:
+    """Whether a level rises from week to week, or falls, all the time and much: it is followed everywhere then."""
+    by_week = low_median(weeks.by_week(moved))[0]
+    step = by_week[:, 1:] / by_week[:, :-1]
+    much = by_week.max(axis=1) > CHANGE * by_week.min(axis=1)
+    steady = (step > STEADY).all(axis=1) | (step < 1 / STEADY).all(axis=1)
+    result: Bools = (steady & much)[:, None]
+    return result
+
+
+def running(ratio: Floats, span: int) -> Floats:
     """The median of `ratio` over `span` blocks round each hour; 1 where less than a quarter of them is there."""
     keys, hours = ratio.shape
     count = -(-hours // _BLOCK)

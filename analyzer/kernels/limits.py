@@ -15,6 +15,7 @@ import numpy as np
 from analyzer.kernels import baseline as plain
 from analyzer.kernels import level, tail, usual
 from analyzer.kernels.grid import Weeks
+from analyzer.kernels.habit import habit
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.ways import MATCHES, WAYS
 from traffic.model import Bools, Floats, Hours, Ints
@@ -24,6 +25,9 @@ Learned = Literal["retrospective", "trailing", "original"]
 BURSTY_REACH = 20.0
 BURSTY_FACTOR = 1.5
 FEW_BUCKETS = 4
+LEAST_DAYS = 2
+ARTEFACT = 20.0
+"""An hour whose second highest bucket is so many times its p95 says nothing about the key's own peaks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,10 @@ class HourLimits:
     """... and what it would be there."""
     limits: Floats
     """What must be passed in each way, shape (ways, keys, hours): those of `WAYS`, or the first of them alone."""
+    filled: Bools
+    """Hours with too few other weeks, whose baseline was learned from other days."""
+    factor: Floats
+    """The level of each hour, in times of the key's usual one."""
     bursty: Bools
     """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
 
@@ -67,6 +75,8 @@ class Settings:
     rules: Collection[str]
     """Names of `RULES`."""
     source: Learned
+    min_weeks: int
+    """Other weeks without which the rule `days` takes other days."""
     lookback: int
     """Weeks before that `trailing` learns from."""
     every: float
@@ -74,22 +84,32 @@ class Settings:
 
 
 def limits_of(
-    hours: Hours, level: Floats, weeks: Weeks, per_hour: int, settings: Settings, unlearned: Bools | None = None
+    hours: Hours,
+    learn: Floats,
+    weeks: Weeks,
+    per_hour: int,
+    settings: Settings,
+    unlearned: Bools | None = None,
+    factor: Floats | None = None,
 ) -> HourLimits:
     """Learn what is usual from the roll-ups of hours, and what is too much.
 
     Args:
-        level: what the baseline is learned from, shape (keys, hours): the hours' p95s where rises are looked for.
+        learn: what the baseline is learned from, shape (keys, hours): the hours' p95s where rises are looked for.
         weeks: where these hours stand.
         per_hour: buckets that an hour has room for.
         unlearned: shape (hours,), hours that are judged like any other, but that no rule learns anything from.
+        factor: the level of each hour where it is known (`HourLimits.factor`); else it is learned.
     """
-    past = _Past(weeks, settings)
-    seen = plain.learnable(level, hours.count, per_hour, settings.min_share)
+    past = Past(weeks, settings)
+    seen = plain.learnable(learn, hours.count, per_hour, settings.min_share)
     sparse = np.isnan(seen)
     learned = seen if unlearned is None else np.where(unlearned, np.nan, seen)
     first, compared = past.weeks(learned)
-    expected = _corrected(learned, first, per_hour, past)
+    few = compared < settings.min_weeks
+    if factor is None:
+        factor = _levels(learned, first, past)
+    expected, filled = _corrected(learned, first, factor, few, per_hour, past)
     base = np.where(sparse, np.nan, expected)
     limit = plain.threshold(base, settings.multiple, settings.floor)
     limits = HourLimits(
@@ -100,12 +120,14 @@ def limits_of(
         baseline=base,
         expected=expected,
         limits=limit[None],
+        filled=filled,
+        factor=factor,
         bursty=np.zeros((len(base), 1), dtype=bool),
     )
     return _with_tail(limits, hours, per_hour, past) if "tail" in settings.rules else limits
 
 
-class _Past:
+class Past:
     """What an hour may be compared with: the other weeks, the weeks before, or all of them."""
 
     def __init__(self, grid: Weeks, settings: Settings) -> None:
@@ -117,7 +139,18 @@ class _Past:
             return plain.weeks_before(hourly, self.grid, self.settings.percentile, self.settings.lookback)
         if self.settings.source == "original":
             return plain.every_week(hourly, self.grid, self.settings.percentile)
-        return plain.other_weeks(hourly, self.grid, self.settings.percentile)
+        baseline, learned = plain.other_weeks(hourly, self.grid, self.settings.percentile)
+        if "recurring" in self.settings.rules:
+            baseline = plain.agreeing(hourly, self.grid, baseline)
+        return baseline, learned
+
+    def filled(self, hourly: Floats, baseline: Floats, few: Bools) -> tuple[Floats, Bools]:
+        """The baseline, with other days in place of too `few` weeks; and where that is."""
+        if "days" not in self.settings.rules or self.settings.source != "retrospective":
+            return baseline, np.zeros_like(few)
+        days, learned = plain.other_days(hourly, self.grid)
+        fill = few & (learned >= LEAST_DAYS)
+        return np.where(fill, days, baseline), fill
 
     def all_of_it(self, hourly: Floats, what: Callable[[Floats], Floats]) -> Floats:
         """A figure of all hours that may be learned from: shape (keys, 1), or (keys, hours) where that is the past."""
@@ -136,25 +169,40 @@ class _Past:
         return self.all_of_it(hourly, lambda values: tail.rare(values, self.settings.every))
 
 
-def _corrected(learned: Floats, baseline: Floats, per_hour: int, past: _Past) -> Floats:
-    """The rules of what a baseline is."""
+def _levels(learned: Floats, baseline: Floats, past: Past) -> Floats:
+    """The rule `level`: by what the level round each hour differs from the key's usual one."""
+    if "level" not in past.settings.rules:
+        return np.ones_like(baseline)
+    if past.settings.source == "trailing":
+        return level.lately(learned, baseline)
+    return level.lasting(learned, past.grid, usual.IDLE_SHARE)
+
+
+def _corrected(
+    learned: Floats, baseline: Floats, factor: Floats, few: Bools, per_hour: int, past: Past
+) -> tuple[Floats, Bools]:
+    """The rules of what a baseline is; and where it was learned from days instead of weeks."""
     rules = past.settings.rules
-    factor = np.ones_like(baseline)
-    if "level" in rules and past.settings.source == "trailing":
-        factor = level.lately(learned, baseline)
+    moved = (factor != 1.0).any(axis=1)
+    if past.settings.source == "trailing":
         baseline = baseline * factor
-    elif "level" in rules:
-        factor = level.lasting(learned, past.grid, usual.IDLE_SHARE)
-        baseline = past.weeks(learned / factor)[0] * factor
+    elif moved.any():
+        baseline = baseline.copy()
+        baseline[moved] = past.weeks(learned[moved] / factor[moved])[0] * factor[moved]
+    if few.any():
+        flat, filled = past.filled(learned / factor, baseline / factor, few)
+        baseline = np.where(filled, flat * factor, baseline)
+    else:
+        filled = few
     if "pooled" in rules and per_hour < FEW_BUCKETS:
         baseline = usual.pooled(baseline)
     if "idle" in rules:
         weekly = past.all_of_it(learned / factor, lambda values: percentile(values, 95.0))
         baseline = usual.idle(baseline, usual.IDLE_SHARE * weekly * factor)
-    return usual.edges(baseline) if "edges" in rules else baseline
+    return usual.edges(baseline) if "edges" in rules else baseline, filled
 
 
-def _with_tail(limits: HourLimits, hours: Hours, per_hour: int, past: _Past) -> HourLimits:
+def _with_tail(limits: HourLimits, hours: Hours, per_hour: int, past: Past) -> HourLimits:
     """The rules of what is ordinary for a key, though it is above the threshold."""
     rules, multiple = past.settings.rules, past.settings.multiple
     base, limit = limits.baseline, limits.limits[0]
@@ -173,11 +221,17 @@ def _with_tail(limits: HourLimits, hours: Hours, per_hour: int, past: _Past) -> 
         most: Floats = np.fmax(limit, np.where(base > 0, np.where(times > multiple, more, 0.0), reached))
         return most
 
-    times, reached = rare(MATCHES.level(hours, per_hour))
+    peaks = MATCHES.level(hours, per_hour)
+    if "artefacts" in rules:
+        peaks = np.where(peaks > ARTEFACT * hours.p95, hours.p95, peaks)
+    times, reached = rare(peaks)
     others = WAYS[1:] if "held" in rules else ()
     found = np.stack([wanted(times, reached), *(wanted(*rare(way.level(hours, per_hour))) for way in others)])
     bursty = limits.bursty
     if "bursty" in rules:
         bursty = times > BURSTY_REACH
         found = np.fmax(found, np.where(bursty, BURSTY_FACTOR * reached, 0.0))
+    if "habit" in rules and past.settings.source == "retrospective":
+        usually = np.where(np.isnan(limits.learned), np.nan, hours.p95) / some
+        found = np.fmax(found, habit(usually, past.grid, multiple) * base)
     return replace(limits, limits=np.where(np.isnan(limit), np.nan, found), bursty=bursty)

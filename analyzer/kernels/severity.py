@@ -1,6 +1,7 @@
-"""How much an event matters, in one figure: a weighted sum of three saturating terms, x / (x + half).
+"""How much an event matters, in one figure: height times length, each saturating.
 
-The weights were chosen by average precision over what is reported, not by a model: docs/detection.md, "Severity".
+No model gives the two halves: they were chosen so that what people labelled comes first (average precision over all
+that is reported): docs/detection.md, "Severity".
 """
 
 from __future__ import annotations
@@ -9,18 +10,24 @@ import numpy as np
 
 from traffic.model import Floats
 
+HIGH = 5.0
+"""Times the threshold from which more height is no more severity: a blip at 300 times is no worse than one at 20."""
+LOW_SHARE = 0.2
+"""Of the height, what an event has that just passes its threshold."""
+HALF = 900.0
+"""Seconds that are half of the length."""
 
-def severity(margin: Floats, seconds: Floats, hours: Floats) -> Floats:
-    """0 to 100: 60 for how unusual it is for its key, 20 for its length, 20 for its volume.
 
-    60 (1 - 1 / margin) + 20 seconds / (seconds + 1800) + 20 hours / (hours + 1)
+def severity(margin: Floats, seconds: Floats, least: Floats | float, most: Floats | float) -> Floats:
+    """From `least` to `most`: height times length.
+
+    least + (most - least) (0.2 + 0.8 min(1, (margin - 1) / 4)) seconds / (seconds + 900)
 
     Args:
-        margin: peak over threshold, which is what the key passes less than once in two weeks; at least 1.
+        margin: peak over threshold, at least 1; of a fall, threshold over peak.
         seconds: the event's length.
-        hours: what lies above the baseline, in hours of baseline: 1 is as much as the hour usually brings.
+        least, most: of the event's class.
     """
-    with np.errstate(invalid="ignore"):
-        volume = np.where(np.isfinite(hours), hours / (hours + 1), 1.0)
-    figure: Floats = 60 * (1 - 1 / margin) + 20 * seconds / (seconds + 1800) + 20 * volume
+    height = LOW_SHARE + (1 - LOW_SHARE) * np.clip((margin - 1) / (HIGH - 1), 0.0, 1.0)
+    figure: Floats = least + (most - least) * height * seconds / (seconds + HALF)
     return figure

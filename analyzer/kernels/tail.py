@@ -21,11 +21,11 @@ _LEAST = 48
 """Hours without which there is no tail."""
 
 
-def rare(values: Floats, every: float) -> Floats:
+def rare(values: Floats, every: float, body: float = BODY, censored: float = CENSORED) -> Floats:
     """What is passed about once in `every` hours: the level u + sigma ln(share of the tail x every), shape (...).
 
-    u is the 80th percentile of the hours, sigma the mean height above it of the fifth of the hours that lie there, all
-    above the 98th percentile taken as if they lay at it. Never above the highest hour; NaN for fewer than 48 hours.
+    u is the percentile `body` of the hours, sigma the mean height above it of the hours that lie there, all above the
+    percentile `censored` taken as if they lay at it. Never above the highest hour; NaN for fewer than 48 hours.
 
     Args:
         values: shape (..., hours), NaN = missing.
@@ -33,11 +33,11 @@ def rare(values: Floats, every: float) -> Floats:
     """
     ordered = np.sort(values, axis=-1)
     there = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
-    low, high = (percentile_of_sorted(ordered, there, q)[..., None] for q in (BODY, CENSORED))
+    low, high = (percentile_of_sorted(ordered, there, q)[..., None] for q in (body, censored))
     above = ordered > low
     full = np.count_nonzero(above & ~(ordered > high), axis=-1)
     over = np.where(above, np.minimum(ordered, high) - low, 0.0).sum(axis=-1)
     sigma = np.divide(over, full, out=np.zeros(full.shape), where=full > 0)
-    reached = low[..., 0] + sigma * np.log(max(1.0, (1 - BODY / 100) * every))
+    reached = low[..., 0] + sigma * np.log(max(1.0, (1 - body / 100) * every))
     top = np.take_along_axis(ordered, np.maximum(there - 1, 0)[..., None], -1)[..., 0]
     return np.where(there >= _LEAST, np.minimum(reached, top), np.nan)

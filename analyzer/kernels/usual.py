@@ -17,8 +17,13 @@ def idle(baseline: Floats, least: Floats) -> Floats:
 
 def edges(baseline: Floats) -> Floats:
     """A baseline is at least half of the hour's before and after: people come an hour earlier when clocks change."""
+    return beside(baseline, EDGE_SHARE)
+
+
+def beside(baseline: Floats, share: float) -> Floats:
+    """A baseline is at least `share` of the hour's before and after; what is missing stays missing."""
     before, after = _beside(baseline)
-    result = np.fmax(baseline, EDGE_SHARE * np.fmax(before, after))
+    result = np.fmax(baseline, share * np.fmax(before, after))
     return np.where(np.isnan(baseline), np.nan, result)
 
 

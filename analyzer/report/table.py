@@ -9,12 +9,15 @@ from typing import Any, TypeVar
 
 from analyzer.model import (
     Band,
+    Confidence,
     Event,
+    EventClass,
     EventVerdict,
     Findings,
     LabelVerdict,
     NotJudged,
     Outcome,
+    Recurs,
     Suppressed,
 )
 from analyzer.report.columns import COUNT, HASH, NUMBER, TEXT, TIME, Column, CsvTable, optional, rounded, word
@@ -53,9 +56,14 @@ EVENTS: CsvTable[JudgedEvent] = CsvTable(
         Column("unit", TEXT, lambda r: r.metric.unit, "", "the metric's unit", in_json=False),
         Column("verdict", word(EventVerdict), lambda r: r.verdict, "", "what the comparison says of it"),
         Column("label_id", TEXT, lambda r: r.label_id, "", "the label that it met"),
-        Column("severity", NUMBER, lambda r: r.event.severity, "0 to 100", "how unusual, how long, how much"),
-        Column("band", word(Band), lambda r: r.event.band, "", "severity in a word", in_csv=False),
-        Column("direction", word(Direction), lambda r: r.event.direction, "", "above or below", in_csv=False),
+        Column("severity", NUMBER, lambda r: r.event.severity, "0 to 100", "how high, how long"),
+        Column("direction", word(Direction), lambda r: r.event.direction, "", "above or below"),
+        Column("band", word(Band), lambda r: r.event.band, "", "severity in a word"),
+        Column("class", word(EventClass), lambda r: r.event.event_class, "", "what raises it", "event_class"),
+        Column("incident_id", TEXT, lambda _: "", "", "the incident that it belongs to; empty so far"),
+        Column("opened_by", TEXT, lambda r: r.event.opened_by, "", "the limit that decided, by its name"),
+        Column("confidence", word(Confidence), lambda r: r.event.confidence, "", "low: learned from days, not weeks"),
+        Column("recurs", word(Recurs), lambda r: r.event.recurs, "", "weekly: one was there a week before"),
     ),
 )  # fmt: skip
 

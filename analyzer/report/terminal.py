@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
-from analyzer.model import Findings, NotJudged, Outcome, Verdict
+from analyzer.model import CLASSES, Event, Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
@@ -38,7 +39,10 @@ def summary(findings: Findings, width: int = _LEAST_WIDTH, colour: bool = False)
 
 
 def _head(findings: Findings, width: int, colour: bool) -> Iterator[str]:
-    count = plural(len(findings.events), "event") if findings.events else "No events"
+    stated = sum(event.event_class == "policy" for event in findings.events)
+    count = plural(stated, "event") if stated else "No events"
+    if others := len(findings.events) - stated:
+        count += f" ({others:,} more, below your policy)"
     yield _paint(_shorten(f"{count} in {visible(findings.store)}", width), _BOLD, colour)
     yield f"{stretch(findings.window)} UTC, {plural(len(findings.keys), 'key')}".translate(_PLAIN)
     if said := findings.coverage.sentence():
@@ -53,13 +57,26 @@ def _head(findings: Findings, width: int, colour: bool) -> Iterator[str]:
 
 
 def _events(findings: Findings, width: int, colour: bool) -> Iterator[str]:
-    if not findings.events:
+    """What the stated policy raises, and apart from it what else is worth a look."""
+    stated = [event for event in findings.events if event.event_class == "policy"]
+    others = [event for event in findings.events if event.event_class != "policy"]
+    yield from _event_table(findings, stated, ROWS, width, colour)
+    if others:
+        kinds = Counter(event.event_class for event in others)
+        said = ", ".join(f"{kinds[kind]:,} {kind}" for kind in CLASSES if kinds[kind])
+        yield from ([""] if stated else [])
+        yield f"Below your policy: {said}"
+        yield from _event_table(findings, others, _LISTED, width, colour)
+
+
+def _event_table(findings: Findings, events: Sequence[Event], most: int, width: int, colour: bool) -> Iterator[str]:
+    if not events:
         return
-    worst = worst_first(findings.events)
+    worst = worst_first(events)
     unit = findings.metric.unit
     rows: list[tuple[str, ...]] = [("key", "start", "length", "peak", "ratio", "sev", "verdict")]
     of_event = findings.verdict.of_event if findings.verdict is not None else {}
-    for event in map(as_written, worst[:ROWS]):
+    for event in map(as_written, worst[:most]):
         ratio = times(event.ratio).translate(_PLAIN)
         figures = (_brief(event.window.seconds), si(event.peak, unit), ratio, f"{event.severity:.0f}")
         rows.append((event.key, _start(findings, event.start), *figures, of_event.get(event.id, ("", ""))[0]))
@@ -68,8 +85,8 @@ def _events(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     for i, line in enumerate(_table(rows, ">>>>><", width - 2)):
         verdict = rows[i][-1]
         yield "  " + _paint(line, _DIM if i == 0 else _COLOURS.get(verdict, ""), colour)
-    if len(worst) > ROWS:
-        yield f"  ... and {len(worst) - ROWS:,} more in {EVENTS.file}"
+    if len(worst) > most:
+        yield f"  ... and {len(worst) - most:,} more in {EVENTS.file}"
 
 
 def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:

@@ -1,0 +1,37 @@
+"""What a key does on most days, though not at the same minute: a nightly job that wanders."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analyzer.kernels.grid import Weeks
+from analyzer.kernels.rollup import percentile
+from traffic.model import Floats
+
+NEAR = 2
+"""Hours before and after in which a day's highest counts: a job that wanders between 0:00 and 5:00 is met at 2:00."""
+FACTOR = 1.25
+REACHED = 80.0
+"""What an event must pass: 1.25 times what four days of five reach. Measured in docs/detection.md."""
+LEAST_DAYS = 7
+
+
+def habit(ratio: Floats, weeks: Weeks, multiple: float) -> Floats:
+    """What an hour must pass, in times of its baseline, where the key passes `multiple` on most days; else 0.
+
+    Of every day the highest within `NEAR` hours of the time of day counts, so that it does not matter when.
+
+    Args:
+        ratio: the hours' p95s over their baselines, shape (keys, hours), NaN = missing.
+        multiple: what counts as a burst.
+    """
+    keys, hours = ratio.shape
+    padded = np.full((keys, hours + 2 * NEAR), -np.inf)
+    padded[:, NEAR : NEAR + hours] = np.where(np.isnan(ratio), -np.inf, ratio)
+    highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEAR + 1, axis=1).max(axis=-1)
+    by_day = weeks.by_week(np.where(np.isinf(highest), np.nan, highest)).reshape(keys, -1, 24).transpose(0, 2, 1)
+    often = percentile(by_day, 50.0) > multiple
+    known = np.count_nonzero(~np.isnan(by_day), axis=-1) >= LEAST_DAYS
+    needed = np.where(often & known, FACTOR * percentile(by_day, REACHED), 0.0)
+    result: Floats = needed[:, weeks.slot % 24]
+    return result

@@ -1,0 +1,86 @@
+"""What is plainly out of a key's own habit, though the stated percentage is far away.
+
+Compared with is what a bucket of the hour usually is (the hours' medians, not their p95s), at the level that the day
+has; the multiple is learned from the key's own past, as `tail` does it, from the upper half of its hours without the
+top tenth: on a quiet key twenty minutes at 1.5 times the usual are an event to anybody who looks at them. All of it
+follows from hourly roll-ups, so it costs no query. Figures were measured in docs/detection.md, section Classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from analyzer.kernels import level, tail, usual
+from analyzer.kernels.baseline import threshold
+from analyzer.kernels.grid import Weeks
+from analyzer.kernels.habit import habit
+from analyzer.kernels.limits import HourLimits, Past, Settings, limits_of
+from analyzer.kernels.rollup import percentile
+from traffic.model import Floats, Hours
+
+LEAST = 1.25
+"""No multiple is less; this much a value must stand out of the hours before and after as well."""
+QUIET = 2.0
+"""A key whose own multiple is more is not quiet: there the stated policy says what is an event."""
+EVERY = 3 * 168.0
+"""Hours between two that pass what counts as rare."""
+PEAKS = 1.5
+"""An hour whose usual p95 is so many times the expected has peaks of its own, which do not show in medians."""
+BODY, CENSORED = 50.0, 90.0
+BESIDE = 0.8
+"""The usual of an hour is at least this share of that of the hours before and after: days are not alike to the hour."""
+BASELINE_RULES = frozenset({"level", "recurring", "days", "pooled", "idle"})
+_DAY, _BLOCKS, _NEAR = 24, 9, 6
+"""Hours before the judged one, or blocks of three round it, whose median is the day's level; and how many hours on
+either side a value must stand out of."""
+
+
+def unusual_of(
+    hours: Hours, peaks: Floats, stated: HourLimits, weeks: Weeks, per_hour: int, settings: Settings
+) -> HourLimits:
+    """What is usual, and what is unusual, by `limits`, shape (1, keys, hours): NaN where the key is not quiet.
+
+    Args:
+        peaks: what opens an event is compared with: the hours' highest where one bucket is enough, else the second.
+        stated: what `limits_of` made of the same hours by the stated policy.
+        weeks: where these hours stand.
+        per_hour: buckets that an hour has room for.
+    """
+    past, live = Past(weeks, settings), settings.source == "trailing"
+    own = replace(settings, rules=BASELINE_RULES & set(settings.rules), floor=0.0)
+    middles = np.where(np.isnan(stated.learned) & ~stated.sparse, np.nan, hours.p50)
+    found = limits_of(hours, middles, weeks, per_hour, own, None, stated.factor)
+    base = usual.beside(found.baseline, BESIDE)
+    ratio = hours.p50 / _positive(base)
+    day = _median(ratio, _DAY, before=True) if live else level.running(ratio, _BLOCKS)
+    expected = base * np.fmax(day, 1.0)
+    learnable = np.where(np.isnan(stated.learned), np.nan, 1.0) / _positive(expected)
+    times = past.all_of_it(peaks * learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
+    near = [_median(hours.p50, _NEAR, before=before) for before in ((True,) if live else (True, False))]
+    usual_peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)
+    limit = np.fmax.reduce([np.fmax(times, LEAST) * expected, usual_peaks, *(LEAST * beside for beside in near)])
+    if "habit" in settings.rules and not live:
+        limit = np.fmax(limit, habit(hours.p95 * learnable, weeks, QUIET) * expected)
+    # What the rules already ask more for than the policy states is a busy key's: its bursts were looked at there.
+    busy = stated.limits[0] > threshold(stated.baseline, settings.multiple, settings.floor)
+    quiet = (times <= QUIET) & ~busy & ~np.isnan(expected)
+    return replace(found, baseline=expected, limits=np.where(quiet, limit, np.nan)[None])
+
+
+def _positive(values: Floats) -> Floats:
+    return np.where(values > 0, values, np.nan)
+
+
+def _median(hourly: Floats, count: int, *, before: bool) -> Floats:
+    """The median of the `count` hours before each, or after it; NaN where nothing is."""
+    keys, hours = hourly.shape
+    padded = np.full((keys, hours + count), np.nan)
+    if before:
+        padded[:, count:] = hourly
+        windows = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)[:, :hours]
+    else:
+        padded[:, :hours] = hourly
+        windows = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)[:, 1:]
+    return percentile(windows, 50.0)
