@@ -299,6 +299,6 @@ def test_after_a_step_an_idle_night_is_measured_by_the_new_level(tmp_path: Path)
     tenth = 0.1 * 6 * 160
     values[night : night + 3] = 4.5 * tenth
     values[quiet : quiet + 3] = 2.5 * tenth
-    found = events_of(values, 600, Policy(), tmp_path)
+    found = events_of(values, 600, Policy(classes=("policy",)), tmp_path)
     later = [event.start for event in found if event.start >= MONDAY + 600 * (step + 1008)]
     assert later == [MONDAY + 600 * night], "at the edge of the step there may be others"
