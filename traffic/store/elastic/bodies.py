@@ -168,6 +168,17 @@ class Fields:
         """The first and the last time of all documents."""
         return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": self._ends()}
 
+    def newest(self, most: int) -> Body:
+        """Time and key of the last documents."""
+        return {
+            "size": most,
+            "track_total_hits": False,
+            "_source": False,
+            "query": self.query(),
+            "sort": [{self.time: "desc"}],
+            "docvalue_fields": [{"field": self.time, "format": "epoch_millis"}, {"field": self.key}],
+        }
+
     def weeks(self) -> Body:
         """How many documents each week holds."""
         histogram = {"field": self.time, "fixed_interval": "7d", "min_doc_count": 1}

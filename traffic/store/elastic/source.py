@@ -43,7 +43,7 @@ from traffic.store.elastic.fields import (
 )
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
-from traffic.store.elastic.spans import ask_bounds, ask_ends, list_keys
+from traffic.store.elastic.spans import ask_bounds, ask_ends, ask_step, list_keys
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.elastic.view import view_of
 from traffic.store.kinds import FOLDER, refuse_options
@@ -94,6 +94,7 @@ class ElasticSource(RollupSource):
         self._spans: dict[str, Window] | None = None
         self._ends: tuple[int, int] | None = None
         self._asking = Lock()
+        self._told: int | None = None
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """As many buckets as the cluster lets an answer have."""
@@ -110,8 +111,10 @@ class ElasticSource(RollupSource):
         return [*self._notes, *unfinished]
 
     def step(self) -> int | None:
-        """Seconds between the documents of a key; None where they come as they like."""
-        return self._step
+        """Seconds between the documents of a key, as said or as the newest tell; None where they come as they like."""
+        if self._step is None and not self._lines and self._told is None:
+            self._told = ask_step(self._cluster, self._fields) or 0
+        return self._step or self._told or None
 
     def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
         """From the first to the end of the last document that counts; what lies far from all others does not."""
@@ -190,7 +193,7 @@ class ElasticSource(RollupSource):
         assert self._layout.ours is not None
         refuse_options(columns, FOLDER.takes | {"filter_file"}, FOLDER.instead)
         field = self._layout.ours.field
-        self._ours = True
+        self._ours, self._lines = True, False
         self._step: int | None = self._layout.ours.step
         self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
         also = read_filter(columns.filter_file)
@@ -215,6 +218,8 @@ class ElasticSource(RollupSource):
             )
         self._ours = False
         self._step = columns.step
+        # Log lines come as they like, however regular they may look.
+        self._lines = columns.preset is not None or columns.errors is not None
         self.metric = columns.metric()
         if columns.value is None and errors is None and columns.preset is None:
             self.metric = replace(self.metric, name="documents", field="documents")
