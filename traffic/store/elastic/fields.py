@@ -81,18 +81,14 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
 
 
 def _is_counter(cluster: Cluster, name: str, kinds: Mapping[str, Any]) -> bool:
-    """Whether the mapping says that values only grow; of several indices, whether that of any does."""
-    if any(kind.startswith("counter_") or one.get("time_series_metric") == "counter" for kind, one in kinds.items()):
+    """Whether the mapping of any index says that values only grow; what a field can do does not tell it everywhere."""
+    if any(kind.startswith("counter_") for kind in kinds):
         return True
-    if not any(one.get("metric_conflicts_indices") for one in kinds.values()):
-        return False
     path = f"/{cluster.place.index}/_mapping/field/{name}"
     found = cluster.ask("GET", path, {"filter_path": "*.mappings.*.mapping.*.time_series_metric"})
     with understood(cluster.name):
-        about = [
-            one for index in found.values() for field in index["mappings"].values() for one in field["mapping"].values()
-        ]
-        return any(one["time_series_metric"] == "counter" for one in about)
+        fields = [one for index in found.values() for one in index["mappings"].values()]
+        return any(one["time_series_metric"] == "counter" for field in fields for one in field["mapping"].values())
 
 
 def _a(noun: str) -> str:

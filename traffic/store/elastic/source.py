@@ -51,6 +51,8 @@ from traffic.store.log_fields import asks_errors, recognise, understood
 
 NEVER = 2**40
 """Seconds after which an answer is kept that tomorrow may be another: more than there are."""
+_FIRST_YEAR = 315_532_800
+"""1980: no store holds documents of before, but many that were stamped by a clock or a unit that was wrong."""
 AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
@@ -184,6 +186,9 @@ class ElasticSource(RollupSource):
         """Its documents in that window and those that no window holds, by index: counted in one search."""
         answer = self._cluster.search(self._fields.coverage(window, reach), COVERAGE)
         found = covered(answer, self._fields, self._layout.closed, self.name)
+        if reach.end < _FIRST_YEAR:
+            seconds = f"all {self._fields.time} lie before 1980: seconds where the mapping means milliseconds?"
+            found = replace(found, notes=(*found.notes, f"{seconds} Map it with the format epoch_second"))
         if self._ours and self._layout.identity is None:
             missing = Holding(self.name, None, None, (LeftOut(UNFINISHED, None),))
             found = replace(found, parts=(*found.parts, missing))
