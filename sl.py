@@ -7,7 +7,7 @@ import signal
 import sys
 
 _NEEDS = (
-    *("click", "duckdb", "fastapi", "matplotlib", "numpy", "pyarrow"),
+    *("click", "duckdb", "fastapi", "jinja2", "matplotlib", "numpy", "pyarrow"),
     *("redis", "requests", "tenacity", "tinydb", "uvicorn", "yaml"),
 )
 _HERE = os.path.dirname(os.path.abspath(__file__))

@@ -14,7 +14,7 @@ from PIL import Image
 
 from analyzer.model import Event, Findings, NotJudged, Outcome, Policy, Trace, Verdict
 from analyzer.report.chart import ALL, LONG, SINGLE, draw
-from analyzer.report.chart.event import asked, draw_event, other_weeks, steps
+from analyzer.report.chart.event import asked, draw_event, steps
 from analyzer.report.chart.events import draw_events, size_class
 from analyzer.report.chart.lanes import draw_lanes
 from analyzer.report.chart.letters import plain
@@ -28,6 +28,7 @@ from analyzer.report.chart.style import (
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import write_tables
+from analyzer.report.weeks import other_weeks
 from analyzer.report.words import local
 from tests.findings_maker import MONDAY, NASTY_KEYS, make_event, make_findings, make_trace
 from traffic.model import DAY, HOUR, WEEK, Grid, Label, Metric, Window

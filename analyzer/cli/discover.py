@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
-from analyzer.cli.report import ReportOptions, charts, picture_title, write_reports
+from analyzer.cli.report import ReportOptions, charts, picture_title, with_page, write_reports
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -155,6 +155,7 @@ class Discover(click.Command):
 @shared.output
 @charts
 @picture_title
+@with_page
 @originals
 @no_database
 @click.option(

@@ -30,6 +30,7 @@ charts = click.option(
     "--charts", type=click.IntRange(0), default=12, show_default=True, help="Pictures of single events, worst first."
 )
 
+with_page = click.option("--html/--no-html", default=True, help="Write report.html.  [default: yes]")
 picture_title = click.option("--title", default="", help="What stands above the pictures, before what was found.")
 
 
@@ -40,6 +41,7 @@ class ReportOptions:
     output: Path
     charts: int
     title: str
+    html: bool
     as_json: bool
     quiet: bool
 
@@ -48,6 +50,7 @@ class ReportOptions:
 @shared.output
 @charts
 @picture_title
+@with_page
 @shared.as_json
 @shared.quiet
 @no_database
@@ -76,7 +79,8 @@ def write_reports(
     from analyzer.report.chart import draw
     from analyzer.report.machine import as_json
     from analyzer.report.original import original_pictures, remove_original, write_original
-    from analyzer.report.table import write_tables
+    from analyzer.report.page import PAGE, write_page
+    from analyzer.report.table import remove, write_tables
     from analyzer.report.terminal import summary
 
     output = options.output
@@ -90,6 +94,10 @@ def write_reports(
         remove_original(output)
     with shared.bar("pictures", options.quiet) as progress:
         drawn = draw(findings, output, options.charts, progress, more, painters, options.title)
+    if options.html:
+        written.append(write_page(findings, output, options.title))
+    else:
+        remove(output / PAGE)
     if options.as_json:
         click.echo(json.dumps(as_json(findings), indent=1))
     elif not options.quiet:

@@ -30,6 +30,7 @@ from analyzer.report.chart.style import (
     scale_x,
     scale_y,
 )
+from analyzer.report.weeks import other_weeks
 from analyzer.report.words import LABEL_WORDS, known, limit_words, local, made, peak_words, plural, usual, volume, when
 from traffic.model import HOUR, WEEK, Bools, Floats, Kind, Window
 from traffic.text import length, si
@@ -38,7 +39,6 @@ WIDTH, HEIGHT = 1200, 520
 _MARGIN = {"left": 92, "right": 24, "top": 94, "bottom": 100}
 _STRIP = 146
 """Pixels of the six weeks below, with what stands above them."""
-_WEEKS = 6
 # Above this multiple of the threshold a linear axis would press baseline and threshold flat on the ground.
 _LOG_FROM = 12.0
 
@@ -106,17 +106,6 @@ def asked(trace: Trace) -> Bools:
     present = np.bincount(place, weights=np.isfinite(trace.values)) > 0
     shared: Bools = present[place]
     return shared
-
-
-def other_weeks(trace: Trace) -> Iterator[tuple[int, Floats]]:
-    """The same hours of the other weeks that are known: from when on, moved to the event's week, and hourly means."""
-    view = trace.grid.window.widen(HOUR)
-    for apart in range(-_WEEKS, _WEEKS + 1):
-        there = Window(view.start + apart * WEEK, view.end + apart * WEEK).clip(trace.weeks)
-        first = (there.start - trace.weeks.start) // HOUR
-        hours = trace.hourly[first : first + there.seconds // HOUR].astype(np.float64)
-        if apart and np.isfinite(hours).any():
-            yield there.start - apart * WEEK, hours
 
 
 def _draw_other_weeks(sheet: Sheet, others: Sequence[tuple[int, Floats]], low: float) -> Iterator[Artist]:

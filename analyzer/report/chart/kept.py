@@ -18,7 +18,13 @@ DRAWN_FROM = "drawn_from"
 _HEAD = 8192
 """Bytes of a file in which its texts stand."""
 _ROOT = Path(__file__).resolve().parents[3]
-_CODE = ("analyzer/report/chart/*.py", "analyzer/report/words.py", "analyzer/report/order.py", "traffic/text.py")
+_CODE = (
+    "analyzer/report/chart/*.py",
+    "analyzer/report/words.py",
+    "analyzer/report/weeks.py",
+    "analyzer/report/order.py",
+    "traffic/text.py",
+)
 
 
 def digest(picture: Picture) -> str:

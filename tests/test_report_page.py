@@ -1,0 +1,178 @@
+"""report.html: one file, nothing from elsewhere, every text escaped, and usable by keyboard in a real browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from analyzer.model import Findings
+from analyzer.report.columns import rounded
+from analyzer.report.order import worst_first
+from analyzer.report.page import PAGE, _line, page, write_page
+from analyzer.report.saved import RUN, describe, load, save
+from analyzer.report.table import write_tables
+from tests.findings_maker import NASTY_KEYS, make_findings
+from tests.required import program
+
+TAGS = ("</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "<!--", "&amp;")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = program("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(
+    browser: Browser, findings: Findings, folder: Path, width: int = 1000, scheme: Literal["light", "dark"] = "light"
+) -> Iterator[Page]:
+    """The page as a file; whatever it complains about, or asks for besides itself, fails the test."""
+    path = write_page(findings, folder, "a title of one's own")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    shown = context.new_page()
+    wrong: list[str] = []
+    shown.on("pageerror", lambda error: wrong.append(str(error)))
+    shown.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+    shown.on("dialog", lambda dialog: wrong.append(dialog.message))
+    shown.on("request", lambda request: None if request.url.startswith(path.as_uri()) else wrong.append(request.url))
+    shown.goto(path.as_uri())
+    yield shown
+    context.close()
+    assert wrong == []
+
+
+def painted(shown: Page) -> int:
+    """Pixels of the chart that hold something."""
+    return int(
+        shown.evaluate(
+            "() => { const c = document.getElementById('chart'), all = c.getContext('2d');"
+            "return all.getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v).length }"
+        )
+    )
+
+
+def test_no_script_and_no_style_but_its_own_may_be_used() -> None:
+    text = page(make_findings(5)).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy
+    assert policy[1].startswith("default-src 'none';")
+    for tag in ("style", "script"):
+        (own,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(sha256(own.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy[1]
+    assert "http" not in re.sub(r"https?://[\w./-]*w3\.org[\w./-]*|http-equiv", "", text)
+
+
+def test_hostile_names_are_text(browser: Browser, tmp_path: Path) -> None:
+    findings = make_findings(200, keys=(*NASTY_KEYS, *TAGS), store="<b>store</b>", traces=60)
+    with opened(browser, findings, tmp_path) as shown:
+        assert shown.locator("img").count() == 0
+        assert shown.locator("b").count() == 0
+        keys = shown.locator("#events tbody td:first-child").evaluate_all("all => all.map(one => one.dataset.sort)")
+        assert set(TAGS) <= set(keys)
+        assert "<b>store</b>" in shown.locator("h1").inner_text()
+
+
+@pytest.mark.parametrize("count", [0, 3, 140, 2000])
+def test_it_opens_with_any_number_of_events(count: int, browser: Browser, tmp_path: Path) -> None:
+    findings = make_findings(count, truth=count != 3, traces=12)
+    with opened(browser, findings, tmp_path) as shown:
+        assert shown.locator("#events tbody tr").count() == len(findings.events)
+        assert shown.locator("#count").inner_text() == f"{len(findings.events)} of {len(findings.events)}"
+        assert ("precision" in shown.locator("body").inner_text()) == (findings.verdict is not None)
+        assert shown.locator("svg.lanes a").count() > 0 or not count
+    assert (tmp_path / PAGE).stat().st_size < 300_000 + 900 * count + 12 * 16_000
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1000, "light"), (375, "light"), (375, "dark")])
+def test_an_event_is_found_drawn_and_read_by_keyboard(
+    width: int, scheme: Literal["light", "dark"], browser: Browser, tmp_path: Path
+) -> None:
+    findings = make_findings(40, traces=40)
+    worst = worst_first(findings.events)[0]
+    with opened(browser, findings, tmp_path, width, scheme) as shown:
+        wide = shown.evaluate("() => [document.documentElement.scrollWidth, innerWidth]")
+        assert wide[0] <= wide[1], "only tables and lanes scroll sideways"
+        assert not shown.locator("#chart").is_visible()
+        shown.locator("#events tbody a").first.focus()
+        shown.keyboard.press("Enter")
+        assert shown.url.endswith(f"#{worst.id}")
+        assert worst.key in shown.locator("#about").inner_text()
+        assert painted(shown) > 1000
+        shown.locator("#chart").focus()
+        before = shown.locator("#cursor").inner_text()
+        assert "baseline" in before
+        shown.keyboard.press("ArrowRight")
+        assert shown.locator("#cursor").inner_text() != before
+        shown.keyboard.press("+")
+        shown.keyboard.press("0")
+        assert painted(shown) > 1000
+
+
+def test_the_table_sorts_and_filters(browser: Browser, tmp_path: Path) -> None:
+    findings = make_findings(40, traces=2)
+    with opened(browser, findings, tmp_path) as shown:
+        peaks = "#events tbody td:nth-child(4)"
+        numbers = f"() => [...document.querySelectorAll('{peaks}')].map(one => Number(one.dataset.sort))"
+        shown.get_by_role("button", name="peak", exact=True).click()
+        assert shown.evaluate(numbers) == sorted((rounded(event.peak) for event in findings.events), reverse=True)
+        shown.get_by_role("button", name="peak", exact=True).press("Enter")
+        assert shown.evaluate(numbers) == sorted(shown.evaluate(numbers))
+        key = findings.events[0].key
+        shown.locator("#series").fill(key.upper())
+        own = sum(event.key == key for event in findings.events)
+        assert shown.locator("#count").inner_text() == f"{own} of 40"
+        assert shown.locator("#events tbody tr:visible").count() == own
+        shown.locator("#series").fill("")
+        shown.locator("#verdict-of").select_option("false alarm")
+        assert findings.verdict
+        wrong = sum(verdict == "false alarm" for verdict, _ in findings.verdict.of_event.values())
+        assert shown.locator("#events tbody tr:visible").count() == wrong
+
+
+def test_a_link_to_an_event_opens_it_and_one_without_a_series_says_so(browser: Browser, tmp_path: Path) -> None:
+    findings = make_findings(20, traces=1)
+    with opened(browser, findings, tmp_path) as shown:
+        traced = findings.traces[0].event_id
+        shown.goto(f"{(tmp_path / PAGE).as_uri()}#{traced}")
+        shown.reload()
+        assert shown.locator("tr.chosen").get_attribute("id") == traced
+        assert painted(shown) > 1000
+        other = next(event.id for event in findings.events if event.id != traced)
+        shown.evaluate(f"() => {{ location.hash = '{other}' }}")
+        shown.wait_for_function(f"() => document.querySelector('tr.chosen')?.id === '{other}'")
+        assert "No series is kept" in shown.locator("#cursor").inner_text()
+        assert not shown.locator("#chart").is_visible()
+
+
+def test_what_is_packed_comes_back_as_fine_as_a_screen() -> None:
+    values = np.array([-3.0, np.nan, 5e9, 1.5, 2.5e9])
+    line = _line(60, 60, values)
+    levels = np.frombuffer(base64.b64decode(line["packed"]), "<u2")
+    back = np.where(levels == 65535, np.nan, line["low"] + line["step"] * levels)
+    np.testing.assert_allclose(back, values, atol=5e9 / 65534)
+    assert np.isnan(back[1])
+    assert set(np.frombuffer(base64.b64decode(_line(0, 60, values[1:2])["packed"]), "<u2")) == {65535}
+
+
+def test_a_run_that_was_read_again_has_the_same_page(tmp_path: Path) -> None:
+    write_tables(make_findings(20), tmp_path)
+    save(make_findings(20), tmp_path)
+    (tmp_path / RUN).write_text(json.dumps({"findings": describe(make_findings(20))}))
+    again = load(tmp_path)
+    assert page(again) == page(replace(make_findings(20), traces=again.traces, labels=again.labels))
