@@ -44,7 +44,7 @@ _WIDE, _FIRST = 820, 180
 
 
 @dataclass(frozen=True)
-class _Mark:
+class _EventMark:
     """An event in its lane."""
 
     id: str
@@ -56,12 +56,12 @@ class _Mark:
 
 
 @dataclass(frozen=True)
-class _Lane:
+class _SeriesEvents:
     """A series: its name as far as there is room, all of it, its events."""
 
     name: str
     key: str
-    marks: tuple[_Mark, ...]
+    marks: tuple[_EventMark, ...]
 
 
 @dataclass(frozen=True)
@@ -137,17 +137,17 @@ def _scores(findings: Findings) -> Iterator[tuple[str, str]]:
         yield "labels not judged", f"{verdict.not_judged:,}"
 
 
-def _lanes(findings: Findings, events: Sequence[Event]) -> Iterator[_Lane]:
-    marks: dict[str, list[_Mark]] = {}
+def _lanes(findings: Findings, events: Sequence[Event]) -> Iterator[_SeriesEvents]:
+    marks: dict[str, list[_EventMark]] = {}
     scale = _WIDE / findings.window.seconds
     for event in events:
         x = _FIRST + (event.start - findings.window.start) * scale
         width = max(4.0, event.window.seconds * scale)
-        mark = _Mark(event.id, event.direction, event.band, round(x, 1), round(width, 1), _about(findings, event))
+        mark = _EventMark(event.id, event.direction, event.band, round(x, 1), round(width, 1), _about(findings, event))
         marks.setdefault(event.key, []).append(mark)
     for key, own in marks.items():
         name = visible(key)
-        yield _Lane(name if len(name) <= 28 else f"{name[:14]}…{name[-13:]}", name, tuple(own))
+        yield _SeriesEvents(name if len(name) <= 28 else f"{name[:14]}…{name[-13:]}", name, tuple(own))
 
 
 def _ticks(findings: Findings) -> Iterator[tuple[float, str]]:
