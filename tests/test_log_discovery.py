@@ -380,7 +380,7 @@ def test_a_week_of_the_smoke_series_is_not_judged_and_says_what_that_takes(tmp_p
     window = ("--start", "2026-11-02", "--end", "2026-11-09")
     assert sl("logs", "--smoke", *window, "--output-path", str(tmp_path / "smoke"), "-q").returncode == 0
     store = ("--store", str(tmp_path / "smoke_*.json"), "--output", str(tmp_path / "out"), "--charts", "0")
-    done = sl("discover", *store, "--metric", "requests")
+    done = sl("discover", *store, "--metric", "requests", "--min-weeks", "2")
     assert done.returncode == 0, done.stderr
     scores = json.loads((tmp_path / "out" / "run.json").read_text())["scores"]
     assert (scores["misses"], scores["labels_not_judged"]) == (0, 1), "nobody could have found it"
