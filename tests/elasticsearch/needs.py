@@ -13,7 +13,7 @@ def missing() -> list[str]:
     # The newest Java that is asked for runs every version.
     finders = {"java": lambda: find_java(max(NEEDED_JAVA.values())), "libzstd1": find_zstd, "nginx": find_nginx}
     programs = {"mvn": "maven", "redis-server": "redis-server", "chromium": "chromium"}
-    programs |= {"docker-compose": "docker-compose", "curl": "curl"}
+    programs |= {"docker-compose": "docker-compose", "curl": "curl", "openssl": "openssl"}
     words = [package for program, package in programs.items() if not shutil.which(program)]
     for word, find in finders.items():
         try:
