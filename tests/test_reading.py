@@ -59,7 +59,7 @@ CASES = {
     "all, by the minute": Case(keeps(5, full=7, fast=60), 60, None, expected=5 * (7 * 24 - 1) * 60),
     "no plan told, 50 days": Case(keeps(70), 3600, 50, plans=False, expected=70 * 50 * 24),
     "no plan told, nothing said": Case(keeps(70), 3600, None, plans=False, expected=70 * 28 * 24),
-    "85 customers, 28 days": Case(keeps(85, full=28, fast=28), 3600, None, expected=85 * (28 * 24 - 1)),
+    "100 customers, 28 days": Case(keeps(100, full=28, fast=28), 3600, None, expected=100 * (28 * 24 - 1)),
     "45 customers by 5 minutes": Case(keeps(45, full=28, fast=28), 300, 16, expected=45 * (16 * 288 - 5)),
     "from the middle of an hour": Case(keeps(3, full=28, fast=28), 60, 4, expected=3 * (4 * 1440 - 25)),
 }
