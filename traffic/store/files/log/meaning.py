@@ -285,9 +285,13 @@ def _texts(look: Look, fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     cells = {role: _first(look, names) for role, names in fields.items()}
     lines = [name for name in fields["endpoint"] if plain(name) in _REQUESTS]
     path = f"regexp_replace({cells['endpoint']}, '{_REQUEST}', '\\2')" if lines else cells["endpoint"]
-    path = f"CASE WHEN starts_with({path}, '/') THEN {path} ELSE regexp_replace({path}, '^[a-z]+://[^/?#]*', '') END"
-    path = f"split_part(split_part({path}, '?', 1), '#', 1)"
-    path = f"CASE WHEN nullif(trim({cells['endpoint']}), '-') <> '' THEN coalesce(nullif({path}, ''), '/') END"
+    # What is no path, as the name of a handler, stays as it is.
+    cut = f"split_part(split_part(regexp_replace({path}, '^[a-z]+://[^/?#]*', ''), '?', 1), '#', 1)"
+    path = (
+        f"CASE WHEN starts_with({path}, '/') THEN split_part(split_part({path}, '?', 1), '#', 1) "
+        f"WHEN regexp_matches({path}, '^[a-z]+://') THEN coalesce(nullif({cut}, ''), '/') "
+        f"WHEN trim({path}) IN ('', '-') THEN NULL ELSE {path} END"
+    )
     method, host = cells["method"], cells["host"]
     if lines:
         asked = f"nullif(regexp_extract({_first(look, lines)}, '{_REQUEST}', 1), '')"
