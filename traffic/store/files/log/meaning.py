@@ -174,7 +174,7 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
         if unread and look.named.get("time") == name:
             look.refuse("time", name, f"{form_of(cell)} IS NULL", "time")
         if not every or unread > (1 - _MOSTLY) * every:
-            if unread == every:
+            if every and unread == every:
                 unreadable.append(name)
             continue
         of_forms = sum(counts.get(form, 0) for form in FORMS)
