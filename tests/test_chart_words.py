@@ -42,10 +42,10 @@ def test_a_rise_has_a_peak_and_a_fall_a_low(event: Event, words: str) -> None:
     ("metric", "excess", "words"),
     [
         (BITS, 8e12, "1.00 TB"),
-        (Metric("bps", "bps", "avg", unit="bit/s"), 8e12 / 60, "1.00 TB"),
-        (Metric("bps", "bps", "avg", unit="bps"), 8e12 / 60, "1.00 TB"),
-        (Metric("rate", "rate", "avg", unit="B/s"), 1e12 / 60, "1.00 TB"),
-        (Metric("pps", "pps", "max", unit="pps"), 1e6 / 60, "1.00 M packets"),
+        (Metric("bps", "bps", "avg", unit="bit/s"), 8e12, "1.00 TB"),
+        (Metric("bps", "bps", "avg", unit="bps"), 8e12, "1.00 TB"),
+        (Metric("rate", "rate", "avg", unit="B/s"), 1e12, "1.00 TB"),
+        (Metric("pps", "pps", "max", unit="pps"), 1e6, "1.00 M packets"),
         (Metric("bytes", "bytes", "sum", unit="B"), 1e9, "1.00 GB"),
         (Metric("errors", "errors", "count", unit="errors"), 1234, "1.23 k errors"),
         (Metric("load", "load", "avg"), 1234, ""),
@@ -55,7 +55,7 @@ def test_a_rise_has_a_peak_and_a_fall_a_low(event: Event, words: str) -> None:
 def test_what_flows_in_a_second_adds_up_to_an_amount_whatever_the_rate_is_called(
     metric: Metric, excess: float, words: str
 ) -> None:
-    assert volume(replace(RISE, excess=excess), metric, 60) == words
+    assert volume(replace(RISE, excess=excess), metric) == words
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def special(policy: Policy) -> str:
     )
 
 
-def volume(event: Event, metric: Metric, resolution: int) -> str:
+def volume(event: Event, metric: Metric) -> str:
     """What is above the baseline in all, or missing below it: `1.84 TB`; "" of what does not add up, as a share.
 
     What flows in a second adds up to what has flowed: bits are told as bytes.
@@ -111,8 +111,7 @@ def volume(event: Event, metric: Metric, resolution: int) -> str:
     flows = unit.endswith("/s")
     if not (flows or metric.adds_up):
         return ""
-    # Of our own rates an excess is an amount already.
-    amount = abs(event.excess) * (resolution if flows and not metric.per_second else 1)
+    amount = abs(event.excess)
     if not flows:
         return si(amount, unit)
     of = unit.removesuffix("/s")

@@ -271,7 +271,7 @@ def _facts(findings: Findings, event: Event) -> str:
     metric = findings.metric
     baseline = f"{'usual low' if event.direction == 'below' else 'baseline'} {si(event.baseline, metric.unit)}"
     facts = [f"{when(event.window)} UTC", length(event.window.seconds), peak_words(event, metric), baseline]
-    if amount := volume(event, metric, findings.resolution):
+    if amount := volume(event, metric):
         facts.append(f"{amount} missing" if event.direction == "below" else f"{amount} above it in all")
     timezone = findings.policy.of(event.key).timezone
     if timezone != "UTC":

@@ -169,7 +169,7 @@ def _table_row(findings: Findings, event: Event) -> _TableRow:
         (str(event.window.seconds), length(event.window.seconds)),
         (repr(event.peak), si(event.peak, metric.unit)),
         ("" if event.ratio is None else repr(event.ratio), "-" if event.ratio is None else f"{event.ratio:.3g}"),
-        (repr(abs(event.excess)), volume(event, metric, findings.resolution)),
+        (repr(abs(event.excess)), volume(event, metric)),
         (repr(event.severity), f"{event.severity:.0f} {event.band}"),
     ]
     if findings.verdict is not None:
@@ -184,7 +184,7 @@ def _about(findings: Findings, event: Event) -> str:
         peak_words(event, findings.metric),
         f"limit {limit_words(event, findings.policy.of(event.key), findings.metric)}",
     ]
-    if amount := volume(event, findings.metric, findings.resolution):
+    if amount := volume(event, findings.metric):
         facts.append(f"{amount} {'missing' if event.direction == 'below' else 'above the baseline in all'}")
     return f"{', '.join(facts)}; severity {event.severity:.0f}, {event.band}."
 
