@@ -96,7 +96,7 @@ def discover(
         write_log(job.output / BUFFER_LOG, files)
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
     with ledger.stage("coverage"):
-        coverage = store.coverage(learned, source.extent(job.scope.start, resolution))
+        coverage = source.coverage(learned, source.extent(job.scope.start, resolution))
         coverage.check(source.name)
     with ledger.stage("compare"):
         truth = [label for label in labels or () if label.key in spans or not label.key]

@@ -56,7 +56,7 @@ def test_objects_a_line_are_read_and_members_of_members_by_their_path(tmp_path: 
         "",
         json.dumps({"@timestamp": "2025-01-06T00:03:00Z", "source": {"ip": "c.d"}, "net": {}}),
     )
-    source = FilesSource(path, Columns("@timestamp", "source.ip", "net.bytes"))
+    source = FilesSource(path, Columns("@timestamp", "source.ip", "net.bytes", statistic="avg"))
     assert held(source) == {'a "b"': [5, 7.5]}
     assert source.left_out == {"without a key": 1, "without a finite value": 1}
 
@@ -199,7 +199,7 @@ def test_a_condition_chooses_rows_in_every_form(tmp_path: Path, form: str, where
         path.write_text("\n".join(json.dumps(dict(zip(names, row, strict=True))) for row in table))
     else:
         pq.write_table(pa.table(dict(zip(names, map(list, zip(*table, strict=True)), strict=True))), path)
-    assert held(FilesSource(str(path), Columns("ts", "key", "bytes", where=where))) == {"a": expected}
+    assert held(FilesSource(str(path), Columns("ts", "key", "bytes", statistic="avg", where=where))) == {"a": expected}
 
 
 def test_a_condition_that_leaves_nothing_says_so(tmp_path: Path) -> None:
@@ -253,14 +253,14 @@ def test_a_zone_is_for_times_that_name_none(tmp_path: Path) -> None:
     ],
 )
 def test_columns_are_guessed_and_said(tmp_path: Path, header: str, row: str, used: str) -> None:
-    source = FilesSource(made(tmp_path, "rows.csv", header, row), Columns())
-    assert source.notes() == [f"using {used}"]
+    source = FilesSource(made(tmp_path, "rows.csv", header, row), Columns(statistic="avg"))
+    assert source.notes()[0].partition("; not used")[0] == f"using {used}"
     assert source.series(Query(source.metric, tuple(source.keys(FIRST_HOUR)), FIRST_HOUR, 60)).values[0, 0] == 5
 
 
 def test_what_was_said_is_never_guessed_away(tmp_path: Path) -> None:
     path = made(tmp_path, "rows.csv", "ts,key,value,other", f"{MONDAY},a,1,2")
-    assert FilesSource(path, Columns(value="other")).notes() == ["using ts, key, other"]
+    assert FilesSource(path, Columns(value="other")).notes() == ["using ts, key, other; not used: value (number)"]
     assert FilesSource(path, PLAIN).notes() == []
 
 

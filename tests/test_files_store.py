@@ -359,7 +359,7 @@ WRONG: dict[str, Wrong] = {
         r"there is no file .*folws\.csv: did you mean .*flows\.csv\?",
     ),
     "no match": (lambda f: str(f / "*.csv"), COLUMNS, NoSuchStore, r"no file fits .*\*\.csv"),
-    "folder": (str, COLUMNS, NoSuchStore, r"is a folder: name the files in it"),
+    "folder": (str, COLUMNS, NoSuchStore, r"is a folder without files: name a file"),
     "empty": (lambda f: written(f, "empty.csv", b""), COLUMNS, NoSuchStore, r"empty\.csv is empty"),
     "header only": (csv_file, COLUMNS, NoSuchStore, "has a header but no rows"),
     "nothing usable": (
@@ -378,7 +378,7 @@ WRONG: dict[str, Wrong] = {
         lambda f: csv_file(f, "x,y,2025-01-06,3", header="from,to,ts,bytes"),
         Columns(),
         UsageFailure,
-        r"to use with --key: it has from \(text\), to \(text\), ts \(time\), bytes \(number\)",
+        r"to use with --key: it has from \(text, 1 value\), to \(text, 1 value\), ts \(date\), bytes \(number\)",
     ),
     "no header": (
         lambda f: csv_file(f, header=f"{MONDAY},a,5"),
@@ -408,7 +408,7 @@ WRONG: dict[str, Wrong] = {
         lambda f: csv_file(f, header="ts,key,value,value"),
         COLUMNS,
         UsageFailure,
-        r"has 2 columns called value \(--value\): rename one",
+        r"has 2 columns called value \(--value\): say 'value \(1\)' or 'value \(2\)'",
     ),
     "no time": (
         lambda f: csv_file(f, f"{MONDAY},a,1", "yesterday,a,1"),
@@ -417,10 +417,10 @@ WRONG: dict[str, Wrong] = {
         r"data\.csv, row 2: 'yesterday' in column ts \(--time\) is no time: ISO 8601 .* or seconds",
     ),
     "no number": (
-        lambda f: csv_file(f, f"{MONDAY},a,1", f'{MONDAY},"b\nc",1', f'{MONDAY},a,"1,5"'),
+        lambda f: csv_file(f, f"{MONDAY},a,1", f'{MONDAY},"b\nc",1', f'{MONDAY},a,"1:5"'),
         COLUMNS,
         UsageFailure,
-        r"data\.csv, row 3: '1,5' in column value \(--value\) is no number",
+        r"data\.csv, row 3: '1:5' in column value \(--value\) is no number",
     ),
     "no number in parquet": (
         lambda f: typed(f, value=pa.array(["many"])),

@@ -109,14 +109,24 @@ _COLUMNS = (
         "[default: status 500 and more, or a level such as ERROR, CRITICAL, FATAL]",
     ),
     click.option("--time", "time_column", envvar="SL_TIME", help="Own data: column (field) of the time."),
-    click.option("--key", "key_column", envvar="SL_KEY", help="Own data: column that names the series."),
-    click.option("--value", "value_column", envvar="SL_VALUE", help="Own data: column of the value."),
+    click.option(
+        "--key",
+        "key_column",
+        envvar="SL_KEY",
+        help="Own data: column that names the series; of a file several (device,interface), or an SQL expression.",
+    ),
+    click.option("--total", is_flag=True, help="Own file: all rows are one series."),
+    click.option(
+        "--value",
+        "value_column",
+        envvar="SL_VALUE",
+        help="Own data: column of the value; of a file an SQL expression, as 'bytes*sampling_rate'.",
+    ),
     click.option(
         "--statistic",
-        type=click.Choice(["avg", "sum", "count", "max", "share", "p95"]),
-        default="avg",
-        show_default=True,
-        help="Own data: what a bucket of several rows is.",
+        type=click.Choice(["avg", "sum", "count", "max", "share", "p95", "rate"]),
+        help="Own data: what a bucket of several rows is; rate: of counters.  "
+        "[default: sum of bytes, packets, requests and the like in a file, else avg]",
     ),
     click.option("--unit", default="", help="Own data: unit of the value."),
     click.option(
@@ -135,6 +145,13 @@ _COLUMNS = (
     click.option("--where", metavar="CONDITION", help="Own file: only these rows, as \"proto = 'tcp' and bytes > 0\"."),
     skip_bad_lines,
     data_zone,
+    click.option("--time-format", help="Own file: how times are written, as '%d/%m/%Y %H:%M'."),
+    click.option("--delimiter", help="Own file: what parts the cells of a row.  [default: told from the rows]"),
+    click.option(
+        "--decimal",
+        type=click.Choice([".", ","]),
+        help="Own file: what parts decimals; the other one parts thousands.  [default: told from the rows]",
+    ),
     click.option("--document-step", help="Own index: one document a key and step, such as 1m: rolled up in place."),
     data_filter,
 )
@@ -156,7 +173,8 @@ class ColumnOptions:
     time_column: str | None
     key_column: str | None
     value_column: str | None
-    statistic: Statistic
+    total: bool
+    statistic: Statistic | Literal["rate"] | None
     unit: str
     scale: float
     empty: Literal["zero", "missing"] | None
@@ -164,8 +182,15 @@ class ColumnOptions:
     where: str | None
     skip_bad_lines: bool
     zone: str
+    time_format: str | None
+    delimiter: str | None
+    decimal: str | None
     document_step: str | None
     filter_file: Path | None
+
+
+_TAB = {"\\t": "\t", "tab": "\t"}
+"""What a tab is written as, where nobody can type one."""
 
 
 def columns_of(said: ColumnOptions) -> Columns:
@@ -175,9 +200,14 @@ def columns_of(said: ColumnOptions) -> Columns:
 
     return Columns(
         said.time_column,
-        said.key_column,
+        said.key_column or None,
         said.value_column,
-        statistic=said.statistic,
+        statistic="avg" if said.statistic == "rate" else said.statistic,
+        counter=said.statistic == "rate" if said.statistic else None,
+        total=said.total or said.key_column == "",
+        time_format=(said.time_format,) if said.time_format else None,
+        delimiter=_TAB.get(said.delimiter or "", said.delimiter),
+        decimal=said.decimal,
         unit=said.unit,
         scale=said.scale,
         empty=said.empty,

@@ -196,6 +196,7 @@ def discover(**given: Any) -> int:
     from analyzer.runs import document, record
     from traffic.disk import lock
     from traffic.store import open_source
+    from traffic.store.base import SizedSource
     from traffic.store.log_fields import PRESETS
 
     options = DiscoverOptions(**given)
@@ -218,8 +219,11 @@ def discover(**given: Any) -> int:
             with shared.bar("discover", options.quiet) as progress:
                 findings = discover(source, job, truth.labels, ledger, progress)
             slips = () if options.only or options.exclude else unmet(job.policy.calendar, findings.keys)
-            accounts = [] if findings.coverage.whole else [findings.coverage.sentence()]
-            for remark in (*source.remarks(), *filter(None, accounts), *slips):
+            covered = findings.coverage
+            accounts = [] if covered.whole and not covered.notes else [covered.sentence()]
+            # Of files the account says all of it, and also where none was read because the answers were known.
+            remarks = [] if accounts and isinstance(source, SizedSource) else source.remarks()
+            for remark in (*remarks, *filter(None, accounts), *slips):
                 shared.note(remark)
             if ledger.damaged:
                 shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")

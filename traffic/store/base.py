@@ -84,7 +84,9 @@ class Columns:
     key: str | None = None
     """None after the table was opened: there is none, and each file is a series called like the file."""
     value: str | None = None
-    statistic: Statistic = "avg"
+    """Of a file an expression in SQL as well; so may the key be, or several columns with commas between them."""
+    statistic: Statistic | None = None
+    """None: of files what the name of the values says (amounts are summed), else the mean."""
     unit: str = ""
     scale: float = 1.0
     empty: Empty | None = None
@@ -106,13 +108,36 @@ class Columns:
     the share of; what `count` counts, where it is said."""
     skip_bad_lines: bool = False
     """Leave lines of a log out that are not understood, however many they are."""
+    total: bool = False
+    """Whether all rows are one series."""
+    delimiter: str | None = None
+    """What parts the cells of a text file."""
+    decimal: str | None = None
+    """What parts the decimals of its numbers, a point or a comma; the other one parts thousands."""
+    time_format: tuple[str, ...] | None = None
+    """How its times are written, for strptime; None: ISO 8601 or a number."""
+    counter: bool | None = None
+    """Whether values only grow, so that their rate is what is looked at."""
+    bits: bool = False
+    """Whether values are bytes, and shown in bit/s."""
+    format: str = ""
+    """The export that the columns were recognised as."""
 
     def metric(self) -> Metric:
         """What is read with them, called like the column of the values."""
-        empty = self.empty or ("zero" if self.statistic in ("sum", "count") else "missing")
-        counted = {"count": "rows" if self.errors is None else "errors", "share": "errors"}.get(self.statistic, "")
+        statistic = self.how
+        empty = self.empty or ("zero" if statistic in ("sum", "count") else "missing")
+        counted = {"count": "rows" if self.errors is None else "errors", "share": "errors"}.get(statistic, "")
         field = self.value or self.preset or ("value" if self.wide else counted)
-        return Metric(self.preset or field, field, self.statistic, scale=self.scale, unit=self.unit, empty=empty)
+        scale, unit = (8.0 * self.scale, "bit/s") if self.bits else (self.scale, self.unit)
+        rate = self.bits and not self.counter
+        name = self.preset or (f"{field} in bit/s" if self.bits else field)
+        return Metric(name, field, statistic, scale=scale, unit=unit, empty=empty, rate=rate)
+
+    @property
+    def how(self) -> Statistic:
+        """What a bucket of several rows comes to."""
+        return self.statistic or "avg"
 
 
 class Source(Protocol):

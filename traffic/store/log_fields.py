@@ -146,7 +146,7 @@ def check_preset(said: Columns) -> Preset:
     """
     assert said.preset is not None
     preset = PRESETS[said.preset]
-    if said.statistic not in ("avg", preset.statistic):
+    if said.statistic not in (None, preset.statistic):
         raise UsageFailure(f"--metric {said.preset} is made with {preset.statistic}: leave out --statistic")
     if said.value is not None and not preset.latency:
         raise UsageFailure(f"--metric {said.preset} counts lines and reads no value: leave out --value")

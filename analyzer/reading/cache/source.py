@@ -10,8 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash
+from traffic.coverage import Coverage, CoverageRow, from_table
 from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
-from traffic.store.base import Limits, Source
+from traffic.store.base import Limits, SizedSource, Source
 from traffic.times import iso
 
 FORMAT = 2
@@ -101,6 +102,18 @@ class CachedSource:
         extent = self._store.extent(since, resolution)
         self._files.put([(piece_hash(about), np.array([extent.start, extent.end]))], _readable(about))
         return extent
+
+    def coverage(self, window: Window, reach: Window) -> Coverage:
+        """As the store says; kept where it would have to be read as a whole to be counted."""
+        if self.settling is not None or not isinstance(self._store, SizedSource):
+            return self._store.coverage(window, reach)
+        about = self._about("coverage", window)
+        if (kept := self._files.get(piece_hash(about))) is not None:
+            self.cached += 1
+            return _decode_coverage(kept)
+        found = self._store.coverage(window, reach)
+        self._files.put([(piece_hash(about), _encode_coverage(found))], _readable(about))
+        return found
 
     def fingerprint(self, window: Window) -> str:
         """As the source says; asked once a run, so that all answers of a run belong to one state of the store."""
@@ -293,3 +306,17 @@ def _decode_keys(kept: Floats) -> dict[str, Window]:
     spans = kept[1 : 1 + count].astype(np.int64).tolist()
     names = json.loads(kept[1 + count :].astype(np.uint8).tobytes())
     return {name: Window(spans[2 * i], spans[2 * i + 1]) for i, name in enumerate(names)}
+
+
+def _encode_coverage(found: Coverage) -> Floats:
+    """As one row of float64 as well."""
+    rows = [asdict(row) for row in found.table()]
+    said = {"rows": rows, "noun": found.noun, "held": found.held, "read": found.read, "notes": found.notes}
+    return np.frombuffer(json.dumps(said).encode(), dtype=np.uint8).astype(np.float64)
+
+
+def _decode_coverage(kept: Floats) -> Coverage:
+    said = json.loads(kept.astype(np.uint8).tobytes())
+    held = None if said["held"] is None else (said["held"][0], said["held"][1])
+    found = from_table([CoverageRow(**row) for row in said["rows"]], said["noun"], held, said["read"])
+    return replace(found, notes=tuple(said["notes"]))

@@ -216,7 +216,7 @@ class ElasticSource(RollupSource):
             errors = default_errors(known, types)
         columns = understood(columns, known, self.name)
         time, key = columns.time or TIME, columns.key
-        if key is None or (columns.value is None and columns.statistic not in ("count", "share")):
+        if key is None or (columns.value is None and columns.how not in ("count", "share")):
             raise UsageFailure(
                 f"{self.name} is an index of your own: say which field names the series with --key, and which holds "
                 f"the values with --value (or --statistic count, or for log lines --metric)"
@@ -231,11 +231,11 @@ class ElasticSource(RollupSource):
         if columns.step is not None:
             # One document a step: a step without one was not measured.
             self.metric = replace(self.metric, empty="missing")
-        about = check_fields(self._cluster, time, key, columns.value, columns.statistic)
+        about = check_fields(self._cluster, time, key, columns.value, columns.how)
         also = read_filter(columns.filter_file)
-        self._reading = repr((time, key, columns.value, columns.statistic, columns.step, also, errors))
+        self._reading = repr((time, key, columns.value, columns.how, columns.step, also, errors))
         self._view = view_of(self._cluster, also)
-        self._fields = Fields(time, key, columns.value, columns.statistic, also, errors)
+        self._fields = Fields(time, key, columns.value, columns.how, also, errors)
         self._fields.names, self._fields.mixed, self._fields.checked = about.names, about.mixed, columns.step
         self._groups = about.groups
         self._notes += [about.remark] if about.remark else []

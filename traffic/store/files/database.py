@@ -13,8 +13,20 @@ import duckdb
 
 from traffic.errors import Failure, StorageFailure, UsageFailure
 from traffic.store.base import Columns, DamagedStore, StoreError
+from traffic.store.files.cells import zone_advice
 from traffic.store.files.look import Input, Row, listed
-from traffic.store.files.sql import STOP, Table, csv_table, find_row, json_table, lines_table, parquet_table
+from traffic.store.files.sql import (
+    STOP,
+    Table,
+    csv_table,
+    find_row,
+    json_path,
+    json_table,
+    lines_table,
+    objects_scan,
+    parquet_table,
+    text,
+)
 
 MEMORY = "512MiB"
 """What DuckDB may hold: it only reads, rows are handed on as they come."""
@@ -22,6 +34,8 @@ _THREADS = 4
 """At most: each holds buffers of its own."""
 _SAMPLE = 200
 _MOST_QUOTED = 60
+_MOST_MEMBERS = 300
+_DEEPEST = 6
 
 _STOPPED = re.compile(rf"{STOP} (time|number): (.*)", re.DOTALL)
 _CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
@@ -58,7 +72,8 @@ class Database:
             "autoload_known_extensions": False,
         }
         self._connection = duckdb.connect(config=settings)
-        self._set_zone(columns.zone)
+        self.zone = self._set_zone(columns.zone)
+        """Called as it is in its list."""
 
     def rows(
         self, sql: str, parameters: Sequence[object], inputs: Sequence[Input], size: int, ordered: bool = False
@@ -120,6 +135,61 @@ class Database:
         )
         return tuple(column[0] for column in found.description or ()), tuple(found.fetchall())
 
+    def members(self, inputs: Sequence[Input]) -> list[tuple[str, ...]]:
+        """The paths of all members that any object in these JSON files has, in the order in which they come."""
+        found: dict[tuple[str, ...], None] = {}
+        for packed, array in {(file.packed, file.array) for file in inputs}:
+            alike = [file for file in inputs if (file.packed, file.array) == (packed, array)]
+            scan = objects_scan(packed, array)
+            todo: list[tuple[str, ...]] = [()]
+            while todo and len(found) < _MOST_MEMBERS:
+                names = " || ".join(
+                    f"list_transform(coalesce(json_keys(json, {text(json_path(above))}), []), "
+                    f"lambda one: [{', '.join(map(text, above))}] || [one])"
+                    for above in todo
+                )
+                sql = f"SELECT DISTINCT unnest({names}) FROM {scan}"  # noqa: S608
+                rows = self.run(sql, [paths(alike)], alike).fetchall()
+                deeper = [tuple(row[0]) for row in rows]
+                found.update(dict.fromkeys(sorted(deeper)))
+                todo = self._objects_among(deeper, scan, alike) if len(deeper[0] if deeper else ()) < _DEEPEST else []
+        inner = {path[:length] for path in found for length in range(1, len(path))}
+        return [path for path in found if path not in inner]
+
+    def _objects_among(
+        self, found: Sequence[tuple[str, ...]], scan: str, inputs: Sequence[Input]
+    ) -> list[tuple[str, ...]]:
+        """Those of the members that are objects with members anywhere."""
+        if not found:
+            return []
+        able = ", ".join(
+            f"bool_or(json_type(json, {text(json_path(path))}) = 'OBJECT')" for path in found[:_MOST_MEMBERS]
+        )
+        (row,) = self.run(f"SELECT {able} FROM {scan}", [paths(inputs)], inputs).fetchall()  # noqa: S608
+        return [path for path, is_object in zip(found, row, strict=False) if is_object]
+
+    def rows_with(self, file: Input, columns: Sequence[str], most: int) -> list[Row]:
+        """Some rows, as texts, in which any of these columns holds something."""
+        table = self.table(file)
+        cells = ", ".join(f"CAST({name} AS VARCHAR)" for name in table.names.values())
+        found: list[Row] = []
+        for column in columns:
+            sql = f"SELECT {cells} FROM {table.scan} WHERE {table.names[column]} IS NOT NULL LIMIT {most}"  # noqa: S608
+            found += self.run(sql, [paths([file])], [file]).fetchall()
+        return found
+
+    def rejected(self) -> list[tuple[str, int, str]]:
+        """Lines that were read over for not being rows: file, line, text. They are forgotten with this."""
+        try:
+            found = self._connection.execute(
+                "SELECT DISTINCT s.file_path, e.line, e.csv_line FROM reject_errors e "
+                "JOIN reject_scans s USING (scan_id, file_id) ORDER BY ALL"
+            ).fetchall()
+            self._connection.execute("DROP TABLE reject_errors; DROP TABLE reject_scans")
+        except duckdb.CatalogException:
+            return []
+        return [(str(path), int(line), str(said)) for path, line, said in found]
+
     def spill_to(self, folder: str) -> None:
         """Where to put what does not fit into memory."""
         self.run("SET temp_directory = ?", [folder])
@@ -128,13 +198,14 @@ class Database:
         """Let go of it."""
         self._connection.close()
 
-    def _set_zone(self, zone: str) -> None:
+    def _set_zone(self, zone: str) -> str:
         known = {row[0].lower(): row[0] for row in self.run("SELECT name FROM pg_timezone_names()").fetchall()}
         if zone.lower() not in known:
             close = [known[one] for one in get_close_matches(zone.lower(), known, n=3, cutoff=0.5)]
             hint = f"did you mean {' or '.join(close)}?" if close else "write for instance UTC or Europe/Berlin"
             raise UsageFailure(f"there is no time zone {zone} (--timezone-of-data): {hint}")
         self.run(f"SET GLOBAL TimeZone = '{known[zone.lower()]}'")
+        return str(known[zone.lower()])
 
     def failure(self, error: Exception, inputs: Sequence[Input]) -> Failure:
         """One line for whatever DuckDB had to complain about."""
@@ -201,9 +272,10 @@ class Database:
                 break
         shown = repr(cell if len(cell) <= _MOST_QUOTED else cell[:_MOST_QUOTED] + "...")
         advice = (
-            "ISO 8601 (2026-11-22T10:00:00Z) or seconds since 1970 are read"
+            zone_advice(cell)
+            or "ISO 8601 (2026-11-22T10:00:00Z) or seconds since 1970 are read, others with --time-format"
             if time
-            else "a point for decimals, and no other signs"
+            else "a point for decimals, and no other signs (or say --decimal ,)"
         )
         option = "--time" if time else "--wide" if columns.wide else "--value"
         return UsageFailure(f"{where}: {shown} in column {column} ({option}) is no {wanted}: {advice}")

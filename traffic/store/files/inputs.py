@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import glob
+import os
+import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
@@ -13,6 +16,11 @@ from typing import IO, BinaryIO
 from traffic.disk import storage
 from traffic.store.base import NoSuchStore
 
+SEVERAL = "\n"
+"""What stands between several names of files."""
+ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".ndjson", ".jsonl", ".json", ".log")
+# A day, with or without the time of the day behind it, and what parts it from the rest of a name.
+_DATE = re.compile(r"[-_.]?(?<!\d)(?:19|20)\d\d[-_]?[01]\d[-_]?[0-3]\d(?:[-_T]?\d\d(?:[-_:]?\d\d){0,2})?(?!\d)")
 STDIN = "-"
 """The name of the store that is piped in."""
 STDIN_SHOWN = "standard input"
@@ -20,15 +28,20 @@ _CHUNK = 1 << 20
 
 
 def find_files(pattern: str) -> list[str]:
-    """The files that `pattern` means, in order of name: the file of that name, else those that fit it as a glob.
+    """The files that `pattern` means, in order of name.
+
+    The file of that name; the tables in the folder of that name and below it; those that fit it as a glob; or, with
+    line breaks between them, the files of several such names.
 
     Raises:
         NoSuchStore: none.
     """
+    if SEVERAL in pattern:
+        return list(dict.fromkeys(path for one in pattern.split(SEVERAL) for path in find_files(one)))
     path = Path(pattern)
     with storage(pattern):
         if path.is_dir():
-            raise NoSuchStore(f"{pattern} is a folder: name the files in it, such as {path}/*.csv")
+            return _tables(path)
         if path.exists():
             return [pattern]
         if glob.has_magic(pattern):
@@ -41,6 +54,50 @@ def find_files(pattern: str) -> list[str]:
     close = get_close_matches(path.name, near, n=1)
     hint = f"did you mean {path.parent / close[0]}?" if close else "check the path"
     raise NoSuchStore(f"there is no file {pattern}: {hint}")
+
+
+def _tables(folder: Path) -> list[str]:
+    """The files in a folder that are called like tables; all of them where none is."""
+    there = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith((".", "_"))]
+    called = [path for path in there if path.name.lower().removesuffix(".gz").endswith(ENDINGS)]
+    if not there:
+        raise NoSuchStore(f"{folder} is a folder without files: name a file, or run ./sl.py generate to fill a store")
+    return [str(path) for path in called or there]
+
+
+def shown(pattern: str) -> str:
+    """What several names are called in outputs."""
+    names = pattern.split(SEVERAL)
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+
+
+def series_names(files: Sequence[str]) -> list[str]:
+    """What each file is called as a series, where nothing in it names one.
+
+    Files that are called alike but for a date are one series, cut into days; of files that are called alike in several
+    folders the folders tell them apart.
+    """
+    stems = [_stem(path) for path in files]
+    if len(files) == 1:
+        return stems
+    plain = [_DATE.sub("", stem).strip("-_. ") for stem in stems]
+    folders = [_DATE.sub("", str(Path(path).parent)).rstrip("-_. /") for path in files]
+    common = os.path.commonpath([str(Path(folder).absolute()) for folder in folders])
+    inner = [os.path.relpath(Path(folder).absolute(), common).replace(".", "", 1).strip("/") for folder in folders]
+    # Only a name that occurs in several folders needs them.
+    of: dict[str, set[str]] = {}
+    for name, folder in zip(plain, inner, strict=True):
+        of.setdefault(name, set()).add(folder)
+    apart = any(len(folders_of) > 1 for folders_of in of.values())
+    names = ["/".join(filter(None, (folder if apart else "", name))) for name, folder in zip(plain, inner, strict=True)]
+    return [name or Path(common).name or "files" for name in names]
+
+
+def _stem(path: str) -> str:
+    base = path.replace("\\", "/").rpartition("/")[2]
+    for ending in (".gz", *ENDINGS):
+        base = base.removesuffix(ending)
+    return base or path
 
 
 def spool(stream: BinaryIO | None = None) -> tuple[IO[bytes], str]:

@@ -1,32 +1,25 @@
-"""What a file is, and its columns: decided by its first bytes."""
+"""What a file is, and its columns: decided by how it begins, and by blocks from all over it."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore, NoSuchStore
+from traffic.store.files.cells import Numbers, numbers_of
+from traffic.store.files.excerpts import Excerpt, excerpt
+from traffic.store.files.layout import SAMPLE, Row, doubled, find_layout, text_of
+from traffic.store.files.objects import members_of
 from traffic.store.files.patterns import PATTERNS, first_rows, pattern_of
 
-Row = tuple[str | None, ...]
+__all__ = ["Input", "Row", "listed", "look_at", "require_columns"]
 
-_DELIMITERS = ",;\t|"
-_BEGINNING = 1 << 20
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 _MOST_LISTED = 20
-_SAMPLE = 200
-"""Rows from which columns are guessed."""
-_READABLE = "CSV, Parquet or NDJSON"
+_BLOCKS = 16
 
 
 @dataclass(frozen=True)
@@ -43,69 +36,108 @@ class Input:
     columns: tuple[str, ...] = ()
     """In order; those of a Parquet file are known when it is opened. `a.b` is the member b of an object a."""
     sample: tuple[Row, ...] = ()
-    """The first rows, as text."""
+    """The first rows and some from all over the file, as text."""
+    whole: bool = True
+    """Whether the sample is all that there is."""
     paths: tuple[tuple[str, ...], ...] = ()
     """Of the columns of JSON objects: the names of the members on the way to each."""
     array: bool = False
     """Whether the objects of a JSON file stand in one list."""
     pattern: str = ""
     """Which of `patterns.PATTERNS` its lines have."""
+    skip: int | None = None
+    """Of a CSV: records above the first row; None: just the header."""
+    marked: bool = False
+    """Of a CSV: whether lines that begin with # may stand between the rows."""
+    padded: bool = False
+    """Of a CSV: whether cells are filled up with blanks that mean nothing."""
+    numbers: Numbers | None = None
+    """How numbers are written; None: with a point for decimals and nothing else."""
+    series: str = ""
+    """What it is called as a series, where nothing in it names one."""
+    several: bool = False
+    """Whether it is one of files that are called differently as series."""
 
     @property
     def layout(self) -> tuple[object, ...]:
         """What files have in common that are read in one go."""
         # Parquet files may differ in the order of columns, so each speaks for itself.
         own = self.path if self.kind == "parquet" else ""
-        return (own, self.kind, self.delimiter, self.columns, self.paths, self.packed, self.array, self.pattern)
+        return (
+            *(own, self.kind, self.delimiter, self.columns, self.paths, self.packed, self.array, self.pattern),
+            *(self.skip, self.marked, self.padded, self.numbers),
+        )
 
 
-def look_at(path: str, wanted: Sequence[str], name: str | None = None) -> Input:
-    """What kind of file it is; of a CSV the delimiter, which is the one that makes the `wanted` columns appear.
+@dataclass(frozen=True)
+class Hints:
+    """What a person said of how files are written."""
+
+    delimiter: str | None = None
+    decimal: str | None = None
+    blocks: int = _BLOCKS
+    """How many places of a file are looked at beside its beginning."""
+
+
+def look_at(path: str, wanted: Sequence[str] = (), name: str | None = None, hints: Hints | None = None) -> Input:
+    """What kind of file it is; of a CSV the delimiter, which is the one that makes a table of it.
+
+    Args:
+        path: where it is.
+        wanted: columns that a person named.
+        name: what it is called in messages.
+        hints: what a person said of how it is written.
 
     Raises:
         NoSuchStore: it is empty.
         UsageFailure: it is packed or encoded in a way that is not read.
         DamagedStore: it is neither text nor Parquet.
     """
-    name = name or path
-    with storage(name), Path(path).open("rb") as file:
-        beginning = file.read(_BEGINNING)
-    if not beginning:
+    name, hints = name or path, hints or Hints()
+    found, packed = excerpt(path, name, hints.blocks)
+    if not found.beginning:
         raise NoSuchStore(f"{name} is empty")
-    if beginning.startswith(b"PAR1"):
-        return Input(path, name, "parquet")
+    if found.beginning.startswith(b"PAR1"):
+        return Input(path, name, "parquet", whole=False)
     if name.lower().endswith((".parquet", ".pq")):
         raise DamagedStore(f"{name} is no Parquet file (it does not start as one): name another, or write it anew")
     for magic, packer in _PACKED.items():
-        if beginning.startswith(magic):
+        if found.beginning.startswith(magic):
             raise UsageFailure(f"{name} is packed with {packer}: unpack it first (gzip is read as it is)")
-    packed = beginning.startswith(b"\x1f\x8b")
-    if packed:
-        try:
-            with storage(name), gzip.open(path) as unpacked:
-                beginning = unpacked.read(_BEGINNING)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise DamagedStore(f"{name} is a damaged gzip file ({error}): fetch it again") from error
-    text = _text(name, beginning)
+    text = text_of(name, found.beginning, found.whole)
     if not text.strip():
         raise NoSuchStore(f"{name} is empty")
+    blocks = [block.decode("utf-8", errors="replace") for block in found.blocks]
     if pattern := pattern_of(text):
         one = PATTERNS[pattern]
-        rows = first_rows(one, text, _SAMPLE)
-        return Input(path, name, "lines", packed, columns=one.columns, sample=rows, pattern=pattern)
+        rows = first_rows(one, text, SAMPLE)
+        return Input(path, name, "lines", packed, columns=one.columns, sample=rows, whole=False, pattern=pattern)
     if text.lstrip()[0] in "{[":
-        paths, sample = _objects(name, text)
-        columns = tuple(".".join(path) for path in paths)
-        listed = text.lstrip()[0] == "["
-        return Input(path, name, "json", packed, columns=columns, sample=sample, paths=paths, array=listed)
-    delimiter, table = max(
-        ((mark, _rows(name, text, mark)) for mark in _DELIMITERS),
-        key=lambda found: (len(set(wanted) & set(found[1][0])), len(found[1][0])),
+        return _json(path, name, packed, text, blocks, found)
+    table = find_layout(name, text, blocks, wanted, hints.delimiter)
+    cells = [[cell.strip() for cell in column if cell and cell.strip()] for column in zip(*table.sample, strict=True)]
+    return Input(
+        path,
+        name,
+        "csv",
+        packed=packed,
+        delimiter=table.delimiter,
+        columns=table.columns,
+        sample=table.sample,
+        whole=found.whole and len(table.sample) < SAMPLE,
+        skip=table.skip,
+        marked=table.marked,
+        padded=table.padded,
+        numbers=numbers_of(cells, hints.decimal),
     )
-    # What pandas writes above its index is nothing.
-    names, width = [cell or f"column {place}" for place, cell in enumerate(table[0], 1)], len(table[0])
-    sample = tuple(tuple(row) for row in table[1:] if len(row) == width)
-    return Input(path, name, "csv", packed, delimiter, columns=tuple(names), sample=sample)
+
+
+def _json(path: str, name: str, packed: bool, text: str, blocks: Sequence[str], found: Excerpt) -> Input:
+    array = text.lstrip()[0] == "["
+    paths, sample = members_of(name, text, () if array else blocks)
+    columns = tuple(".".join(path) for path in paths)
+    whole = found.whole and len(sample) < SAMPLE
+    return Input(path, name, "json", packed, columns=columns, sample=sample, whole=whole, paths=paths, array=array)
 
 
 def require_columns(name: str, columns: Sequence[str], wanted: Mapping[str, str | None]) -> None:
@@ -115,100 +147,18 @@ def require_columns(name: str, columns: Sequence[str], wanted: Mapping[str, str 
         UsageFailure: with the columns that there are, those close to what was meant first.
     """
     for option, column in wanted.items():
-        if column and columns.count(column) > 1:
-            raise UsageFailure(
-                f"{name} has {columns.count(column)} columns called {column} ({option}): rename one of them"
-            )
-        if column and column not in columns:
-            close = get_close_matches(column.lower(), {one.lower() for one in columns}, n=3, cutoff=0.5)
-            near = [one for match in close for one in columns if one.lower() == match]
-            rest = [one for one in columns if one not in near]
-            raise UsageFailure(f"{name} has no column {column} ({option}): it has {listed([*near, *rest])}")
+        if not column or column in columns:
+            continue
+        if twice := doubled(columns, column):
+            which = " or ".join(repr(one) for one in twice[:3])
+            raise UsageFailure(f"{name} has {len(twice)} columns called {column} ({option}): say {which}")
+        close = get_close_matches(column.lower(), {one.lower() for one in columns}, n=3, cutoff=0.5)
+        near = [one for match in close for one in columns if one.lower() == match]
+        rest = [one for one in columns if one not in near]
+        raise UsageFailure(f"{name} has no column {column} ({option}): it has {listed([*near, *rest])}")
 
 
 def listed(columns: Sequence[str]) -> str:
     """Names of columns for a line: all, or the first ones."""
     more = f" and {len(columns) - _MOST_LISTED} more" if len(columns) > _MOST_LISTED else ""
     return ", ".join(columns[:_MOST_LISTED]) + more
-
-
-def _text(name: str, beginning: bytes) -> str:
-    """The text up to the end of a line, somewhere after the header."""
-    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise UsageFailure(f"{name} is encoded in UTF-16: save it as UTF-8")
-    if b"\0" in beginning:
-        raise DamagedStore(f"{name} is neither text nor a Parquet file: name a {_READABLE} file")
-    end = max(beginning.rfind(b"\n"), beginning.rfind(b"\r")) + 1
-    whole = len(beginning) < _BEGINNING
-    # All objects of a JSON list may stand in one line.
-    if not end and not whole and not beginning.lstrip().startswith(b"["):
-        raise DamagedStore(f"{name} has no line break in its first megabyte: name a {_READABLE} file")
-    # A line that the beginning cuts off would be half a row; the last line of a file may do without a break.
-    try:
-        return beginning[: None if whole else end or None].decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = beginning.count(b"\n", 0, error.start) + 1
-        raise UsageFailure(f"{name} is not UTF-8 (line {line}): save it as UTF-8") from error
-
-
-def _rows(name: str, text: str, delimiter: str) -> list[list[str]]:
-    """The header, its names without blanks around them, and the rows of the sample."""
-    rows: list[list[str]] = []
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            rows.append(row if rows else [cell.strip() for cell in row])
-            if len(rows) > _SAMPLE:
-                break
-    except csv.Error as error:
-        if not rows:
-            raise DamagedStore(f"{name} has a header that cannot be read ({error}): name a {_READABLE} file") from error
-    return rows or [[]]
-
-
-def _objects(name: str, text: str) -> tuple[tuple[tuple[str, ...], ...], tuple[Row, ...]]:
-    """The members of JSON objects, and of objects in them, by their paths; and the first of these objects as rows."""
-    found: list[dict[tuple[str, ...], str | None]] = []
-    try:
-        for value in _values(text):
-            if not isinstance(value, dict):
-                raise UsageFailure(f"{name} holds {_shown(value)} where an object is needed: write one object a line")
-            found.append(dict(_members(value)))
-            if len(found) == _SAMPLE:
-                break
-    except ValueError as error:
-        if not found:
-            raise DamagedStore(f"{name} is no JSON ({error}): write one object a line") from error
-    paths = dict.fromkeys(path for row in found for path in row)
-    # An object in one row may be nothing in another: then it is no column itself.
-    inner = {path[:length] for path in paths for length in range(1, len(path))}
-    leaves = tuple(path for path in paths if path not in inner)
-    return leaves, tuple(tuple(row.get(path) for path in leaves) for row in found)
-
-
-def _values(text: str) -> Iterator[Any]:
-    """The values of NDJSON, or the members of a list, as far as the text goes."""
-    decoder = json.JSONDecoder()
-    place, opened = len(text) - len(text.lstrip()), text.lstrip()[0] == "["
-    place += opened
-    while place < len(text):
-        while place < len(text) and text[place] in " \t\r\n" + ("," if opened else ""):
-            place += 1
-        if place == len(text) or (opened and text[place] == "]"):
-            return
-        value, place = decoder.raw_decode(text, place)
-        yield value
-
-
-def _members(value: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str | None]]:
-    for name, member in value.items():
-        if isinstance(member, dict) and member:
-            yield from _members(member, (*above, name))
-        elif member is None or isinstance(member, str):
-            yield (*above, name), member
-        else:
-            yield (*above, name), json.dumps(member)
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 40 else text[:37] + "..."

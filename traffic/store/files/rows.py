@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import groupby
@@ -11,10 +12,11 @@ import duckdb
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
-from traffic.store.files.database import Database, paths
+from traffic.store.files.database import Database, by_path, paths
+from traffic.store.files.formats import trailer_of
 from traffic.store.files.guess import contents, series_of
 from traffic.store.files.look import Input
-from traffic.store.files.sql import seeming_types, select_rows
+from traffic.store.files.sql import lines_may_differ, rates_of, seeming_types, select_rows
 
 
 def batches(
@@ -40,23 +42,16 @@ def batches(
         DamagedStore: a file cannot be read.
     """
     parts, parameters = [], []
-    keyless = columns.key is None and not columns.wide
+    by_file = columns.wide or (columns.key is None and not columns.total)
     chosen = inputs[:1] if limit else inputs
-    layout = partial(_layout, keyless=keyless)
+    layout = partial(_layout, by_file=by_file)
     for _, group in groupby(sorted(chosen, key=layout), key=layout):
         alike = list(group)
-        file = alike[0]
-        holds = contents(file.columns, file.sample)
-        series = series_of(file.columns, file.sample, columns.time or "")[0] if columns.wide else []
-        numbers = [column for column, held in holds.items() if held in ("number", "epoch")]
-        table = database.table(file, numbers, seeming_types(holds, columns, series) if typed else None)
-        if columns.wide and not series:
-            raise UsageFailure(
-                f"{file.name} has no column of numbers beside {columns.time}: --wide has nothing to read"
-            )
-        parts.append(select_rows(file, table, columns, series))
+        parts.append(_select(database, alike[0], columns, typed))
         parameters.append(paths(alike))
     sql = " UNION ALL ".join(parts)
+    if columns.counter:
+        sql = rates_of(sql)
     if limit:
         sql = f"SELECT * FROM ({sql}) LIMIT {limit}"  # noqa: S608
     try:
@@ -66,6 +61,41 @@ def batches(
         raise database.failure(error, inputs) from error
 
 
-def _layout(file: Input, keyless: bool) -> str:
-    # A file without keys is a series, so each is read for itself.
-    return repr((file.layout, file.path if keyless else ""))
+def refuse_odd_lines(database: Database, inputs: Sequence[Input]) -> int:
+    """Stop where lines were read over that are not what a format has for a trailer; answers how many were.
+
+    Raises:
+        UsageFailure: with the first of them.
+    """
+    odd = database.rejected() if any(map(lines_may_differ, inputs)) else []
+    files = by_path(inputs)
+    for path, line, written in odd:
+        file, said = files.get(path), written.strip()
+        allowed = (file is not None and file.marked and said.startswith("#")) or not said
+        trailer = trailer_of(file.columns) if file else ""
+        if not allowed and not (trailer and re.fullmatch(trailer, said)):
+            name = file.name if file else path
+            raise UsageFailure(
+                f"{name}, line {line}: {said[:60]!r} is no row of {len(file.columns) if file else 0} columns: "
+                f"fix that line"
+            )
+    return len(odd)
+
+
+def _select(database: Database, file: Input, columns: Columns, typed: bool) -> str:
+    """The query for the rows of files like this one."""
+    holds = contents(file.columns, file.sample, file.numbers)
+    series = series_of(file.columns, file.sample, columns.time or "", file.numbers)[0] if columns.wide else []
+    if columns.wide and not series:
+        raise UsageFailure(f"{file.name} has no column of numbers beside {columns.time}: --wide has nothing to read")
+    numbers = [column for column, held in holds.items() if held in ("number", "epoch")]
+    table = database.table(file, numbers)
+    # Where lines may be read over, one that is not of a type would be as well.
+    if typed and file.kind == "csv" and not lines_may_differ(file):
+        table = database.table(file, numbers, seeming_types(table, holds, columns, series))
+    return select_rows(file, table, columns, series)
+
+
+def _layout(file: Input, by_file: bool) -> str:
+    # A file without keys is a series, so each series is read for itself.
+    return repr((file.layout, file.series if by_file else ""))

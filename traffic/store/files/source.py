@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import weakref
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -13,23 +11,30 @@ from threading import Lock
 import numpy as np
 from typing_extensions import override
 
-from traffic.coverage import Coverage, uncounted
+from traffic.coverage import Coverage, Holding, LeftOut
 from traffic.disk import storage
-from traffic.model import DAY, Floats, Grid, Ints, Matrix, Query, Window
+from traffic.errors import Failure
+from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
 from traffic.store.base import Columns, Limits, SizedSource, StoreError, check_size
+from traffic.store.files.checks import Seen, check_all
 from traffic.store.files.database import Database
-from traffic.store.files.guess import complete, series_of
-from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
-from traffic.store.files.look import Input, listed, look_at, require_columns
-from traffic.store.files.rows import batches
-from traffic.store.files.sql import NO_TIME, error_condition
+from traffic.store.files.evidence import Evidence, evidence_of
+from traffic.store.files.guess import series_of
+from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
+from traffic.store.files.opening import HEAD, head_of, open_files, with_evidence
+from traffic.store.files.said import dated, doubts, how_read, tried
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
-from traffic.store.log_fields import asks_errors, recognise, understood
-from traffic.times import iso
 
-_HEAD = 200_000
-"""Rows from which the step is told."""
+_WHY = {
+    "without a key": "have no key",
+    "without a time": "have no time",
+    "without a finite value": "have no finite value",
+    "where a counter began anew": "are of a counter that began anew",
+    "outside": "lie outside of what is looked at",
+    "no row": "are lines of a trailer",
+}
+"""Reasons in the words of coverage."""
 
 
 class FilesSource(SizedSource):
@@ -54,7 +59,7 @@ class FilesSource(SizedSource):
             DamagedStore: one is no table.
             StorageFailure: one cannot be read.
         """
-        self.name = STDIN_SHOWN if pattern == STDIN else pattern
+        self.name = STDIN_SHOWN if pattern == STDIN else shown(pattern)
         self._piped = None
         if pattern == STDIN:
             self._piped, digest = spool()
@@ -65,19 +70,18 @@ class FilesSource(SizedSource):
             self._stamps = self._stat()
         self._database_opened: Database | None = None
         self._said = columns
-        wanted = [name for name in (columns.time, columns.key, columns.value) if name]
-        self._inputs = [self._look(path, wanted) for path in self._files]
-        first = self._inputs[0]
-        known = recognise(first.columns)
-        said = understood(columns, known, first.name)
-        if asks_errors(columns):
-            said = replace(said, errors=error_condition(known))
-        self._columns = complete(first.name, first.columns, first.sample, said)
-        chosen = {"--time": self._columns.time, "--key": self._columns.key, "--value": self._columns.value}
-        for file in self._inputs[1:]:
-            require_columns(file.name, file.columns, chosen)
+        opened = open_files(self._files, columns, self._database(), STDIN_SHOWN if self._piped else None)
+        self._inputs, self._table, self._empty = opened.inputs, opened.table, opened.empty
+        for document in opened.kept:
+            weakref.finalize(self, document.close)
+        self._kept = opened.kept
+        self._columns = opened.columns
+        self._first_rows: tuple[Ints, Ints, Floats] | None = None
+        self._evidence: Evidence | None = None
+        self._try_guess()
         self.metric = self._columns.metric()
         self._staged: Staged | None = None
+        self._checked: list[str] = []
         self._staging = Lock()
 
     @property
@@ -97,20 +101,10 @@ class FilesSource(SizedSource):
     @override
     def notes(self) -> list[str]:
         """What a person should know before anything is read: which columns were taken for what."""
-        said, used = self._said, self._columns
-        found = []
-        if said.time is None or (not said.wide and (said.value is None or said.key is None)):
-            if used.wide:
-                series = series_of(self._inputs[0].columns, self._inputs[0].sample, used.time or "")[0]
-                found.append(f"using {used.time}, and {len(series)} columns as series: {listed(series)}")
-            else:
-                key = used.key or ("the name of the file" if len(self._inputs) == 1 else "the names of the files")
-                found.append(f"using {', '.join(filter(None, (used.time, key, used.value)))}")
-        if used.wide:
-            others = series_of(self._inputs[0].columns, self._inputs[0].sample, used.time or "")[1]
-            if others:
-                found.append(f"no series, for they hold no numbers: {listed(others)}")
-        return found
+        found = [f"{name} is empty: left out" for name in self._empty]
+        found += how_read(self._table, self._columns, self._said)
+        found += doubts(self._table, self._columns, self._said)
+        return found + (tried(self._columns, self._said, self._evidence) if self._evidence else [])
 
     @override
     def remarks(self) -> list[str]:
@@ -121,17 +115,22 @@ class FilesSource(SizedSource):
         found = [
             f"{count:,} {'row' if count == 1 else 'rows'} left out: {reason}" for reason, count in rows.left_out.items()
         ]
-        last = int(rows.last.max())
-        if last > time.time() + DAY:
-            found.append(f"the last row is of {iso(last)}, which has not been yet: check {self._columns.time}")
-        return found
+        return [*found, *self._doubts()]
+
+    def _doubts(self) -> list[str]:
+        """What may not be what it seems."""
+        rows = self._rows()
+        return [*dated(self._columns.time, int(rows.first.min()), int(rows.last.max())), *self._checked]
 
     def step(self) -> int | None:
         """Seconds between the values of a key; None where rows come as they like. Told from the first rows."""
         if self._columns.preset is not None:
             # Log lines, however regular they may look.
             return None
-        row, times = self._head()
+        row, times, _ = self._head()
+        if len(row) >= HEAD and not in_order(row, times):
+            # The first rows of the file are not those of one time after the other: some series as a whole instead.
+            row, times = self._rows().some(HEAD)
         return own_step(row, times)
 
     def glimpse(self) -> tuple[int, int, Window]:
@@ -139,7 +138,7 @@ class FilesSource(SizedSource):
 
         What can be said at once of files that take long to read.
         """
-        row, times = self._head()
+        row, times, _ = self._head()
         span = Window(int(times.min()), int(times.max()) + 1) if len(times) else Window(0, 0)
         return len(row), len(np.unique(row)), span
 
@@ -193,9 +192,15 @@ class FilesSource(SizedSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - of none
-        """Not counted."""
-        return uncounted(self.name)
+    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - all was read
+        """All rows, of which those in the window that have a key, a time and a value are used."""
+        rows = self._rows()
+        inside = rows.inside(window) + rows.begun
+        lost = {**rows.left_out, "outside": rows.rows + rows.begun - inside, "no row": rows.odd_lines}
+        left = tuple(LeftOut(_WHY[reason], count) for reason, count in lost.items() if count)
+        first, last = int(rows.first.min()), int(rows.last.max())
+        part = Holding(self.name, rows.seen + rows.odd_lines, inside, left, first, last)
+        return Coverage((part,), notes=tuple(self._doubts()))
 
     def size(self) -> int:
         """Bytes of the files."""
@@ -213,45 +218,58 @@ class FilesSource(SizedSource):
             self._database_opened.close()
             self._database_opened = None
 
-    def _look(self, path: str, wanted: list[str]) -> Input:
-        file = look_at(path, wanted, STDIN_SHOWN if self._piped else None)
-        if file.kind == "parquet":
-            names, sample = self._database().sample(file)
-            file = replace(file, columns=names, sample=sample)
-        return file
-
     def _database(self) -> Database:
         if self._database_opened is None:
             self._database_opened = Database(self.name, self._said)
         return self._database_opened
 
-    def _head(self) -> tuple[Ints, Ints]:
-        """Which key and when: of the first rows where these stand in order, else of some keys' rows."""
-        codes: list[Ints] = []
-        times: list[Ints] = []
-        names: dict[str, int] = {}
-        for batch in batches(self._database(), self._inputs, self._columns, _HEAD, limit=_HEAD):
-            encoded = batch.column(0).dictionary_encode()
-            numbers = np.array([names.setdefault(name, len(names)) for name in encoded.dictionary.to_pylist()])
-            there = batch.column(1).to_numpy() != NO_TIME
-            codes.append(numbers[encoded.indices.to_numpy()][there])
-            times.append(batch.column(1).to_numpy()[there])
-        row, time_of = (np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64) for parts in (codes, times))
-        if len(row) < _HEAD or in_order(row, time_of):
-            return row, time_of
-        return self._rows().some(_HEAD)
+    def _head(self) -> tuple[Ints, Ints, Floats]:
+        """Of the first rows: which series, when, what."""
+        if self._first_rows is None:
+            self._first_rows = head_of(self._database(), self._inputs, self._columns)
+        return self._first_rows
 
     def _rows(self) -> Staged:
         with self._staging:
             if self._staged is None:
                 staged = Staged(self._database(), self.name, self._inputs, self._columns)
-                if self._piped is None and self._stat() != self._stamps:
+                try:
+                    if self._piped is None and self._stat() != self._stamps:
+                        raise StoreError(f"{self.name} changed while it was read: run again when nothing writes to it")
+                    self._checked = self._check(staged)
+                except BaseException:
                     staged.close()
-                    raise StoreError(f"{self.name} changed while it was read: run again when nothing writes to it")
+                    raise
                 self._staged = staged
                 # What it holds of memory is needed for answers now.
                 self._close_database()
             return self._staged
+
+    def _check(self, rows: Staged) -> list[str]:
+        """Hold the guesses against all rows."""
+        repeated, most, times = rows.instants.repeated()
+        seen = Seen(rows.rows, len(rows.ids), repeated, most, tuple(times), rows.resets)
+        return check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
+
+    def _try_guess(self) -> None:
+        """Hold the guess against the first rows."""
+        used = self._columns
+        if used.preset is not None or used.how in ("count", "share") or (self._said.statistic and used.counter is None):
+            return
+        try:
+            self._evidence = evidence_of(*self._head())
+        except Failure:
+            # What cannot be read is told with its row, where it is asked for.
+            return
+        self._columns = with_evidence(used, self._said, self._evidence, self._values())
+
+    def _values(self) -> list[str]:
+        """What the values are called."""
+        used, table = self._columns, self._table
+        if not used.wide:
+            return [used.value or ""]
+        columns = series_of(table.columns, table.rows, used.time or "", table.numbers)[0]
+        return [f"{file.series if file.several else ''} {column}" for file in self._inputs for column in columns]
 
     def _stat(self) -> list[tuple[str, str, int]]:
         stamps = []

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from traffic.disk import storage
 from traffic.errors import Failure, UsageFailure
-from traffic.model import Floats, Grid, Ints, Statistic, block_of
+from traffic.model import Floats, Grid, Ints, Statistic, Window, block_of
 from traffic.store.base import Columns, NoSuchStore
 from traffic.store.files.buckets import fill
 from traffic.store.files.database import Database
+from traffic.store.files.evidence import Instants
 from traffic.store.files.look import Input
-from traffic.store.files.rows import batches
+from traffic.store.files.rows import batches, refuse_odd_lines
 from traffic.store.files.sql import NO_TIME
 
 _BATCH = 500_000
@@ -34,6 +35,10 @@ _AT_ONCE = 2_000_000
 """Rows that a question looks at together: what bounds its memory, at about 100 bytes each."""
 _YEARS = (-62_135_596_800, 253_402_300_800)
 """Seconds of the years 1 to 9999."""
+
+_RESET = "where a counter began anew"
+REASONS = ("without a key", "without a time", "without a finite value", _RESET)
+"""Why rows are not looked at."""
 
 _Numbers = NDArray[np.uint32]
 
@@ -65,6 +70,16 @@ class Staged:
     """Reason -> rows that are not looked at."""
     rows: int
     """Rows that are."""
+    seen: int
+    """Rows that were read."""
+    instants: Instants
+    """How many rows series have at one time."""
+    begun: int
+    """Of counters: first rows, from which the next one is counted."""
+    resets: int
+    """Of counters: rows in which they fell."""
+    odd_lines: int
+    """Lines that are no rows, where a format has such."""
 
     def __init__(self, database: Database, name: str, inputs: Sequence[Input], columns: Columns) -> None:
         """Read all `inputs`.
@@ -78,14 +93,17 @@ class Staged:
         # Unlinked from the start: it goes with the process, however that ends.
         with storage(tempfile.gettempdir()):
             self._file = tempfile.TemporaryFile(prefix="sl-")  # noqa: SIM115  # closed below
+        self._counter = bool(columns.counter)
         # Without a warning where nobody closed it.
         self._remove = weakref.finalize(self, self._file.close)
         try:
             try:
-                seen = self._read_all(batches(database, inputs, columns, _BATCH, typed=True))
+                self._read_all(batches(database, inputs, columns, _BATCH, typed=True))
             except Failure:
                 # Not all is what it seemed to be: once more as text, which copes with it or says where it cannot.
-                seen = self._read_all(batches(database, inputs, columns, _BATCH))
+                database.rejected()
+                self._read_all(batches(database, inputs, columns, _BATCH))
+            self.odd_lines = refuse_odd_lines(database, inputs)
         except BaseException:
             self.close()
             raise
@@ -93,7 +111,9 @@ class Staged:
         if not self.rows:
             self.close()
             why = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
-            raise NoSuchStore(f"{name} has {f'no row that can be used ({why})' if seen else 'a header but no rows'}")
+            raise NoSuchStore(
+                f"{name} has {f'no row that can be used ({why})' if self.seen else 'a header but no rows'}"
+            )
         if int(self.first.min()) < _YEARS[0] or int(self.last.max()) >= _YEARS[1]:
             self.close()
             raise UsageFailure(
@@ -139,25 +159,39 @@ class Staged:
         there = [one for one in found if one is not None]
         return np.concatenate([one[0] for one in there]), np.concatenate([one[1] for one in there])
 
+    def inside(self, window: Window) -> int:
+        """Rows in a window."""
+        found = 0
+        for one in (segment for part in self._segments for segment in part):
+            if window.start <= one.times[0] and one.times[1] < window.end:
+                found += one.rows
+            elif one.times[0] < window.end and one.times[1] >= window.start:
+                with storage(tempfile.gettempdir()):
+                    self._file.flush()
+                    time = self._column(one, np.dtype(np.int64), 4)
+                found += int(((time >= window.start) & (time < window.end)).sum())
+        return found
+
     def close(self) -> None:
         """Remove the temporary file."""
         self._remove()
 
-    def _read_all(self, rows: Iterable[Any]) -> int:
-        """Lay down all batches, from nothing; answers how many rows they have."""
+    def _read_all(self, rows: Iterable[Any]) -> None:
+        """Lay down all batches, from nothing."""
         self.ids = {}
         self.first = self.last = np.zeros(0, dtype=np.int64)
-        self.rows = seen = 0
-        self._lost = dict.fromkeys(("without a key", "without a time", "without a finite value"), 0)
+        self.rows = self.begun = self.seen = 0
+        self.instants = Instants()
+        self._lost = dict.fromkeys(REASONS, 0)
         self._part_of = np.zeros(0, dtype=np.uint8)
         self._segments: list[list[_Segment]] = [[] for _ in range(1 << _PART_BITS)]
         with storage(tempfile.gettempdir()):
             self._file.seek(0)
             self._file.truncate()
         for batch in rows:
-            seen += batch.num_rows
+            self.seen += batch.num_rows
             self._take(batch)
-        return seen
+        self.resets = self._lost[_RESET]
 
     def _take(self, batch: Any) -> None:
         """Lay down the rows of an Arrow record batch with the columns k, t and v."""
@@ -167,10 +201,17 @@ class Staged:
         blank = names.index("") if "" in names else -1
         no_key, no_time = codes == blank, t == NO_TIME
         bad = ~np.isfinite(v)
+        if self._counter and bad.any():
+            # The first row of a counter begins what the next ones tell of; where it fell nothing is known.
+            self.begun += int(np.isneginf(v).sum())
+            self._lost[_RESET] += int(np.isposinf(v).sum())
+            kept = ~np.isinf(v)
+            codes, t, v, bad = codes[kept], t[kept], v[kept], bad[kept]
+            no_key, no_time = codes == blank, t == NO_TIME
         used = range(len(names))
         if no_key.any() or no_time.any() or bad.any():
             there = ~no_key & ~no_time & ~bad
-            for reason, lost in zip(self._lost, (no_key, no_time & ~no_key, bad & ~no_key & ~no_time), strict=True):
+            for reason, lost in zip(REASONS, (no_key, no_time & ~no_key, bad & ~no_key & ~no_time), strict=False):
                 self._lost[reason] += int(lost.sum())
             codes, t, v = codes[there], t[there], v[there]
             used = np.unique(codes).tolist()
@@ -183,6 +224,7 @@ class Staged:
         np.minimum.at(self.first, ids, t)
         np.maximum.at(self.last, ids, t)
         self.rows += len(t)
+        self.instants.add(ids, t)
         self._lay_down(ids, t, v)
 
     def _number(self, names: Sequence[str]) -> list[int]:

@@ -1,0 +1,41 @@
+"""What a value is, by its name: an amount, of which several add up, or a level or a rate, of which a mean is taken."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_OCTETS = {"bytes", "byte", "octets", "octet", "ibyt", "obyt", "byt"}
+_AMOUNTS = {
+    *_OCTETS,
+    *("packets", "packet", "pkts", "pkt", "ipkt", "opkt", "frames", "flows", "flow"),
+    *("requests", "request", "reqs", "hits", "count", "counts", "views", "visits", "clicks", "queries", "calls"),
+    *("errors", "orders", "messages", "msgs", "events", "downloads", "logins", "transactions"),
+}
+# A word that says that the value is a level or already a rate, whatever else its name says.
+_LEVELS = {
+    *("per", "rate", "avg", "average", "mean", "max", "min", "median", "peak", "p50", "p90", "p95", "p99"),
+    *("bps", "kbps", "mbps", "gbps", "pps", "s", "sec", "second", "speed", "throughput", "bandwidth"),
+    *("used", "usage", "free", "available", "avail", "limit", "size", "mem", "memory", "heap", "rss", "disk", "cache"),
+    *("pct", "percent", "ratio", "share", "utilization", "util", "load", "ms", "latency", "duration", "time"),
+    *("active", "open", "current", "concurrent", "inflight", "pending", "queue", "queued", "depth", "length"),
+}
+
+
+@dataclass(frozen=True)
+class ValueKind:
+    """What is known of a value."""
+
+    amount: bool
+    octets: bool
+    """Whether it is bytes, an amount or not."""
+
+
+def kind_of_value(name: str) -> ValueKind:
+    """What a column of that name holds."""
+    # `ifHCInOctets`, `bytesSent`, `network.bytes`, `Bytes*SamplingRate`.
+    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*|\d+", name)}
+    if "sampling" in words:
+        words -= {"rate"}
+    level = bool(words & _LEVELS)
+    return ValueKind(bool(words & _AMOUNTS) and not level, bool(words & _OCTETS))

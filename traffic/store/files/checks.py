@@ -1,0 +1,96 @@
+"""Guesses held against all rows, once they were read: what the first rows did not show, and what has to be said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from traffic.errors import UsageFailure
+from traffic.store.base import Columns
+from traffic.store.files.database import Database, paths
+from traffic.store.files.guess import Sampled, not_told_apart, rivals_of
+from traffic.store.files.look import Input, listed
+from traffic.store.files.naming import columns_in
+from traffic.store.files.sql import select_cells
+
+_OFTEN = 0.01
+"""Share of the times of a series with several rows from which on a guess is taken back."""
+_ONCE = 2.0
+"""Rows a series below which a column names rows, not series."""
+_FEWEST = 100
+_RESETS = 0.02
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What reading all rows has shown."""
+
+    rows: int
+    series: int
+    repeated: float
+    """Share of (series, time) with several rows."""
+    most: int
+    """Rows of one series at one time, at most."""
+    times: tuple[int, ...]
+    """Some of the times at which there are several."""
+    resets: int
+    """Of counters: rows in which they fell."""
+
+
+def check_all(
+    name: str, database: Database, inputs: Sequence[Input], used: Columns, said: Columns, seen: Seen
+) -> list[str]:
+    """What has to be said of the rows.
+
+    Raises:
+        UsageFailure: what was guessed is contradicted by the rows.
+    """
+    if said.key is None and used.key is not None and used.preset is None and not used.wide:
+        _refuse_identifiers(name, inputs, used, seen)
+    if used.counter and seen.resets > _RESETS * seen.rows and said.counter is None:
+        raise UsageFailure(
+            f"{name}: {used.value} only grows in the first rows and falls in {seen.resets:,} later ones, so it is no "
+            f"counter: say --statistic avg for values as they are, or --statistic rate"
+        )
+    if used.how != "avg" or not seen.repeated or used.preset is not None:
+        return []
+    differing, most = _differing(database, inputs, used, seen) if seen.times else ([], seen.most)
+    most = max(most, seen.most)
+    if said.statistic is None and said.key is None and differing and seen.repeated >= _OFTEN:
+        raise UsageFailure(not_told_apart(name, used.key, differing, most))
+    of = f"one {used.key}" if used.key else "a series"
+    what = f"; they differ in {listed(differing)}" if differing else ""
+    way = f": --key {','.join(filter(None, (used.key, *differing[:1])))} tells them apart, " if differing else ": "
+    return [f"up to {most:,} rows of {of} have the same time and are averaged{what}{way}--statistic sum adds them up"]
+
+
+def _refuse_identifiers(name: str, inputs: Sequence[Input], used: Columns, seen: Seen) -> None:
+    if seen.rows < _FEWEST or seen.rows >= _ONCE * seen.series:
+        return
+    others = [column for column in inputs[0].columns if column not in columns_in(used.key, inputs[0].columns)]
+    raise UsageFailure(
+        f"{name}: {used.key} names {seen.series:,} series in {seen.rows:,} rows, nearly one for every row: "
+        f"say --key with another column, or --total: there are {listed(others)}"
+    )
+
+
+def _differing(database: Database, inputs: Sequence[Input], used: Columns, seen: Seen) -> tuple[list[str], int]:
+    """Columns in which rows of one series at one time differ, looked up at some of these times."""
+    if used.wide:
+        return [], seen.most
+    rows: list[tuple[str | None, ...]] = []
+    columns: list[str] = []
+    for file in inputs:
+        named = (*columns_in(used.time, file.columns), *columns_in(used.key, file.columns))
+        others = [column for column in file.columns if column not in named][:60]
+        if columns and others != columns:
+            continue
+        columns = others
+        query = select_cells(database.table(file), file, used, others)
+        at = ", ".join(map(str, seen.times))
+        sql = f"SELECT CAST(t AS VARCHAR), * EXCLUDE (t) FROM ({query}) WHERE t IN ({at}) LIMIT 5000"  # noqa: S608
+        rows += database.run(sql, [paths([file])], [file]).fetchall()
+        if len(rows) >= 2000:
+            break
+    table = Sampled("", ("t", "k", *columns), tuple(rows), whole=False)
+    return rivals_of(table, table.holds(), Columns(time="t", key="k", value=used.value))

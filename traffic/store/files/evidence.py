@@ -1,0 +1,111 @@
+"""What rows say of the guesses made about them: whether values only grow, and how many rows a series has at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from traffic.model import Bools, Floats, Ints
+from traffic.store.files.step import own_step
+
+_FEWEST = 10
+"""Rows of a series from which on it is told whether it only grows."""
+_GROWS = 0.5
+"""Share of its steps in which a counter that counts anything grows."""
+_RESETS = 0.02
+"""Share of its steps in which a counter may fall: it began anew."""
+_MOST = 300_000
+"""Rows of which it is kept when they were."""
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the first rows say."""
+
+    rows: int
+    step: int | None
+    """Seconds between the values of a series; None where they follow no beat."""
+    counters: int
+    """Series whose values only grow."""
+    others: int
+    """Series whose values fall as well."""
+    a_minute: float
+    """Rows of a series in a minute that has any."""
+
+
+def evidence_of(row: Ints, time: Ints, value: Floats) -> Evidence:
+    """What rows say.
+
+    Args:
+        row: shape (n,), which series.
+        time: shape (n,), epoch seconds.
+        value: shape (n,); NaN where there is none.
+    """
+    there = np.isfinite(value)
+    growing, falling = _directions(row[there], time[there], value[there])
+    minutes = np.unique(np.stack([row, time // 60]), axis=1).shape[1] if len(row) else 0
+    return Evidence(len(row), own_step(row, time), growing, falling, len(row) / minutes if minutes else 0.0)
+
+
+def _directions(row: Ints, time: Ints, value: Floats) -> tuple[int, int]:
+    """How many series only grow, and how many do not. One that never changes, or has few rows, says nothing."""
+    if not len(row):
+        return 0, 0
+    order = np.lexsort((value, time, row))
+    row, time, value = row[order], time[order], value[order]
+    steps = (row[1:] == row[:-1]) & (time[1:] > time[:-1])
+    series, change = row[1:][steps], np.diff(value)[steps]
+    size = int(row.max()) + 1
+    counts = np.bincount(series, minlength=size)
+    up = np.bincount(series, change > 0, minlength=size)
+    down = np.bincount(series, change < 0, minlength=size)
+    enough: Bools = (counts >= _FEWEST) & (up + down > 0) & (np.bincount(row, value < 0, minlength=size) == 0)
+    grows = enough & (up >= _GROWS * counts) & (down <= _RESETS * counts)
+    return int(grows.sum()), int((enough & ~grows).sum())
+
+
+class Instants:
+    """Whether series have several rows at one time: of all rows, or of those at some of the times, where rows are many.
+
+    All rows of a time are kept, or none of them.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was seen."""
+        self._kept: list[tuple[Ints, Ints]] = []
+        self._count = 0
+        self._shift = np.uint64(0)
+
+    def add(self, ids: Ints, time: Ints) -> None:
+        """Take notice of rows: shape (n,) each, which series and when."""
+        ids, time = self._chosen(ids, time)
+        self._kept.append((ids.astype(np.int64), time))
+        self._count += len(ids)
+        while self._count > _MOST and self._shift < 32:
+            self._shift += np.uint64(1)
+            self._kept = [self._chosen(*pair) for pair in self._kept]
+            self._count = sum(len(pair[0]) for pair in self._kept)
+
+    def repeated(self) -> tuple[float, int, list[int]]:
+        """Share of (series, time) that have several rows, the most rows of one, and some of their times."""
+        if not self._count:
+            return 0.0, 1, []
+        ids, time = (np.concatenate([pair[place] for pair in self._kept]) for place in (0, 1))
+        # Both in one number: a sort of these takes a fifth of the time.
+        first, span = int(time.min()), int(time.max()) - int(time.min()) + 1
+        if int(ids.max()) >= 2**63 // span:
+            return 0.0, 1, []
+        pairs, sizes = np.unique(ids * span + (time - first), return_counts=True)
+        several = sizes > 1
+        times = np.unique(pairs[several] % span) + first
+        some = times[:: max(1, len(times) // 20)][:20]
+        return float(several.mean()), int(sizes.max()), some.tolist()
+
+    def _chosen(self, ids: Ints, time: Ints) -> tuple[Ints, Ints]:
+        if not self._shift:
+            return ids, time
+        mixed = (time.astype(np.uint64) * _ODD) >> (np.uint64(64) - self._shift)
+        kept = mixed == 0
+        return ids[kept], time[kept]

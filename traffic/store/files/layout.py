@@ -1,0 +1,230 @@
+"""Where the table is in a text: its delimiter, the lines above it, its header, its rows. Told from the rows."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from traffic.errors import UsageFailure
+from traffic.store.base import DamagedStore
+from traffic.store.files.cells import UNIT_WORD, held_by, is_blank
+
+Row = tuple[str | None, ...]
+
+DELIMITERS = ",;\t|"
+SAMPLE = 200
+"""Rows of the beginning from which columns are guessed."""
+_LOOKED_AT = 400
+_OF_A_BLOCK = 60
+_NEARLY = 0.9
+_FIELDS = re.compile(r"#fields:?\s", re.IGNORECASE)
+_SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
+# Amazon writes its fields with blanks between them.
+_VPC = re.compile(r"(?=.*\bsrcaddr\b)[a-z-]+(?: [a-z0-9-]+){4,}\s*$")
+_TIMELY = ("time", "date", "clock", "epoch")
+
+
+@dataclass(frozen=True)
+class TableText:
+    """A table in a text."""
+
+    delimiter: str
+    columns: tuple[str, ...]
+    """Each once: of a name that stands there twice, `name (1)` and `name (2)`."""
+    sample: tuple[Row, ...]
+    """The first rows, and some from all over the file."""
+    skip: int | None = None
+    """Records to leave out above the first row; None: just the header."""
+    marked: bool = False
+    """Whether lines that begin with # may stand between the rows."""
+    padded: bool = False
+    """Whether cells are filled up with blanks that mean nothing."""
+    units: bool = False
+    """Whether a row of units stands below the header."""
+
+
+def find_layout(
+    name: str, text: str, blocks: Sequence[str], wanted: Sequence[str], delimiter: str | None = None
+) -> TableText:
+    """The table in a text.
+
+    Args:
+        name: of the file, for messages.
+        text: how it begins.
+        blocks: texts from further on; their first and last lines may be cut.
+        wanted: columns that a person named.
+        delimiter: what parts the cells, where a person said so.
+
+    Raises:
+        DamagedStore: no table can be made of it.
+    """
+    lead = 0
+    if match := _SEP.match(text):
+        delimiter, lead, text = delimiter or match[1], 1, text[match.end() :]
+    if text.startswith("#") and (fields := _marked_header(text)):
+        return _marked(name, text, blocks, fields, delimiter)
+    marks = delimiter or (" " if _VPC.match(text.partition("\n")[0]) else DELIMITERS)
+    found = [(mark, _records(name, text, mark, _LOOKED_AT)) for mark in marks]
+    mark, records = max(found, key=lambda one: _score(one[1], wanted))
+    header, first, units = _header(records)
+    names = [cell.strip() for cell in records[header]] if records else []
+    rows = [row for row in records[first:] if row]
+    width = len(names)
+    if rows and all(len(row) == width + 1 and not row[-1].strip() for row in rows):
+        # Rows that end in a delimiter, below a header that does not.
+        names.append("")
+        width += 1
+    further = [row for block in blocks for row in _inside(block, mark) if len(row) == width]
+    marked = any(row[0].startswith("#") for row in (*rows, *further) if row)
+    able = [row for row in (*rows[:SAMPLE], *further) if len(row) == width and not row[0].startswith("#")]
+    kept = [tuple(row) for row in able if not marked or row != records[header]]
+    cells = [cell for row in kept[:50] for cell in row if cell.strip()]
+    padded = mark == "|" and 2 * sum(cell != cell.strip() for cell in (*records[header], *cells)) > len(cells)
+    skip = lead + first if lead or header or units else None
+    return TableText(mark, numbered(names), tuple(kept), skip=skip, marked=marked, padded=padded, units=units)
+
+
+def numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """The names, each of them once. What pandas writes above its index is nothing."""
+    plain = [name or f"column {place}" for place, name in enumerate(names, 1)]
+    counts, seen, found = Counter(plain), Counter[str](), []
+    for name in plain:
+        seen[name] += 1
+        own = f"{name} ({seen[name]})" if counts[name] > 1 else name
+        while own != name and own in counts:
+            own += "'"
+        found.append(own)
+    return tuple(found)
+
+
+def doubled(columns: Sequence[str], name: str) -> list[str]:
+    """The columns that had this name in the header."""
+    return [column for column in columns if re.fullmatch(re.escape(name) + r" \(\d+\)'*", column)]
+
+
+def _score(records: Sequence[Sequence[str]], wanted: Sequence[str]) -> tuple[float, ...]:
+    """How well a delimiter makes a table: of what a person named, of all rows of one width, of a header as wide."""
+    there = [row for row in records if row]
+    if not there:
+        return (0.0, 0.0, 0.0, 0.0)
+    body = there[len(there) // 2 :] if len(there) > 3 else there[1:] or there
+    width, often = Counter(map(len, body)).most_common(1)[0]
+    named = max((len(set(wanted) & {cell.strip() for cell in row}) for row in there[:20]), default=0)
+    if width < 2:
+        return (named, 0.0, 0.0, float(len(there[0]) if len(there) < 3 else 1))
+    headed = any(len(row) == width and not _timely(row) for row in there)
+    return (named, round(often / len(body), 1), float(headed), float(width))
+
+
+def _header(records: Sequence[Sequence[str]]) -> tuple[int, int, bool]:
+    """Index of the header, index of the first row, and whether a row of units stands between them."""
+    there = [index for index, row in enumerate(records) if row]
+    if len(there) < 2:
+        return (there[0] if there else 0), len(records), False
+    body = [records[index] for index in there[len(there) // 2 :]]
+    width = Counter(map(len, body)).most_common(1)[0][0]
+    wide = [index for index in there if len(records[index]) == width]
+    body = [row for row in body if len(row) == width and not _units(row) and not row[0].startswith("#")]
+    kinds = [_mostly([row[column] for row in body]) for column in range(width)]
+    timely = [column for column, kind in enumerate(kinds) if kind in _TIMELY]
+    if width < 2 or not wide or not timely:
+        return there[0], there[1], False
+    first = next((index for index in wide if _is_row(records[index], {c: kinds[c] for c in timely})), wide[-1])
+    above = [index for index in wide if index < first]
+    if not above:
+        return there[0], there[1], False
+    header = above[-1]
+    units = len(above) > 1 and _units(records[header])
+    return (above[-2] if units else header), first, units
+
+
+def _mostly(cells: Sequence[str]) -> str:
+    """What nearly all of these cells hold: among the rows of a file a header may come again."""
+    kinds = Counter(held_by([cell]) for cell in cells if not is_blank(cell))
+    kind, often = kinds.most_common(1)[0] if kinds else ("nothing", 0)
+    return kind if often >= _NEARLY * sum(kinds.values()) else "text"
+
+
+def _is_row(row: Sequence[str], timely: Mapping[int, str]) -> bool:
+    """Whether a record has times where the rows of the table have them."""
+    found = [held_by([row[column]]) for column in timely]
+    return not row[0].startswith("#") and any(one in _TIMELY for one in found) and "text" not in found
+
+
+def _units(row: Sequence[str]) -> bool:
+    cells = [cell.strip() for cell in row if not is_blank(cell)]
+    return bool(cells) and all(UNIT_WORD.fullmatch(cell) for cell in cells)
+
+
+def _timely(row: Iterable[str]) -> bool:
+    return any(held_by([cell]) in ("time", "date", "epoch") for cell in row)
+
+
+def _marked_header(text: str) -> str | None:
+    """The line that names the fields behind a mark, as Zeek and W3C logs have it."""
+    lines = text[: 1 << 16].splitlines()
+    return next((line for line in lines if _FIELDS.match(line)), None) if lines else None
+
+
+def _marked(name: str, text: str, blocks: Sequence[str], fields: str, delimiter: str | None) -> TableText:
+    head = _FIELDS.split(fields, maxsplit=1)[1] if len(fields.split()) > 1 else ""
+    mark = delimiter or next((one for one in "\t,;| " if one in head), "\t")
+    columns = numbered([cell.strip() for cell in head.split(mark)])
+    records = _records(name, text, mark, _LOOKED_AT)
+    first = next((index for index, row in enumerate(records) if row and not row[0].startswith("#")), len(records))
+    rows = [*records[first:][:SAMPLE], *(row for block in blocks for row in _inside(block, mark))]
+    kept = [tuple(row) for row in rows if len(row) == len(columns) and not row[0].startswith("#")]
+    return TableText(mark, columns, tuple(kept), skip=first, marked=True)
+
+
+def _records(name: str, text: str, delimiter: str, most: int) -> list[list[str]]:
+    """The first records; a blank line is an empty one."""
+    found: list[list[str]] = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            found.append(row)
+            if len(found) >= most:
+                break
+    except csv.Error as error:
+        if not found:
+            raise DamagedStore(
+                f"{name} has a header that cannot be read ({error}): name a CSV, Parquet or NDJSON file"
+            ) from error
+    return found
+
+
+def _inside(block: str, delimiter: str) -> list[list[str]]:
+    """Some of the records of a block, without the first, which may be cut, and the last, which is where it ends."""
+    try:
+        return [row for row in csv.reader(block.splitlines()[1:-1][:_OF_A_BLOCK], delimiter=delimiter) if row]
+    except csv.Error:
+        return []
+
+
+def text_of(name: str, beginning: bytes, whole: bool) -> str:
+    """The text up to the end of a line, somewhere after the header.
+
+    Raises:
+        UsageFailure: it is not UTF-8.
+        DamagedStore: it is no text.
+    """
+    if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise UsageFailure(f"{name} is encoded in UTF-16: save it as UTF-8")
+    if b"\0" in beginning:
+        raise DamagedStore(f"{name} is neither text nor a Parquet file: name a CSV, Parquet or NDJSON file")
+    end = max(beginning.rfind(b"\n"), beginning.rfind(b"\r")) + 1
+    # All objects of a JSON document may stand in one line.
+    if not end and not whole and not beginning.lstrip().startswith((b"[", b"{")):
+        raise DamagedStore(f"{name} has no line break in its first megabyte: name a CSV, Parquet or NDJSON file")
+    # A line that the beginning cuts off would be half a row; the last line of a file may do without a break.
+    try:
+        if not end and not whole:
+            return beginning.decode("utf-8-sig", errors="ignore")
+        return beginning[: None if whole else end].decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = beginning.count(b"\n", 0, error.start) + 1
+        raise UsageFailure(f"{name} is not UTF-8 (line {line}): save it as UTF-8") from error

@@ -1,0 +1,156 @@
+"""From the names of files to what is read of them: a look, a guess, and what the first rows say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import IO
+
+import numpy as np
+
+from traffic.errors import UsageFailure
+from traffic.model import Floats, Ints
+from traffic.store.base import Columns
+from traffic.store.files.amounts import kind_of_value
+from traffic.store.files.database import Database
+from traffic.store.files.evidence import Evidence
+from traffic.store.files.guess import Sampled, complete
+from traffic.store.files.look import Hints, Input, require_columns
+from traffic.store.files.naming import columns_in, require
+from traffic.store.files.rows import batches
+from traffic.store.files.sql import NO_TIME, error_condition
+from traffic.store.files.survey import survey, table_of, with_members
+from traffic.store.log_fields import asks_errors, recognise, understood
+
+HEAD = 200_000
+"""Rows at which guesses are tried."""
+_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Files that were looked at, and what is read of them."""
+
+    inputs: tuple[Input, ...]
+    table: Sampled
+    columns: Columns
+    empty: tuple[str, ...]
+    kept: tuple[IO[bytes], ...]
+
+
+def open_files(paths: Sequence[str], said: Columns, database: Database, name: str | None = None) -> Opened:
+    """Look at files, and tell which of their columns are meant.
+
+    Args:
+        paths: of the files.
+        said: by options.
+        database: that reads what cannot be looked at otherwise.
+        name: what the only file is called in messages.
+
+    Raises:
+        NoSuchStore: all are empty.
+        UsageFailure: a column is not there, or it is not clear which is meant.
+        DamagedStore: one is no table.
+        StorageFailure: one cannot be read.
+    """
+    said = replace(said, zone=database.zone)
+    wanted = [one for text in (said.time, said.key, said.value) if text for one in (text, *text.split(","))]
+
+    def sample(file: Input) -> Input:
+        names, rows = database.sample(file)
+        return replace(file, columns=names, sample=rows)
+
+    seen = survey(paths, wanted, Hints(said.delimiter, said.decimal), sample, name)
+    inputs = list(seen.inputs)
+    partly = any(file.kind == "json" and not file.whole for file in inputs)
+    if partly and said.preset is not None:
+        # A log says with any member what a line is, also with one that only comes late.
+        inputs = _looked_through(inputs, database)
+        partly = False
+    try:
+        columns = _told(inputs, said)
+    except UsageFailure:
+        if not partly:
+            raise
+        inputs = _looked_through(inputs, database)
+        columns = _told(inputs, said)
+    for file in inputs[1:]:
+        if file.kind != "json":
+            _require_all(file, columns)
+    return Opened(tuple(inputs), table_of(inputs), columns, seen.empty, seen.kept)
+
+
+def head_of(database: Database, inputs: Sequence[Input], columns: Columns) -> tuple[Ints, Ints, Floats]:
+    """The first rows: which series, epoch seconds, value (NaN where there is none), shape (n,) each."""
+    names: dict[str, int] = {}
+    rows, times, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+    for batch in batches(database, inputs, replace(columns, counter=None), HEAD, limit=HEAD):
+        encoded = batch.column(0).dictionary_encode()
+        numbers = np.array(
+            [names.setdefault(one, len(names)) for one in encoded.dictionary.to_pylist()], dtype=np.int64
+        )
+        there = batch.column(1).to_numpy() != NO_TIME
+        rows.append(numbers[encoded.indices.to_numpy()][there])
+        times.append(batch.column(1).to_numpy()[there])
+        values.append(batch.column(2).to_numpy()[there])
+    return np.concatenate(rows), np.concatenate(times), np.concatenate(values)
+
+
+def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Sequence[str]) -> Columns:
+    """What the first rows make of the statistic, where nobody said it: counters become rates.
+
+    Amounts that come regularly, one at a time, are missing where there is none; those of flows are 0 there.
+
+    Args:
+        columns: as they were guessed.
+        said: by options.
+        found: in the first rows.
+        names: of what the values are.
+    """
+    if said.statistic is not None or said.counter is not None or columns.statistic in ("count", "share"):
+        return columns
+    octets = bool(names) and all(kind_of_value(name).octets for name in names)
+    # What a flow carried is no counter, even if it only grew for a while.
+    flows = columns.format and columns.statistic == "sum"
+    if found.counters and not found.others and not flows:
+        plain = said.scale == 1.0 and not said.unit
+        unit = said.unit or ("" if octets and plain else "/s")
+        return replace(columns, counter=True, statistic="avg", bits=octets and plain, unit=unit)
+    if columns.statistic == "sum" and found.step is not None and said.empty is None:
+        return replace(columns, empty="missing")
+    return columns
+
+
+def _told(inputs: Sequence[Input], said: Columns) -> Columns:
+    table = table_of(inputs)
+    known = recognise(table.columns)
+    if said.preset is not None:
+        require(table.name, table.columns, replace(said, key=None if said.key in ("service", "endpoint") else said.key))
+    filled = understood(said, known, table.name)
+    if asks_errors(said):
+        filled = replace(filled, errors=error_condition(known))
+    if filled.total and filled.key is not None:
+        filled = replace(filled, key=None)
+    return complete(table, filled)
+
+
+def _looked_through(inputs: Sequence[Input], database: Database) -> list[Input]:
+    files = [file for file in inputs if file.kind == "json"]
+    paths = database.members(files)
+    known = {path for file in files for path in file.paths}
+    late = [path for path in paths if path not in known]
+    if not late:
+        return list(inputs)
+    found = with_members(inputs, paths, [])
+    of_json = [file for file in found if file.kind == "json"]
+    late_columns = [".".join(path) for path in late][:_SHOWN]
+    rows = [row for file in of_json[:_SHOWN] for row in database.rows_with(file, late_columns, _SHOWN)]
+    return with_members(found, paths, rows)
+
+
+def _require_all(file: Input, columns: Columns) -> None:
+    """Stop unless a further file has the columns that are read."""
+    for option, text in (("--time", columns.time), ("--key", columns.key), ("--value", columns.value)):
+        if text and not columns_in(text, file.columns) and (option == "--time" or text.replace(",", "").isidentifier()):
+            missing = next((one for one in text.split(",") if one not in file.columns), text)
+            require_columns(file.name, file.columns, {option: missing})

@@ -1,0 +1,121 @@
+"""What a person is told of a table: which columns were taken for what, and what may not be what it seems."""
+
+from __future__ import annotations
+
+import time
+
+from traffic.model import DAY
+from traffic.store.base import Columns
+from traffic.store.files.cells import ambiguous_thousands, few_digits
+from traffic.store.files.evidence import Evidence
+from traffic.store.files.guess import Sampled, series_of, unused
+from traffic.store.files.look import listed
+from traffic.store.files.naming import columns_in
+from traffic.times import iso
+
+_EARLY = 788_918_400
+"""1995: what lies before it is rarely meant."""
+_MOST = 6
+
+
+def how_read(table: Sampled, used: Columns, said: Columns) -> list[str]:
+    """Which columns were taken for what, and which were not used."""
+    found = []
+    guessed = said.time is None or (not said.wide and not said.total and said.key is None)
+    guessed = guessed or (not said.wide and said.value is None) or used.statistic != said.statistic or used.bits
+    if used.wide:
+        series, others = series_of(table.columns, table.rows, used.time or "", table.numbers)
+        if guessed:
+            time = _shown(used.time, table)
+            found.append(f"using {time}, and {len(series)} columns as series: {listed(series)}{_way(used)}")
+        if others:
+            found.append(f"no series, for they hold no numbers: {listed(others)}")
+        return found
+    if not guessed or (said.time and said.key and said.value and used.how == "avg" and not used.counter):
+        return found
+    key = _shown(used.key, table) or ("all rows as one series" if used.total else _files(table))
+    line = f"using {', '.join(filter(None, (_shown(used.time, table), key, used.value)))}{_way(used)}"
+    if rest := unused(table, used):
+        more = f" and {len(rest) - _MOST} more" if len(rest) > _MOST else ""
+        line += f"; not used: {', '.join(rest[:_MOST])}{more}"
+    found.append(f"{used.format}: {line}" if used.format else line)
+    return found
+
+
+def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
+    """What looks as if it were meant otherwise."""
+    found = []
+    names = [used.value] if used.value in table.columns else []
+    if used.wide:
+        names = list(series_of(table.columns, table.rows, used.time or "", table.numbers)[0])
+    for name in names if said.decimal is None else ():
+        if name and ambiguous_thousands(table.cells(name)):
+            mark = "," if "," in "".join(table.cells(name)[:50]) else "."
+            cell = next(one for one in table.cells(name) if mark in one)
+            decimals = table.numbers is None or table.numbers.decimal == mark
+            taken, other = ("decimals", "thousands") if decimals else ("thousands", "decimals")
+            say = mark if other == "decimals" else "," if mark == "." else "."
+            found.append(
+                f"every value of {name} has three digits behind its {mark} ({cell}), which is taken to part {taken}: "
+                f"say --decimal '{say}' if it parts {other}"
+            )
+            break
+    times = columns_in(used.time, table.columns)
+    if len(times) == 1 and few_digits(table.cells(times[0])):
+        cell = table.cells(times[0])[0]
+        found.append(
+            f"the times in {used.time} have six digits only ({cell}), which is a step of hours: write them out"
+        )
+    if len(times) == 1 and said.time and table.holds()[times[0]] == "date":
+        clocks = [column for column, held in table.holds().items() if held == "clock"]
+        if clocks:
+            found.append(f"{said.time} holds days only: --time {said.time},{clocks[0]} adds the time of day")
+    return found
+
+
+def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
+    """What the first rows say of the statistic."""
+    if used.preset is not None:
+        return []
+    lines = []
+    if used.counter and said.counter is None and said.statistic is None:
+        lines.append(
+            "the values only grow, so they are read as counters: how fast they grow (--statistic avg: as they are)"
+        )
+    elif found.counters and not used.counter and said.statistic is None:
+        lines.append(
+            f"the values of {found.counters} of {found.counters + found.others} series only grow, as counters do: "
+            f"--statistic rate reads all as counters"
+        )
+    averaged = used.how == "avg" and said.statistic is None and not used.counter
+    if averaged and found.step is None and found.a_minute >= 1.5:
+        lines.append(
+            f"about {found.a_minute:.3g} rows of a series in a minute are averaged: --statistic sum adds them up"
+        )
+    return lines
+
+
+def dated(column: str | None, first: int, last: int) -> list[str]:
+    """What is odd about the times."""
+    found = []
+    if last > time.time() + DAY:
+        found.append(f"the last row is of {iso(last)}, which has not been yet: check {column}")
+    if first < _EARLY:
+        found.append(f"the first row is of {iso(first)}, before 1995: check {column}")
+    return found
+
+
+def _shown(text: str | None, table: Sampled) -> str:
+    return "+".join(columns_in(text, table.columns)) or (text or "")
+
+
+def _way(used: Columns) -> str:
+    if used.counter:
+        return f" (counters, as {'bit/s' if used.bits else used.unit or 'a rate'})"
+    if used.statistic == "sum":
+        return f" (summed{', as bit/s' if used.bits else ''})"
+    return ""
+
+
+def _files(table: Sampled) -> str:
+    return "the name of the file" if table.files == 1 else "the names of the files"
