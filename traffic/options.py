@@ -203,7 +203,7 @@ def columns_of(said: ColumnOptions) -> Columns:
         said.key_column or None,
         said.value_column,
         statistic="avg" if said.statistic == "rate" else said.statistic,
-        counter=said.statistic == "rate" if said.statistic else None,
+        counter=True if said.statistic == "rate" else None,
         total=said.total or said.key_column == "",
         time_format=(said.time_format,) if said.time_format else None,
         delimiter=_TAB.get(said.delimiter or "", said.delimiter),

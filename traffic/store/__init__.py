@@ -8,7 +8,7 @@ from traffic.access_log import AccessLog, LogColumns
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.access import Access, Entry
-from traffic.store.base import Columns, NoSuchStore, Sink, Source
+from traffic.store.base import SEVERAL, Columns, NoSuchStore, Sink, Source
 from traffic.store.folder import STORE
 from traffic.store.kinds import ELASTIC, FILES, FOLDER, KNOWN, Filling, kind_of, service_of
 
@@ -91,19 +91,16 @@ def open_sink(
 
 
 def _look_for(name: str) -> None:
-    """Raises NoSuchStore where nothing that is called like that can be a file of a user's own."""
-    path = Path(name)
-    with storage(name):
-        folder, there = bool(name) and path.is_dir(), path.exists()
-    if folder:
-        raise NoSuchStore(
-            f"{name} is a folder without {STORE}: run ./sl.py generate to fill it, or name its files ({path}/*.csv)"
-        )
-    # A name like a file's is looked for as one, and missed as one.
-    if not name or not (name == "-" or there or path.suffix or set("*?[") & set(name)):
-        here = stores_here()
-        known = f"name one of those here ({', '.join(here)}), or {KNOWN}" if here else f"name {KNOWN}"
-        raise NoSuchStore(f"there is no store {name or '(no name)'}: run ./sl.py generate, or {known}")
+    """Raises NoSuchStore where nothing that is called like that can be files of a user's own."""
+    for one in name.split(SEVERAL):
+        path = Path(one)
+        with storage(one):
+            there = bool(one) and path.exists()
+        # A name like a file's is looked for as one, and missed as one.
+        if not one or not (one == "-" or there or path.suffix or set("*?[") & set(one)):
+            here = stores_here()
+            known = f"name one of those here ({', '.join(here)}), or {KNOWN}" if here else f"name {KNOWN}"
+            raise NoSuchStore(f"there is no store {one or '(no name)'}: run ./sl.py generate, or {known}")
 
 
 def stores_here() -> list[str]:

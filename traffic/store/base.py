@@ -16,6 +16,9 @@ from traffic.coverage import Coverage
 from traffic.errors import Failure, StorageFailure, UsageFailure
 from traffic.model import Empty, Grid, Ints, Matrix, Metric, Query, Rollup, Statistic, Window
 
+SEVERAL = "\n"
+"""What stands between the names of files, where a store is several."""
+
 
 class StoreError(Failure):
     """Anything a store has to say that is not one of the cases below."""

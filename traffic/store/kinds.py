@@ -31,10 +31,31 @@ FLAGS = {
     "errors": "--errors",
     "skip_bad_lines": "--skip-bad-lines",
     "raw_paths": "--raw-paths",
+    "total": "--total",
+    "time_format": "--time-format",
+    "delimiter": "--delimiter",
+    "decimal": "--decimal",
+    "counter": "--statistic rate",
 }
 """Of `Columns` and `LogColumns`: the option that says it."""
 
 _EVERY_TABLE = frozenset({"time", "key", "value", "statistic", "unit", "scale", "empty", "preset", "errors"})
+_FILES_ONLY = frozenset(
+    {
+        *(
+            "wide",
+            "where",
+            "zone",
+            "skip_bad_lines",
+            "raw_paths",
+            "total",
+            "time_format",
+            "delimiter",
+            "decimal",
+            "counter",
+        ),
+    }
+)
 # https: is the name of a service; a Windows drive or a file called a:b is not.
 _SERVICE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
@@ -171,7 +192,7 @@ FOLDER = StoreKind(
 FILES = StoreKind(
     "A file",
     "a CSV, Parquet or NDJSON file",
-    takes=_EVERY_TABLE | {"wide", "where", "zone", "skip_bad_lines", "raw_paths"},
+    takes=_EVERY_TABLE | _FILES_ONLY,
     instead="--document-step and --filter are for an index in Elasticsearch (a file has --where)",
     source=_files_source,
     log=_files_log,
@@ -180,7 +201,7 @@ ELASTIC = StoreKind(
     "Elasticsearch",
     "https://HOST:9200/INDEX",
     takes=_EVERY_TABLE | {"step", "filter_file"},
-    instead="--wide, --where, --timezone-of-data, --skip-bad-lines, --raw-paths are for files (an index: --filter)",
+    instead="--wide, --where, --total and how files are written are for files (an index has --filter)",
     source=_elastic_source,
     sink=_elastic_sink,
     log=_elastic_log,

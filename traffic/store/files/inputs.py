@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from traffic.disk import storage
-from traffic.store.base import NoSuchStore
+from traffic.store.base import SEVERAL, NoSuchStore
 
-SEVERAL = "\n"
-"""What stands between several names of files."""
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".ndjson", ".jsonl", ".json", ".log")
 # A day, with or without the time of the day behind it, and what parts it from the rest of a name.
 _DATE = re.compile(r"[-_.]?(?<!\d)(?:19|20)\d\d[-_]?[01]\d[-_]?[0-3]\d(?:[-_T]?\d\d(?:[-_:]?\d\d){0,2})?(?!\d)")
