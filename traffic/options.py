@@ -6,6 +6,7 @@ stdout carries the result, stderr everything else. Every option can come from th
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import time
@@ -50,6 +51,68 @@ store = click.option(
     default="output/traffic",
     show_default=True,
     help="Folder of `generate`, a file or 'glob' of your own, https://HOST:9200/INDEX, or kentik:.",
+)
+
+
+class StoreNames(click.ParamType[str]):
+    """Names of what is read; several of them come from the environment with line breaks between them."""
+
+    name = "text"
+    envvar_list_splitter = "\n"
+
+
+class Aliased(click.Option):
+    """An option with other spellings, of which help does not speak."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """With the first spelling only."""
+        record = super().get_help_record(ctx)
+        return record and (re.sub(r", --[a-z-]+", "", record[0]), record[1])
+
+
+start = ("--start", "--since", "--from")
+end = ("--end", "--until", "--to")
+"""The options for a window, and as what other tools know them."""
+
+
+def stores(default: str | None = None, help_text: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """What is read: --store, which can be repeated, or names without it, such as a glob that the shell has expanded.
+
+    Args:
+        default: where nothing is said; None: something has to be.
+        help_text: of the option.
+    """
+
+    def merged(ctx: click.Context) -> str:
+        names = [*ctx.meta.get("sl.store", ()), *ctx.meta.get("sl.names", ())]
+        return "\n".join(names) or default or ""
+
+    def option_said(ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> str:
+        ctx.meta["sl.store"] = value
+        return merged(ctx)
+
+    def names_said(ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> None:
+        ctx.meta["sl.names"] = value
+        if "store" in ctx.params:
+            ctx.params["store"] = merged(ctx)
+        if default is None and not merged(ctx):
+            raise click.UsageError("Missing option '--store'.", ctx)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        shown = f"{help_text}  [default: {default}]" if default else help_text
+        option = click.option(
+            "--store", type=StoreNames(), multiple=True, callback=option_said, metavar="TEXT", help=shown
+        )
+        argument = click.argument(
+            "names", metavar="[STORE]...", nargs=-1, type=StoreNames(), expose_value=False, callback=names_said
+        )
+        return option(argument(command))
+
+    return decorate
+
+
+sources = stores(
+    "output/traffic", "Folder of `generate`, files or 'globs' of your own, https://HOST:9200/INDEX, kentik:."
 )
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")

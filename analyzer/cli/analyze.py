@@ -42,10 +42,14 @@ class AnalyzeOptions(shared.EntryOptions):
 
 
 @click.command(context_settings=shared.SETTINGS)
-@click.option("--store", required=True, help="A log file or 'glob', or https://HOST:9200/INDEX.")
+@shared.stores(help_text="Log files or 'globs', or https://HOST:9200/INDEX.")
 @shared.entry
-@click.option("--start", help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
-@click.option("--end", help="Up to here.  [default: all there is]")
+@click.option(
+    *shared.start,
+    cls=shared.Aliased,
+    help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
+)
+@click.option(*shared.end, cls=shared.Aliased, help="Up to here.  [default: all there is]")
 @click.option(
     "--field",
     "named",

@@ -93,11 +93,15 @@ class Discover(click.Command):
 
 
 @click.command(cls=Discover, context_settings=shared.SETTINGS)
-@shared.store
+@shared.sources
 @shared.columns
 @shared.entry
-@click.option("--start", help="Look from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
-@click.option("--end", help="Look up to here.  [default: all there is]")
+@click.option(
+    *shared.start,
+    cls=shared.Aliased,
+    help="Look from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
+)
+@click.option(*shared.end, cls=shared.Aliased, help="Look up to here.  [default: all there is]")
 @click.option(
     "--history", default="6w", show_default=True, help="Learn from this much before and after what is looked at."
 )
@@ -113,7 +117,13 @@ class Discover(click.Command):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Settings of the policy.  [default: input/policy.yaml]",
 )
-@click.option("--over-percent", type=float, help="Threshold above the baseline; 200 means three times.")
+@click.option(
+    "--over-percent",
+    "--threshold",
+    cls=shared.Aliased,
+    type=float,
+    help="Threshold above the baseline; 200 means three times.",
+)
 @click.option("--matches", type=int, help="Buckets above the threshold that make an event ...")
 @click.option("--within", help="... inside this time.")
 @click.option("--floor", type=float, help="The threshold is never below this.")

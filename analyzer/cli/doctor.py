@@ -24,7 +24,7 @@ class DoctorOptions(shared.ColumnOptions, shared.EntryOptions):
 @click.command(
     short_help="Say whether a run has all it needs, and what a store holds.", context_settings=shared.SETTINGS
 )
-@shared.store
+@shared.sources
 @shared.columns
 @shared.entry
 @shared.output

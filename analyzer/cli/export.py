@@ -41,7 +41,7 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
 
 
 @click.command(context_settings=shared.SETTINGS)
-@shared.store
+@shared.sources
 @shared.columns
 @shared.entry
 @click.option(
@@ -53,8 +53,12 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
 @click.option(
     "--file", type=click.Path(path_type=Path, dir_okay=False), help="Write here; .gz packs it.  [default: stdout]"
 )
-@click.option("--start", help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]")
-@click.option("--end", help="Up to here.  [default: all there is]")
+@click.option(
+    *shared.start,
+    cls=shared.Aliased,
+    help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
+)
+@click.option(*shared.end, cls=shared.Aliased, help="Up to here.  [default: all there is]")
 @click.option("--resolution", help="Width of a bucket.  [default: the data's own step, or 1m]")
 @click.option("--only", multiple=True, metavar="GLOB", help="These keys; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; can be repeated.")

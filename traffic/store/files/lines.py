@@ -13,7 +13,7 @@ from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread
 from traffic.model import HOUR, Grid, Ints, Window
 from traffic.store.base import Columns
 from traffic.store.files.database import Database
-from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
+from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.log import LaidLog, Said
 from traffic.store.log_fields import roles
 
@@ -39,7 +39,7 @@ class FilesLog:
             DamagedStore: a file cannot be read.
             StorageFailure: the temporary folder is full.
         """
-        self.name = STDIN_SHOWN if pattern == STDIN else pattern
+        self.name = STDIN_SHOWN if pattern == STDIN else shown(pattern)
         self._piped = spool()[0] if pattern == STDIN else None
         if self._piped:
             weakref.finalize(self, self._piped.close)

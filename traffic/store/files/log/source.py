@@ -16,7 +16,7 @@ from traffic.errors import UsageFailure
 from traffic.model import Matrix, Query, Window
 from traffic.store.base import Columns, Limits, SizedSource
 from traffic.store.files.database import Database
-from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, spool
+from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.log.account import Said
 from traffic.store.files.log.laid import LaidLog
 from traffic.store.files.source import FilesSource
@@ -48,7 +48,7 @@ class LinesSource(SizedSource):
             StorageFailure: one cannot be read, or the temporary folder is full.
         """
         assert said.preset is not None
-        self.name = STDIN_SHOWN if pattern == STDIN else pattern
+        self.name = STDIN_SHOWN if pattern == STDIN else shown(pattern)
         check_preset(said)
         self._said, self._preset = said, PRESETS[said.preset]
         digest = ""
