@@ -29,6 +29,8 @@ class ValueKind:
     amount: bool
     octets: bool
     """Whether it is bytes, an amount or not."""
+    level: bool
+    """Whether its name says that it is a level or a rate."""
 
 
 def kind_of_value(name: str) -> ValueKind:
@@ -38,4 +40,4 @@ def kind_of_value(name: str) -> ValueKind:
     if "sampling" in words:
         words -= {"rate"}
     level = bool(words & _LEVELS)
-    return ValueKind(bool(words & _AMOUNTS) and not level, bool(words & _OCTETS))
+    return ValueKind(bool(words & _AMOUNTS) and not level, bool(words & _OCTETS), level)

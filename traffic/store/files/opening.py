@@ -112,7 +112,8 @@ def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Seque
     octets = bool(names) and all(kind_of_value(name).octets for name in names)
     # What a flow carried is no counter, even if it only grew for a while.
     flows = columns.format and columns.statistic == "sum"
-    if found.counters and not found.others and not flows:
+    level = any(kind_of_value(name).level for name in names)
+    if found.counters and not found.others and not flows and not level:
         plain = said.scale == 1.0 and not said.unit
         unit = said.unit or ("" if octets and plain else "/s")
         return replace(columns, counter=True, statistic="avg", bits=octets and plain, unit=unit)
