@@ -6,6 +6,7 @@ import time
 
 from traffic.model import DAY
 from traffic.store.base import Columns
+from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.cells import ambiguous_thousands, few_digits
 from traffic.store.files.evidence import Evidence
 from traffic.store.files.guess import Sampled, series_of, unused
@@ -82,7 +83,7 @@ def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
         lines.append(
             "the values only grow, so they are read as counters: how fast they grow (--statistic avg: as they are)"
         )
-    elif found.counters and not used.counter and said.statistic is None:
+    elif found.counters and not used.counter and said.statistic is None and not kind_of_value(used.value or "").level:
         lines.append(
             f"the values of {found.counters} of {found.counters + found.others} series only grow, as counters do: "
             f"--statistic rate reads all as counters"
