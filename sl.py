@@ -98,7 +98,7 @@ def _code_of(number: int) -> int:
 def _stopped() -> str:
     # What keeps no answers begins anew.
     anew = {"analyze", *(command.name for command in _logs)}
-    return "stopped" if set(sys.argv[1:2]) & anew else "stopped; the same command goes on where it was"
+    return "stopped" if set(sys.argv[1:2]) & anew else "stopped; the same command resumes where it stopped"
 
 
 def _cut_off(code: int) -> None:

@@ -72,7 +72,7 @@ def discover(
 ) -> Findings:
     """Find the events of a store's history, and compare them with the truth where there is one.
 
-    The answers of the store are kept under `job.output`; a run that is killed goes on where it was.
+    The answers of the store are kept under `job.output`; a killed run resumes where it stopped.
 
     Args:
         labels: the truth; None where there is none to compare with.

@@ -1,4 +1,4 @@
-"""`analyze`: what it counts, held against a slow twin, what it writes and draws, and what cannot be meant."""
+"""`analyze`: what it counts, held against a slow twin, what it writes and draws, and what is not valid."""
 
 from __future__ import annotations
 

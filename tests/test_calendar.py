@@ -125,7 +125,7 @@ def test_the_policy_names_its_calendar_as_seen_from_its_own_folder(tmp_path: Pat
     [
         ("timezone: Europe/Berln", "there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
         ("keys: {a: {timezone: Mars}}", "there is no time zone 'Mars'"),
-        ("keys: {a: {timezone: 3}}", "keys: a: timezone: 3 cannot be meant"),
+        ("keys: {a: {timezone: 3}}", "keys: a: timezone: 3 is not valid"),
         ("calendar: nowhere.csv", "nowhere.csv: there is no such calendar; its columns are start,end,what,key,note"),
     ],
 )

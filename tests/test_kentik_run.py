@@ -197,7 +197,7 @@ def test_ctrl_c_does_not_wait_for_a_turn_to_ask(account: Account, tmp_path: Path
         time.sleep(0.3)
         running.send_signal(signal.SIGINT)
         _, said = running.communicate()
-    assert (running.returncode, said) == (130, "sl: stopped; the same command goes on where it was\n")
+    assert (running.returncode, said) == (130, "sl: stopped; the same command resumes where it stopped\n")
     # The readable log is written when a run ends, and not when it is cut off.
     assert (tmp_path / "buffer_log.json").exists()
 

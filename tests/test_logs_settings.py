@@ -1,4 +1,4 @@
-"""The settings of log lines: the project's own file, the shape that people bring along, and what cannot be meant."""
+"""The settings of log lines: the project's own file, the shape that people bring along, and what is not valid."""
 
 from __future__ import annotations
 

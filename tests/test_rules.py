@@ -314,8 +314,8 @@ def test_some_keys_have_their_own_settings(tmp_path: Path) -> None:
     [
         ("rules: {helt: false}", "there is no rule 'helt'; there are level, "),
         ("keys: {a: {rules: {helt: false}}}", "there is no rule 'helt'"),
-        ("keys: {a: {over: 3}}", "keys: a: over: 3 cannot be meant; what may differ by key: percentile, "),
-        ("keys: {a: {over_percent: much}}", "'much' cannot be meant"),
+        ("keys: {a: {over: 3}}", "keys: a: over: 3 is not valid; what may differ by key: percentile, "),
+        ("keys: {a: {over_percent: much}}", "'much' is not valid"),
         ("keys: {a: {over_percent: -1}}", "over_percent is -1.0, it must be 0 or more"),
         ("baseline: both", "baseline"),
         ("under_percent: 0", "under_percent is 0"),

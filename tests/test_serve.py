@@ -282,7 +282,7 @@ def test_an_anomaly_that_is_injected_shows_in_every_stream_that_runs(server: Ser
             assert len({line["_labels"]["incident_id"] for line in lines}) == 1
 
 
-# --- what cannot be meant --------------------------------------------------------------------------
+# --- what is not valid --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The WebSocket of `./sl.py serve`: batches, actions, and messages that cannot be meant."""
+"""The WebSocket of `./sl.py serve`: batches, actions, and messages that is not valid."""
 
 from __future__ import annotations
 

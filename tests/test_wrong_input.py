@@ -1,4 +1,4 @@
-"""docs/wrong-input.md: what people hand over that cannot be meant, the line that each gets, and the exit code.
+"""docs/wrong-input.md: what people hand over that is not valid, the line that each gets, and the exit code.
 
 Every case is made and run; `python -m tests.test_wrong_input` writes the page anew.
 """
@@ -31,7 +31,7 @@ HEAD = """\
 # Wrong input
 
 What `./sl.py discover --store FILE` says to input that is not what it should be: one line on stderr, an exit code, no
-traceback. Exit codes: 0 done, 2 an input or an option that cannot be meant, 7 a file that cannot be read
+traceback. Exit codes: 0 done, 2 an input or an option that is not valid, 7 a file that cannot be read
 ([contracts.md](contracts.md)). Lines with exit code 0 are notes: the run goes on. What is said about the columns that
 were guessed comes before, and is left out here.
 

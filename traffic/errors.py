@@ -10,7 +10,7 @@ class Failure(Exception):
 
 
 class UsageFailure(Failure):
-    """An option, a configuration file or an input that cannot be meant as it stands."""
+    """An option, a configuration file or an input that is not valid."""
 
     exit_code = 2
 

@@ -115,7 +115,7 @@ sources = stores(
     "output/traffic", "Folder of `generate`, files or 'globs' of your own, https://HOST:9200/INDEX, kentik:."
 )
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Say where time went.")
 
 _ENTRY = (

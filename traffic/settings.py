@@ -9,7 +9,7 @@ WholeRange = tuple[int, int]
 
 
 class BadSetting(UsageFailure, ValueError):
-    """A setting that cannot be meant, raised by the `__post_init__` of a settings dataclass.
+    """A setting that is not valid, raised by the `__post_init__` of a settings dataclass.
 
     `setting` is the name of the field, relative to that dataclass (`rate`, or `factor[0]`);
     `traffic.config.load` adds the rest of the path, the file and the line.

@@ -72,7 +72,7 @@ def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], st
             between) and does not name this is optional: finding it is right, missing it is no fault.
 
     Raises:
-        UsageFailure: the file is not there or a row of it cannot be meant: one line with file, line and what to do.
+        UsageFailure: the file is not there or a row of it is not valid: one line with file, line and what to do.
         StorageFailure: the file is there but cannot be read.
     """
     lines = csv.reader(StringIO(_text(path), newline=""), strict=True)

@@ -30,7 +30,7 @@ def read_calendar(path: Path) -> tuple[CalendarRow, ...]:
     """The rows of a calendar, in their order.
 
     Raises:
-        UsageFailure: the file is not there or a row of it cannot be meant: one line with file, line and what to do.
+        UsageFailure: the file is not there or a row of it is not valid: one line with file, line and what to do.
         StorageFailure: the file is there but cannot be read.
     """
     text = _text(path)
@@ -57,7 +57,7 @@ def bounds(row: CalendarRow) -> tuple[datetime, datetime]:
     """Start and end of a row as it says them, without a zone where it names none; a day ends with the day.
 
     Raises:
-        UsageFailure: it cannot be meant.
+        UsageFailure: it is not valid.
     """
     first, last = _time("start", row.start), _time("end", row.end) if row.end else None
     if last is None and not _DAY.fullmatch(row.start):

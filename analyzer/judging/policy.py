@@ -74,7 +74,7 @@ def read_policy(
         calendar: its file, instead of the one that the policy names (as seen from its own folder).
 
     Raises:
-        UsageFailure: a file or a value cannot be meant.
+        UsageFailure: a file or a value is not valid.
         StorageFailure: a file is there but cannot be read.
     """
     settings = PolicyFile() if path is None else load(path, PolicyFile)
@@ -122,7 +122,7 @@ def _of_keys(glob: str, said: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
             found[name] = OF_KEYS[name](value)
         else:
             settings = ", ".join([*OF_KEYS, "within", "merge", "rules", "timezone"])
-            raise UsageFailure(f"{where}: {name}: {value!r} cannot be meant; what may differ by key: {settings}")
+            raise UsageFailure(f"{where}: {name}: {value!r} is not valid; what may differ by key: {settings}")
     return tuple(found.items())
 
 

@@ -72,7 +72,7 @@ def agreeing(hourly: Floats, weeks: Weeks, baseline: Floats) -> Floats:
 def other_days(hourly: Floats, weeks: Weeks) -> tuple[Floats, Ints]:
     """The median of the same hour on the other days of the same kind, working days or weekends; and how many they are.
 
-    For who has no other weeks yet. Hours that share a cell are not many enough to matter: the later one counts.
+    For keys that have no other weeks yet. Hours that share a cell are not many enough to matter: the later one counts.
     """
     values = weeks.by_week(hourly).reshape(len(hourly), weeks.count, 7, 24)
     baseline, learned = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.int64)

@@ -48,7 +48,7 @@ def job(options: LogOptions, now: int) -> LogJob:
     """What to do at `now` (epoch seconds).
 
     Raises:
-        UsageFailure: the settings or the options cannot be meant, or contradict one another.
+        UsageFailure: the settings or the options are not valid, or contradict one another.
     """
     settings = _settings(options)
     series = options.smoke or options.web

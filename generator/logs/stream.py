@@ -133,7 +133,7 @@ class Stream:
         which nothing is wrong. Anomalies injected come on top of the settings' share.
 
         Raises:
-            UsageFailure: there is no such type or service, or the duration cannot be meant.
+            UsageFailure: there is no such type or service, or the duration is not valid.
         """
         if kind not in TYPES:
             raise UsageFailure(f"there is no anomaly {kind!r}; {_hint(kind, TYPES)}")

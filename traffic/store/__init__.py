@@ -27,7 +27,7 @@ def open_source(name: str, columns: Columns | None = None, entry: Access | None 
 
     Raises:
         NoSuchStore: there is nothing at that place that can be read as a store.
-        UsageFailure: the columns cannot be meant.
+        UsageFailure: the columns are not valid.
     """
     kind, said = kind_of(name), columns or Columns()
     kind.check(said)
@@ -46,7 +46,7 @@ def open_log(name: str, said: LogColumns, entry: Access | None = None) -> Access
 
     Raises:
         NoSuchStore: there is nothing at that place that can be read as a log.
-        UsageFailure: the fields cannot be meant.
+        UsageFailure: the fields are not valid.
     """
     kind = kind_of(name)
     if kind.log is None:

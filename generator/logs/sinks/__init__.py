@@ -53,7 +53,7 @@ def open_log_sink(name: str, opening: Opening | None = None) -> LineSink:
             files.
 
     Raises:
-        UsageFailure: the name cannot be meant.
+        UsageFailure: the name is not valid.
         AccessDenied: not logged in, not allowed, or TLS fails.
         StorageFailure: the files cannot be made.
         Failure: nobody answers there.

@@ -73,7 +73,7 @@ class ElasticSource(RollupSource):
 
         Raises:
             NoSuchStore: there is no such index.
-            UsageFailure: the fields cannot be meant.
+            UsageFailure: the fields are not valid.
             AccessDenied: not logged in, not allowed, or TLS fails.
         """
         place = find_place(name)

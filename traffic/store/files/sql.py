@@ -157,7 +157,7 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
         series: of a wide table, the columns that are series.
 
     Raises:
-        UsageFailure: a column is of a type that cannot be meant.
+        UsageFailure: a column is of a type that is not valid.
     """
     t, raw_t = _time(file.name, table, columns)
     rows = f"(SELECT * FROM {_with_filter(table, columns.where, columns.errors, _computed(table, columns))})"  # noqa: S608
@@ -228,7 +228,7 @@ def select_lines(
         errors: those that are errors; None where nothing says so.
 
     Raises:
-        UsageFailure: a column is of a type that cannot be meant.
+        UsageFailure: a column is of a type that is not valid.
     """
     t, raw_t = _seconds(file.name, table, known.time or "", "--field time=")
     ms, raw_ms = ("NULL::DOUBLE", "NULL")

@@ -141,7 +141,7 @@ class Client:
                 raise TooLarge(str(error)) from None
             raise Away(f"{error}, nor to what was asked before: try again later") from None
         except _Passing as error:
-            raise Away(f"{error}; asked {TRIES} times: try again later, the run goes on where it was") from None
+            raise Away(f"{error}; asked {TRIES} times: try again later, the run resumes where it stopped") from None
 
     def _enough(self, state: RetryCallState) -> bool:
         """A query that takes too long will take as long again: cut it, rather than insist."""
@@ -232,7 +232,7 @@ class Client:
             if failure.after > PATIENCE:
                 return StoreError(
                     f"{self.name} wants to be left alone for {failure.after / 3600:,.1f} h ({status}; {what}): "
-                    f"run again then, it goes on where it was"
+                    f"run again then, it resumes where it stopped"
                 )
             pace.hold(failure.after)
         return failure

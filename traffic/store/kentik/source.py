@@ -62,7 +62,7 @@ class KentikSource(ScarceSource):
             sleep: how to wait between tries; None is the real time.
 
         Raises:
-            UsageFailure: the name or a query cannot be meant.
+            UsageFailure: the name or a query is not valid.
         """
         place = find_place(name)
         self.name = place.name
