@@ -260,6 +260,11 @@ class Verdict:
                 counted.setdefault(outcome.label.shape, Counter())[outcome.verdict] += 1
         return {shape: counted[shape] for shape in sorted(counted)}
 
+    @cached_property
+    def seen_below(self) -> int:
+        """Misses that an event below the policy shows."""
+        return sum(o.verdict == "miss" and bool(o.event_id) for o in self.outcomes)
+
     @property
     def precision(self) -> float | None:
         """Hits among hits and false alarms; None where there is neither."""

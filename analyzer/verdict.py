@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -16,8 +17,8 @@ LONGEST_EXTRA = 3 * HOUR
 """An event may be this much longer than its label and still be that event."""
 AFTERMATH = 900
 """Neutral time reaches this far beyond an `ignore` label: what settles after it belongs to it."""
-COUNTED: frozenset[EventClass] = frozenset({"policy", "unusual"})
-"""Classes of events that meet labels, or are false alarms; what is new or suspect is neither."""
+COUNTED: EventClass = "policy"
+"""The class of events that are hits or false alarms: what an alert with this policy would have raised."""
 WHOLE_BUCKETS = 3
 """A label that holds fewer whole buckets than this cannot be required at that resolution."""
 
@@ -44,7 +45,7 @@ def compare(
         resolution: seconds of a bucket; also the tolerance at the edges.
         keys: all that were looked at. A label of all keys is one that could be missed where one of them was judged.
     """
-    told = [event for event in events if event.event_class in COUNTED]
+    told = [event for event in events if event.event_class == COUNTED]
     events_of, gaps_of = _by_key(told), _by_key(not_judged)
     labels_of = _by_key(label for label in labels if label.window.overlap(window))
     of_all = labels_of.pop("", [])
@@ -75,8 +76,25 @@ def compare(
         # The gaps of the key that could have shown it best.
         gaps = min((gaps_of.get(key, []) for key in keys), key=lambda one: _blind(label, one), default=[])
         outcomes.append(_outcome(label, hit_by.get(label.id), alarms, gaps, window, resolution))
+    unusual = _by_key(event for event in events if event.event_class == "unusual")
+    outcomes = [_seen_below(outcome, unusual.get(outcome.label.key, []), of_event, resolution) for outcome in outcomes]
     outcomes.sort(key=lambda o: (o.label.start, o.label.key, o.label.id))
     return Verdict(tuple(outcomes), of_event)
+
+
+def _seen_below(
+    outcome: Outcome, unusual: Sequence[Event], of_event: dict[str, tuple[EventVerdict, str]], resolution: int
+) -> Outcome:
+    """A miss with the event below the policy that shows it, where there is one. It stays a miss."""
+    label = outcome.label
+    if outcome.verdict != "miss":
+        return outcome
+    event = _meet([one for one in unusual if not of_event[one.id][1]], [label], resolution).get(label.id)
+    if event is None:
+        return outcome
+    of_event[event.id] = ("neutral", label.id)
+    overlap = event.window.overlap(label.window)
+    return replace(outcome, event_id=event.id, onset_delay=event.detected - label.start, overlap=overlap)
 
 
 def _outcome(

@@ -157,14 +157,14 @@ def test_a_counter_that_wraps_hides_no_attack(tmp_path: Path) -> None:
     assert events_of(values, tmp_path / "without", without) == []
 
 
-def test_what_is_new_or_suspect_is_neither_a_hit_nor_a_false_alarm() -> None:
+def test_only_what_the_policy_raises_is_a_hit_or_a_false_alarm() -> None:
     start = MONDAY + DAY
     label = Label(
         id="x", key="a", start=start, end=start + HOUR, shape="", factor=5.0, direction="above", kind="required"
     )
-    for name, hits, _, neutral in (
+    for name, hits, seen_below, neutral in (
         ("policy", 1, 0, 0),
-        ("unusual", 1, 0, 0),
+        ("unusual", 0, 1, 1),
         ("new", 0, 0, 1),
         ("suspect", 0, 0, 1),
     ):
@@ -185,6 +185,8 @@ def test_what_is_new_or_suspect_is_neither_a_hit_nor_a_false_alarm() -> None:
         )
         verdict = compare([event], [label], [], Window(MONDAY, MONDAY + WEEK), 60)
         assert (verdict.hits, verdict.false_alarms, verdict.neutral_events) == (hits, 0, neutral), name
+        assert (verdict.misses, verdict.seen_below) == (1 - hits, seen_below), name
+        assert bool(verdict.outcomes[0].event_id) == bool(hits or seen_below), name
         alone = compare([event], [], [], Window(MONDAY, MONDAY + WEEK), 60)
         assert alone.false_alarms == 1 - neutral, name
 

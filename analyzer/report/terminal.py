@@ -115,6 +115,9 @@ def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     ]
     for (name, count, of), (other, figure) in zip(left, right, strict=True):
         yield f"  {name:<18} {count:>6,}{of:<12}{other:<18} {figure:>9}"
+    if verdict.seen_below:
+        were = "was" if verdict.seen_below == 1 else "were"
+        yield f"  {verdict.seen_below:,} of the misses {were} seen as unusual, below your policy"
     yield from _by_shape(verdict, width)
     yield from _listed(findings, verdict, width)
 
