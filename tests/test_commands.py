@@ -165,7 +165,7 @@ def test_a_truth_of_another_window_gives_no_verdict(world: Path, tmp_path: Path)
 
 def test_a_list_of_incidents_of_ones_own_gives_a_verdict(world: Path, tmp_path: Path) -> None:
     well(discover(world))
-    event = rows(world / "events.csv")[3]
+    event = next(row for row in rows(world / "events.csv") if row["class"] == "policy")
     own = tmp_path / "incidents.csv"
     own.write_text(f"key,start,end\n{event['key']},{event['start']},{event['end']}\n")
     answer = discover(world, "--truth", own)

@@ -18,7 +18,8 @@ from traffic.store.kinds import ELASTIC, FILES, FLAGS, FOLDER, KENTIK, KINDS, St
 
 
 def test_the_table_speaks_of_every_column_and_of_options_that_there_are() -> None:
-    columns = {one.name for one in fields(Columns)}
+    # What kind of export it is, and whether it is shown in bit/s, is told from the table.
+    columns = {one.name for one in fields(Columns)} - {"format", "bits"}
     assert columns <= set(FLAGS) <= columns | {one.name for one in fields(LogColumns)}
     assert set(FLAGS.values()) <= {text for option in (*discover.params, *analyze.params) for text in option.opts}
     for kind in KINDS:
@@ -69,7 +70,7 @@ def test_a_folder_is_known_by_what_is_in_it_and_an_unknown_service_by_its_name(t
             "for an index in Elasticsearch (a file has --where): leave out --filter",
         ),
         (FILES, LogColumns(filter_file=Path("f")), "(a file has --where): leave out --filter"),
-        (ELASTIC, Columns(where="x > 1"), "are for files (an index: --filter): leave out --where"),
+        (ELASTIC, Columns(where="x > 1"), "are for files (an index has --filter): leave out --where"),
         (ELASTIC, Columns(wide=True, zone="Europe/Berlin"), "leave out --wide, --timezone-of-data"),
         (ELASTIC, LogColumns(where="x > 1"), "leave out --where"),
         (KENTIK, Columns(statistic="max"), "stands in input/kentik_query_*.json: leave out --statistic"),

@@ -57,7 +57,7 @@ def test_every_option_of_ours_that_the_page_names_exists() -> None:
     ours |= {
         name for command in sl.cli.commands.values() for option in command.params for name in option.secondary_opts
     }
-    named = set(re.findall(r"(?<![\w-])--[a-zA-Z][\w-]*", USERS)) - {"--rm"}
+    named = set(re.findall(r"(?<![\w-])--[a-zA-Z][\w-]*", USERS)) - {"--rm", "--profile"}
     assert len(named) > 20
     assert named <= ours
     assert {*DATABASE, "--resultion", "--start", "--end"} <= named, "all options of the original"
@@ -79,7 +79,7 @@ def test_every_file_that_the_page_names_is_read_or_written() -> None:
     rows = {name: row for row in cells(USERS, "Files it wrote", 2) for name in quoted(row[0])}
     assert {*original.FILES, *GONE - {"plot_only.py"}, "buffer_log.json"} == set(rows)
     assert ",".join(original.COLUMNS) in rows[original.EVENTS][1]
-    assert {table.EVENTS, table.NOT_JUDGED} <= quoted(USERS)
+    assert {table.EVENTS.file, table.NOT_JUDGED.file} <= quoted(USERS)
 
 
 def test_settings_that_are_named_are_those_of_the_policy() -> None:

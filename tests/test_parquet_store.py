@@ -467,7 +467,7 @@ def test_whoever_opens_a_store_is_told_what_there_is(tmp_path: Path, monkeypatch
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     for name, said in (
-        ("empty", "is a folder without store.json: run ./sl.py generate"),
+        ("empty", "is a folder without files: name a file, or run ./sl.py generate"),
         ("output/traffic", "there is no store output/traffic: run ./sl.py generate"),
         ("", "there is no store"),
         ("hdfs://namenode/traffic", "is not a store that this version knows"),

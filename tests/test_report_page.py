@@ -112,7 +112,7 @@ def test_an_event_is_found_drawn_and_read_by_keyboard(
         shown.locator("#events tbody a").first.focus()
         shown.keyboard.press("Enter")
         assert shown.url.endswith(f"#{worst.id}")
-        assert worst.key in shown.locator("#about").inner_text()
+        shown.locator("#about", has_text=worst.key).wait_for()
         assert painted(shown) > 1000
         shown.locator("#chart").focus()
         before = shown.locator("#cursor").inner_text()

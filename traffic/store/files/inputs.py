@@ -15,6 +15,7 @@ from typing import IO, BinaryIO
 
 from traffic.disk import storage
 from traffic.store.base import SEVERAL, NoSuchStore
+from traffic.store.folder import STORE
 
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".ndjson", ".jsonl", ".json", ".log")
 # A day, with or without the time of the day behind it, and what parts it from the rest of a name.
@@ -58,6 +59,8 @@ def _tables(folder: Path) -> list[str]:
     """The files in a folder that are called like tables; all of them where none is."""
     there = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith((".", "_"))]
     called = [path for path in there if path.name.lower().removesuffix(".gz").endswith(ENDINGS)]
+    if ours := next((path.parent for path in there if path.name == STORE), None):
+        raise NoSuchStore(f"{folder} is no store but holds one that ./sl.py generate made: name {ours}")
     if not there:
         raise NoSuchStore(f"{folder} is a folder without files: name a file, or run ./sl.py generate to fill a store")
     return [str(path) for path in called or there]
