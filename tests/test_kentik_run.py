@@ -62,7 +62,7 @@ def test_the_events_are_those_of_the_same_scenario_in_a_folder(fake: Kentik, mad
     for name in ("events.csv", "comparison.csv", "suppressed.csv", "not_judged.csv"):
         assert (tmp_path / name).read_bytes() == (made / "own" / name).read_bytes(), name
     scores = json.loads((tmp_path / "run.json").read_text())["scores"]
-    assert (scores["hits"] > 5, scores["misses"], scores["f1"] > 0.9) == (True, 0, True)
+    assert (scores["hits"] > 5, scores["misses"], scores["f1"] > 0.8) == (True, 0, True)
     assert "Mb/s" in done.out or "Gb/s" in done.out
 
 
