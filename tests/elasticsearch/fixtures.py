@@ -22,9 +22,23 @@ from tests.elasticsearch.home import VERSIONS, Home, Unavailable, major_of, prep
 from tests.elasticsearch.node import Cluster
 from tests.elasticsearch.server import Elsewhere, Server
 from tests.required import missing
+from traffic.store.elastic.wire import Waiting
 
 NEWEST = VERSIONS[9]
 both_majors = pytest.mark.parametrize("elasticsearch", VERSIONS.values(), indirect=True)
+
+
+LONGEST_WAIT = 8.0
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits_for_what_a_test_has_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Waiting.__init__
+
+    def shorter(self: Waiting, name: str, seconds: float) -> None:
+        begin(self, name, min(seconds, LONGEST_WAIT))
+
+    monkeypatch.setattr(Waiting, "__init__", shorter)
 
 
 class Nodes:
