@@ -91,7 +91,7 @@ def test_more_keys_than_a_block_holds_give_the_same_bytes(
 ) -> None:
     scenario = (ROOT / "input" / "scenario.yaml").read_text()
     assert "\nstep: 1m\n" in scenario
-    # Coarser buckets than by default, so that 150 customers are few documents.
+    # Coarser buckets than by default, so that 80 customers are few documents.
     (tmp_path / "scenario.yaml").write_text(scenario.replace("\nstep: 1m\n", "\nstep: 20m\n"))
     store = f"{elasticsearch.url}/{elasticsearch_index}"
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
@@ -99,7 +99,7 @@ def test_more_keys_than_a_block_holds_give_the_same_bytes(
         "--scenario",
         str(tmp_path / "scenario.yaml"),
         "--customers",
-        "150",
+        "80",
         "--weeks",
         "4",
         "--end",

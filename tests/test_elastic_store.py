@@ -311,6 +311,7 @@ def test_fields_that_cannot_be_meant_get_a_line(
     elasticsearch: Server, elasticsearch_index: str, columns: Columns, says: str
 ) -> None:
     make_index(elasticsearch, elasticsearch_index)
+    load_flows(elasticsearch, elasticsearch_index, [(MONDAY, "a", 1)])
     with pytest.raises(UsageFailure, match=says):
         open_source(store(elasticsearch, elasticsearch_index), columns)
 

@@ -62,6 +62,9 @@ class Elastic:
             for index, count, body in self._documents.bodies(lines.times_us, ids, lines.texts):
                 self._send(index, count, body)
         except (StoreError, AccessDenied, SinkFailure) as error:
+            # It was waited for already: closing does not wait for it once more.
+            self._closed = True
+            self._documents.abandon()
             raise failed(_kind(error), str(error), self.counts, self.guarantee) from error
 
     def close(self) -> Counts:

@@ -100,6 +100,10 @@ class Documents:
         finally:
             self._cluster.close()
 
+    def abandon(self) -> None:
+        """Nothing more can be sent: let go of the cluster, without a word to it."""
+        self._cluster.close()
+
     def _exists(self, index: str) -> None:
         self._cluster.ask("GET", f"/{index}/_mapping", {"filter_path": "*.mappings._meta"})
 
