@@ -138,7 +138,8 @@ def test_a_shard_that_cannot_be_reached_is_no_half_answer(elasticsearch: Server,
 def test_named_fields_and_conditions(elasticsearch: Server, elasticsearch_index: str, tmp_path: Path) -> None:
     fields = {"when": {"type": "date"}, "took": {"type": "long"}, "code": {"type": "keyword"}, "env": {"type": "text"}}
     documents = [
-        {"when": (MONDAY + place) * 1000, "took": 2 * place, "code": str(200 + place % 2)} for place in range(9)
+        {"when": (MONDAY + place) * 1000, "took": 2 * place, "code": str(200 + place % 2), "env": "prod"}
+        for place in range(9)
     ]
     load(elasticsearch, elasticsearch_index, documents, fields)
     name = f"{elasticsearch.url}/{elasticsearch_index}"
