@@ -75,14 +75,14 @@ def test_figures_and_events_are_those_of_the_files(
     index = f"{elasticsearch.url}/{elasticsearch_index}"
     well(sl("logs", *LINES[kind], "-p", tmp_path / "lines", "-o", "file", "--to", index, "-q"))
     files = str(tmp_path / "lines_*.json")
-    # An index folds no identifiers in paths.
+    # An index folds no identifiers in paths, so the files are not to do so either.
     there, here = analysed(index, tmp_path / "there"), analysed(files, tmp_path / "here", "--raw-paths")
     # Equally many requests of an address are in the order of numbers there, and of texts here.
     assert [row["requests"] for row in there.pop("address", {"values": []})["values"]] == [
         row["requests"] for row in here.pop("address", {"values": []})["values"]
     ]
     for found in (there, here):
-        # The rare ends of the list differ: an index folds nothing, whatever it is asked.
+        # Beyond the first three the lists differ, with unfolded paths as well. Why is not known yet.
         found["endpoint"]["values"] = found["endpoint"]["values"][:3]
         del found["endpoint"]["others"]
     # An index has the time under the name that Kibana looks for, too.
