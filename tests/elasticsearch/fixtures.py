@@ -32,7 +32,10 @@ LONGEST_WAIT = 8.0
 
 
 @pytest.fixture(autouse=True)
-def _nobody_waits_for_what_a_test_has_broken(monkeypatch: pytest.MonkeyPatch) -> None:
+def _nobody_waits_for_what_a_test_has_broken(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is a real node; the arithmetic of waiting itself is tested without one, in full."""
+    if "elasticsearch_nodes" not in request.fixturenames:
+        return
     begin = Waiting.__init__
 
     def shorter(self: Waiting, name: str, seconds: float) -> None:
@@ -130,5 +133,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         values = item.callspec.params if hasattr(item, "callspec") else {}
         if "elasticsearch_nodes" in fixtures:
             item.add_marker(pytest.mark.elasticsearch)
-        for server in {"elasticsearch", "elasticsearch_cluster"}.intersection(fixtures):
+        shared = {"elasticsearch", "elasticsearch_cluster"}.intersection(fixtures)
+        for server in shared:
             item.add_marker(pytest.mark.xdist_group(f"{server}-{values.get(server, NEWEST)}"))
+        if "elasticsearch_nodes" in fixtures and not shared:
+            # A server of the file's own: here too a later test may need what an earlier one left.
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
