@@ -92,7 +92,11 @@ SERVERS = (("logs_generator.server",), ("uvicorn", "logs_generator.server:app", 
 def test_its_server_answers_as_it_did(words: tuple[str, ...]) -> None:
     with listening(*words) as url:
         made = requests.post(f"{url}/api/generate", json={"count": 100, "anomaly_rate": 0.1}, timeout=30).json()
-        assert (made["count"], made["anomaly_count"], len(made["logs"])) == (100, 10, 100)
+        assert (made["count"], len(made["logs"])) == (100, 100)
+        incidents = [line["_labels"]["incident_id"] for line in made["logs"] if line["_labels"]["is_anomaly"]]
+        assert made["anomaly_count"] == len(incidents)
+        # It begins now, whatever the time is: just how many of 100 are hit depends on where the incident lies.
+        assert abs(len(incidents) - 10) <= 3 * len(set(incidents))
         kind: dict[str, Any] = {"anomaly_type": "error_spike", "duration_logs": 30}
         assert requests.post(f"{url}/api/inject-anomaly", json=kind, timeout=30).json()["duration_logs"] == 30
         kind["anomaly_type"] = "earthquake"

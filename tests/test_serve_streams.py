@@ -138,6 +138,18 @@ def test_no_more_anomalies_go_on_or_wait_than_there_is_room_for() -> None:
     assert 100 * MOST_ANOMALIES <= sum(marked) <= 120 * MOST_ANOMALIES
 
 
+@pytest.mark.parametrize(("count", "rate"), [(10, 0.1), (100, 0.01), (100, 0.1), (100, 0.3), (1000, 0.1)])
+def test_an_answer_holds_the_share_to_within_three_lines_an_incident(count: int, rate: float) -> None:
+    now = [START]
+    engine = Engine(LogSettings(), lambda: now[0])
+    for _ in range(100):
+        now[0] += 7_919_003_001
+        batch = engine.generate(count, rate, labels=True, form="json")
+        hit = [labels["incident_id"] for text in batch.texts if (labels := json.loads(text)["_labels"])["is_anomaly"]]
+        assert batch.anomalous == len(hit)
+        assert abs(len(hit) - rate * count) <= 3 * max(len(set(hit)), 1)
+
+
 def kinds_of(batch: Batch) -> set[str]:
     return {json.loads(text)["_labels"]["anomaly_type"] for text in batch.texts} - {"none"}
 

@@ -176,7 +176,10 @@ class Engine:
         self.clients.discard(client)
 
     def generate(self, count: int, rate: float, labels: bool, form: str) -> Batch:
-        """Lines that follow upon now, with just that share of anomalies, and with those that were asked for on top."""
+        """Lines that follow upon now, with that share of anomalies, and with those that were asked for on top.
+
+        The share is met to within three lines an incident, as long as a service is free for the next one.
+        """
         self._calls += 1
         stream = self.stream(f"generate {self._calls}", rate, self.now(), count)
         ordered = [(wanted, stream.inject(wanted.kind, duration_logs=wanted.left).id) for wanted in self._wanted]
