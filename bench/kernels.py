@@ -15,7 +15,8 @@ import pandas as pd
 from analyzer.kernels import baseline as kernel
 from analyzer.kernels.breach import Criterion, Runs, runs
 from analyzer.kernels.grid import utc
-from analyzer.kernels.limits import Settings, limits_of
+from analyzer.kernels.learning import Settings
+from analyzer.kernels.limits import limits_of
 from analyzer.kernels.rollup import roll_up
 from analyzer.kernels.rules import RULES
 from bench.paired import HEADER, paired

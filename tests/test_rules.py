@@ -17,7 +17,8 @@ from analyzer.kernels import level, tail, usual
 from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
 from analyzer.kernels.breach import Criterion, runs
 from analyzer.kernels.grid import utc
-from analyzer.kernels.limits import HourLimits, Learned, Settings, limits_of
+from analyzer.kernels.learning import Learned, Settings
+from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import low_median, roll_up
 from analyzer.kernels.rollup import percentile as percentiles
 from analyzer.kernels.rules import RULES

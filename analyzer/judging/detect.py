@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analyzer.judging.breaches import Breaches, Piece, above, breaches_of, raised
 from analyzer.judging.classes import SEVERITY, Traced, is_suspect, settled
 from analyzer.judging.judged import (
     Judged,
+    Learning,
     highest,
     inside,
     judge,
@@ -21,12 +23,12 @@ from analyzer.judging.judged import (
 from analyzer.judging.silence import silences, until_the_end
 from analyzer.judging.suspects import suspect_days
 from analyzer.kernels.baseline import suspects
-from analyzer.kernels.breach import Criterion, Runs, runs
+from analyzer.kernels.breach import Runs
 from analyzer.kernels.severity import severity
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, EventClass, NotJudged, Policy, Suppressed, Trace, event_id
 from analyzer.reading.cache import CachedSource
-from traffic.model import HOUR, WEEK, Direction, Floats, Grid, Ints, Matrix, Query, Rollup, Window
+from traffic.model import HOUR, WEEK, Bools, Direction, Floats, Grid, Ints, Matrix, Metric, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
@@ -44,19 +46,6 @@ class Found:
     judged_hours: int
     suspect_hours: int
     suppressed: tuple[Suppressed, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class _Breaches:
-    """Breaches of a block in order of key, then time: arrays of shape (breaches,) where nothing else is said."""
-
-    row: Ints
-    time: Ints
-    value: Floats
-    baseline: Floats
-    threshold: Floats
-    limits: Floats
-    """Shape (ways, breaches)."""
 
 
 def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is judged
@@ -80,19 +69,10 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
     """
     query = Query(source.metric, keys, window, resolution)
     rollup = source.rollup(query)
-    parts: list[Found] = []
-    for own, rows in _by_policy(keys, policy):
-        part = replace(query, keys=tuple(keys[row] for row in rows))
-        hours = rollup if len(rows) == len(keys) else _rows(rollup, part.keys, rows)
-        silent = silences(part.keys, spans, looked, source.metric, end)
-        # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
-        lasting = spans if silent is None else until_the_end(part.keys, spans, looked, source.metric, end)
-        alive = spans if own.direction == "both" else lasting
-        judged = [
-            inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in part.keys])
-            for one in judge(hours, own, resolution, silent)
-        ]
-        parts.append(_find(source, part, alive, own, judged, full_scan))
+    parts = [
+        _find(source, part, full_scan)
+        for part in judged_parts(rollup, source.metric, spans, looked, resolution, policy, end=end)
+    ]
     return Found(
         tuple(event for part in parts for event in part.events),
         tuple(trace for part in parts for trace in part.traces),
@@ -101,6 +81,49 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
         sum(part.suspect_hours for part in parts),
         tuple(some for part in parts for some in part.suppressed),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Keys of a block with one policy, and how their hours are judged: what the policy states comes first."""
+
+    query: Query
+    policy: Policy
+    alive: Mapping[str, Window]
+    """Spans of the keys, up to the end for those whose silence is judged."""
+    judged: tuple[Judged, ...]
+
+
+def judged_parts(
+    rollup: Rollup,
+    metric: Metric,
+    spans: Mapping[str, Window],
+    looked: Window,
+    resolution: int,
+    policy: Policy,
+    *,
+    end: int | None = None,
+    learned: dict[tuple[str, ...], Learning] | None = None,
+) -> Iterator[Part]:
+    """Judge the hours of a block, the keys of each policy together. Arguments as `find_events`.
+
+    Args:
+        learned: by keys, what other policies learned from the same roll-ups; is filled in.
+    """
+    for own, rows in _by_policy(rollup.keys, policy):
+        keys = tuple(rollup.keys[row] for row in rows)
+        query = Query(metric, keys, rollup.grid.window, resolution)
+        hours = rollup if len(rows) == len(rollup.keys) else _rows(rollup, keys, rows)
+        silent = silences(keys, spans, looked, metric, end)
+        # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
+        lasting = spans if silent is None else until_the_end(keys, spans, looked, metric, end)
+        alive = spans if own.direction == "both" else lasting
+        known = None if learned is None else learned.setdefault(keys, Learning())
+        judged = (
+            inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in keys])
+            for one in judge(hours, own, resolution, silent, known)
+        )
+        yield Part(query, own, alive, tuple(judged))
 
 
 def _by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:
@@ -114,103 +137,61 @@ def _rows(rollup: Rollup, keys: tuple[str, ...], rows: list[int]) -> Rollup:
     return Rollup(keys, rollup.grid, rollup.hours.each(lambda array: array[rows]))
 
 
-def _find(
-    source: CachedSource,
-    query: Query,
-    spans: Mapping[str, Window],
-    policy: Policy,
-    judged: Sequence[Judged],
-    full_scan: bool,
-) -> Found:
+def _find(source: CachedSource, part: Part, full_scan: bool) -> Found:
     """The events of keys with one policy."""
-    keys, resolution = query.keys, query.resolution
-    hot = np.logical_or.reduce([suspects(highest(one, resolution), one.threshold) for one in judged])
-    days = suspect_days(np.ones_like(hot) if full_scan else hot, query.window.start)
-    matrices = source.series_many(
-        [replace(query, keys=tuple(keys[row] for row in rows), window=day) for day, rows in days]
-    )
-    pieces = [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
-    raised = [event for one in judged for event in _raised(one, pieces, query, policy)]
+    query, judged, policy = part.query, part.judged, part.policy
+    hot = suspect_hours(part)
+    pieces = read_days(source, query, np.ones_like(hot) if full_scan else hot)
+    raised = [event for one in judged for event in _traced(one, pieces, query, policy)]
     kept = settled(raised, policy)
-    stated = judged[0]
+    stated, events = judged[0], [one.event for one in kept]
     return Found(
-        tuple(one.event for one in kept),
+        tuple(events),
         tuple(one.trace for one in kept),
-        tuple(not_judged(stated, keys, spans, policy)),
+        tuple(not_judged(stated, query.keys, part.alive, policy)),
         int((~np.isnan(stated.threshold)).sum()),
         int(hot.sum()),
-        tuple(suppressed(without_events(stated, [one.event for one in kept], keys), keys, policy)),
+        tuple(suppressed(without_events(stated, events, query.keys), query.keys, policy)),
     )
 
 
-def _raised(judged: Judged, pieces: list[tuple[list[int], Matrix]], query: Query, policy: Policy) -> Iterator[Traced]:
+def suspect_hours(part: Part) -> Bools:
+    """The hours in which a bucket can breach, shape (keys, hours)."""
+    resolution = part.query.resolution
+    found: Bools = np.logical_or.reduce([suspects(highest(one, resolution), one.threshold) for one in part.judged])
+    return found
+
+
+def read_days(source: CachedSource, query: Query, hot: Bools) -> list[Piece]:
+    """The buckets of the days that hold one of the hours `hot`, of the keys that have them."""
+    days = suspect_days(hot, query.window.start)
+    matrices = source.series_many(
+        [replace(query, keys=tuple(query.keys[row] for row in rows), window=day) for day, rows in days]
+    )
+    return [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
+
+
+def _traced(judged: Judged, pieces: Sequence[Piece], query: Query, policy: Policy) -> Iterator[Traced]:
     """What passes the limits of one judgement, with its surroundings."""
-    breaches = _breaches(pieces, judged, query.resolution)
-    found = runs(
-        breaches.row,
-        breaches.time,
-        breaches.value,
-        breaches.baseline,
-        _criteria(policy, breaches, query.resolution),
-        max(policy.merge, policy.within),
-        query.resolution,
-    )
-    events = _events(found, breaches, query, judged)
+    breaches = breaches_of(above(pieces, judged, query.resolution, judged.threshold), judged)
+    found = raised(breaches, policy, query.resolution)
+    events = _events(figures(found, breaches, query, judged), query, judged)
     traces = _traces(events, breaches.row[found.first], pieces, judged, query.resolution)
     by_policy = judged.raises == "policy"
     return (Traced(event, trace, by_policy) for event, trace in zip(events, traces, strict=True))
 
 
-def _criteria(policy: Policy, breaches: _Breaches, resolution: int) -> list[Criterion]:
-    """How an event can open: the matches, and with the rule `held` what lasts longer above a limit of its own."""
-    stated = (policy.needed(resolution), policy.within)
-    # There are as many limits as there are ways that the policy looks for.
-    found = []
-    for way, limit in zip(WAYS, breaches.limits, strict=False):
-        needed, within = way.buckets(resolution, stated)
-        found.append(Criterion(breaches.value > limit, needed, within))
-    return found
+@dataclass(frozen=True, eq=False)
+class Figures:
+    """Events of a block as arrays of shape (events,), in order of key, then time."""
+
+    classes: list[EventClass]
+    columns: Mapping[str, Floats | Ints | Bools]
+    """Fields of `Event`, and `row`, `way` and `low`."""
 
 
-def _breaches(pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution: int) -> _Breaches:
-    hours = judged.rollup.grid
-    parts: list[_Breaches] = []
-    for rows, matrix in pieces:
-        span = hours.slice(matrix.grid.window)
-        per_hour = HOUR // resolution
-        values = np.where(np.isnan(matrix.values), _fill(judged, rows, matrix.grid), matrix.values) * judged.sign
-        cube = values.reshape(len(rows), -1, per_hour)
-        row, hour, bucket = np.nonzero(cube > judged.threshold[rows, span][..., None])
-        there = (np.asarray(rows, dtype=np.int64)[row], span.start + hour)
-        parts.append(
-            _Breaches(
-                row=there[0],
-                time=matrix.grid.start + (hour * per_hour + bucket) * resolution,
-                value=cube[row, hour, bucket],
-                baseline=judged.baseline[there],
-                threshold=judged.threshold[there],
-                limits=judged.limits[:, *there],
-            )
-        )
-    if not parts:
-        none, nowhere = np.zeros(0), np.zeros(0, dtype=np.int64)
-        return _Breaches(row=nowhere, time=nowhere, value=none, baseline=none, threshold=none, limits=none[None])
-    joined = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=-1)
-        for name in (field.name for field in fields(_Breaches))
-    }
-    order = np.lexsort((joined["time"], joined["row"]))
-    return _Breaches(**{name: array[..., order] for name, array in joined.items()})
-
-
-def _fill(judged: Judged, rows: list[int], grid: Grid) -> Floats | float:
-    """What a missing bucket counts as: nothing from where its key fell silent up to the end."""
-    if judged.silent is None or judged.sign > 0:
-        return judged.fill
-    return np.where(grid.times() >= judged.silent[rows][:, None], 0.0, judged.fill)
-
-
-def _events(found: Runs, breaches: _Breaches, query: Query, judged: Judged) -> list[Event]:
+def figures(found: Runs, breaches: Breaches, query: Query, judged: Judged) -> Figures:
+    """What is to be said of events."""
     time, peak, resolution, sign = breaches.time, found.peak, query.resolution, judged.sign
     # A rate over a bucket is a volume: bits for bit/s. Other values are added up as they are.
     volume = found.excess * (resolution if query.metric.per_second else 1)
@@ -223,9 +204,6 @@ def _events(found: Runs, breaches: _Breaches, query: Query, judged: Judged) -> l
     brief = [is_suspect(*one) for one in zip(count.tolist(), seconds.tolist(), ratio.tolist(), strict=True)]
     classes: list[EventClass] = ["suspect" if one else judged.raises for one in brief]
     bounds = np.array([SEVERITY[name] for name in classes]).reshape(-1, 2)
-    hours = (time[peak] - judged.rollup.grid.start) // HOUR
-    low = judged.filled[breaches.row[peak], hours]
-    direction: Direction = "above" if sign > 0 else "below"
     columns = {
         "start": time[found.first],
         "end": time[found.last] + resolution,
@@ -240,11 +218,17 @@ def _events(found: Runs, breaches: _Breaches, query: Query, judged: Judged) -> l
         "severity": severity(margin, seconds.astype(float), bounds[:, 0], bounds[:, 1]),
         "row": breaches.row[found.first],
         "way": found.opened,
-        "low": low,
+        "low": judged.filled[breaches.row[peak], breaches.hour[peak]],
     }
+    return Figures(classes, columns)
+
+
+def _events(said: Figures, query: Query, judged: Judged) -> list[Event]:
+    direction: Direction = "above" if judged.sign > 0 else "below"
+    rows = zip(*(column.tolist() for column in said.columns.values()), strict=True)
     events = []
-    for name, values in zip(classes, zip(*(column.tolist() for column in columns.values()), strict=True), strict=True):
-        of_event = dict(zip(columns, values, strict=True))
+    for name, values in zip(said.classes, rows, strict=True):
+        of_event = dict(zip(said.columns, values, strict=True))
         key = query.keys[of_event.pop("row")]
         of_event["ratio"] = None if math.isnan(of_event["ratio"]) else of_event["ratio"]
         events.append(
@@ -262,7 +246,7 @@ def _events(found: Runs, breaches: _Breaches, query: Query, judged: Judged) -> l
 
 
 def _traces(
-    events: list[Event], rows: Ints, pieces: list[tuple[list[int], Matrix]], judged: Judged, resolution: int
+    events: list[Event], rows: Ints, pieces: Sequence[Piece], judged: Judged, resolution: int
 ) -> Iterator[Trace]:
     hours, per_hour = judged.rollup.grid, HOUR // resolution
     of_row: dict[int, list[tuple[int, Matrix]]] = {}

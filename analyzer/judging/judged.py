@@ -10,12 +10,13 @@ import numpy as np
 from analyzer.judging.silence import is_silent
 from analyzer.judging.slots import Marks, marks
 from analyzer.kernels.baseline import threshold
-from analyzer.kernels.limits import HourLimits, Settings, limits_of
+from analyzer.kernels.learning import Kept, Settings
+from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.unusual import unusual_of
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.kernels.ways import WAYS
-from analyzer.model import Event, EventClass, NotJudged, Policy, Suppressed
+from analyzer.model import CalendarRow, Event, EventClass, NotJudged, Policy, Suppressed
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
 
 
@@ -53,6 +54,17 @@ class Judged:
     """From when on each key is silent up to the end, shape (keys,): what is missing from there on is nothing."""
 
 
+class Learning:
+    """What policies learn from the roll-ups of one block, so that those that differ in little learn it once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, tuple[CalendarRow, ...], str], Kept] = {}
+
+    def of(self, policy: Policy, what: str) -> Kept:
+        """What was learned by this policy's clock and calendar."""
+        return self._kept.setdefault((policy.timezone, policy.calendar, what), Kept())
+
+
 WHY = (
     "",
     "hardly any traffic for this key, or what the hours beside it or a new level explain",
@@ -62,21 +74,33 @@ WHY = (
 """Reasons for which what the stated threshold calls an event is none."""
 
 
-def judge(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None = None) -> list[Judged]:
+def judge(
+    rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None = None, learned: Learning | None = None
+) -> list[Judged]:
     """Learn what is usual in every hour of a block, and judge its hours in all the ways that a policy asks for.
 
     What the policy states comes first. An hour in which a fall cannot be judged is one in which a rise cannot either.
 
     Args:
         silent: from when on each key is silent up to the end (`analyzer.judging.silence`).
+        learned: what other policies learned from the same roll-ups.
     """
+    learned = Learning() if learned is None else learned
     if policy.direction == "below":
-        return [_falls(rollup, policy, resolution, silent)]
+        return [_falls(rollup, policy, resolution, silent, learned)]
     marked, settings, per_hour = marks(policy, rollup.grid), _settings(policy), HOUR // resolution
-    stated = limits_of(rollup.hours, rollup.hours.p95, marked.weeks, per_hour, settings, marked.unlearned)
+    stated = limits_of(
+        rollup.hours,
+        rollup.hours.p95,
+        marked.weeks,
+        per_hour,
+        settings,
+        unlearned=marked.unlearned,
+        kept=learned.of(policy, "rises"),
+    )
     found = [replace(_rises(rollup, stated, marked, policy), silent=silent)]
     if policy.direction == "both":
-        found.append(_falls(rollup, policy, resolution, silent))
+        found.append(_falls(rollup, policy, resolution, silent, learned))
     if "unusual" in policy.classes and policy.baseline != "original":
         alone = policy.needed(resolution) == 1
         peaks = rollup.hours.maximum if alone else rollup.hours.second
@@ -108,14 +132,22 @@ def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> 
     )
 
 
-def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None) -> Judged:
+def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None, learned: Learning) -> Judged:
     """The same for traffic that falls: compared is what an hour is above for four fifths of its time.
 
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
     """
     hours, marked = rollup.hours, marks(policy, rollup.grid)
     settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "days", "pooled"})
-    found = limits_of(hours, hours.p20, marked.weeks, HOUR // resolution, settings, marked.unlearned)
+    found = limits_of(
+        hours,
+        hours.p20,
+        marked.weeks,
+        HOUR // resolution,
+        settings,
+        unlearned=marked.unlearned,
+        kept=learned.of(policy, "falls"),
+    )
     # An hour that is missing has nothing to learn from, but something to be judged by.
     zero = is_silent(rollup.grid, silent) | policy.missing_is_fallen
     usual = np.where(zero, found.expected, found.baseline)

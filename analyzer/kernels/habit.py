@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from analyzer.kernels.grid import Weeks
-from analyzer.kernels.rollup import percentile
+from analyzer.kernels.rollup import percentile_of_sorted
 from traffic.model import Floats
 
 NEAR = 2
@@ -16,22 +18,43 @@ REACHED = 80.0
 LEAST_DAYS = 7
 
 
-def habit(ratio: Floats, weeks: Weeks, multiple: float) -> Floats:
-    """What an hour must pass, in times of its baseline, where the key passes `multiple` on most days; else 0.
+@dataclass(frozen=True, eq=False)
+class Habits:
+    """What a key reaches round each time of day, in times of its baseline: shape (keys, 24)."""
 
-    Of every day the highest within `NEAR` hours of the time of day counts, so that it does not matter when.
+    middle: Floats
+    """On half of the days; NaN where fewer than `LEAST_DAYS` are known."""
+    mostly: Floats
+    """On four days of five, times `FACTOR`."""
+
+    def above(self, multiple: float) -> Floats:
+        """What must be passed where the key passes `multiple` on most days; else 0."""
+        return np.where(self.middle > multiple, self.mostly, 0.0)
+
+
+def habits(ratio: Floats, weeks: Weeks) -> Habits:
+    """What a key does on most days. Of every day the highest within `NEAR` hours counts: it does not matter when.
 
     Args:
         ratio: the hours' p95s over their baselines, shape (keys, hours), NaN = missing.
-        multiple: what counts as a burst.
     """
     keys, hours = ratio.shape
     padded = np.full((keys, hours + 2 * NEAR), -np.inf)
     padded[:, NEAR : NEAR + hours] = np.where(np.isnan(ratio), -np.inf, ratio)
     highest = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEAR + 1, axis=1).max(axis=-1)
     by_day = weeks.by_week(np.where(np.isinf(highest), np.nan, highest)).reshape(keys, -1, 24).transpose(0, 2, 1)
-    often = percentile(by_day, 50.0) > multiple
-    known = np.count_nonzero(~np.isnan(by_day), axis=-1) >= LEAST_DAYS
-    needed = np.where(often & known, FACTOR * percentile(by_day, REACHED), 0.0)
-    result: Floats = needed[:, weeks.slot % 24]
+    ordered = np.sort(by_day, axis=-1)
+    there = np.count_nonzero(~np.isnan(by_day), axis=-1)
+    middle = np.where(there >= LEAST_DAYS, percentile_of_sorted(ordered, there, 50.0), np.nan)
+    return Habits(middle, FACTOR * percentile_of_sorted(ordered, there, REACHED))
+
+
+def habit(ratio: Floats, weeks: Weeks, multiple: float) -> Floats:
+    """What an hour must pass, in times of its baseline, where the key passes `multiple` on most days; else 0.
+
+    Args:
+        ratio: the hours' p95s over their baselines, shape (keys, hours), NaN = missing.
+        multiple: what counts as a burst.
+    """
+    result: Floats = habits(ratio, weeks).above(multiple)[:, weeks.slot % 24]
     return result

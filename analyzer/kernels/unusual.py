@@ -16,7 +16,8 @@ from analyzer.kernels import level, tail, usual
 from analyzer.kernels.baseline import threshold
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.habit import habit
-from analyzer.kernels.limits import HourLimits, Past, Settings, limits_of
+from analyzer.kernels.learning import Past, Settings
+from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import percentile
 from traffic.model import Floats, Hours
 

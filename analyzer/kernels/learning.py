@@ -1,0 +1,229 @@
+"""What hours teach: what is usual, and what a key passes but now and then. A policy makes limits of it.
+
+Apart from `limits`, because many policies make different limits of what is learned once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from analyzer.kernels import baseline as plain
+from analyzer.kernels import level, tail, usual
+from analyzer.kernels.grid import Weeks
+from analyzer.kernels.habit import Habits, habits
+from analyzer.kernels.rollup import percentile
+from analyzer.kernels.ways import MATCHES, WAYS
+from traffic.model import Bools, Floats, Hours, Ints
+
+Learned = Literal["retrospective", "trailing", "original"]
+Made = TypeVar("Made")
+
+OF_USUAL = frozenset({"level", "recurring", "days", "pooled", "idle", "edges"})
+"""The rules of what a baseline is ..."""
+OF_RARE = frozenset({"artefacts", "held", "habit"})
+"""... and those of what is learned of a key's peaks."""
+FEW_BUCKETS = 4
+LEAST_DAYS = 2
+ARTEFACT = 20.0
+"""An hour whose second highest bucket is so many times its p95 says nothing about the key's own peaks."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a policy says of limits."""
+
+    percentile: float
+    """Of the p95s of the weeks that are learned from."""
+    multiple: float
+    floor: float
+    min_share: float
+    """Of an hour's buckets must be there."""
+    rules: Collection[str]
+    """Names of `RULES`."""
+    source: Learned
+    min_weeks: int
+    """Other weeks without which the rule `days` takes other days."""
+    lookback: int
+    """Weeks before that `trailing` learns from."""
+    every: float
+    """Hours between two that pass what counts as rare."""
+
+
+@dataclass(frozen=True, eq=False)
+class Usual:
+    """What hours teach, whatever a policy makes of it: shape (keys, hours)."""
+
+    learned: Floats
+    """The p95s that could be learned from; NaN where an hour has too few buckets, or must not be learned from."""
+    sparse: Bools
+    """Whether an hour has too few buckets."""
+    weeks: Ints
+    """Of how many weeks the baseline was learned."""
+    first: Floats
+    """The baseline before the rules that correct it."""
+    expected: Floats
+    """The baseline, also of hours with too few buckets."""
+    filled: Bools
+    """Hours with too few other weeks, whose baseline was learned from other days."""
+    factor: Floats
+    """The level of each hour, in times of the key's usual one."""
+
+    @property
+    def baseline(self) -> Floats:
+        """NaN where the hour has too few buckets."""
+        return np.where(self.sparse, np.nan, self.expected)
+
+
+@dataclass(frozen=True, eq=False)
+class Rare:
+    """What a key passes but now and then, in each way: shape (ways, keys, hours), or (ways, keys, 1)."""
+
+    times: Floats
+    """In times of the baseline."""
+    reached: Floats
+    """As it is."""
+    habits: Habits | None
+
+
+class Kept:
+    """The last answer of each stage, and what it was asked: policies in an order that changes little share most of it.
+
+    Of one and the same hours, learned from by the same clock and calendar.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[Any, Any]] = {}
+
+    def get(self, stage: str, asked: Any, make: Callable[[], Made]) -> Made:
+        """The last answer where it was asked the same."""
+        if stage not in self._last or self._last[stage][0] != asked:
+            self._last[stage] = (asked, make())
+        answer: Made = self._last[stage][1]
+        return answer
+
+
+def learned_from(
+    hours: Hours,
+    learn: Floats,
+    per_hour: int,
+    past: Past,
+    unlearned: Bools | None,
+    factor: Floats | None,
+    kept: Kept,
+) -> Usual:
+    """What is usual: the plain baseline, and the rules that correct it."""
+    settings = past.settings
+    seen = plain.learnable(learn, hours.count, per_hour, settings.min_share)
+    learned = seen if unlearned is None else np.where(unlearned, np.nan, seen)
+    first, compared = past.weeks(learned)
+    few = compared < settings.min_weeks
+    if factor is None:
+        factor = _levels(learned, first, past, kept)
+    expected, filled = _corrected(learned, first, factor, few, per_hour, past)
+    return Usual(
+        learned=learned,
+        sparse=np.isnan(seen),
+        weeks=compared,
+        first=first,
+        expected=expected,
+        filled=filled,
+        factor=factor,
+    )
+
+
+class Past:
+    """What an hour may be compared with: the other weeks, the weeks before, or all of them."""
+
+    def __init__(self, grid: Weeks, settings: Settings) -> None:
+        self.grid, self.settings = grid, settings
+
+    def weeks(self, hourly: Floats) -> tuple[Floats, Ints]:
+        """The percentile of the same slot in the weeks that may be learned from, and how many had it."""
+        if self.settings.source == "trailing":
+            return plain.weeks_before(hourly, self.grid, self.settings.percentile, self.settings.lookback)
+        if self.settings.source == "original":
+            return plain.every_week(hourly, self.grid, self.settings.percentile)
+        baseline, learned = plain.other_weeks(hourly, self.grid, self.settings.percentile)
+        if "recurring" in self.settings.rules:
+            baseline = plain.agreeing(hourly, self.grid, baseline)
+        return baseline, learned
+
+    def filled(self, hourly: Floats, baseline: Floats, few: Bools) -> tuple[Floats, Bools]:
+        """The baseline, with other days in place of too `few` weeks; and where that is."""
+        if "days" not in self.settings.rules or self.settings.source != "retrospective":
+            return baseline, np.zeros_like(few)
+        days, learned = plain.other_days(hourly, self.grid)
+        fill = few & (learned >= LEAST_DAYS)
+        return np.where(fill, days, baseline), fill
+
+    def all_of_it(self, hourly: Floats, what: Callable[[Floats], Floats]) -> Floats:
+        """A figure of all hours that may be learned from: shape (keys, 1), or (keys, hours) where that is the past."""
+        if self.settings.source != "trailing":
+            return what(hourly)[:, None]
+        cube = self.grid.by_week(hourly)
+        result = np.full(cube.shape, np.nan)
+        for week in range(1, cube.shape[1]):
+            before = cube[:, max(0, week - self.settings.lookback) : week]
+            result[:, week] = what(before.reshape(len(cube), -1))[:, None]
+        spread: Floats = self.grid.by_hour(result)
+        return spread
+
+    def rarely(self, hourly: Floats) -> Floats:
+        """What is passed once in `every` hours."""
+        return self.all_of_it(hourly, lambda values: tail.rare(values, self.settings.every))
+
+
+def _levels(learned: Floats, baseline: Floats, past: Past, kept: Kept) -> Floats:
+    """The rule `level`: by what the level round each hour differs from the key's usual one."""
+    if "level" not in past.settings.rules:
+        return np.ones_like(baseline)
+    if past.settings.source == "trailing":
+        return level.lately(learned, baseline)
+    # Of all that is learned this takes longest, and depends on least.
+    return kept.get("lasting", past.settings.min_share, lambda: level.lasting(learned, past.grid, usual.IDLE_SHARE))
+
+
+def _corrected(
+    learned: Floats, baseline: Floats, factor: Floats, few: Bools, per_hour: int, past: Past
+) -> tuple[Floats, Bools]:
+    """The rules of what a baseline is; and where it was learned from days instead of weeks."""
+    rules = past.settings.rules
+    moved = (factor != 1.0).any(axis=1)
+    if past.settings.source == "trailing":
+        baseline = baseline * factor
+    elif moved.any():
+        baseline = baseline.copy()
+        baseline[moved] = past.weeks(learned[moved] / factor[moved])[0] * factor[moved]
+    if few.any():
+        flat, filled = past.filled(learned / factor, baseline / factor, few)
+        baseline = np.where(filled, flat * factor, baseline)
+    else:
+        filled = few
+    if "pooled" in rules and per_hour < FEW_BUCKETS:
+        baseline = usual.pooled(baseline)
+    if "idle" in rules:
+        weekly = past.all_of_it(learned / factor, lambda values: percentile(values, 95.0))
+        baseline = usual.idle(baseline, usual.IDLE_SHARE * weekly * factor)
+    return usual.edges(baseline) if "edges" in rules else baseline, filled
+
+
+def rare_of(usually: Usual, hours: Hours, per_hour: int, past: Past) -> Rare:
+    """What is ordinary for a key, though it may be above the threshold."""
+    rules, base = past.settings.rules, usually.baseline
+    some = np.where(base > 0, base, np.nan)
+    unknown = np.isnan(usually.learned)
+    peaks = MATCHES.level(hours, per_hour)
+    if "artefacts" in rules:
+        peaks = np.where(peaks > ARTEFACT * hours.p95, hours.p95, peaks)
+    others = WAYS[1:] if "held" in rules else ()
+    seen = [np.where(unknown, np.nan, held) for held in (peaks, *(way.level(hours, per_hour) for way in others))]
+    habitual = "habit" in rules and past.settings.source == "retrospective"
+    return Rare(
+        times=np.stack([past.rarely(held / some) for held in seen]),
+        reached=np.stack([past.rarely(held) for held in seen]),
+        habits=habits(np.where(unknown, np.nan, hours.p95) / some, past.grid) if habitual else None,
+    )
