@@ -71,7 +71,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
     rollup = source.rollup(query)
     parts = [
         _find(source, part, full_scan)
-        for part in judged_parts(rollup, source.metric, spans, looked, resolution, policy, end=end)
+        for part in judged_blocks(rollup, source.metric, spans, looked, resolution, policy, end=end)
     ]
     return Found(
         tuple(event for part in parts for event in part.events),
@@ -84,7 +84,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class JudgedBlock:
     """Keys of a block with one policy, and how their hours are judged: what the policy states comes first."""
 
     query: Query
@@ -94,7 +94,7 @@ class Part:
     judged: tuple[Judged, ...]
 
 
-def judged_parts(
+def judged_blocks(
     rollup: Rollup,
     metric: Metric,
     spans: Mapping[str, Window],
@@ -104,7 +104,7 @@ def judged_parts(
     *,
     end: int | None = None,
     learned: dict[tuple[str, ...], Learning] | None = None,
-) -> Iterator[Part]:
+) -> Iterator[JudgedBlock]:
     """Judge the hours of a block, the keys of each policy together. Arguments as `find_events`.
 
     Args:
@@ -123,7 +123,7 @@ def judged_parts(
             inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in keys])
             for one in judge(hours, own, resolution, silent, known)
         )
-        yield Part(query, own, alive, tuple(judged))
+        yield JudgedBlock(query, own, alive, tuple(judged))
 
 
 def _by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:
@@ -137,7 +137,7 @@ def _rows(rollup: Rollup, keys: tuple[str, ...], rows: list[int]) -> Rollup:
     return Rollup(keys, rollup.grid, rollup.hours.each(lambda array: array[rows]))
 
 
-def _find(source: CachedSource, part: Part, full_scan: bool) -> Found:
+def _find(source: CachedSource, part: JudgedBlock, full_scan: bool) -> Found:
     """The events of keys with one policy."""
     query, judged, policy = part.query, part.judged, part.policy
     hot = suspect_hours(part)
@@ -155,7 +155,7 @@ def _find(source: CachedSource, part: Part, full_scan: bool) -> Found:
     )
 
 
-def suspect_hours(part: Part) -> Bools:
+def suspect_hours(part: JudgedBlock) -> Bools:
     """The hours in which a bucket can breach, shape (keys, hours)."""
     resolution = part.query.resolution
     found: Bools = np.logical_or.reduce([suspects(highest(one, resolution), one.threshold) for one in part.judged])
