@@ -1,0 +1,74 @@
+"""The table of the page: a row an event, each cell as it is sorted and as it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analyzer.model import Event, Findings
+from analyzer.report.words import clock, day, volume
+from traffic.model import Window
+from traffic.text import length, si, visible
+
+
+@dataclass(frozen=True)
+class Row:
+    """An event in the table; `cells` are pairs: what is sorted by, what is read."""
+
+    id: str
+    key: str
+    window: Window
+    direction: str
+    filters: tuple[tuple[str, str], ...]
+    cells: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A choice above the table: `name` is the attribute of the rows that it looks at."""
+
+    name: str
+    label: str
+    values: tuple[str, ...]
+
+
+_FILTERS = (("class", "Class"), ("band", "Severity"), ("direction", "Direction"), ("verdict", "Verdict"))
+
+
+def columns(findings: Findings) -> list[str]:
+    """The heads of the table after that of the series."""
+    names = ["start (UTC)", "length", "peak", "× baseline", "volume", "severity", "class"]
+    return names if findings.verdict is None else [*names, "verdict"]
+
+
+def rows(findings: Findings, events: Sequence[Event]) -> list[Row]:
+    """The events in the order that they have."""
+    return [_row(findings, event) for event in events]
+
+
+def filters(shown: Sequence[Row]) -> list[Filter]:
+    """Only what tells rows apart can be chosen."""
+    found = []
+    for name, label in _FILTERS:
+        values = tuple(sorted({value for row in shown for own, value in row.filters if own == name and value}))
+        if len(values) > 1:
+            found.append(Filter(name, label, values))
+    return found
+
+
+def _row(findings: Findings, event: Event) -> Row:
+    metric = findings.metric
+    verdict = "" if findings.verdict is None else findings.verdict.of_event.get(event.id, ("", ""))[0]
+    cells = [
+        (str(event.start), f"{day(event.start, year=True)} {clock(event.start)}"),
+        (str(event.window.seconds), length(event.window.seconds)),
+        (repr(event.peak), si(event.peak, metric.unit)),
+        ("" if event.ratio is None else repr(event.ratio), "-" if event.ratio is None else f"{event.ratio:.3g}"),
+        (repr(abs(event.excess)), volume(event, metric)),
+        (repr(event.severity), f"{event.severity:.0f} {event.band}"),
+        (event.event_class, event.event_class),
+    ]
+    if findings.verdict is not None:
+        cells.append((verdict, verdict))
+    told = (("class", event.event_class), ("band", event.band), ("direction", event.direction), ("verdict", verdict))
+    return Row(event.id, visible(event.key), event.window, event.direction, told, tuple(cells))
