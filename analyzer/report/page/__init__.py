@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from analyzer.model import Event, Findings, Trace
 from analyzer.report.machine import LISTED, hours_not_judged
 from analyzer.report.order import worst_first
-from analyzer.report.page.lanes import Lane, lanes, outcomes, ticks
+from analyzer.report.page.lanes import SeriesMarks, lanes, outcomes, ticks
 from analyzer.report.page.packed import packed
 from analyzer.report.page.rows import columns, filters, rows
 from analyzer.report.page.sentences import about, label_words
@@ -107,7 +107,7 @@ def _scores(findings: Findings) -> Iterator[tuple[str, str]]:
         yield "labels not judged", f"{verdict.not_judged:,}"
 
 
-def _looks(shown: Sequence[Lane]) -> set[str]:
+def _looks(shown: Sequence[SeriesMarks]) -> set[str]:
     """What the marks of the lanes are, so that only what is there is explained."""
     marks = [mark for lane in shown[:LANES] for mark in (*lane.events, *lane.labels)]
     labels = {"label"} if any(lane.labels for lane in shown[:LANES]) else set()

@@ -30,7 +30,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Lane:
+class SeriesMarks:
     """A series: its name as far as there is room, all of it, its events, the labels on it."""
 
     name: str
@@ -39,7 +39,7 @@ class Lane:
     labels: tuple[Mark, ...]
 
 
-def lanes(findings: Findings, events: Sequence[Event]) -> list[Lane]:
+def lanes(findings: Findings, events: Sequence[Event]) -> list[SeriesMarks]:
     """A lane for each series with an event or a missed label, in the order of `events`, then of the misses."""
     marks: dict[str, list[Mark]] = {}
     for event in events:
@@ -53,7 +53,7 @@ def lanes(findings: Findings, events: Sequence[Event]) -> list[Lane]:
         words = f"{label_words(outcome)}: {outcome.verdict}"
         look = outcome.verdict.replace(" ", "-")
         labels.setdefault(outcome.label.key, []).append(_mark(findings, f"label-{number}", look, window, words))
-    return [Lane(_short(key), visible(key), tuple(own), tuple(labels.get(key, ()))) for key, own in marks.items()]
+    return [SeriesMarks(_short(key), visible(key), tuple(own), tuple(labels.get(key, ()))) for key, own in marks.items()]
 
 
 def outcomes(findings: Findings) -> tuple[Outcome, ...]:
