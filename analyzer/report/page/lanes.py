@@ -53,7 +53,8 @@ def lanes(findings: Findings, events: Sequence[Event]) -> list[SeriesMarks]:
         words = f"{label_words(outcome)}: {outcome.verdict}"
         look = outcome.verdict.replace(" ", "-")
         labels.setdefault(outcome.label.key, []).append(_mark(findings, f"label-{number}", look, window, words))
-    return [SeriesMarks(_short(key), visible(key), tuple(own), tuple(labels.get(key, ()))) for key, own in marks.items()]
+    found = ((key, tuple(own), tuple(labels.get(key, ()))) for key, own in marks.items())
+    return [SeriesMarks(_short(key), visible(key), own, labelled) for key, own, labelled in found]
 
 
 def outcomes(findings: Findings) -> tuple[Outcome, ...]:
