@@ -249,6 +249,7 @@ def test_the_chart_is_a_table_too(browser: Browser, tmp_path: Path) -> None:
         shown.wait_for_function(f"() => document.getElementById('chart').dataset.event === '{trace.event_id}'")
         shown.locator("#hours summary").click()
         rows = shown.locator("#hours tbody tr")
+        rows.first.wait_for()
         assert rows.count() == trace.grid.window.seconds // HOUR
         limits = rows.evaluate_all("all => all.map(one => one.cells[3].textContent)")
         told = [si(value, "b/s") for value in trace.threshold[:: HOUR // trace.grid.step]]
