@@ -191,7 +191,7 @@ class Scenario:
     profiles: dict[str, TrafficProfile] = field(
         default_factory=lambda: {
             "business": TrafficProfile(
-                0.42, 14, 8, _BUSINESS_DAY, _BUSINESS_WEEKEND, bursts=Bursts(per_week=4, factor=(1.2, 2))
+                0.42, 14, 8, _BUSINESS_DAY, _BUSINESS_WEEKEND, bursts=Bursts(per_week=4, factor=(1.1, 1.5))
             ),
             "residential": TrafficProfile(
                 0.33, 21, 4, _HOME_DAY, _HOME_WEEKEND, RelativeNoise(minute=0.5, hour=0.8, day=0.8)
@@ -203,7 +203,7 @@ class Scenario:
                 _HOSTING_DAY,
                 _HOSTING_WEEKEND,
                 noise=RelativeNoise(minute=1.2, hour=1.2, day=1.2),
-                bursts=Bursts(per_week=15, factor=(1.2, 2.2), minutes=(2, 120)),
+                bursts=Bursts(per_week=15, factor=(1.1, 1.6), minutes=(2, 120)),
             ),
             "bursty": TrafficProfile(
                 0.1,

@@ -307,7 +307,7 @@ def test_own_bursts_are_neutral_where_they_reach_the_policy_and_no_incident_is_n
     others = [label for label in world.labels(WINDOW) if label.shape not in ("burst", "backup", "growth")]
     assert len(found) > 100
     assert {label.kind for label in found} == {"optional"}
-    assert {world.customers[label.key].profile for label in found} == {"bursty", "hosting"}
+    assert {world.customers[label.key].profile for label in found} == {"bursty"}
     for label in found[:60]:
         if WINDOW.start < label.start and label.end < WINDOW.end:
             week, customer = week_start(label.start), world.customers[label.key]
