@@ -81,15 +81,15 @@ def digest(amounts: Ints) -> str:
 @pytest.mark.parametrize(
     ("scenario", "key", "week", "expected"),
     [
-        (Scenario(), "customer-0001", MONDAY, "b25bf323226e694f"),
+        (Scenario(), "customer-0001", MONDAY, "55cf4e39e4a471e8"),
         # A bursty one.
         (Scenario(), "customer-0002", MONDAY, "10f721ab32a970ee"),
-        (Scenario(), "customer-0010", MONDAY, "26cbb133e8fa0ad6"),
-        (Scenario(), "customer-0021", MONDAY + WEEK, "4bf667a2330749e3"),
+        (Scenario(), "customer-0010", MONDAY, "00138a0c71bc153d"),
+        (Scenario(), "customer-0021", MONDAY + WEEK, "d464b0202de168d9"),
         (Scenario(), "customer-0044", MONDAY + 520 * WEEK, "14730ea5375106de"),
         (replace(Scenario(), seed=7), "customer-0001", MONDAY, "8ed47929c79682b7"),
-        (replace(Scenario(), step="5m"), "customer-0001", MONDAY, "8cb29bf5f564dacd"),
-        (BERLIN, "customer-0003", week_start(instant("2026-10-25", 0)), "aac64a5fd40da220"),
+        (replace(Scenario(), step="5m"), "customer-0001", MONDAY, "b44380f901c3576d"),
+        (BERLIN, "customer-0003", week_start(instant("2026-10-25", 0)), "41a57ccc6fb02b4b"),
         (
             replace(Scenario(), customers=CustomerSettings(named=(Named("Zürich, =1+2\n", rate=2e9),))),
             "Zürich, =1+2\n",
@@ -104,7 +104,7 @@ def test_a_week_of_a_customer_is_golden(scenario: Scenario, key: str, week: int,
 
 def test_the_labels_of_the_default_scenario_are_golden() -> None:
     labels = World(Scenario()).labels(Window(MONDAY, MONDAY + 6 * WEEK))
-    assert blake2b(truth.encode(labels, "x"), digest_size=8).hexdigest() == "1ab14793591fda41"
+    assert blake2b(truth.encode(labels, "x"), digest_size=8).hexdigest() == "a68848658079035f"
 
 
 @settings(max_examples=15, deadline=None)
