@@ -69,7 +69,7 @@ HOMES: Table = {
     "duckdb": ({"traffic.store.files"}, "the user's own files are the only thing that needs SQL"),
     "elasticsearch": ({"traffic.store.elastic"}, "its client's changes stay in one folder"),
     "elastic_transport": ({"traffic.store.elastic"}, "the errors of the same client"),
-    "jinja2": ({"analyzer.report.page"}, "the page is the only template, and it escapes what it is given"),
+    "jinja2": ({"analyzer.report.page.file"}, "the page is the only template, and it escapes what it is given"),
     "orjson": ({"traffic.store.elastic"}, "the same client reads its answers with it"),
     "requests": ({"traffic.store.kentik"}, "the Kentik API is the only plain HTTP service"),
     "tenacity": ({"traffic.store.kentik"}, "only the Kentik client has no retries of its own"),

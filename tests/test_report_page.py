@@ -10,15 +10,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from analyzer.model import Findings
 from analyzer.report.columns import rounded
@@ -27,40 +25,21 @@ from analyzer.report.page import PAGE, page, write_page
 from analyzer.report.page.packed import LEVELS, packed, unpacked
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import write_tables
+from tests.browser import Scheme, checked_by_axe, opened_file
 from tests.findings_maker import NASTY_KEYS, make_findings
-from tests.required import program
 from traffic.model import HOUR, Floats
 from traffic.text import si
 
 TAGS = ("</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}", "<!--", "&amp;")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = program("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--headless", "--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 @contextmanager
 def opened(
-    browser: Browser, findings: Findings, folder: Path, width: int = 1000, scheme: Literal["light", "dark"] = "light"
+    browser: Browser, findings: Findings, folder: Path, width: int = 1000, scheme: Scheme = "light"
 ) -> Iterator[Page]:
-    """The page as a file; whatever it complains about, or asks for besides itself, fails the test."""
-    path = write_page(findings, folder, "a title of one's own")
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    shown = context.new_page()
-    wrong: list[str] = []
-    shown.on("pageerror", lambda error: wrong.append(str(error)))
-    shown.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    shown.on("dialog", lambda dialog: wrong.append(dialog.message))
-    shown.on("request", lambda request: None if request.url.startswith(path.as_uri()) else wrong.append(request.url))
-    shown.goto(path.as_uri())
-    yield shown
-    context.close()
-    assert wrong == []
+    """The page of these findings as a file."""
+    with opened_file(browser, write_page(findings, folder, "a title of one's own"), width, scheme) as shown:
+        yield shown
 
 
 def painted(shown: Page) -> int:
@@ -108,7 +87,7 @@ def test_it_opens_with_any_number_of_events(count: int, browser: Browser, tmp_pa
 
 @pytest.mark.parametrize(("width", "scheme"), [(1000, "light"), (375, "light"), (375, "dark")])
 def test_an_event_is_found_drawn_and_read_by_keyboard(
-    width: int, scheme: Literal["light", "dark"], browser: Browser, tmp_path: Path
+    width: int, scheme: Scheme, browser: Browser, tmp_path: Path
 ) -> None:
     findings = make_findings(40, traces=40)
     worst = worst_first(findings.events)[0]
@@ -257,17 +236,12 @@ def test_the_chart_is_a_table_too(browser: Browser, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1000, "light"), (1000, "dark"), (375, "light")])
-def test_axe_finds_nothing(width: int, scheme: Literal["light", "dark"], browser: Browser, tmp_path: Path) -> None:
+def test_axe_finds_nothing(width: int, scheme: Scheme, browser: Browser, tmp_path: Path) -> None:
     findings = make_findings(60, traces=10, keys=NASTY_KEYS)
-    # Its script is no part of the page: this browser lets it in.
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, bypass_csp=True)
-    shown = context.new_page()
-    shown.goto(f"{write_page(findings, tmp_path).as_uri()}#{worst_first(findings.events)[0].id}")
-    shown.locator("#chart[data-event]").wait_for()
-    shown.locator("#hours summary").click()
-    found = Axe().run(shown).response["violations"]
-    context.close()
-    assert [(one["id"], [node["target"] for node in one["nodes"]][:3]) for one in found] == []
+    url = f"{write_page(findings, tmp_path).as_uri()}#{worst_first(findings.events)[0].id}"
+    with checked_by_axe(browser, url, width, scheme) as shown:
+        shown.locator("#chart[data-event]").wait_for()
+        shown.locator("#hours summary").click()
 
 
 def test_a_run_that_was_read_again_has_the_same_page(tmp_path: Path) -> None:

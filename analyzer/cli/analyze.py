@@ -36,6 +36,7 @@ class AnalyzeOptions(shared.EntryOptions):
     top: int
     latest: int
     charts: bool
+    html: bool
     output: Path
     as_json: bool
     quiet: bool
@@ -79,6 +80,7 @@ class AnalyzeOptions(shared.EntryOptions):
     "--latest", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Last lines that are listed."
 )
 @click.option("--charts/--no-charts", default=True, help="Draw pictures.  [default: yes]")
+@click.option("--html/--no-html", default=True, help="Write analysis.html.  [default: yes]")
 @shared.output
 @shared.as_json
 @shared.quiet
@@ -87,7 +89,7 @@ def analyze(**given: Any) -> None:
 
     Traffic per hour, status codes, methods, the most requested endpoints, how long requests take and which take far
     too long, and the last lines. Counted where the lines lie, all of them, whether thousands or millions. Written as
-    CSV and PNG into the folder analysis in --output.
+    CSV, PNG and one page (analysis.html) into the folder analysis in --output.
 
     \b
     Examples:
@@ -124,6 +126,10 @@ def analyze(**given: Any) -> None:
             from analyzer.log_summary.pictures import write_pictures
 
             written += write_pictures(found, folder)
+        if options.html:
+            from analyzer.log_summary.page import write_page
+
+            written.append(write_page(found, folder))
     for remark in log.remarks():
         shared.note(remark)
     if options.as_json:

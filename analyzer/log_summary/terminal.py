@@ -20,7 +20,7 @@ _ROWS = 10
 _VALUES = 8
 _LINES = 5
 _BAR = 24
-_TITLES = {
+TITLES = {
     "service": "Services",
     "host": "Hosts",
     "status": "Status codes",
@@ -52,10 +52,19 @@ def _bold(line: str, wanted: bool) -> str:
 
 def _head(found: Analysis, width: int) -> Iterator[str]:
     """What fits on a page: how much, how wrong, how slow, when."""
-    traffic = found.traffic
     yield visible(f"{plural(found.requests, 'request')} in {found.store}")[:width]
     yield f"{stretch(found.window)} UTC".replace("–", "-")
     yield ""
+    for name, text in facts(found):
+        yield from wrap(visible(text), width, initial_indent=f"  {name:<9}  ", subsequent_indent=" " * 13)
+    of_day = found.of_day()
+    bars = "".join(_EIGHTHS_UP[round(8 * requests / max(1, of_day.max()))] for requests in of_day.tolist())
+    yield f"  {'by hour':<9}  0 {bars[:6]} 6 {bars[6:12]} 12 {bars[12:18]} 18 {bars[18:]} 24  UTC"
+
+
+def facts(found: Analysis) -> list[tuple[str, str]]:
+    """What one wants to know first: how much, how wrong, how slow; a word for each, and what is said."""
+    traffic = found.traffic
     busiest = int(traffic.requests.argmax())
     hour = int(traffic.grid.times()[busiest])
     mean = found.requests / max(1, traffic.grid.count)
@@ -66,18 +75,14 @@ def _head(found: Analysis, width: int) -> Iterator[str]:
     if found.errors is None:
         rows.append(("errors", "not counted: no status and no level is known (--errors says what an error is)"))
     else:
-        rows.append(("errors", f"{found.errors:,} ({_percent(found.errors, found.requests)}): {found.told}"))
+        rows.append(("errors", f"{found.errors:,} ({percent(found.errors, found.requests)}): {found.told}"))
     if found.sent is not None:
         rows.append(("sent", f"{si(found.sent, pad=False)}B, {si(found.sent / found.requests, pad=False)}B a request"))
     if found.latency is not None and found.latency.requests:
         spread = found.latency
-        rows.append(("took", f"p50 {_ms(spread.p50)}, p95 {_ms(spread.p95)}, p99 {_ms(spread.p99)}"))
+        rows.append(("took", f"p50 {ms(spread.p50)}, p95 {ms(spread.p95)}, p99 {ms(spread.p99)}"))
     rows += [("note", remark) for remark in found.remarks]
-    for name, text in rows:
-        yield from wrap(visible(text), width, initial_indent=f"  {name:<9}  ", subsequent_indent=" " * 13)
-    of_day = found.of_day()
-    bars = "".join(_EIGHTHS_UP[round(8 * requests / max(1, of_day.max()))] for requests in of_day.tolist())
-    yield f"  {'by hour':<9}  0 {bars[:6]} 6 {bars[6:12]} 12 {bars[12:18]} 18 {bars[18:]} 24  UTC"
+    return rows
 
 
 def _not_found(found: Analysis, width: int) -> Iterator[str]:
@@ -86,7 +91,7 @@ def _not_found(found: Analysis, width: int) -> Iterator[str]:
         return
     total = sum(count.requests for count in top.counts) + top.others + top.without
     yield f"Not found (404): {total:,}"
-    rows = [[count.value, f"{count.requests:,}", _percent(count.requests, total)] for count in top.counts[:_VALUES]]
+    rows = [[count.value, f"{count.requests:,}", percent(count.requests, total)] for count in top.counts[:_VALUES]]
     yield from _table(["", "requests", "share"], rows, width)
     rest = total - sum(count.requests for count in top.counts[:_VALUES])
     if rest:
@@ -96,7 +101,7 @@ def _not_found(found: Analysis, width: int) -> Iterator[str]:
 def _shares(found: Analysis, role: str, top: Top, width: int) -> Iterator[str]:
     if not top.counts:
         return
-    yield f"{_TITLES[role]} ({found.roles[role]})"
+    yield f"{TITLES[role]} ({found.roles[role]})"
     rows = [(count.value, count.requests) for count in top.counts[:_VALUES]]
     others = top.others + sum(count.requests for count in top.counts[_VALUES:])
     rows += [(name, requests) for name, requests in (("(others)", others), ("(none)", top.without)) if requests]
@@ -104,7 +109,7 @@ def _shares(found: Analysis, role: str, top: Top, width: int) -> Iterator[str]:
     for name, requests in rows:
         share = requests / found.requests
         shown = _fit(name, name_width)
-        yield f"  {shown}  {requests:>12,}  {_percent(requests, found.requests):>7}  {_drawn(share)}".rstrip()
+        yield f"  {shown}  {requests:>12,}  {percent(requests, found.requests):>7}  {_drawn(share)}".rstrip()
 
 
 def _endpoints(found: Analysis, width: int) -> Iterator[str]:
@@ -116,9 +121,9 @@ def _endpoints(found: Analysis, width: int) -> Iterator[str]:
     rows = []
     for count in top.counts[:_ROWS]:
         spread = found.of_endpoint.get(count.value, Spread(0))
-        errors = "-" if count.errors is None else _percent(count.errors, count.requests)
-        times = [_ms(value) for value in (spread.p50, spread.p95, spread.most)]
-        rows.append([count.value, f"{count.requests:,}", _percent(count.requests, found.requests), errors, *times])
+        errors = "-" if count.errors is None else percent(count.errors, count.requests)
+        times = [ms(value) for value in (spread.p50, spread.p95, spread.most)]
+        rows.append([count.value, f"{count.requests:,}", percent(count.requests, found.requests), errors, *times])
     if found.errors is None:
         head, rows = head[:3] + head[4:], [row[:3] + row[4:] for row in rows]
     if found.latency is None:
@@ -126,7 +131,7 @@ def _endpoints(found: Analysis, width: int) -> Iterator[str]:
     yield from _table(head, rows, width)
     rest = top.others + sum(count.requests for count in top.counts[_ROWS:])
     if rest:
-        yield f"  ... and {_percent(rest, found.requests)} of the requests to others ({ENDPOINTS})"
+        yield f"  ... and {percent(rest, found.requests)} of the requests to others ({ENDPOINTS})"
 
 
 def _latency(found: Analysis, width: int) -> Iterator[str]:
@@ -139,7 +144,7 @@ def _latency(found: Analysis, width: int) -> Iterator[str]:
         return
     near = "" if found.exact else "  (percentiles are near, not exact)"
     values = (("p50", spread.p50), ("p95", spread.p95), ("p99", spread.p99), ("max", spread.most))
-    yield f"  {'  '.join(f'{name} {_ms(value)}' for name, value in values)}{near}"[:width]
+    yield f"  {'  '.join(f'{name} {ms(value)}' for name, value in values)}{near}"[:width]
     bounds = ["0", *(f"{edge:g}" for edge in EDGES)]
     coarse: dict[tuple[int, int], int] = {}
     for place, requests in enumerate(found.histogram.tolist()):
@@ -169,13 +174,13 @@ def _outliers(found: Analysis, width: int) -> Iterator[str]:
         [
             name or "(all others)",
             f"{count:,}",
-            _ms(limit_of(found, name) if name else found.fences.rest),
+            ms(limit_of(found, name) if name else found.fences.rest),
         ]
         for name, count in worst[:_LINES]
     ]
     yield from _table(head, rows, width)
     slowest = found.slowest[0]
-    yield f"  the slowest: {_ms(slowest.milliseconds)} at {moment(slowest.time)} ({OUTLIERS})"
+    yield f"  the slowest: {ms(slowest.milliseconds)} at {moment(slowest.time)} ({OUTLIERS})"
 
 
 def _latest(found: Analysis, width: int) -> Iterator[str]:
@@ -183,7 +188,7 @@ def _latest(found: Analysis, width: int) -> Iterator[str]:
         return
     yield f"The last {plural(min(_LINES, len(found.latest)), 'line')} ({LATEST} has {len(found.latest):,})"
     for line in found.latest[:_LINES]:
-        taken = "" if isnan(line.milliseconds) else _ms(line.milliseconds)
+        taken = "" if isnan(line.milliseconds) else ms(line.milliseconds)
         parts = (moment(line.time), line.service, line.level, line.method, line.endpoint, line.status, taken)
         yield ("  " + "  ".join(visible(part) for part in parts if part))[:width]
 
@@ -211,12 +216,14 @@ def _drawn(share: float) -> str:
     return _EIGHTHS[8] * (eighths // 8) + _EIGHTHS[eighths % 8].strip()
 
 
-def _percent(part: float, whole: float) -> str:
+def percent(part: float, whole: float) -> str:
+    """A share in words: never 100 % of what is not all, and never 0 % of what is there."""
     share = 100 * part / whole if whole else 0.0
     return "<0.1 %" if 0 < share < 0.05 else f"{min(share, 99.9) if part < whole else share:.1f} %"
 
 
-def _ms(value: float) -> str:
+def ms(value: float) -> str:
+    """A response time: `121 ms`, `3.83 s`; `-` where there is none."""
     if not isfinite(value):
         return "-"
     return f"{si(value)} ms" if abs(value) < 1000 else f"{si(value / 1000)} s"

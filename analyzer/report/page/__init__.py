@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analyzer.model import Event, Findings, Trace
 from analyzer.report.machine import LISTED, hours_not_judged
 from analyzer.report.order import worst_first
+from analyzer.report.page.file import HERE, rendered
 from analyzer.report.page.lanes import SeriesMarks, lanes, outcomes, ticks
 from analyzer.report.page.packed import packed
 from analyzer.report.page.rows import columns, filters, rows
@@ -29,8 +27,7 @@ from traffic.text import visible
 PAGE = "report.html"
 LANES, EVENTS = 60, 5000
 """Series that have a lane, and events that are in the page: a browser has to hold them."""
-_STYLES = ("page.css",)
-_SCRIPTS = ("start.js", "table.js", "lanes.js", "chart.js", "begin.js")
+_SCRIPTS = ("start.js", "sort.js", "table.js", "lanes.js", "chart.js", "begin.js")
 
 
 def write_page(findings: Findings, folder: Path, title: str = "") -> Path:
@@ -46,15 +43,12 @@ def write_page(findings: Findings, folder: Path, title: str = "") -> Path:
 
 def page(findings: Findings, title: str = "") -> bytes:
     """The file: the same findings give the same bytes. Every text is escaped, and no script but its own may run."""
-    here = Path(__file__).parent
-    environment = Environment(loader=FileSystemLoader(here), autoescape=True, undefined=StrictUndefined)
-    style, script = (
-        "".join(here.joinpath(name).read_text(encoding="utf-8") for name in names) for names in (_STYLES, _SCRIPTS)
-    )
     events = [as_written(event) for event in worst_first(findings.events)[:EVENTS]]
     all_lanes, all_rows = lanes(findings, events), rows(findings, events)
     choices = filters(all_rows)
-    text = environment.get_template("page.html.j2").render(
+    return rendered(
+        HERE / "page.html.j2",
+        _SCRIPTS,
         heading=_heading(findings, title),
         facts=list(_facts(findings)),
         scores=list(_scores(findings)),
@@ -70,12 +64,7 @@ def page(findings: Findings, title: str = "") -> bytes:
         missed=list(_missed(findings)),
         not_judged=list(_not_judged(findings)),
         data=_data(findings, events),
-        style=style,
-        style_hash=_hash(style),
-        script=script,
-        script_hash=_hash(script),
     )
-    return text.encode("utf-8", "backslashreplace")
 
 
 def _heading(findings: Findings, title: str) -> str:
@@ -159,7 +148,3 @@ def _trace(event: Event, trace: Trace) -> dict[str, Any]:
         "others": [packed(start, HOUR, hours) for start, hours in other_weeks(trace)],
         **hourly,
     }
-
-
-def _hash(text: str) -> str:
-    return base64.b64encode(sha256(text.encode()).digest()).decode("ascii")

@@ -1,5 +1,4 @@
 // --- what people do -------------------------------------------------------------------------------
-for (const header of document.querySelectorAll("#events th")) header.firstChild.addEventListener("click", () => sort(header));
 find("filters").addEventListener("input", filter);
 find("filters").addEventListener("submit", (event) => event.preventDefault());
 for (const button of document.querySelectorAll("#lane-tools button")) button.addEventListener("click", () => move(button.value));
