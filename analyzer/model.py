@@ -192,6 +192,16 @@ class Suppressed:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How near a label came to being an event: fields of `Outcome`."""
+
+    reached: float | None
+    needed: float | None
+    found_at_percent: float | None
+    why: str
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one label: a row of comparison.csv."""
 
@@ -202,6 +212,14 @@ class Outcome:
     """Seconds from the label's start to the event's detection."""
     overlap: int = 0
     """Seconds that label and event share."""
+    reached: float | None = None
+    """The highest ratio to the baseline that the label held the way the policy asks; of a fall the lowest."""
+    needed: float | None = None
+    """The ratio that was asked there."""
+    found_at_percent: float | None = None
+    """The highest over_percent at which it would be an event; None: at none."""
+    why: str = ""
+    """What decided, and what would have to differ."""
 
 
 @dataclass(frozen=True)
@@ -212,6 +230,14 @@ class Verdict:
     """One per label in the window, in order of start, key, id."""
     of_event: Mapping[str, tuple[EventVerdict, str]]
     """Event id -> its verdict and the id of the label it met ("" where none)."""
+
+    def with_reasons(self, reaches: Mapping[str, Reach]) -> Verdict:
+        """The same, and how near each label came, by its id."""
+        outcomes = (
+            replace(outcome, **vars(reaches[outcome.label.id])) if outcome.label.id in reaches else outcome
+            for outcome in self.outcomes
+        )
+        return Verdict(tuple(outcomes), self.of_event)
 
     def _labels(self, verdict: LabelVerdict) -> int:
         return sum(o.verdict == verdict for o in self.outcomes)

@@ -11,7 +11,7 @@ from typing import Any
 
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.silence import until_the_end
-from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
+from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.cache.log import write_log
@@ -89,7 +89,8 @@ def discover(
             window, learned = windows(source, job.scope)
             spans = chosen(source.keys(learned), job.scope, source.name, window)
         with ledger.stage("search"):
-            found = _search(source, spans, window, learned, job, progress)
+            truth = [label for label in labels or () if label.key in spans or not label.key]
+            found = _search(source, spans, window, learned, job, progress, truth)
     finally:
         ledger.queries = {"sent": asked.sent, "cached": source.cached}
         ledger.damaged = len(files.damaged)
@@ -99,8 +100,8 @@ def discover(
         coverage = source.coverage(learned, source.extent(job.scope.start, resolution))
         coverage.check(source.name)
     with ledger.stage("compare"):
-        truth = [label for label in labels or () if label.key in spans or not label.key]
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
+        verdict = verdict and verdict.with_reasons(found.reaches)
     return Findings(
         store=source.name,
         metric=source.metric,
@@ -119,10 +120,20 @@ def discover(
 
 
 def _search(
-    source: CachedSource, spans: Mapping[str, Window], looked: Window, learned: Window, job: Search, progress: Progress
+    source: CachedSource,
+    spans: Mapping[str, Window],
+    looked: Window,
+    learned: Window,
+    job: Search,
+    progress: Progress,
+    truth: Sequence[Label],
 ) -> Found:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
+    reaches: dict[str, Reach] = {}
+    labels: dict[str, list[Label]] = {}
+    for label in truth:
+        labels.setdefault(label.key, []).append(label)
     not_judged: list[NotJudged] = []
     suppressed: list[Suppressed] = []
     traces: dict[str, Trace] = {}
@@ -131,8 +142,9 @@ def _search(
     end = max((span.end for span in spans.values()), default=None)
     lasting = until_the_end(list(spans), spans, looked, source.metric, end)
     for keys, reach in groups(lasting, learned, resolution, source.limits(resolution)):
-        found = find_events(source, keys, spans, reach, looked, resolution, job.policy, job.full_scan, end)
+        found = find_events(source, keys, spans, reach, looked, resolution, job.policy, job.full_scan, end, labels)
         events += found.events
+        reaches |= found.reaches
         not_judged += found.not_judged
         suppressed += found.suppressed
         judged += found.judged_hours
@@ -150,4 +162,5 @@ def _search(
         judged,
         suspects,
         tuple(sorted(suppressed)),
+        reaches,
     )

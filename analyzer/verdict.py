@@ -55,10 +55,10 @@ def compare(
         del of_event[event.id]
     for key in sorted({*events_of, *labels_of}):
         found, truth = events_of.get(key, []), labels_of.get(key, [])
-        met = _meet(found, _targets(truth), resolution)
-        for label in _targets(of_all):
+        met = meet(found, targets(truth), resolution)
+        for label in targets(of_all):
             left = [event for event in found if event.id not in {e.id for e in met.values()}]
-            met |= _meet(left, [label], resolution)
+            met |= meet(left, [label], resolution)
         for label in (*truth, *of_all):
             if label.id in met:
                 hit = _is_required(label, window, resolution)
@@ -74,7 +74,7 @@ def compare(
     alarms = [event for event in told if of_event[event.id][0] == "false alarm"]
     for label in of_all:
         # The gaps of the key that could have shown it best.
-        gaps = min((gaps_of.get(key, []) for key in keys), key=lambda one: _blind(label, one), default=[])
+        gaps = min((gaps_of.get(key, []) for key in keys), key=lambda one: blind(label, one), default=[])
         outcomes.append(_outcome(label, hit_by.get(label.id), alarms, gaps, window, resolution))
     unusual = _by_key(event for event in events if event.event_class == "unusual")
     outcomes = [_seen_below(outcome, unusual.get(outcome.label.key, []), of_event, resolution) for outcome in outcomes]
@@ -89,7 +89,7 @@ def _seen_below(
     label = outcome.label
     if outcome.verdict != "miss":
         return outcome
-    event = _meet([one for one in unusual if not of_event[one.id][1]], [label], resolution).get(label.id)
+    event = meet([one for one in unusual if not of_event[one.id][1]], [label], resolution).get(label.id)
     if event is None:
         return outcome
     of_event[event.id] = ("neutral", label.id)
@@ -115,10 +115,10 @@ def _outcome(
         return Outcome(label, "fired", fired.id, overlap=fired.window.overlap(label.window))
     if not _is_required(label, window, resolution):
         return Outcome(label, "neutral")
-    return Outcome(label, "not judged" if 2 * _blind(label, gaps) >= label.end - label.start else "miss")
+    return Outcome(label, "not judged" if 2 * blind(label, gaps) >= label.end - label.start else "miss")
 
 
-def _blind(label: Label, gaps: Sequence[NotJudged]) -> int:
+def blind(label: Label, gaps: Sequence[NotJudged]) -> int:
     """Seconds of the label that were not judged."""
     return covered((label.start, label.end), _spans(gaps))
 
@@ -129,11 +129,12 @@ def _is_required(label: Label, window: Window, resolution: int) -> bool:
     return label.kind == "required" and inside and whole >= WHOLE_BUCKETS
 
 
-def _targets(labels: Iterable[Label]) -> list[Label]:
+def targets(labels: Iterable[Label]) -> list[Label]:
+    """The labels that an event can meet."""
     return [label for label in labels if label.kind in ("required", "optional")]
 
 
-def _meet(events: Sequence[Event], labels: Sequence[Label], resolution: int) -> dict[str, Event]:
+def meet(events: Sequence[Event], labels: Sequence[Label], resolution: int) -> dict[str, Event]:
     """Label id -> the event that met it."""
     pairs = one_to_one(_spans(events), _spans(labels), resolution, LONGEST_EXTRA)
     return {labels[j].id: events[i] for i, j in pairs}

@@ -64,6 +64,12 @@ class Learning:
         """What was learned by this policy's clock and calendar."""
         return self._kept.setdefault((policy.timezone, policy.calendar, what), Kept())
 
+    def rows(self, rows: Sequence[int]) -> Learning:
+        """What was learned of some of the keys."""
+        found = Learning()
+        found._kept = {about: kept.rows(rows) for about, kept in self._kept.items()}
+        return found
+
 
 WHY = (
     "",

@@ -103,3 +103,23 @@ def _meets(key: Ints, time: Ints, way: Criterion) -> tuple[Ints, Ints]:
     first, last = index[: max(0, len(index) - way.needed + 1)], index[way.needed - 1 :]
     meets = (key[last] == key[first]) & (time[last] - time[first] < way.within)
     return first[meets], last[meets]
+
+
+def held(values: Floats, needed: int, inside: int) -> int | None:
+    """Where the most is that `needed` values reach inside `inside` neighbours: the place of the lowest of these.
+
+    None where nowhere so many are there.
+
+    Args:
+        values: shape (buckets,), NaN = missing.
+    """
+    if not len(values):
+        return None
+    padded = np.concatenate([np.where(np.isnan(values), -np.inf, values), np.full(inside - 1, -np.inf)])
+    views = np.lib.stride_tricks.sliding_window_view(padded, inside)
+    if inside < needed:
+        return None
+    places = np.argsort(views, axis=1, kind="stable")[:, inside - needed]
+    lowest = views[np.arange(len(views)), places]
+    first = int(np.argmax(lowest))
+    return None if np.isneginf(lowest[first]) else first + int(places[first])

@@ -5,7 +5,7 @@ Apart from `limits`, because many policies make different limits of what is lear
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -72,6 +72,10 @@ class Usual:
     factor: Floats
     """The level of each hour, in times of the key's usual one."""
 
+    def rows(self, rows: Sequence[int]) -> Usual:
+        """Of some of the keys."""
+        return Usual(**{name: array[rows] for name, array in vars(self).items()})
+
     @property
     def baseline(self) -> Floats:
         """NaN where the hour has too few buckets."""
@@ -87,6 +91,11 @@ class Rare:
     reached: Floats
     """As it is."""
     habits: Habits | None
+
+    def rows(self, rows: Sequence[int]) -> Rare:
+        """Of some of the keys."""
+        own = None if self.habits is None else Habits(self.habits.middle[rows], self.habits.mostly[rows])
+        return Rare(self.times[:, rows], self.reached[:, rows], own)
 
 
 class Kept:
@@ -104,6 +113,15 @@ class Kept:
             self._last[stage] = (asked, make())
         answer: Made = self._last[stage][1]
         return answer
+
+    def rows(self, rows: Sequence[int]) -> Kept:
+        """The same of some of the keys."""
+        found = Kept()
+        found._last = {
+            stage: (asked, answer[rows] if isinstance(answer, np.ndarray) else answer.rows(rows))
+            for stage, (asked, answer) in self._last.items()
+        }
+        return found
 
 
 def learned_from(

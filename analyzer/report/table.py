@@ -81,6 +81,10 @@ COMPARISON: CsvTable[Outcome] = CsvTable(
         Column("event_id", HASH, lambda o: o.event_id, "", "the event that met it"),
         Column("onset_delay_s", optional(COUNT), lambda o: o.onset_delay, "s", "start to detection", "onset_delay"),
         Column("overlap", COUNT, lambda o: o.overlap, "s", "what label and event share"),
+        Column("reached", optional(NUMBER), lambda o: o.reached, "times", "the most that was held as the policy asks"),
+        Column("needed", optional(NUMBER), lambda o: o.needed, "times", "what was asked there"),
+        Column("found_at_percent", optional(NUMBER), lambda o: o.found_at_percent, "%", "finds it; empty: none does"),
+        Column("why", TEXT, lambda o: o.why, "", "what decided, and what would have to differ"),
     ),
 )  # fmt: skip
 

@@ -136,12 +136,13 @@ def _by_shape(verdict: Verdict, width: int) -> Iterator[str]:
 
 def _listed(findings: Findings, verdict: Verdict, width: int) -> Iterator[str]:
     """The first few misses and the worst false alarms, by name: what to look at next."""
-    missed = [outcome.label for outcome in verdict.outcomes if outcome.verdict == "miss"]
+    missed = [outcome for outcome in verdict.outcomes if outcome.verdict == "miss"]
     rows = [
         (label.key or "(any key)", _start(findings, label.start), _brief(label.window.seconds), _made(label))
-        for label in missed
+        for label in (outcome.label for outcome in missed)
     ]
-    yield from _list("missed:", rows, len(missed), COMPARISON.file, width)
+    why = [outcome.why for outcome in missed]
+    yield from _list("missed:", rows, len(missed), COMPARISON.file, width, why)
     decoys = {outcome.event_id: outcome for outcome in verdict.outcomes if outcome.verdict == "fired"}
     wrong = [e for e in worst_first(findings.events) if verdict.of_event.get(e.id, ("", ""))[0] == "false alarm"]
     rows = [
@@ -151,11 +152,16 @@ def _listed(findings: Findings, verdict: Verdict, width: int) -> Iterator[str]:
     yield from _list("false alarms:", rows, len(wrong), EVENTS.file, width)
 
 
-def _list(title: str, rows: Sequence[tuple[str, ...]], count: int, file: str, width: int) -> Iterator[str]:
+def _list(
+    title: str, rows: Sequence[tuple[str, ...]], count: int, file: str, width: int, why: Sequence[str] = ()
+) -> Iterator[str]:
     if not rows:
         return
     yield f"  {title}"
-    yield from ("    " + line for line in _table(rows[:_LISTED], ">><", width - 4))
+    for place, line in enumerate(_table(rows[:_LISTED], ">><", width - 4)):
+        yield "    " + line
+        said = why[place] if why else ""
+        yield from wrap(visible(said), width, initial_indent="      ", subsequent_indent="      ")
     if count > _LISTED:
         yield f"    ... and {count - _LISTED:,} more in {file}"
 

@@ -1,0 +1,66 @@
+"""A block of keys, and how its hours are judged: by each policy that one of its keys has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from analyzer.judging.judged import Judged, Learning, inside, judge
+from analyzer.judging.silence import silences, until_the_end
+from analyzer.model import Policy
+from traffic.model import Metric, Query, Rollup, Window
+
+
+@dataclass(frozen=True, eq=False)
+class JudgedBlock:
+    """Keys of a block with one policy, and how their hours are judged: what the policy states comes first."""
+
+    query: Query
+    policy: Policy
+    alive: Mapping[str, Window]
+    """Spans of the keys, up to the end for those whose silence is judged."""
+    judged: tuple[Judged, ...]
+
+
+def judged_blocks(
+    rollup: Rollup,
+    metric: Metric,
+    spans: Mapping[str, Window],
+    looked: Window,
+    resolution: int,
+    policy: Policy,
+    *,
+    end: int | None = None,
+    learned: dict[tuple[str, ...], Learning] | None = None,
+) -> Iterator[JudgedBlock]:
+    """Judge the hours of a block, the keys of each policy together. Arguments as `find_events`.
+
+    Args:
+        learned: by keys, what other policies learned from the same roll-ups; is filled in.
+    """
+    for own, rows in _by_policy(rollup.keys, policy):
+        keys = tuple(rollup.keys[row] for row in rows)
+        query = Query(metric, keys, rollup.grid.window, resolution)
+        hours = rollup if len(rows) == len(rollup.keys) else rows_of(rollup, keys, rows)
+        silent = silences(keys, spans, looked, metric, end)
+        # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
+        lasting = spans if silent is None else until_the_end(keys, spans, looked, metric, end)
+        alive = spans if own.direction == "both" else lasting
+        known = None if learned is None else learned.setdefault(keys, Learning())
+        judged = (
+            inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in keys])
+            for one in judge(hours, own, resolution, silent, known)
+        )
+        yield JudgedBlock(query, own, alive, tuple(judged))
+
+
+def _by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:
+    found: dict[Policy, list[int]] = {}
+    for row, key in enumerate(keys):
+        found.setdefault(policy.of(key), []).append(row)
+    return list(found.items())
+
+
+def rows_of(rollup: Rollup, keys: tuple[str, ...], rows: list[int]) -> Rollup:
+    """The roll-ups of some of the keys."""
+    return Rollup(keys, rollup.grid, rollup.hours.each(lambda array: array[rows]))

@@ -1,0 +1,162 @@
+"""How near a label came, and what would have found it: each said percentage and setting is tried by discover itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from analyzer.judging.reach import highest_percent
+from analyzer.kernels.breach import held
+from analyzer.model import Outcome, Policy
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.scope import Scope
+from tests.worlds import MONDAY, MemorySource
+from traffic.model import HOUR, WEEK, Floats, Label, Metric
+
+GAUGE = Metric(name="load", field="load", statistic="sum", unit="req/s")
+NOW = MONDAY + 60 * WEEK
+AT = MONDAY + 3 * WEEK + 10 * HOUR
+
+
+def world(*lifts: tuple[int, int, float]) -> MemorySource:
+    """Six weeks by ten minutes of 100 to 105, with lifts: first bucket from `AT`, buckets, times."""
+    series = 100 + 5 * np.random.default_rng(5).random(6 * 1008)
+    for first, buckets, factor in lifts:
+        at = (AT - MONDAY) // 600 + first
+        series[at : at + buckets] *= factor
+    return MemorySource(MONDAY, {"a": series}, metric=GAUGE, native=600)
+
+
+def label(first: int = 0, buckets: int = 6, **more: object) -> Label:
+    start = AT + 600 * first
+    return Label("x", "a", start, start + 600 * buckets, "square", float("nan"), "above", "required", **more)  # type: ignore[arg-type]
+
+
+def outcome(source: MemorySource, policy: Policy, output: Path, labels: Sequence[Label] = (label(),)) -> Outcome:
+    what = Search(output, policy, Scope(resolution=600, now=NOW))
+    found = discover(source, what, labels, Ledger(), lambda _done, _total: None)
+    assert found.verdict is not None
+    return next(one for one in found.verdict.outcomes if one.label.id == "x")
+
+
+ALONE = Policy(within=3600)
+
+
+@pytest.mark.parametrize("policy", [ALONE, replace(ALONE, baseline="trailing"), replace(ALONE, rules=())])
+@pytest.mark.parametrize("factor", [1.6, 2.34, 2.9, 4.0])
+def test_the_percentage_that_is_said_finds_it_and_one_more_does_not(
+    policy: Policy, factor: float, tmp_path: Path
+) -> None:
+    source = world((0, 6, factor))
+    missed = outcome(source, policy, tmp_path)
+    assert missed.verdict == ("hit" if factor > 3.1 else "miss")
+    at = missed.found_at_percent
+    assert at is not None
+    assert missed.reached is not None
+    assert at == np.ceil(100 * (missed.reached - 1)) - 1
+    assert f"{missed.reached:.3g}x reached, 3x asked" in missed.why
+    assert (f"--over-percent {at:g} finds it" in missed.why) == (missed.verdict == "miss")
+    assert outcome(source, replace(policy, over_percent=at), tmp_path).verdict == "hit"
+    assert outcome(source, replace(policy, over_percent=at + 1), tmp_path).verdict == "miss"
+
+
+NIGHTLY = tuple((144 * day + (9, -9, 12)[day % 3], 3, 4.0) for day in range(-21, 21) if day)
+
+
+@pytest.mark.parametrize(
+    ("source", "policy", "said", "change"),
+    [
+        (world((0, 1, 9.0)), replace(ALONE, matches=2), "--matches 1 finds it", {"matches": 1}),
+        (world((0, 6, 4.0)), replace(ALONE, floor=1000.0), "the floor is 1.00 k req/s: --floor", {"floor": 390.0}),
+        (
+            world((0, 6, 4.0), *((w * 1008, 6, 3.5) for w in (-3, -2, -1, 1, 2))),
+            replace(ALONE, rules=("tail", "habit")),
+            "",
+            {},
+        ),
+    ],
+)
+def test_a_setting_that_is_said_to_find_it_does(
+    source: MemorySource, policy: Policy, said: str, change: dict[str, object], tmp_path: Path
+) -> None:
+    missed = outcome(source, policy, tmp_path)
+    assert missed.verdict == "miss"
+    assert missed.why
+    assert said in missed.why
+    if change:
+        assert outcome(source, replace(policy, **change), tmp_path).verdict == "hit"  # type: ignore[arg-type]
+
+
+def test_a_rule_that_stands_in_the_way_is_named_and_without_it_the_label_is_found(tmp_path: Path) -> None:
+    # What the key does round this time of day on all days, a little higher on one of them.
+    source = world((0, 3, 4.2), *NIGHTLY)
+    policy = replace(ALONE, rules=("habit", "tail"))
+    missed = outcome(source, policy, tmp_path)
+    assert missed.verdict == "miss"
+    rule = missed.why.partition("--without ")[2].partition(" ")[0]
+    assert rule in policy.rules
+    without = replace(policy, rules=tuple(name for name in policy.rules if name != rule))
+    assert outcome(source, without, tmp_path).verdict == "hit"
+
+
+def test_what_stands_in_the_way_of_an_event_that_is_there_is_said(tmp_path: Path) -> None:
+    long = outcome(world((-30, 66, 5.0)), ALONE, tmp_path)
+    assert long.verdict == "miss"
+    assert "longer than the label: at most 3 h" in long.why
+    two = outcome(world((0, 6, 5.0)), ALONE, tmp_path / "two", [label(), replace(label(0, 7), id="y")])
+    assert "meets another label" in two.why
+    falls = outcome(world((0, 6, 5.0)), ALONE, tmp_path / "two", [replace(label(), direction="below")])
+    assert "--direction both" in falls.why
+
+
+def test_a_label_whose_time_is_not_judged_says_why(tmp_path: Path) -> None:
+    values = dict(world().values)
+    values["a"][(AT - MONDAY) // 600 - 6 : (AT - MONDAY) // 600 + 12] = np.nan
+    found = outcome(MemorySource(MONDAY, values, metric=GAUGE, native=600), ALONE, tmp_path)
+    assert found.verdict == "not judged"
+    assert found.why == "not judged: fewer than 50% of the hour's buckets"
+    assert found.reached is None
+
+
+def test_a_fall_says_how_far_it_fell(tmp_path: Path) -> None:
+    source, fallen = world((0, 12, 0.5)), replace(label(0, 12), direction="below")
+    policy = replace(ALONE, direction="both")
+    missed = outcome(source, policy, tmp_path, [fallen])
+    assert missed.verdict == "miss"
+    assert missed.reached == pytest.approx(0.52, abs=0.05)
+    assert missed.needed == pytest.approx(0.3)
+    percent = float(missed.why.partition("--under-percent ")[2].partition(" ")[0])
+    assert outcome(source, replace(policy, under_percent=percent), tmp_path, [fallen]).verdict == "hit"
+
+
+@given(
+    hnp.arrays(np.float64, st.integers(0, 12), elements=st.floats(-5, 5) | st.just(np.nan)),
+    st.integers(1, 4),
+    st.integers(1, 5),
+)
+def test_what_is_held_is_the_best_of_all_places(values: Floats, needed: int, inside: int) -> None:
+    best = -np.inf
+    for first in range(len(values)):
+        there = sorted((v for v in values[first : first + inside] if not np.isnan(v)), reverse=True)
+        if len(there) >= needed:
+            best = max(best, there[needed - 1])
+    place = held(values, needed, inside)
+    assert (place is None) == np.isneginf(best)
+    if place is not None:
+        assert values[place] == best
+
+
+@settings(max_examples=200)
+@given(st.floats(0, 1000), st.integers(-1, 1000))
+def test_the_highest_percentage_is_looked_for_downwards(reached: float, highest: int) -> None:
+    found = highest_percent(reached, lambda percent: percent <= highest)
+    below = int(np.ceil(reached)) - 1
+    expected = min(below, highest)
+    assert found == (None if reached <= 0 or expected < 0 else expected)
