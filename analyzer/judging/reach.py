@@ -127,7 +127,8 @@ def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[
         return Reach(near.ratio, near.asked, at, said)
     # What stands in the way although the threshold was passed comes before the threshold.
     why = _in_the_way(label, trial)
-    if not why and at is not None:
+    # A higher percentage may find it too: less is then ordinary for the key. A rule is what stood in the way.
+    if not why and at is not None and at < policy.over_percent:
         why = f"{said}: --over-percent {at:g} finds it"
     if not why:
         # What must not be found, or need not be, is not looked for any further: each look costs a judgement.
