@@ -156,11 +156,11 @@ def _search(
         progress(done, len(spans))
     events.sort(key=lambda event: (event.start, event.key))
     return Found(
-        tuple(events),
-        tuple(traces[event.id] for event in events if event.id in traces),
-        tuple(sorted(not_judged)),
-        judged,
-        suspects,
-        tuple(sorted(suppressed)),
-        reaches,
+        events=tuple(events),
+        traces=tuple(traces[event.id] for event in events if event.id in traces),
+        not_judged=tuple(sorted(not_judged)),
+        judged_hours=judged,
+        suspect_hours=suspects,
+        suppressed=tuple(sorted(suppressed)),
+        reaches=reaches,
     )

@@ -75,13 +75,13 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
         for part in judged_blocks(rollup, source.metric, spans, looked, resolution, policy, end=end, learned=learned)
     ]
     return Found(
-        tuple(event for part in parts for event in part.events),
-        tuple(trace for part in parts for trace in part.traces),
-        tuple(gap for part in parts for gap in part.not_judged),
-        sum(part.judged_hours for part in parts),
-        sum(part.suspect_hours for part in parts),
-        tuple(some for part in parts for some in part.suppressed),
-        {label: reach for part in parts for label, reach in part.reaches.items()},
+        events=tuple(event for part in parts for event in part.events),
+        traces=tuple(trace for part in parts for trace in part.traces),
+        not_judged=tuple(gap for part in parts for gap in part.not_judged),
+        judged_hours=sum(part.judged_hours for part in parts),
+        suspect_hours=sum(part.suspect_hours for part in parts),
+        suppressed=tuple(some for part in parts for some in part.suppressed),
+        reaches={label: reach for part in parts for label, reach in part.reaches.items()},
     )
 
 
@@ -100,13 +100,13 @@ def _find(
     stated, events = judged[0], [one.event for one in kept]
     gaps = tuple(not_judged(stated, query.keys, part.alive, policy))
     return Found(
-        tuple(events),
-        tuple(one.trace for one in kept),
-        gaps,
-        int((~np.isnan(stated.threshold)).sum()),
-        int(hot.sum()),
-        tuple(suppressed(without_events(stated, events, query.keys), query.keys, policy)),
-        dict(reaches(part, pieces, labels, gaps, known)),
+        events=tuple(events),
+        traces=tuple(one.trace for one in kept),
+        not_judged=gaps,
+        judged_hours=int((~np.isnan(stated.threshold)).sum()),
+        suspect_hours=int(hot.sum()),
+        suppressed=tuple(suppressed(without_events(stated, events, query.keys), query.keys, policy)),
+        reaches=dict(reaches(part, pieces, labels, gaps, known)),
     )
 
 
