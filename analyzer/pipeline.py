@@ -12,6 +12,7 @@ from typing import Any
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.silence import until_the_end
 from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
+from analyzer.reading.account import Account
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.cache.log import write_log
@@ -87,7 +88,12 @@ def discover(
     try:
         with ledger.stage("keys"):
             window, learned = windows(source, job.scope)
-            spans = chosen(source.keys(learned), job.scope, source.name, window)
+            there = source.keys(learned)
+            spans = chosen(there, job.scope, source.name, window)
+        with ledger.stage("coverage"):
+            only = tuple(spans) if len(spans) < len(there) else None
+            reach = source.extent(job.scope.start, resolution)
+            account = Account(source, store, learned, reach, only)
         with ledger.stage("search"):
             truth = [label for label in labels or () if label.key in spans or not label.key]
             found = _search(source, spans, window, learned, job, progress, truth)
@@ -97,8 +103,7 @@ def discover(
         write_log(job.output / BUFFER_LOG, files)
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
     with ledger.stage("coverage"):
-        coverage = source.coverage(learned, source.extent(job.scope.start, resolution))
-        coverage.check(source.name)
+        coverage = account.close(found.rows)
     with ledger.stage("compare"):
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
         verdict = verdict and verdict.with_reasons(found.reaches)
@@ -138,6 +143,7 @@ def _search(
     suppressed: list[Suppressed] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = 0
+    rows: int | None = 0
     resolution = job.scope.resolution
     end = max((span.end for span in spans.values()), default=None)
     lasting = until_the_end(list(spans), spans, looked, source.metric, end)
@@ -149,6 +155,7 @@ def _search(
         suppressed += found.suppressed
         judged += found.judged_hours
         suspects += found.suspect_hours
+        rows = None if rows is None or found.rows is None else rows + found.rows
         traces |= {trace.event_id: trace for trace in found.traces}
         worst = worst_first(event for event in events if event.id in traces)[: max(TRACES, job.charts)]
         traces = {event.id: traces[event.id] for event in worst}
@@ -163,4 +170,5 @@ def _search(
         suspect_hours=suspects,
         suppressed=tuple(sorted(suppressed)),
         reaches=reaches,
+        rows=rows,
     )

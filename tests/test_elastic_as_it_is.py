@@ -19,7 +19,7 @@ from analyzer.model import Findings, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from tests.elasticsearch.server import Server
-from traffic.coverage import Coverage
+from traffic.coverage import OTHER_KEYS
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, WEEK, week_start
 from traffic.store import Columns, open_source
@@ -57,10 +57,17 @@ def put(server: Server, index: str, there: Documents, **fields: Any) -> None:
     assert answer == {"errors": False}
 
 
-def run(store: str, output: Path, columns: Columns = FLOWS, login: Access | None = None, **policy: Any) -> Findings:
+def run(
+    store: str,
+    output: Path,
+    columns: Columns = FLOWS,
+    login: Access | None = None,
+    scope: dict[str, Any] | None = None,
+    **policy: Any,
+) -> Findings:
     """What discover finds, in buckets of an hour."""
     source = open_source(store, columns, login or Access(wait=5.0))
-    search = Search(output, Policy(**policy), Scope(resolution=HOUR, now=END + WEEK))
+    search = Search(output, Policy(**policy), Scope(resolution=HOUR, now=END + WEEK, **(scope or {})))
     return discover(source, search, None, Ledger(), lambda _done, _total: None)
 
 
@@ -132,6 +139,73 @@ def test_the_event_is_found_and_what_was_left_out_is_said(
         assert says in found.coverage.sentence()
         assert found.coverage.explained
         assert found.coverage.whole == (says.startswith("read all"))
+        # What fell into buckets is what the index counts.
+        assert found.coverage.held == (found.coverage.used,) * 2
+        assert found.coverage.read == found.coverage.used
+
+
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if " one index" in name or name == "plain"])
+def test_documents_of_some_keys_are_counted_apart_whatever_their_type(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path, situation: str
+) -> None:
+    make, key, _ = SITUATIONS[situation]
+    make(elasticsearch, elasticsearch_index)
+    store = f"{elasticsearch.url}/{elasticsearch_index}-*"
+    for scope in ({"only": (key,)}, {"exclude": (key,)}, {"only": (key,), "start": END - WEEK, "history": 2 * WEEK}):
+        found = run(store, tmp_path, scope=scope).coverage
+        assert found.reasons == {OTHER_KEYS: found.left_out}
+        assert found.read == found.used > 0
+        assert found.held == (found.used, found.used)
+
+
+@pytest.mark.parametrize("kind", ["long", "ip", "boolean"])
+def test_an_empty_name_is_none_where_the_key_is_of_another_type_elsewhere(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path, kind: str
+) -> None:
+    put(
+        elasticsearch,
+        f"{elasticsearch_index}-old",
+        [*documents(MONDAY, END - WEEK), {"@timestamp": MONDAY * 1000, "customer": "", "bytes": 5}],
+    )
+    keys = {"ip": ADDRESSES, "boolean": (*TRUTH, "true")}.get(kind, KEYS)
+    put(elasticsearch, f"{elasticsearch_index}-new", documents(END - WEEK, keys=keys), customer=kind)
+    found = run(f"{elasticsearch.url}/{elasticsearch_index}-*", tmp_path)
+    assert found.coverage.reasons == {"have no customer": 1}
+    assert found.coverage.read == found.coverage.used == 3 * 6 * 7 * 24
+    assert "" not in found.keys
+
+
+def test_numbers_that_a_document_holds_twice_are_counted_once(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
+) -> None:
+    there = [{**one, "customer": [1, 1, 2] if one["customer"] == "1" else 3} for one in documents(END - 3 * WEEK)]
+    put(elasticsearch, elasticsearch_index, there, customer="long")
+    found = run(f"{elasticsearch.url}/{elasticsearch_index}", tmp_path)
+    assert found.keys == ("1", "2", "3")
+    assert found.coverage.held is not None
+    assert found.coverage.held[0] <= (found.coverage.read or 0) <= found.coverage.held[1]
+
+
+@pytest.mark.parametrize("more", [1, 40])
+def test_an_index_that_is_written_to_while_it_is_read_says_so(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path, more: int
+) -> None:
+    put(elasticsearch, elasticsearch_index, documents())
+    source = open_source(f"{elasticsearch.url}/{elasticsearch_index}", FLOWS)
+    late = [{"@timestamp": (END - WEEK + place) * 1000, "customer": "1", "bytes": 5} for place in range(more)]
+
+    def write(_done: int, _total: int) -> None:
+        lines = [line for one in late for line in (b'{"create":{}}', json.dumps(one).encode())]
+        elasticsearch.call("POST", f"/{elasticsearch_index}/_bulk?refresh=true", b"\n".join(lines) + b"\n")
+
+    search = Search(tmp_path, Policy(), Scope(resolution=HOUR, now=END + WEEK))
+    found = discover(source, search, None, Ledger(), write).coverage
+    assert (found.missing, found.changed) == (more, more)
+    assert f"its answers hold {more} fewer, as it was written to while it was read" in found.sentence()
+    assert not found.whole
+    again = run(f"{elasticsearch.url}/{elasticsearch_index}", tmp_path).coverage
+    assert again.whole
+    assert again.read == len(documents()) + more
 
 
 def test_documents_of_several_keys_count_for_each_and_that_is_said(
@@ -175,9 +249,12 @@ def test_a_label_of_a_flattened_field_can_be_the_key(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
 ) -> None:
     there = [{**one, "labels": {"customer": one["customer"], "site": "x"}} for one in documents()]
+    there.append({**there[0], "labels": {"customer": "", "site": "x"}})
     put(elasticsearch, elasticsearch_index, there, labels="flattened")
     store = f"{elasticsearch.url}/{elasticsearch_index}"
-    assert events(run(store, tmp_path, replace(FLOWS, key="labels.customer"))) == [("3", SPIKE)]
+    found = run(store, tmp_path, replace(FLOWS, key="labels.customer"))
+    assert events(found) == [("3", SPIKE)]
+    assert found.coverage.reasons == {"have no labels.customer": 1}
     with pytest.raises(UsageFailure, match=r"labels \(--key\) is flattened.*name one, as labels.customer"):
         open_source(store, replace(FLOWS, key="labels"))
 
@@ -293,7 +370,8 @@ def test_generate_works_beside_any_template_of_the_owner(
     elasticsearch.call("PUT", f"/_index_template/{name}", body if priority is None else body | {"priority": priority})
     assert load_world(f"{elasticsearch.url}/{elasticsearch_index}-t", {"a": {FIRST + 60 * i: i for i in range(9)}}) == 9
     whole = open_source(f"{elasticsearch.url}/{elasticsearch_index}-t")
-    assert whole.coverage(*[whole.extent(None, 60)] * 2).whole
+    reach = whole.extent(None, 60)
+    assert whole.coverage(reach, reach).whole
 
 
 def test_a_load_that_was_not_finished_is_said(elasticsearch: Server, elasticsearch_index: str) -> None:
@@ -308,7 +386,8 @@ def test_a_load_that_was_not_finished_is_said(elasticsearch: Server, elasticsear
     write_world(sink, {"a": {FIRST + 60 * i: i for i in range(9)}})
     elasticsearch.call("POST", f"/{elasticsearch_index}/_refresh")
     source = open_source(name)
-    coverage: Coverage = source.coverage(*[source.extent(None, 60)] * 2)
+    reach = source.extent(None, 60)
+    coverage = source.coverage(reach, reach)
     assert "the load of this store was not finished" in coverage.sentence()
     assert any("run ./sl.py generate again" in note for note in source.notes())
     assert not coverage.whole

@@ -253,7 +253,7 @@ def test_the_log_of_apache_is_read_as_it_is(tmp_path: Path) -> None:
     np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 2], [np.nan, 1]])
     left_out = "1 line of 8 not understood and left out (12 %), such as line 4 of"
     assert source.remarks()[0].startswith(left_out)
-    assert source.coverage(*[Window(monday, monday + 120)] * 2).reasons == {
+    assert source.coverage(Window(monday, monday + 120), Window(monday, monday + 120)).reasons == {
         "have no endpoint": 2,
         "are not understood": 1,
     }

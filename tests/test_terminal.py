@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from analyzer.model import CalendarRow, NotJudged, Outcome, Policy, Verdict
 from analyzer.report.machine import as_json, scores
+from analyzer.report.page import page
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import EVENTS, write_tables
 from analyzer.report.terminal import columns, summary
@@ -76,6 +77,14 @@ def test_nothing_found_is_said_plainly():
     assert text.startswith("No events in output/traffic\n")
     assert text.endswith("Everything was judged.\n")
     assert "There was nothing to judge." in summary(replace(findings, keys=()))
+
+
+@pytest.mark.parametrize(("direction", "said"), [("above", 1), ("below", 0), ("both", 0)])
+def test_a_summary_says_that_falls_were_not_looked_for(direction, said):
+    findings = make_findings(3, truth=False, traces=0)
+    findings = replace(findings, policy=replace(findings.policy, direction=direction))
+    assert summary(findings).count("Falls, such as outages, were not looked for: --direction both does.\n") == said
+    assert page(findings).count(b"Falls, such as outages, were not looked for.") == said
 
 
 def test_a_verdict_on_nothing_has_no_scores():

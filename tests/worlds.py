@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -53,9 +53,10 @@ class MemorySource(Source):
         whole = {key: Window(self.start, self.start + self.native * len(v)) for key, v in sorted(self.values.items())}
         return {key: span.clip(window) for key, span in whole.items() if span.overlap(window)}
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
         steps = slice(*(max(0, (time - self.start) // self.native) for time in (window.start, window.end)))
-        rows = sum(int((~np.isnan(series[steps])).sum()) for series in self.values.values())
+        read = [series[steps] for key, series in self.values.items() if only is None or key in only]
+        rows = sum(int((~np.isnan(series)).sum()) for series in read)
         return Coverage((Holding(self.name, rows, rows),), "values", (rows, rows))
 
     def fingerprint(self, window: Window) -> str:

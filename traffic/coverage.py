@@ -18,6 +18,9 @@ UNFINISHED = "are missing, as the load of this store was not finished (run ./sl.
 LOAD_UNFINISHED = "the load of this store was not finished: run ./sl.py generate again to complete it"
 """What a person is told before it is read."""
 
+OTHER_KEYS = "are of keys that --only and --exclude leave out"
+"""The reason of what nobody asked for."""
+
 _SINGULAR = {"have": "has", "are": "is", "do": "does", "were": "was"}
 
 
@@ -80,6 +83,8 @@ class Coverage:
     to; None where the store cannot say. They differ where the store was written to meanwhile."""
     read: int | None = None
     """So many the buckets did hold; None where that was not counted."""
+    changed: int = 0
+    """At most so many rows were added, changed or removed while it was read."""
     notes: tuple[str, ...] = ()
     """What else a person should know of the rows."""
 
@@ -123,17 +128,17 @@ class Coverage:
     @property
     def explained(self) -> bool:
         """Whether all adds up: each part, and the rows in the buckets."""
-        return not self.missing and all(part.explained for part in self.parts)
+        return abs(self.missing) <= self.changed and all(part.explained for part in self.parts)
 
     @property
     def whole(self) -> bool:
         """Whether every row that is there was used."""
-        return bool(self.parts) and self.known and self.explained and not self.reasons
+        return bool(self.parts) and self.known and self.explained and not self.missing and not self.reasons
 
     def again(self, later: Coverage) -> Coverage:
         """This with what a second count said: a store that is written to holds something between the two."""
         if self.held is None or later.held is None:
-            return self
+            return later
         both = (*self.held, *later.held)
         return replace(later, held=(min(both), max(both)), read=self.read)
 
@@ -146,11 +151,12 @@ class Coverage:
         Raises:
             PartialAnswer: rows are missing, or there are too many.
         """
-        if self.missing:
+        if abs(self.missing) > self.changed:
             assert self.held is not None
+            assert self.read is not None
             much = f"{abs(self.missing):,} too {'few' if self.missing > 0 else 'many'}"
             raise PartialAnswer(
-                f"{name} counts {self.held[0]:,} {self.noun} and answered with {self.read:,} ({much}); nothing of it "
+                f"{name} counts {self._held} {self.noun} and answered with {self.read:,} ({much}); nothing of it "
                 f"was used: try again, and if it stays, ./sl.py cache --clear forgets the answers that were kept"
             )
         if not self.explained:
@@ -169,7 +175,17 @@ class Coverage:
         all_of_them = "all" if self.used == self.rows else f"{self.used:,} of"
         said = [f"read {all_of_them} {self.rows:,} {self.noun if self.rows != 1 else self.noun.removesuffix('s')}"]
         said += [counted(rows, reason, self.noun) for reason, rows in self.reasons.items()]
+        if self.missing:
+            side = "fewer" if self.missing > 0 else "more"
+            said += [f"its answers hold {abs(self.missing):,} {side}, as it was written to while it was read"]
         return "; ".join((*said, *self.notes))
+
+    @property
+    def _held(self) -> str:
+        """How many rows the buckets have to hold, as text."""
+        assert self.held is not None
+        least, most = self.held
+        return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
     def table(self) -> Iterator[CoverageRow]:
         """The rows of coverage.csv: of each part what was used, then a row a reason."""

@@ -22,6 +22,7 @@ FIRST_MONDAY = 4 * DAY
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Counts = NDArray[np.uint32]
 
 Statistic = Literal["sum", "count", "avg", "max", "share", "p95"]
 Empty = Literal["zero", "missing"]
@@ -195,11 +196,14 @@ class Matrix:
     keys: tuple[str, ...]
     grid: Grid
     values: Floats
+    rows: Counts | None = None
+    """How many of the store's rows fell into each bucket, shape (keys, buckets); None where it does not say."""
 
     def __post_init__(self) -> None:
-        if self.values.shape != (len(self.keys), self.grid.count):
-            raise ValueError(f"{self.values.shape} values for {len(self.keys)} keys x {self.grid.count} buckets")
-        _freeze(self.values)
+        for array in (self.values,) if self.rows is None else (self.values, self.rows):
+            if array.shape != (len(self.keys), self.grid.count):
+                raise ValueError(f"{array.shape} values for {len(self.keys)} keys x {self.grid.count} buckets")
+            _freeze(array)
 
 
 def second_percent(per_hour: int) -> float:
@@ -250,6 +254,8 @@ class Rollup:
     keys: tuple[str, ...]
     grid: Grid
     hours: Hours
+    rows: Counts | None = None
+    """How many of the store's rows fell into each hour, shape (keys, hours); None where it does not say."""
 
     def __post_init__(self) -> None:
         shape = (len(self.keys), self.grid.count)
@@ -257,6 +263,10 @@ class Rollup:
             if array.shape != shape:
                 raise ValueError(f"{name} has the shape {array.shape}, expected {shape}")
         _freeze(*self.hours)
+        if self.rows is not None:
+            if self.rows.shape != shape:
+                raise ValueError(f"rows have the shape {self.rows.shape}, expected {shape}")
+            _freeze(self.rows)
 
 
 @dataclass(frozen=True)

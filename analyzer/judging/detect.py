@@ -44,6 +44,8 @@ class Found:
     suppressed: tuple[Suppressed, ...] = ()
     reaches: Mapping[str, Reach] = field(default_factory=dict)
     """By the id of a label: how near it came."""
+    rows: int | None = None
+    """Of the store that fell into the hours of these keys; None where it does not say."""
 
 
 def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is judged
@@ -82,6 +84,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
         suspect_hours=sum(part.suspect_hours for part in parts),
         suppressed=tuple(some for part in parts for some in part.suppressed),
         reaches={label: reach for part in parts for label, reach in part.reaches.items()},
+        rows=None if rollup.rows is None else int(rollup.rows.sum(dtype=np.int64)),
     )
 
 

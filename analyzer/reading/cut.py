@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from traffic.model import Grid, Hours, Matrix, Query, Rollup, Window, ceil_to
+from traffic.model import Counts, Grid, Hours, Matrix, Query, Rollup, Window, ceil_to
 from traffic.store.base import Limits
 
 
@@ -43,14 +43,19 @@ def halves(query: Query, step: int, keys_too: bool = True) -> tuple[Query, Query
 def join_series(a: Matrix, b: Matrix, query: Query) -> Matrix:
     """The answer to a query from those to its halves."""
     axis = 0 if a.keys != b.keys else 1
-    return Matrix(query.keys, Grid.over(query.window, a.grid.step), np.concatenate([a.values, b.values], axis=axis))
+    values = np.concatenate([a.values, b.values], axis=axis)
+    return Matrix(query.keys, Grid.over(query.window, a.grid.step), values, _join_rows(a.rows, b.rows, axis))
 
 
 def join_rollups(a: Rollup, b: Rollup, query: Query) -> Rollup:
     """The same of roll-ups."""
     axis = 0 if a.keys != b.keys else 1
     joined = Hours.of(np.concatenate(both, axis=axis) for both in zip(a.hours, b.hours, strict=True))
-    return Rollup(query.keys, Grid.over(query.window, a.grid.step), joined)
+    return Rollup(query.keys, Grid.over(query.window, a.grid.step), joined, _join_rows(a.rows, b.rows, axis))
+
+
+def _join_rows(a: Counts | None, b: Counts | None, axis: int) -> Counts | None:
+    return None if a is None or b is None else np.concatenate([a, b], axis=axis)
 
 
 def _cut(query: Query, step: int, limits: Limits) -> tuple[Query, Query] | None:

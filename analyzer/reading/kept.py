@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from analyzer.kernels.rollup import roll_up
 from traffic.model import HOUR, Grid, Matrix, Query, Rollup
 
@@ -21,8 +23,11 @@ class KeptBuckets:
 
     def rollup(self, query: Query) -> Rollup:
         """The hours of the query that it answers, made by our own kernel."""
-        hours = roll_up(self.matrix.values, HOUR // query.resolution)
-        return Rollup(query.keys, Grid.over(query.window, HOUR), hours)
+        matrix, grid, each = self.matrix, Grid.over(query.window, HOUR), HOUR // query.resolution
+        rows = None
+        if matrix.rows is not None:
+            rows = matrix.rows.reshape(len(matrix.keys), grid.count, each).sum(axis=2, dtype=np.uint32)
+        return Rollup(query.keys, grid, roll_up(matrix.values, each), rows)
 
     def has(self, query: Query) -> bool:
         """Whether it holds all that is asked for."""

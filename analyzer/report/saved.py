@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def describe(findings: Findings) -> dict[str, Any]:
             "noun": findings.coverage.noun,
             "held": findings.coverage.held,
             "read": findings.coverage.read,
+            "changed": findings.coverage.changed,
             "notes": findings.coverage.notes,
         },
         "labels": None if findings.verdict is None else len(findings.verdict.outcomes),
@@ -143,7 +144,8 @@ def load(folder: Path) -> Findings:
     said = about["coverage"]
     table = [made(CoverageRow, row) for row in COVERAGE.read(folder / COVERAGE.file)]
     _check(folder / COVERAGE.file, len(table), said["rows"])
-    coverage = from_table(table, said["noun"], _tuples(said["held"]), said["read"], _tuples(said["notes"]))
+    told = from_table(table, said["noun"], _tuples(said["held"]), said["read"], _tuples(said["notes"]))
+    coverage = replace(told, changed=said.get("changed", 0))
     verdict = None
     if about["labels"] is not None:
         of_event = {row["id"]: (row["verdict"], row["label_id"]) for row in rows if row["verdict"]}

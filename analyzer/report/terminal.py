@@ -11,7 +11,7 @@ from analyzer.model import CLASSES, Event, Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
-from analyzer.report.words import clock, day, made, plural, rule, special, stretch, times
+from analyzer.report.words import FALLS, clock, day, made, plural, rule, special, stretch, times
 from traffic.model import DAY, HOUR, WEEK, Label
 from traffic.text import length, si, visible
 
@@ -51,6 +51,8 @@ def _head(findings: Findings, width: int, colour: bool) -> Iterator[str]:
     if said := special(findings.policy):
         yield from wrap(f"{said}; times here are UTC.", width)
     policy = findings.policy
+    if policy.direction == "above":
+        yield f"{FALLS}: --direction both does."
     if policy.needed(findings.resolution) < policy.matches:
         reason = f"{length(policy.within)} hold no {policy.matches} buckets of {length(findings.resolution)}"
         yield from wrap(f"({policy.matches} matches were asked for, but {reason}.)", width)

@@ -10,6 +10,9 @@ from analyzer.model import Event, Findings, LabelVerdict, Policy
 from traffic.model import Label, Metric, Window
 from traffic.text import length, si
 
+FALLS = "Falls, such as outages, were not looked for"
+"""What a summary says where it is so: nobody should take a silence for more than it is."""
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 

@@ -203,7 +203,7 @@ class Source(Protocol):
         """What was generated into it (scenario and window), or None where the data is a user's own."""
 
     @abstractmethod
-    def coverage(self, window: Window, reach: Window) -> Coverage:
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
         """How many rows it holds, counted apart from the buckets, and which of them can be used.
 
         A store that cannot count says so (`traffic.coverage.uncounted`).
@@ -211,6 +211,7 @@ class Source(Protocol):
         Args:
             window: that is read.
             reach: its `extent`; rows that it left out of that are named.
+            only: the keys that are read; None: all.
         """
 
     def notes(self) -> list[str]:
@@ -246,6 +247,15 @@ class ScarceSource(Source, Protocol):
     @abstractmethod
     def abandon(self) -> None:
         """Nobody wants the answers of what is under way any more: do not wait for a turn to ask for them."""
+
+
+@runtime_checkable
+class SharedSource(Source, Protocol):
+    """A store that others may write to while it is read, and that says how much they did."""
+
+    @abstractmethod
+    def changes(self) -> int | None:
+        """At most so many rows were added, changed or removed since it was opened; None: it cannot say."""
 
 
 @runtime_checkable

@@ -15,7 +15,7 @@ from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Q
 from traffic.store.base import Limits, SizedSource, Source
 from traffic.times import iso
 
-FORMAT = 2
+FORMAT = 3
 """Counts up when the meaning of a stored array changes; older entries are then misses."""
 
 EVER = Window(0, 2**33)
@@ -103,15 +103,15 @@ class CachedSource:
         self._files.put([(piece_hash(about), np.array([extent.start, extent.end]))], _readable(about))
         return extent
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
         """As the store says; kept where it would have to be read as a whole to be counted."""
         if self.settling is not None or not isinstance(self._store, SizedSource):
-            return self._store.coverage(window, reach)
-        about = self._about("coverage", window)
+            return self._store.coverage(window, reach, only)
+        about = self._about("coverage", window) | ({} if only is None else {"keys": only})
         if (kept := self._files.get(piece_hash(about))) is not None:
             self.cached += 1
             return _decode_coverage(kept)
-        found = self._store.coverage(window, reach)
+        found = self._store.coverage(window, reach, only)
         self._files.put([(piece_hash(about), _encode_coverage(found))], _readable(about))
         return found
 
@@ -137,7 +137,8 @@ class CachedSource:
     def rollup(self, query: Query) -> Rollup:
         """As the source says, in pieces of (these keys, week)."""
         grid = Grid.over(query.window, HOUR)
-        result = np.full((len(HOUR_FIELDS), len(query.keys), grid.count), np.nan)
+        # The hours, and last the rows that fell into them, where the store says how many.
+        result = np.full((len(HOUR_FIELDS) + 1, len(query.keys), grid.count), np.nan)
         missing: list[Window] = []
         for piece in self._rollup_pieces(query.window):
             kept = self._files.get(self._piece("rollup", query, piece)) if self._sealed(piece) else None
@@ -145,12 +146,12 @@ class CachedSource:
                 missing.append(piece)
             else:
                 self.cached += 1
-                result[..., grid.slice(piece)] = kept
+                result[: len(kept), :, grid.slice(piece)] = kept
         for group in self._requests(missing, query):
             whole = Window(group[0].start, group[-1].end)
             answer = self._source.rollup(replace(query, window=whole))
-            stacked = np.stack(list(answer.hours))
-            result[..., grid.slice(whole)] = stacked
+            stacked = np.stack([*answer.hours, *(() if answer.rows is None else (answer.rows,))])
+            result[: len(stacked), :, grid.slice(whole)] = stacked
             self._commit(
                 "rollup",
                 query,
@@ -161,7 +162,9 @@ class CachedSource:
                     if self._sealed(piece)
                 ],
             )
-        return Rollup(query.keys, grid, Hours.of(result))
+        *hours, rows = result
+        said = None if np.isnan(rows).any() else rows.astype(np.uint32)
+        return Rollup(query.keys, grid, Hours.of(hours), said)
 
     def unanswered(self, query: Query) -> list[Query]:
         """The roll-ups of a query that the source would be asked for."""

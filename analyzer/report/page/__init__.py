@@ -19,7 +19,7 @@ from analyzer.report.page.rows import columns, filters, rows
 from analyzer.report.page.sentences import about, label_words
 from analyzer.report.table import as_written
 from analyzer.report.weeks import other_weeks
-from analyzer.report.words import plural, rule, special, stretch
+from analyzer.report.words import FALLS, plural, rule, special, stretch
 from traffic.disk import write_atomic
 from traffic.model import HOUR
 from traffic.text import visible
@@ -83,6 +83,8 @@ def _facts(findings: Findings) -> Iterator[str]:
     yield f"An event: {rule(findings)}."
     if said := special(findings.policy):
         yield f"{said}; times here are UTC."
+    if findings.policy.direction == "above":
+        yield f"{FALLS}."
     if not findings.not_judged:
         yield "Everything was judged." if findings.coverage.whole else "All that was read was judged."
 

@@ -20,6 +20,8 @@ DOCUMENTS = 20_000
 KEY = "organization.name"
 TIME = "@timestamp"
 MOST_INDICES = 10_000
+_TERMS = 65_536
+"""Names that a query may list at once (`index.max_terms_count`)."""
 COMPRESSION = 200
 """Of the t-digest that a bucket's p95 is told from: up to about so many documents it is exact, of more it is near."""
 # Four digits at a time: 0..9999 with zeros in front, then with blanks in front (which JSON skips before a number).
@@ -151,6 +153,10 @@ class Fields:
         """Where all documents lie that count; None: wherever they are."""
         self.names = True
         """Whether keys are names, which a request can list."""
+        self.blank = True
+        """Whether a key may be an empty text."""
+        self.doubles = False
+        """Whether a document may have the same key twice."""
         self.several = False
         """Whether a document may have several keys."""
         self.checked: int | None = None
@@ -204,17 +210,18 @@ class Fields:
             query["bool"]["filter"].append({"terms": {"_index": list(indices)}})
         return {"size": 0, "track_total_hits": True, "query": query, "aggs": aggregations}
 
-    def coverage(self, window: Window, reach: Window) -> Body:
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Body:
         """How many documents each index holds by what can be done with them: of the window, without a time, astray.
 
         Args:
             window: that is read.
             reach: from the first to the last document that counts; what lies outside of it is astray.
+            only: the keys that are read; None: all.
         """
         timeless: Body = {"bool": {"must_not": [{"exists": {"field": self.time}}]}}
         outside: Body = {"bool": {"filter": [{"exists": {"field": self.time}}], "must_not": [self.within(reach)]}}
-        keys = {} if self.mixed else {"keys": {"value_count": {"field": self.key}}}
-        found = {"ways": {"filters": {"filters": self._ways(reach)}, "aggs": {**self._ends(), **keys}}}
+        inner = {**self._ends(), "keys": {"value_count": {"field": self.key}}}
+        found = {"ways": {"filters": {"filters": self._ways(reach, only)}, "aggs": inner}}
         return {
             "size": 0,
             "track_total_hits": True,
@@ -222,12 +229,12 @@ class Fields:
             "aggs": {"indices": {"terms": {"field": "_index", "size": MOST_INDICES}, "aggs": found}},
         }
 
-    def _ways(self, reach: Window) -> dict[str, Body]:
+    def _ways(self, reach: Window, only: Sequence[str] | None) -> dict[str, Body]:
         """What can become of a document: each meets just one of these."""
         key: Body = {"exists": {"field": self.key}}
-        if self.names:
+        if self.blank:
             # An empty name is none.
-            key = {"bool": {"filter": [key], "must_not": [{"term": {self.key: ""}}]}}
+            key = {"bool": {"filter": [key], "must_not": [self._is("")]}}
         steps: list[tuple[str, Body]] = [("filtered", also) for also in self._also]
         steps += [("timeless", {"exists": {"field": self.time}})]
         steps += [("valueless", {"exists": {"field": self.value}})] if self.value else []
@@ -235,6 +242,7 @@ class Fields:
         long = {"term": {"_ignored": self.key}}
         steps += [("overlong", {"bool": {"should": [key, {"bool": {"must_not": [long]}}], "minimum_should_match": 1}})]
         steps += [("keyless", key), ("astray", self.within(reach))]
+        steps += [] if only is None else [("others", self._one_of(only))]
         musts = [query for _, query in steps]
         ways: dict[str, Body] = {
             name: {"bool": {"filter": musts[:place], "must_not": [query]}} for place, (name, query) in enumerate(steps)
@@ -326,11 +334,17 @@ class Fields:
             musts.append({"exists": {"field": self.value}})
         if window is not None or self.bounds is not None:
             musts.append(self.within(window or self.bounds or Window(0, 0)))
-        if keys is not None and self.mixed:
-            musts.append({"bool": {"should": [self._is(key) for key in keys], "minimum_should_match": 1}})
-        elif keys is not None:
-            musts.append({"terms": {self.key: list(keys)}})
+        if keys is not None:
+            musts.append(self._one_of(keys))
         return {"bool": {"filter": musts}}
+
+    def _one_of(self, keys: Sequence[str]) -> Body:
+        """Documents of any of these keys."""
+        if self.mixed:
+            each = [self._is(key) for key in keys]
+        else:
+            each = [{"terms": {self.key: list(keys[at : at + _TERMS])}} for at in range(0, len(keys), _TERMS)]
+        return each[0] if len(each) == 1 else {"bool": {"should": each, "minimum_should_match": 1}}
 
     def within(self, window: Window) -> Body:
         """Documents in a window."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from traffic.coverage import Coverage, Holding, LeftOut
+from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.store.elastic.answers import finite, total_of, understood, whole
 from traffic.store.elastic.bodies import Fields
 from traffic.times import iso
 
 
-def covered(answer: Mapping[str, Any], fields: Fields, closed: Sequence[str], name: str) -> Coverage:
+def covered(
+    answer: Mapping[str, Any], fields: Fields, closed: Sequence[str], name: str, some: bool = False
+) -> Coverage:
     """The documents of each index, by what became of them.
 
     Args:
@@ -19,6 +21,7 @@ def covered(answer: Mapping[str, Any], fields: Fields, closed: Sequence[str], na
         fields: which say what a document is left out for.
         closed: indices that cannot be searched.
         name: of the store, for messages.
+        some: whether only some of the keys are read.
 
     Raises:
         StoreError: the answer does not add up.
@@ -30,13 +33,15 @@ def covered(answer: Mapping[str, Any], fields: Fields, closed: Sequence[str], na
             raise ValueError("its indices do not hold all documents")
         reasons = _reasons(fields, indices)
         parts = [_part(one, reasons) for one in indices]
-        several = sum(one["ways"]["buckets"]["used"]["keys"]["value"] for one in indices) if not fields.mixed else 0
+        keys = sum(whole(one["ways"]["buckets"]["used"]["keys"]["value"]) for one in indices)
     shut = [Holding(index, None, None, (LeftOut(f"lie in the closed index {index}", None),)) for index in closed]
     used = sum(part.used or 0 for part in parts)
     notes: tuple[str, ...] = ()
-    if several > used:
-        notes = (f"documents have several {fields.key}: each counts once for each of them, {int(several):,} in all",)
-    return Coverage((*parts, *shut), "documents", (used, used), notes=notes)
+    if keys > used:
+        notes = (f"documents have several {fields.key}: each counts once for each of them, {keys:,} in all",)
+    # A document of several keys may have one that nobody asked for, or the same twice.
+    least = used if some or fields.doubles else keys
+    return Coverage((*parts, *shut), "documents", (min(least, keys), keys), notes=notes)
 
 
 def _reasons(fields: Fields, indices: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -50,6 +55,7 @@ def _reasons(fields: Fields, indices: Sequence[Mapping[str, Any]]) -> dict[str, 
         "overlong": f"have a {fields.key} that is longer than its mapping allows (ignore_above)",
         "keyless": f"have no {fields.key}",
         "astray": f"lie far from all others ({' to '.join(times)})",
+        "others": OTHER_KEYS,
     }
 
 

@@ -20,6 +20,7 @@ from traffic.store.elastic.client import Cluster
 from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
 
 _NAMES = {"keyword", "constant_keyword", "wildcard", "version"}
+_TEXTS = _NAMES | {"flattened"}
 _KEYS = _NAMES | {"ip", "boolean", "byte", "short", "integer", "long", "unsigned_long", "flattened"}
 _NUMBERS = {
     *("byte", "short", "integer", "long", "unsigned_long", "half_float", "float", "double", "scaled_float"),
@@ -39,6 +40,10 @@ class KeyField:
 
     names: bool
     """Whether they are names, which a request can list."""
+    blank: bool = True
+    """Whether it may hold an empty text."""
+    doubles: bool = False
+    """Whether a document may hold the same key twice, as numbers are not kept once each."""
     groups: tuple[tuple[str, ...] | None, ...] = (None,)
     """Indices in which it is of one family of types, of each family; (None,) where it is of one in all."""
     remark: str = ""
@@ -69,15 +74,16 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     families: dict[str, list[str]] = {}
     for kind in sorted(kinds):
         families.setdefault(_FAMILIES.get(kind, kind), []).append(kind)
+    blank, doubles = bool(set(kinds) & _TEXTS), bool(set(kinds) - _TEXTS - {"ip"})
     if len(families) == 1:
-        return KeyField(set(kinds) <= _NAMES)
+        return KeyField(set(kinds) <= _NAMES, blank, doubles)
     groups = tuple(
         tuple(sorted(index for kind in some for index in kinds[kind]["indices"])) for some in families.values()
     )
     told = (
         f"{_a(' or '.join(some))} in {_some(indices)}" for some, indices in zip(families.values(), groups, strict=True)
     )
-    return KeyField(False, groups, f"{key} is {' and '.join(told)}: the same text is taken for one key")
+    return KeyField(False, blank, doubles, groups, f"{key} is {' and '.join(told)}: the same text is taken for one key")
 
 
 def _is_counter(cluster: Cluster, name: str, kinds: Mapping[str, Any]) -> bool:

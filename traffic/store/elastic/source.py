@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from traffic.coverage import LOAD_UNFINISHED, UNFINISHED, Coverage, Holding, LeftOut
+from traffic.coverage import LOAD_UNFINISHED, OTHER_KEYS, UNFINISHED, Coverage, Holding, LeftOut
 from traffic.errors import UsageFailure
 from traffic.model import (
     BITS,
@@ -28,7 +28,7 @@ from traffic.model import (
     Window,
 )
 from traffic.store.access import Access
-from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, StoreError, check_size
+from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, SharedSource, StoreError, check_size
 from traffic.store.elastic.answers import Cells, SeveralKeys, cells, hours_of, keys_of, values_of
 from traffic.store.elastic.bodies import BUCKETS, COVERAGE, HOURS, KEY, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
@@ -53,11 +53,13 @@ NEVER = 2**40
 """Seconds after which an answer is kept that tomorrow may be another: more than there are."""
 _FIRST_YEAR = 315_532_800
 """1980: no store holds documents of before, but many that were stamped by a clock or a unit that was wrong."""
+_MATCHES = 1_000
+"""Keys of several types that one query may name."""
 AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
 
-class ElasticSource(RollupSource):
+class ElasticSource(RollupSource, SharedSource):
     """An index, alias or pattern in a cluster.
 
     Where there is one document a key and step, and the step is the asked resolution, the cluster makes the roll-ups;
@@ -132,6 +134,7 @@ class ElasticSource(RollupSource):
         grid = Grid.over(query.window, query.resolution)
         self._check(query, grid)
         values = np.full((len(query.keys), grid.count), np.nan)
+        rows = np.zeros(values.shape, dtype=np.uint32)
         if query.keys and grid.count:
             if query.metric.empty == "zero" and self._step is None:
                 self._fill_zeros(values, query, grid)
@@ -139,7 +142,8 @@ class ElasticSource(RollupSource):
             if self._step is not None and len(found.documents) and found.documents.max() > grid.step // self._step:
                 raise self._crowded()
             values[found.rows, found.columns] = self._found(answer, found) * query.metric.factor(grid.step)
-        return Matrix(query.keys, grid, values)
+            rows[found.rows, found.columns] = found.documents
+        return Matrix(query.keys, grid, values, rows)
 
     def rollup(self, query: Query) -> Rollup:
         """Hours of documents, rolled up by the cluster; percentiles of so few values are exact."""
@@ -149,15 +153,16 @@ class ElasticSource(RollupSource):
         self._check(query, grid)
         shape = (len(query.keys), grid.count)
         rolled = {name: np.full(shape, np.nan) for name in HOUR_FIELDS} | {"count": np.zeros(shape)}
+        rows = np.zeros(shape, dtype=np.uint32)
         if query.keys and grid.count:
             answer, found = self._asked(query, grid, HOURS, self._fields.hours)
             crowded = any(one.get("crowded", {}).get("buckets") for one in keys_of(answer))
             if crowded or (len(found.documents) and found.documents.max() > HOUR // query.resolution):
                 raise self._crowded()
-            rolled["count"][found.rows, found.columns] = found.documents
+            rolled["count"][found.rows, found.columns] = rows[found.rows, found.columns] = found.documents
             for name, values in hours_of(answer, found, roll_up_percents(query.resolution), self.name).items():
                 rolled[name][found.rows, found.columns] = values * query.metric.factor(query.resolution)
-        return Rollup(query.keys, grid, Hours(**rolled))
+        return Rollup(query.keys, grid, Hours(**rolled), rows)
 
     def _asked(
         self, query: Query, grid: Grid, wanted: str, body: Callable[[Sequence[str], Window, int], Body]
@@ -182,10 +187,14 @@ class ElasticSource(RollupSource):
         return look(self._cluster).identity if self._ours else None
 
     @override
-    def coverage(self, window: Window, reach: Window) -> Coverage:
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
         """Its documents in that window and those that no window holds, by index: counted in one search."""
-        answer = self._cluster.search(self._fields.coverage(window, reach), COVERAGE)
-        found = covered(answer, self._fields, self._layout.closed, self.name)
+        apart = only if not self._fields.mixed or len(only or ()) <= _MATCHES else None
+        answer = self._cluster.search(self._fields.coverage(window, reach, apart), COVERAGE)
+        found = covered(answer, self._fields, self._layout.closed, self.name, some=apart is not None)
+        if apart is not only:
+            others = Holding(self.name, None, None, (LeftOut(OTHER_KEYS, None),))
+            found = replace(found, parts=(*found.parts, others), held=None)
         if reach.end < _FIRST_YEAR:
             seconds = f"all {self._fields.time} lie before 1980: seconds where the mapping means milliseconds?"
             found = replace(found, notes=(*found.notes, f"{seconds} Map it with the format epoch_second"))
@@ -193,6 +202,10 @@ class ElasticSource(RollupSource):
             missing = Holding(self.name, None, None, (LeftOut(UNFINISHED, None),))
             found = replace(found, parts=(*found.parts, missing))
         return found
+
+    def changes(self) -> int | None:
+        """Operations of all kinds, by the numbers that the indices give to them."""
+        return self._stamps.changes()
 
     def _open_ours(self, columns: Columns) -> None:
         assert self._layout.ours is not None
@@ -237,6 +250,7 @@ class ElasticSource(RollupSource):
         self._view = view_of(self._cluster, also)
         self._fields = Fields(time, key, columns.value, columns.how, also, errors)
         self._fields.names, self._fields.mixed, self._fields.checked = about.names, about.mixed, columns.step
+        self._fields.blank, self._fields.doubles = about.blank, about.doubles
         self._groups = about.groups
         self._notes += [about.remark] if about.remark else []
         if columns.preset is not None:

@@ -18,6 +18,8 @@ from traffic.store.elastic.bodies import Fields
 from traffic.store.elastic.client import Cluster, check_shards
 from traffic.store.elastic.layout import week_of, whole_week
 
+_Stamp = tuple[str, list[tuple[str, int]]]
+
 SETTLING = 600
 """Seconds that pass until nothing is expected to change any more, where the cluster does not tell."""
 
@@ -62,7 +64,25 @@ class Stamps:
                 self._settling = SETTLING
         return self._indices
 
+    def changes(self) -> int | None:
+        """At most so many operations were carried out since the stamps were taken; None where they do not tell."""
+        if self._cluster.place.remote:
+            return None
+        before, now = self._all(), self._counted()
+        return sum(_operations(before.get(index), now.get(index)) for index in before.keys() | now.keys())
+
     def _ask(self) -> dict[str, Any]:
+        stamps = self._counted()
+        # Afterwards: what was counted above can then be seen by every search below. The other way round a document in
+        # between would be counted, not seen, and missing from a kept answer for ever.
+        path, name = f"/{self._cluster.place.index}", self._cluster.name
+        try:
+            check_shards(self._cluster.ask("POST", f"{path}/_refresh"), name, sum(self._expected.values()))
+        except AccessDenied:
+            self._settling = SETTLING
+        return stamps
+
+    def _counted(self) -> dict[str, Any]:
         path = f"/{self._cluster.place.index}"
         name = self._cluster.name
         paths = "_shards,indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
@@ -73,12 +93,6 @@ class Stamps:
         for index, shards in self._expected.items():
             if index not in stamps or len(stamps[index][1]) < shards:
                 raise PartialAnswer(f"{name} does not say how many changes {index} had; try again when it is well")
-        # Afterwards: what was counted above can then be seen by every search below. The other way round a document in
-        # between would be counted, not seen, and missing from a kept answer for ever.
-        try:
-            check_shards(self._cluster.ask("POST", f"{path}/_refresh"), name, sum(self._expected.values()))
-        except AccessDenied:
-            self._settling = SETTLING
         return stamps
 
     def _near(self, window: Window) -> list[str]:
@@ -103,7 +117,15 @@ class Stamps:
         return self._holding[weeks]
 
 
-def _stamp(index: dict[str, Any]) -> tuple[str, list[tuple[str, int]]]:
+def _operations(before: _Stamp | None, now: _Stamp | None) -> int:
+    """How many lie between two stamps of an index; of one that came or went, all that it ever had."""
+    if before is not None and now is not None and before[0] == now[0]:
+        known = dict(before[1])
+        return sum(max(0, last - known.get(shard, -1)) for shard, last in now[1])
+    return sum(last + 1 for stamp in (before, now) if stamp is not None for _, last in stamp[1])
+
+
+def _stamp(index: dict[str, Any]) -> _Stamp:
     """Who an index is, and of each shard its last operation; the copies of one may lag behind each other."""
     shards = {
         shard: max(whole(copy["seq_no"]["max_seq_no"], -1) for copy in copies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -11,7 +11,7 @@ from threading import Lock
 import numpy as np
 from typing_extensions import override
 
-from traffic.coverage import Coverage, Holding, LeftOut
+from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.disk import storage
 from traffic.errors import Failure
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
@@ -32,6 +32,7 @@ _WHY = {
     "without a finite value": "have no finite value",
     "where a counter began anew": "are of a counter that began anew",
     "outside": "lie outside of what is looked at",
+    "others": OTHER_KEYS,
     "no row": "are lines of a trailer",
 }
 """Reasons in the words of coverage."""
@@ -192,11 +193,17 @@ class FilesSource(SizedSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - all was read
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002 - all was read
         """All rows, of which those in the window that have a key, a time and a value are used."""
         rows = self._rows()
-        inside = rows.inside(window) + rows.begun
-        lost = {**rows.left_out, "outside": rows.rows + rows.begun - inside, "no row": rows.odd_lines}
+        whole = rows.inside(window) + rows.begun
+        inside = whole if only is None else rows.inside(window, only) + rows.begun
+        lost = {
+            **rows.left_out,
+            "outside": rows.rows + rows.begun - whole,
+            "others": whole - inside,
+            "no row": rows.odd_lines,
+        }
         left = tuple(LeftOut(_WHY[reason], count) for reason, count in lost.items() if count)
         first, last = int(rows.first.min()), int(rows.last.max())
         part = Holding(self.name, rows.seen + rows.odd_lines, inside, left, first, last)

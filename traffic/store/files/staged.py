@@ -159,17 +159,20 @@ class Staged:
         there = [one for one in found if one is not None]
         return np.concatenate([one[0] for one in there]), np.concatenate([one[1] for one in there])
 
-    def inside(self, window: Window) -> int:
-        """Rows in a window."""
+    def inside(self, window: Window, only: Iterable[str] | None = None) -> int:
+        """Rows in a window, of these keys (None: of all)."""
         found = 0
+        chosen = np.zeros(len(self.ids), dtype=bool)
+        chosen[[self.ids[key] for key in only or () if key in self.ids]] = True
         for one in (segment for part in self._segments for segment in part):
-            if window.start <= one.times[0] and one.times[1] < window.end:
+            if only is None and window.start <= one.times[0] and one.times[1] < window.end:
                 found += one.rows
             elif one.times[0] < window.end and one.times[1] >= window.start:
                 with storage(tempfile.gettempdir()):
                     self._file.flush()
                     time = self._column(one, np.dtype(np.int64), 4)
-                found += int(((time >= window.start) & (time < window.end)).sum())
+                    of_them = True if only is None else chosen[self._column(one, np.dtype(np.uint32), 0)]
+                found += int((of_them & (time >= window.start) & (time < window.end)).sum())
         return found
 
     def close(self) -> None:

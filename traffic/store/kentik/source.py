@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -191,7 +191,7 @@ class KentikSource(ScarceSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - of none
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002 - of none
         """Not counted."""
         return uncounted(self.name, "flows")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from pathlib import Path
@@ -12,7 +12,7 @@ from threading import Lock
 import numpy as np
 from typing_extensions import override
 
-from traffic.coverage import LOAD_UNFINISHED, UNFINISHED, Coverage, Holding, LeftOut, uncounted
+from traffic.coverage import LOAD_UNFINISHED, OTHER_KEYS, UNFINISHED, Coverage, Holding, LeftOut, uncounted
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
@@ -115,28 +115,31 @@ class ParquetSource(Source):
         """What was generated into it, or None while that is not there as a whole."""
         return read_manifest(self._folder).identity
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - nothing is astray
-        """The values of its native steps, as its files count them: each is used."""
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002 - nothing is astray
+        """The values of its native steps, as its files count them: each of those keys is used."""
         files = self._files(window)
         if any(self._head(file).counts is None for file in files):
             return uncounted(self.name, "values")
         rows = sum(self._count(file, self._head(file), window) for file in files)
+        used = rows if only is None else sum(self._count(file, self._head(file), window, set(only)) for file in files)
+        others = (LeftOut(OTHER_KEYS, rows - used),) if used < rows else ()
         spans = [span.clip(window) for file in files for span in self._head(file).spans if span.overlap(window)]
         first = min((span.start for span in spans), default=None)
         last = max((span.end - self._manifest.step for span in spans), default=None)
         unfinished = (LeftOut(UNFINISHED, None),) if self.identity() is None else ()
-        whole = Holding(self.name, rows, rows, unfinished, first=first, last=last)
-        return Coverage((whole,), "values", (rows, rows))
+        whole = Holding(self.name, rows, used, (*others, *unfinished), first=first, last=last)
+        return Coverage((whole,), "values", (used, used))
 
-    def _count(self, file: BlockFile, head: Head, window: Window) -> int:
+    def _count(self, file: BlockFile, head: Head, window: Window, only: Container[str] | None = None) -> int:
         """The values of a file in `window`; only a week that it cuts has to be read for that."""
         assert head.counts is not None
+        chosen = [only is None or key in only for key in head.keys]
         if all(span.clip(window) == span for span in head.spans):
-            return sum(head.counts)
+            return sum(count for count, one in zip(head.counts, chosen, strict=True) if one)
         step = self._manifest.step
         part = Window(file.week, file.week + WEEK).clip(window)
         native = slice(*(-((file.week - time) // step) for time in (part.start, part.end)))
-        return int((read_rows(file, head, step)[:, native] >= 0).sum())
+        return int((read_rows(file, head, step)[chosen, native] >= 0).sum())
 
     def _files(self, window: Window | None = None) -> list[BlockFile]:
         return block_files(self._folder, self._manifest.field, window)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
 from typing_extensions import override
 
-from traffic.coverage import Coverage, Holding, LeftOut
+from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import Matrix, Query, Window
@@ -135,21 +135,23 @@ class LinesSource(SizedSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - nothing is astray
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
         """Lines of all time, of which those in the window are used."""
         account = self._laid.account
         value = "ms IS NOT NULL" if self._preset.latency else "TRUE"
-        ((used, keyless, timed, outside),) = self._laid.ask(
+        ((known, keyless, timed, outside),) = self._laid.ask(
             f"SELECT count(*) FILTER (inside AND key <> '' AND {value}), count(*) FILTER (inside AND key = ''), "
             f"count(*) FILTER (inside AND key <> '' AND NOT {value}), count(*) FILTER (NOT inside) "
             f"FROM (SELECT *, t >= {window.start} AND t < {window.end} AS inside FROM lines)"
         )
+        used = known if only is None else self._inner.coverage(window, reach, only).used
         reasons = {
             "are not understood": account.bad,
             "have no time": account.timeless,
             "do not meet --where": account.filtered,
             f"have no {self._series[1] or 'key'}": keyless,
             "have no response time": timed,
+            OTHER_KEYS: known - used,
         }
         left = tuple(LeftOut(reason, count) for reason, count in reasons.items() if count)
         part = Holding(self.name, account.read - outside, used, left)
