@@ -12,7 +12,7 @@ from typing import Any
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.silence import until_the_end
 from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
-from analyzer.reading.account import Account
+from analyzer.reading.account import Tally
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.cache.log import write_log
@@ -93,7 +93,7 @@ def discover(
         with ledger.stage("coverage"):
             only = tuple(spans) if len(spans) < len(there) else None
             reach = source.extent(job.scope.start, resolution)
-            account = Account(source, store, learned, reach, only)
+            account = Tally(source, store, learned, reach, only)
         with ledger.stage("search"):
             truth = [label for label in labels or () if label.key in spans or not label.key]
             found = _search(source, spans, window, learned, job, progress, truth)

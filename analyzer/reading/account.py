@@ -22,7 +22,7 @@ class Counted(Protocol):
         ...
 
 
-class Account:
+class Tally:
     """Opened before a store is read, closed when it was."""
 
     def __init__(self, source: Counted, store: Source, window: Window, reach: Window, only: Sequence[str] | None):
