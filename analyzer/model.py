@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic.coverage import NOTHING, Coverage
-from traffic.model import Direction, Floats, Grid, Label, Metric, Window
+from traffic.model import HOUR, Direction, Floats, Grid, Label, Metric, Window
 
 EventVerdict = Literal["hit", "false alarm", "neutral", ""]
 LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
@@ -23,6 +23,8 @@ LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
 
 Baseline = Literal["retrospective", "trailing", "original"]
 Looking = Literal["above", "below", "both"]
+Slots = Literal["week", "workdays", "day"]
+"""What an hour is compared with: the hour of the week, the hour of the day (weekends apart), the hour of the day."""
 Meaning = Literal["ignore", "not judged", "not learned", "sunday"]
 Band = Literal["critical", "major", "minor", "warning"]
 
@@ -62,8 +64,16 @@ class Policy:
 
     percentile: float = 50.0
     """Which percentile of the other weeks' hourly p95s is the baseline."""
+    rollup_percentile: float = 95.0
+    """Which percentile of an hour's buckets is learned from, in place of the p95."""
+    rollup_width: int = HOUR
+    """Seconds that are rolled up: of several hours the same percentile of what their hours came to."""
+    slots: Slots = "week"
+    """Which hours are compared with each other. Where it is not the week, other days stand for other weeks."""
     over_percent: float = 200.0
     """How far above the baseline the threshold lies: 200 means three times the baseline."""
+    over_units: float = 0.0
+    """How far above the baseline it lies at least, in the metric's unit."""
     matches: int = 2
     """How many breaches make an event ..."""
     within: int = 600

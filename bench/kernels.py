@@ -47,7 +47,7 @@ def ours(values: Floats) -> Runs:
         block = values[first : first + 64]
         hours = roll_up(block, 60)
         usual, _ = kernel.other_weeks(
-            kernel.learnable(hours.p95, hours.count, 60, 0.5), utc(START, hours.p95.shape[1]), 95.0
+            kernel.learnable(hours.high, hours.count, 60, 0.5), utc(START, hours.high.shape[1]), 95.0
         )
         limit = kernel.threshold(usual, 3.0, FLOOR)
         row, hour = np.nonzero(kernel.suspects(hours.maximum, limit))
@@ -65,7 +65,7 @@ def thresholds(values: Floats, settings: Settings) -> int:
     hot = 0
     for first in range(0, len(values), 64):
         hours = roll_up(values[first : first + 64], 60)
-        found = limits_of(hours, hours.p95, utc(START, hours.p95.shape[1]), 60, settings)
+        found = limits_of(hours, hours.high, utc(START, hours.high.shape[1]), 60, settings)
         hot += int(kernel.suspects(hours.maximum, found.lowest).sum())
     return hot
 

@@ -113,11 +113,13 @@ def it_says_of_itself_what_it_is_and_what_it_can(kind: Kind, place: Place) -> No
 def what_it_can_beyond_that_is_as_declared(kind: Kind, place: Place) -> None:
     source, keys = small(kind, place)
     if isinstance(source, RollupSource) and source.rolls_up(60):
-        query = Query(source.metric, (keys[1], "nobody", keys[0]), Window(MONDAY - DAY, MONDAY + 8 * DAY), 60)
-        made, ours = source.rollup(query), roll_up(ask(source, query.keys, query.window, 60), 60)
-        assert (made.keys, made.grid) == (query.keys, Grid.over(query.window, HOUR))
-        for name, found, expected in zip(HOUR_FIELDS, made.hours, ours, strict=True):
-            np.testing.assert_allclose(found, expected, rtol=1e-13, err_msg=name)
+        for percent in (95.0, 98.0, 50.0):
+            asked = (keys[1], "nobody", keys[0])
+            query = Query(source.metric, asked, Window(MONDAY - DAY, MONDAY + 8 * DAY), 60, percent)
+            made, ours = source.rollup(query), roll_up(ask(source, query.keys, query.window, 60), 60, percent)
+            assert (made.keys, made.grid) == (query.keys, Grid.over(query.window, HOUR))
+            for name, found, expected in zip(HOUR_FIELDS, made.hours, ours, strict=True):
+                np.testing.assert_allclose(found, expected, rtol=1e-13, err_msg=name)
     if isinstance(source, ScarceSource):
         assert 0 <= source.duration(0, 1) < source.duration(100, 1)
         assert source.duration(100, 4) <= source.duration(100, 1)

@@ -65,6 +65,11 @@ def test_what_flows_in_a_second_adds_up_to_an_amount_whatever_the_rate_is_called
         (replace(RISE, threshold=2e8), Policy(floor=2e8), "floor of 200 Mb/s"),
         (replace(RISE, threshold=2.5e8), Policy(floor=1e6), "5 × baseline at the peak, higher for this key"),
         (replace(RISE, threshold=1e8), Policy(floor=1e6), "2 × baseline at the peak, lower for this key"),
+        (
+            replace(RISE, threshold=RISE.baseline + 7e7),
+            Policy(over_percent=0, over_units=7e7),
+            "70 Mb/s over the baseline",
+        ),
         (fall(RISE), Policy(), "70 % below usual"),
     ],
 )

@@ -60,11 +60,13 @@ def test_what_stands_in_a_column_is_what_the_page_says(one: CsvTable[Any]) -> No
 
 def test_the_default_policy_is_the_page_and_the_file_people_edit_and_the_built_in_one() -> None:
     page = rows("setting")
-    lengths = {name: 60 * int(re.fullmatch(r"(\d+)m", page[name])[1]) for name in ("within", "merge")}  # type: ignore[index]
-    words = {"baseline": page["baseline"], "direction": page["direction"]}
+    lengths = {name: 60 * int(re.fullmatch(r"(\d+)m", page[name])[1]) for name in ("rollup_width", "within", "merge")}  # type: ignore[index]
+    words = {name: page[name] for name in ("slots", "baseline", "direction")}
     stated = Policy(
+        rollup_percentile=float(page["rollup_percentile"]),
         percentile=float(page["percentile"]),
         over_percent=float(page["over_percent"]),
+        over_units=float(page["over_units"]),
         matches=int(page["matches"]),
         floor=float(page["floor of bits"]),
         min_weeks=int(page["min_weeks"]),

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from analyzer.judging.detect import weeks_round
 from analyzer.judging.suspects import suspect_days
-from analyzer.model import RULES, Baseline, CalendarRow, Findings, Looking, Meaning, Policy
+from analyzer.model import RULES, Baseline, CalendarRow, Findings, Looking, Meaning, Policy, Slots
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import AnswerFiles
 from analyzer.reading.scope import Scope
-from tests.worlds import MONDAY, MemorySource, slow_events
+from tests.worlds import MONDAY, MemoryRollups, MemorySource, ScarceMemory, slow_events
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Matrix, Metric, Query, Window
 from traffic.store.base import Limits, StoreError
@@ -87,6 +87,10 @@ stated: dict[str, Any] = {
     "merge": st.sampled_from([600, 3600]),
     "floor": st.sampled_from([0.0, 35.0]),
     "percentile": st.sampled_from([50.0, 95.0]),
+    "rollup_percentile": st.sampled_from([95.0, 98.0, 60.0]),
+    "rollup_width": st.sampled_from([HOUR, 4 * HOUR, DAY]),
+    "slots": st.sampled_from(get_args(Slots)),
+    "over_units": st.sampled_from([0.0, 25.0]),
 }
 MONDAYS = (MONDAY, *(int(datetime(2025, *day, tzinfo=UTC).timestamp()) for day in ((3, 10), (10, 13))))
 """Two weeks before clocks change in Europe, and about when they do in Australia and America."""
@@ -214,6 +218,21 @@ def test_another_policy_costs_no_roll_up(tmp_path: Path) -> None:
     looser, _ = run(world, tmp_path, Policy(over_percent=5.0, rules=()))
     assert len(looser.events) > len(stricter.events)
     assert all(query.window.seconds <= DAY for query in world.asked), "only the buckets of suspect days are new"
+
+
+@pytest.mark.parametrize("kind", [MemorySource, MemoryRollups, ScarceMemory])
+def test_another_percentile_of_the_roll_ups_is_not_answered_from_those_that_are_kept(
+    kind: type[MemorySource], tmp_path: Path
+) -> None:
+    world = kind(MONDAY, spiky().values, metric=GAUGE, native=600)
+    plain, _ = run(world, tmp_path / "both", Policy(floor=1.0))
+    other = Policy(floor=1.0, rollup_percentile=50.0)
+    again, _ = run(world, tmp_path / "both", other)
+    alone, _ = run(world, tmp_path / "alone", other)
+    assert again.events == alone.events
+    assert [event.baseline for event in again.events] != [event.baseline for event in plain.events]
+    back, free = run(world, tmp_path / "both", Policy(floor=1.0))
+    assert (back.events, free.queries["sent"]) == (plain.events, 0)
 
 
 def test_new_data_is_noticed(tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_a_small_limit_of_buckets_gives_the_same(elasticsearch: Server, elastics
             small._max_buckets = most  # type: ignore[attr-defined]
             halving = Halving(small, concurrency=3)
             np.testing.assert_array_equal(halving.series(query).values, whole.values)
-            np.testing.assert_array_equal(halving.rollup(query).hours.p95, rolled.hours.p95)
+            np.testing.assert_array_equal(halving.rollup(query).hours.high, rolled.hours.high)
         assert open_source(name).keys(SPAN) == source.keys(SPAN)
     finally:
         elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": None}})
@@ -361,7 +361,7 @@ def test_one_document_a_step_is_rolled_up_in_place_and_more_are_noticed(
     source = open_source(store(elasticsearch, elasticsearch_index), columns)
     query = Query(source.metric, ("a",), Window(MONDAY, MONDAY + 3 * HOUR), 60)
     made, minutes = source.rollup(query), source.series(query)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(made.hours.p95, roll_up(minutes.values, 60).p95, rtol=1e-14)
+    np.testing.assert_allclose(made.hours.high, roll_up(minutes.values, 60).high, rtol=1e-14)
     assert made.hours.count.tolist() == [[60, 40, 0]]
     load_flows(elasticsearch, elasticsearch_index, [(MONDAY + 5, "a", 1)])
     crowded = open_source(store(elasticsearch, elasticsearch_index), columns)

@@ -20,10 +20,13 @@ HOUR = 3600
 values_with_gaps = st.floats(0, 1e12) | st.just(np.nan)
 
 
-@given(hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.sampled_from([6, 12, 24])), elements=values_with_gaps))
-def test_a_rolled_up_hour_is_what_numpy_says_of_the_buckets_that_are_there(values: np.ndarray) -> None:
+@given(
+    hnp.arrays(np.float64, st.tuples(st.integers(1, 3), st.sampled_from([6, 12, 24])), elements=values_with_gaps),
+    st.sampled_from([95.0, 98.0, 50.0, 100.0]),
+)
+def test_a_rolled_up_hour_is_what_numpy_says_of_the_buckets_that_are_there(values: np.ndarray, high: float) -> None:
     per_hour = 6
-    rolled = roll_up(values, per_hour)
+    rolled = roll_up(values, per_hour, high)
     for key in range(values.shape[0]):
         for hour in range(values.shape[1] // per_hour):
             there = values[key, hour * per_hour : (hour + 1) * per_hour]
@@ -37,7 +40,7 @@ def test_a_rolled_up_hour_is_what_numpy_says_of_the_buckets_that_are_there(value
                     assert found["second"] == np.sort(there)[-2]
                 assert found == pytest.approx(
                     {
-                        "p95": np.percentile(there, 95),
+                        "high": np.percentile(there, high),
                         "second": np.percentile(there, second_percent(per_hour)),
                         "p50": np.percentile(there, 50),
                         "p20": np.percentile(there, 20),

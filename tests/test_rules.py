@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 
 from analyzer.judging.policy import read_policy
 from analyzer.kernels import level, tail, usual
-from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
+from analyzer.kernels.baseline import every_week, other_weeks, suspects, threshold, weeks_before
 from analyzer.kernels.breach import Criterion, runs
 from analyzer.kernels.grid import utc
 from analyzer.kernels.learning import Learned, Settings
@@ -169,7 +169,7 @@ def minutes(weeks_: int = 6, noise: float = 0.1, seed: int = 1) -> Floats:
 
 def found_in(values: Floats, settings: Settings = DEFAULT, per_hour: int = 60) -> HourLimits:
     hours = roll_up(values, per_hour)
-    return limits_of(hours, hours.p95, utc(MONDAY, values.shape[1] // per_hour), per_hour, settings)
+    return limits_of(hours, hours.high, utc(MONDAY, values.shape[1] // per_hour), per_hour, settings)
 
 
 @pytest.mark.parametrize("source", ["retrospective", "trailing", "original"])
@@ -238,7 +238,7 @@ def test_an_idle_hour_is_compared_with_a_tenth_of_the_weeks_p95() -> None:
     values = minutes()
     values[:, np.arange(values.shape[1]) % 1440 < 360] = 1.0
     limits = found_in(values, replace(DEFAULT, rules=("idle",)))
-    weekly = float(percentiles(roll_up(values, 60).p95, 95.0)[0])
+    weekly = float(percentiles(roll_up(values, 60).high, 95.0)[0])
     assert np.nanmin(limits.baseline) == pytest.approx(0.1 * weekly)
 
 
@@ -310,6 +310,34 @@ def test_some_keys_have_their_own_settings(tmp_path: Path) -> None:
     assert (policy.of("a").over_percent, policy.of("a").matches) == (100.0, 3)
 
 
+def test_a_threshold_may_lie_so_many_units_above_the_baseline() -> None:
+    """The original's other kind of threshold: baseline + X; beside a percentage both must be passed."""
+    baseline = np.array([0.0, 40.0, 1000.0, np.nan])
+    for over, units, floor, expected in (
+        (0.0, 50.0, 0.0, [50.0, 90.0, 1050.0]),
+        (200.0, 50.0, 0.0, [50.0, 120.0, 3000.0]),
+        (10.0, 50.0, 100.0, [100.0, 100.0, 1100.0]),
+        (200.0, 0.0, 10.0, [10.0, 120.0, 3000.0]),
+    ):
+        policy = Policy(over_percent=over)
+        limit = threshold(baseline, policy.multiple, floor, units)
+        assert limit[:3].tolist() == expected
+        assert np.isnan(limit[3])
+        assert not suspects(limit, limit).any()
+
+
+def test_no_rule_asks_for_less_than_the_units_that_are_stated() -> None:
+    values = minutes(noise=0.3)
+    for units in (1e5, 1e6, 1e7):
+        plain = found_in(values, replace(DEFAULT, rules=(), multiple=1.0, units=units))
+        np.testing.assert_array_equal(plain.lowest, plain.baseline + units)
+        ruled = found_in(values, replace(DEFAULT, multiple=1.0, units=units))
+        assert (ruled.lowest >= ruled.baseline + units).all()
+    # Far above what the key ever reaches, the stated units decide alone.
+    high = found_in(values, replace(DEFAULT, multiple=1.0, units=1e8))
+    np.testing.assert_array_equal(high.limits[0], high.baseline + 1e8)
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -319,6 +347,14 @@ def test_some_keys_have_their_own_settings(tmp_path: Path) -> None:
         ("keys: {a: {over_percent: much}}", "'much' is not valid"),
         ("keys: {a: {over_percent: -1}}", "over_percent is -1.0, it must be 0 or more"),
         ("baseline: both", "baseline"),
+        ("slots: month", "slots"),
+        ("keys: {a: {slots: month}}", "slots is month, it must be week or workdays or day"),
+        ("keys: {a: {rollup_percentile: 98}}", "rollup_percentile: 98 is not valid; what may differ by key: "),
+        ("rollup_percentile: 101", "rollup_percentile is 101"),
+        ("rollup_width: 30m", "rollup_width must be 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h"),
+        ("rollup_width: 5h", "rollup_width must be"),
+        ("rollup_width: 48h", "rollup_width must be"),
+        ("over_units: -1", "over_units is -1"),
         ("under_percent: 0", "under_percent is 0"),
         ("rare_weeks: 0", "rare_weeks is 0"),
     ],

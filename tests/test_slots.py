@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analyzer.judging.slots import local_hours, marks
-from analyzer.kernels.baseline import every_week, other_weeks, weeks_before
+from analyzer.kernels.baseline import every_week, other_weeks, weeks_before, widened
 from analyzer.kernels.grid import as_sundays, utc, weeks_of
-from analyzer.model import CalendarRow, Policy
+from analyzer.model import CalendarRow, Policy, Slots
 from tests.worlds import percentile, slow_place
 from traffic.model import HOUR, Floats, Grid
 
@@ -48,6 +48,37 @@ def test_an_hour_belongs_to_the_slot_of_its_middle(zone: str) -> None:
         monday = min(week for week, _ in slow)
         cell = np.arange(weeks.count * 168)[weeks.cell]
         assert (cell // 168).tolist() == [(week - monday).days // 7 for week, _ in slow]
+
+
+@pytest.mark.parametrize("kind", ["workdays", "day"])
+@pytest.mark.parametrize("zone", EDGES)
+def test_slots_of_the_day_take_days_for_weeks(zone: str, kind: Slots) -> None:
+    for day in EDGES[zone]:
+        grid, policy = Grid(at(day) - 300 * HOUR, HOUR, 600), Policy(timezone=zone, slots=kind)
+        weeks = marks(policy, grid).weeks
+        slow = [slow_place(time, policy) for time in grid.times().tolist()]
+        assert weeks.slots == {"workdays": 48, "day": 24}[kind]
+        assert weeks.slot.tolist() == [slot for _, slot in slow]
+        first = min(day for day, _ in slow)
+        cell = np.arange(weeks.count * weeks.slots)[weeks.cell]
+        assert (cell // weeks.slots).tolist() == [(day - first).days for day, _ in slow]
+
+
+@given(
+    hnp.arrays(np.float64, st.tuples(st.just(1), st.integers(1, 400)), elements=st.floats(0, 1e6) | st.just(np.nan)),
+    st.sampled_from([2, 3, 4, 6, 8, 12, 24]),
+    st.sampled_from([50.0, 95.0, 98.0]),
+    st.integers(0, 167),
+)
+def test_hours_that_are_rolled_up_once_more_share_a_percentile(
+    hourly: Floats, width: int, percent: float, lead: int
+) -> None:
+    local = 4 * 24 + lead + np.arange(hourly.shape[1])
+    found = widened(hourly, weeks_of(local), width, percent)[0]
+    for hour, own in enumerate(hourly[0].tolist()):
+        beside = hourly[0, local // width == local[hour] // width]
+        expected = np.nan if np.isnan(own) else percentile(beside[~np.isnan(beside)].tolist(), percent)
+        assert found[hour] == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ class MemoryRollups(MemorySource, RollupSource):
         self.rolled.append(query)
         answer = super().series(query)
         self.asked.remove(query)
-        hours = roll_up(answer.values, HOUR // query.resolution)
+        hours = roll_up(answer.values, HOUR // query.resolution, query.percent)
         return Rollup(query.keys, Grid.over(query.window, HOUR), hours)
 
 
@@ -140,29 +140,44 @@ def slow_thresholds(
         if not math.isnan(value):
             hours[time // HOUR * HOUR].append(value)
     enough = policy.min_share * (HOUR // resolution)
-    p95 = {hour: percentile(found, 95) for hour, found in hours.items() if len(found) >= enough}
-    places = {hour: slow_place(hour, policy) for hour in p95}
-    cells: dict[int, dict[date, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for hour, (week, slot) in places.items():
+    high = policy.rollup_percentile
+    rolled = {hour: percentile(found, high) for hour, found in hours.items() if len(found) >= enough}
+    places = {hour: slow_place(hour, policy) for hour in rolled}
+    cells: dict[tuple[date, int], list[float]] = defaultdict(list)
+    for hour, place in places.items():
         if not slow_touched(hour, policy, {"ignore", "not learned"}):
-            cells[slot][week].append(p95[hour])
+            cells[place].append(rolled[hour])
+    means = {place: sum(found) / len(found) for place, found in cells.items()}
+    width = policy.rollup_width // HOUR
+    blocks: dict[tuple[date, int], list[float]] = defaultdict(list)
+    for (week, slot), mean in means.items():
+        blocks[week, slot // width].append(mean)
+    learned: dict[int, dict[date, float]] = defaultdict(dict)
+    for week, slot in means:
+        learned[slot][week] = percentile(blocks[week, slot // width], high)
     judged = {}
     for hour, (week, slot) in places.items():
-        others = [sum(values) / len(values) for other, values in cells[slot].items() if other != week]
+        others = [value for other, value in learned[slot].items() if other != week]
         if len(others) >= policy.min_weeks and not slow_touched(hour, policy, {"ignore", "not judged"}):
             baseline = percentile(others, policy.percentile)
-            judged[hour] = (baseline, max(baseline * (1 + policy.over_percent / 100), policy.floor))
+            judged[hour] = (
+                baseline,
+                max(baseline * (1 + policy.over_percent / 100), baseline + policy.over_units, policy.floor),
+            )
     return judged
 
 
 def slow_place(hour: int, policy: Policy) -> tuple[date, int]:
-    """The Monday of an hour's week and its slot, by the clock on the wall in its middle."""
+    """The Monday of an hour's week and its slot, by the clock on the wall in its middle; or its day, and the hour."""
     middle = datetime.fromtimestamp(hour + HOUR // 2, ZoneInfo(policy.timezone))
     day = middle.weekday()
     monday = middle.date() - timedelta(days=day)
     if any(row.what == "sunday" and _in(row, middle.date()) for row in policy.calendar):
         day = 6
-    return monday, day * 24 + middle.hour
+    if policy.slots == "week":
+        return monday, day * 24 + middle.hour
+    apart = policy.slots == "workdays" and day >= 5
+    return monday + timedelta(days=day), middle.hour + (24 if apart else 0)
 
 
 def slow_touched(hour: int, policy: Policy, what: set[str]) -> bool:

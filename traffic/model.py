@@ -182,6 +182,8 @@ class Query:
     keys: tuple[str, ...]
     window: Window
     resolution: int
+    percent: float = 95.0
+    """Which percentile of its buckets is `Hours.high`, where hours are asked for."""
 
 
 def _freeze(*arrays: NDArray[np.generic]) -> None:
@@ -216,11 +218,12 @@ class Hours:
     """What hours of buckets come to: arrays of one shape, (keys, hours) as a rule.
 
     Of the hour's buckets at the query's resolution that are there: `count` says how many, everything else is NaN where
-    that is 0. Percentiles are linear. `second` is the percentile 100 (n - 2) / (n - 1), n being the buckets that an
-    hour has room for (`second_percent`): the second highest of a full hour.
+    that is 0. Percentiles are linear. `high` is the query's `percent`, the p95 as a rule. `second` is the percentile
+    100 (n - 2) / (n - 1), n being the buckets that an hour has room for (`second_percent`): the second highest of a
+    full hour.
     """
 
-    p95: Floats
+    high: Floats
     maximum: Floats
     minimum: Floats
     mean: Floats

@@ -16,7 +16,7 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from analyzer.model import Baseline, Findings, Looking
+    from analyzer.model import Baseline, Findings, Looking, Slots
     from analyzer.pipeline import Ledger, Search
     from traffic.store.base import Source
 
@@ -45,11 +45,15 @@ class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
     resolution: str | None
     policy_file: Path | None
     over_percent: float | None
+    over_units: float | None
     matches: int | None
     within: str | None
     floor: float | None
     merge: str | None
     percentile: float | None
+    rollup_percentile: float | None
+    rollup_width: str | None
+    slots: Slots | None
     baseline: Baseline | None
     timezone: str | None
     calendar: Path | None
@@ -124,11 +128,23 @@ class Discover(click.Command):
     type=float,
     help="Threshold above the baseline; 200 means three times.",
 )
+@click.option(
+    "--over-units",
+    type=float,
+    help="The threshold is at least this much above the baseline, in the metric's unit; alone with --over-percent 0.",
+)
 @click.option("--matches", type=int, help="Buckets above the threshold that make an event ...")
 @click.option("--within", help="... inside this time.")
 @click.option("--floor", type=float, help="The threshold is never below this.")
 @click.option("--merge", help="A later breach less than this after the last one belongs to the same event.")
 @click.option("--percentile", type=float, help="Of the other weeks' hourly p95s: the baseline.")
+@click.option("--rollup-percentile", type=float, help="Learn from this percentile of an hour's buckets.  [default: 95]")
+@click.option("--rollup-width", help="Roll so much up: hours, then the same percentile of them.  [default: 1h]")
+@click.option(
+    "--slots",
+    type=click.Choice(["week", "workdays", "day"]),
+    help="Compare the same hour of the week, of the day with weekends apart, or of any day.  [default: week]",
+)
 @click.option(
     "--baseline",
     type=click.Choice(["retrospective", "trailing", "original"]),
@@ -262,6 +278,10 @@ def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
     now = int(time.time())
     overrides = {
         "over_percent": options.over_percent,
+        "over_units": options.over_units,
+        "rollup_percentile": options.rollup_percentile,
+        "rollup_width": options.rollup_width and times.duration(options.rollup_width),
+        "slots": options.slots,
         "matches": options.matches,
         "floor": options.floor,
         "percentile": options.percentile,
@@ -299,7 +319,7 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> int:
     from traffic.times import iso
 
     with lock(job.output):
-        found = plan(source, job.scope, job.output)
+        found = plan(source, job.scope, job.output, job.policy.rollup_percentile)
     for remark in source.remarks():
         shared.note(remark)
     if as_json:

@@ -54,7 +54,8 @@ def _row(run: dict[str, Any]) -> tuple[str, ...]:
     from traffic.text import visible
 
     policy, counts, scores = run["policy"], run["counts"], run["scores"] or {}
-    what = f"{policy['over_percent']:g} %, {policy['matches']} in {policy['within'] // 60} min"
+    units = f" and {policy['over_units']:g}" if policy.get("over_units") else ""
+    what = f"{policy['over_percent']:g} %{units}, {policy['matches']} in {policy['within'] // 60} min"
     figures = [scores.get(name) for name in ("hits", "misses", "false_alarms", "f1")]
     shown = ["-" if one is None else f"{one:.3f}" if isinstance(one, float) else f"{one:,}" for one in figures]
     sent = counts.get("queries", {}).get("sent", 0)

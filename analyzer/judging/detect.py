@@ -69,7 +69,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
         end: of the store's last value; None: of no use, as no key fell silent.
         labels: by key, of which is said how near they came to being events.
     """
-    query = Query(source.metric, keys, window, resolution)
+    query = Query(source.metric, keys, window, resolution, policy.rollup_percentile)
     rollup = source.rollup(query)
     learned: dict[tuple[str, ...], Learning] = {}
     parts = [

@@ -9,14 +9,13 @@ import numpy as np
 
 from analyzer.judging.silence import is_silent
 from analyzer.judging.slots import Marks, marks
-from analyzer.kernels.baseline import threshold
 from analyzer.kernels.learning import Kept, Settings
 from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.unusual import unusual_of
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.kernels.ways import WAYS
-from analyzer.model import CalendarRow, Event, EventClass, NotJudged, Policy, Suppressed
+from analyzer.model import CalendarRow, Event, EventClass, NotJudged, Policy, Slots, Suppressed
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
 
 
@@ -58,11 +57,12 @@ class Learning:
     """What policies learn from the roll-ups of one block, so that those that differ in little learn it once."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, tuple[CalendarRow, ...], str], Kept] = {}
+        self._kept: dict[tuple[str, tuple[CalendarRow, ...], Slots, float, str], Kept] = {}
 
     def of(self, policy: Policy, what: str) -> Kept:
-        """What was learned by this policy's clock and calendar."""
-        return self._kept.setdefault((policy.timezone, policy.calendar, what), Kept())
+        """What was learned by this policy's clock and calendar, with its slots, from its roll-ups."""
+        of = (policy.timezone, policy.calendar, policy.slots, policy.rollup_percentile, what)
+        return self._kept.setdefault(of, Kept())
 
     def rows(self, rows: Sequence[int]) -> Learning:
         """What was learned of some of the keys."""
@@ -70,6 +70,9 @@ class Learning:
         found._kept = {about: kept.rows(rows) for about, kept in self._kept.items()}
         return found
 
+
+OF_WEEKS = ("recurring", "days")
+"""Rules that compare weeks with each other, or stand in where there are too few: they need slots of the week."""
 
 WHY = (
     "",
@@ -97,7 +100,7 @@ def judge(
     marked, settings, per_hour = marks(policy, rollup.grid), _settings(policy), HOUR // resolution
     stated = limits_of(
         rollup.hours,
-        rollup.hours.p95,
+        rollup.hours.high,
         marked.weeks,
         per_hour,
         settings,
@@ -121,7 +124,7 @@ def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> 
     short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
     unknown = found.sparse | short_history
     limits = np.where(unknown, np.nan, found.limits)
-    plain = threshold(found.baseline, policy.multiple, policy.floor)
+    plain = _settings(policy).threshold(found.baseline)
     why = np.select([hours.second <= plain, found.bursty & (hours.second <= limits[0])], [1, 2], 3)
     passed = (hours.second > found.stated) & (hours.second <= limits[0]) & ~unknown
     return Judged(
@@ -144,7 +147,8 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
     """
     hours, marked = rollup.hours, marks(policy, rollup.grid)
-    settings = replace(_settings(policy), rules=set(policy.rules) & {"level", "days", "pooled"})
+    stated = _settings(policy)
+    settings = replace(stated, rules=set(stated.rules) & {"level", "days", "pooled"}, high=20.0)
     found = limits_of(
         hours,
         hours.p20,
@@ -201,16 +205,20 @@ def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -
 
 def _settings(policy: Policy) -> Settings:
     original = policy.baseline == "original"
+    rules = policy.rules if policy.slots == "week" else [name for name in policy.rules if name not in OF_WEEKS]
     return Settings(
         percentile=95.0 if original else policy.percentile,
         multiple=policy.multiple,
         floor=policy.floor,
         min_share=policy.min_share,
-        rules=() if original else policy.rules,
+        rules=() if original else rules,
         source=policy.baseline,
         min_weeks=policy.min_weeks,
         lookback=policy.lookback,
         every=policy.rare_weeks * WEEK / HOUR,
+        width=policy.rollup_width // HOUR,
+        high=policy.rollup_percentile,
+        units=policy.over_units,
     )
 
 
@@ -266,7 +274,7 @@ def not_judged(
     reasons = (
         "",
         f"fewer than {policy.min_share:.0%} of the hour's buckets",
-        f"fewer than {policy.min_weeks} other weeks to compare with",
+        f"fewer than {policy.min_weeks} other {'weeks' if policy.slots == 'week' else 'days'} to compare with",
         *judged.marks.reasons,
         "silent up to the end, and falls are not looked for",
     )

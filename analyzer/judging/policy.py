@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from analyzer.judging.calendar import read_calendar
-from analyzer.model import CLASSES, RULES, Baseline, EventClass, Looking, Policy
+from analyzer.model import CLASSES, RULES, Baseline, EventClass, Looking, Policy, Slots
 from traffic.config import load
 from traffic.errors import UsageFailure
-from traffic.model import Metric
+from traffic.model import DAY, HOUR, Metric
 from traffic.times import duration, zone
 
 FLOORS = {"bits": 1_000_000.0}
@@ -23,6 +23,7 @@ ALL = "all"
 OF_KEYS: Mapping[str, Callable[[float], float]] = {
     "percentile": float,
     "over_percent": float,
+    "over_units": float,
     "matches": int,
     "floor": float,
     "min_weeks": int,
@@ -30,15 +31,26 @@ OF_KEYS: Mapping[str, Callable[[float], float]] = {
     "rare_weeks": float,
     "under_percent": float,
 }
-"""Settings that may differ by key, besides within, merge, rules and timezone."""
+"""Settings that may differ by key, besides within, merge, rollup_width, slots, rules and timezone."""
+
+
+AS_THEY_ARE = (
+    *("rollup_percentile", "slots", "percentile", "over_percent", "over_units", "matches", "min_weeks", "min_share"),
+    *("baseline", "lookback", "rare_weeks", "direction", "under_percent", "missing_is_fallen"),
+)
+"""Settings of policy.yaml that a `Policy` holds as they are written."""
 
 
 @dataclass(frozen=True)
 class PolicyFile:
     """The settings of policy.yaml; each may be left out."""
 
+    rollup_percentile: float = 95.0
+    rollup_width: str = "1h"
+    slots: Slots = "week"
     percentile: float = 50.0
     over_percent: float = 200.0
+    over_units: float = 0.0
     matches: int = 2
     within: str = "10m"
     merge: str = "30m"
@@ -82,9 +94,9 @@ def read_policy(
     _known([*settings.rules, *(name for name in without if name != ALL)])
     if calendar is None and path is not None and settings.calendar:
         calendar = path.parent / settings.calendar
-    direct = ("percentile", "over_percent", "matches", "min_weeks", "min_share", "baseline", "lookback", "rare_weeks")
     policy = Policy(
-        **{name: getattr(settings, name) for name in (*direct, "direction", "under_percent", "missing_is_fallen")},
+        **{name: getattr(settings, name) for name in AS_THEY_ARE},
+        rollup_width=duration(settings.rollup_width),
         timezone=settings.timezone,
         within=duration(settings.within),
         merge=duration(settings.merge),
@@ -114,14 +126,14 @@ def _of_keys(glob: str, said: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
         if name == "rules" and isinstance(value, Mapping):
             _known(value)
             found[name] = tuple(rule for rule in RULES if value.get(rule, True))
-        elif name in ("within", "merge"):
+        elif name in ("within", "merge", "rollup_width"):
             found[name] = duration(str(value))
-        elif name == "timezone" and isinstance(value, str):
+        elif name in ("timezone", "slots") and isinstance(value, str):
             found[name] = value
         elif name in OF_KEYS and isinstance(value, int | float) and not isinstance(value, bool):
             found[name] = OF_KEYS[name](value)
         else:
-            settings = ", ".join([*OF_KEYS, "within", "merge", "rules", "timezone"])
+            settings = ", ".join([*OF_KEYS, "within", "merge", "rollup_width", "slots", "rules", "timezone"])
             raise UsageFailure(f"{where}: {name}: {value!r} is not valid; what may differ by key: {settings}")
     return tuple(found.items())
 
@@ -149,9 +161,14 @@ def _known(rules: Iterable[str]) -> None:
 
 def _check(policy: Policy) -> None:
     zone(policy.timezone)
+    if policy.rollup_width < HOUR or DAY % policy.rollup_width or policy.rollup_width % HOUR:
+        raise UsageFailure("policy: rollup_width must be 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h: whole hours of a day")
     rules = (
+        (0 <= policy.rollup_percentile <= 100, "rollup_percentile", "0 to 100"),
+        (policy.slots in get_args(Slots), "slots", " or ".join(get_args(Slots))),
         (0 <= policy.percentile <= 100, "percentile", "0 to 100"),
         (0 <= policy.over_percent < float("inf"), "over_percent", "0 or more"),
+        (0 <= policy.over_units < float("inf"), "over_units", "0 or more"),
         (policy.matches >= 1, "matches", "1 or more"),
         (policy.within >= 1, "within", "a length of time such as 10m"),
         (policy.merge >= 1, "merge", "a length of time such as 30m"),

@@ -51,7 +51,7 @@ def marks(policy: Policy, grid: Grid) -> Marks:
         if row.what == "sunday":
             # An hour belongs to the day that its middle lies in, as it belongs to a slot.
             sundays[_hours(grid, Window(meant.start - HOUR // 2, meant.end - HOUR // 2))] = True
-    placed = weeks_of(as_sundays(local, sundays) if sundays.any() else local)
+    placed = weeks_of(as_sundays(local, sundays) if sundays.any() else local, policy.slots)
     return Marks(placed, unlearned if unlearned.any() else None, unjudged, tuple(reasons))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.kernels.grid import SLOTS, Weeks
-from analyzer.kernels.rollup import lerp, percentile_of_sorted
+from analyzer.kernels.grid import Weeks
+from analyzer.kernels.rollup import lerp, percentile, percentile_of_sorted
 from traffic.model import Bools, Floats, Ints
 
 DISAGREE = 3.0
@@ -16,6 +16,22 @@ LEAST_WEEKS = 4
 def learnable(p95: Floats, count: Floats, per_hour: int, min_share: float) -> Floats:
     """The hourly p95s that may be learned from: NaN where fewer than `min_share` of an hour's buckets are there."""
     result: Floats = np.where(count >= min_share * per_hour, p95, np.nan)
+    return result
+
+
+def widened(hourly: Floats, weeks: Weeks, hours: int, percent: float) -> Floats:
+    """Roll-ups of roll-ups: each hour has the percentile of the `hours` hours of its day that are rolled up with it.
+
+    They are counted from midnight on the clock that counts; what is missing stays missing.
+
+    Args:
+        hourly: what may be learned from, shape (keys, hours).
+        hours: a divisor of 24.
+        percent: 0..100, linear.
+    """
+    cube = weeks.by_week(hourly)
+    together = percentile(cube.reshape(len(cube), weeks.count, weeks.slots // hours, hours), percent)
+    result: Floats = np.where(np.isnan(hourly), np.nan, weeks.by_hour(np.repeat(together, hours, axis=-1)))
     return result
 
 
@@ -85,7 +101,7 @@ def other_days(hourly: Floats, weeks: Weeks) -> tuple[Floats, Ints]:
         shape = values[:, :, days].shape
         baseline[:, :, days] = np.where(others > 0, middle, np.nan).reshape(shape)
         learned[:, :, days] = others.reshape(shape)
-    cells = (len(hourly), weeks.count, SLOTS)
+    cells = (len(hourly), weeks.count, weeks.slots)
     return weeks.by_hour(baseline.reshape(cells)), weeks.by_hour(learned.reshape(cells))
 
 
@@ -117,9 +133,13 @@ def every_week(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats,
     return percentile_of_sorted(ordered, there, percentile)[:, weeks.slot], there[:, weeks.slot]
 
 
-def threshold(baseline: Floats, multiple: float, floor: float) -> Floats:
-    """`multiple` times the baseline, never below the floor; NaN stays NaN. A breach lies strictly above it."""
-    return np.maximum(baseline * multiple, floor)
+def threshold(baseline: Floats, multiple: float, floor: float, units: float = 0.0) -> Floats:
+    """`multiple` times the baseline, at least `units` above it, never below the floor; NaN stays NaN.
+
+    A breach lies strictly above it.
+    """
+    stated = baseline * multiple
+    return np.maximum(np.maximum(stated, baseline + units) if units else stated, floor)
 
 
 def suspects(maximum: Floats, limit: Floats) -> Bools:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.rollup import percentile_of_sorted
-from traffic.model import Floats
+from traffic.model import Floats, Ints
 
 NEAR = 2
 """Hours before and after in which a day's highest counts: a job that wanders between 0:00 and 5:00 is met at 2:00."""
@@ -27,9 +27,14 @@ class Habits:
     mostly: Floats
     """On four days of five, times `FACTOR`."""
 
-    def above(self, multiple: float) -> Floats:
-        """What must be passed where the key passes `multiple` on most days; else 0."""
-        return np.where(self.middle > multiple, self.mostly, 0.0)
+    def above(self, multiple: float | Floats, times_of_day: Ints) -> Floats:
+        """What must be passed where the key passes `multiple` on most days, else 0: shape (keys, hours).
+
+        Args:
+            multiple: one for all, or one of each hour.
+            times_of_day: 0 to 23, shape (hours,).
+        """
+        return np.where(self.middle[:, times_of_day] > multiple, self.mostly[:, times_of_day], 0.0)
 
 
 def habits(ratio: Floats, weeks: Weeks) -> Habits:
@@ -56,5 +61,4 @@ def habit(ratio: Floats, weeks: Weeks, multiple: float) -> Floats:
         ratio: the hours' p95s over their baselines, shape (keys, hours), NaN = missing.
         multiple: what counts as a burst.
     """
-    result: Floats = habits(ratio, weeks).above(multiple)[:, weeks.slot % 24]
-    return result
+    return habits(ratio, weeks).above(multiple, weeks.slot % 24)

@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.kernels import baseline as plain
 from analyzer.kernels import level, tail, usual
-from analyzer.kernels.grid import Weeks
+from analyzer.kernels.grid import SLOTS, Weeks
 from analyzer.kernels.habit import Habits, habits
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.ways import MATCHES, WAYS
@@ -51,6 +51,20 @@ class Settings:
     """Weeks before that `trailing` learns from."""
     every: float
     """Hours between two that pass what counts as rare."""
+    width: int = 1
+    """Hours that are rolled up together ..."""
+    high: float = 95.0
+    """... and the percentile of them that is learned from."""
+    units: float = 0.0
+    """How far above the baseline the threshold lies at least."""
+
+    def threshold(self, baseline: Floats) -> Floats:
+        """What the policy states, before any rule."""
+        return plain.threshold(baseline, self.multiple, self.floor, self.units)
+
+    def times(self, baseline: Floats) -> Floats | float:
+        """The stated threshold in times of the baseline, its floor apart."""
+        return np.maximum(self.multiple, 1 + self.units / baseline) if self.units else self.multiple
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +151,8 @@ def learned_from(
     settings = past.settings
     seen = plain.learnable(learn, hours.count, per_hour, settings.min_share)
     learned = seen if unlearned is None else np.where(unlearned, np.nan, seen)
+    if settings.width > 1:
+        learned = plain.widened(learned, past.grid, settings.width, settings.high)
     first, compared = past.weeks(learned)
     few = compared < settings.min_weeks
     if factor is None:
@@ -158,11 +174,12 @@ class Past:
 
     def __init__(self, grid: Weeks, settings: Settings) -> None:
         self.grid, self.settings = grid, settings
+        self.lookback = settings.lookback * (1 if grid.slots == SLOTS["week"] else 7)
 
     def weeks(self, hourly: Floats) -> tuple[Floats, Ints]:
         """The percentile of the same slot in the weeks that may be learned from, and how many had it."""
         if self.settings.source == "trailing":
-            return plain.weeks_before(hourly, self.grid, self.settings.percentile, self.settings.lookback)
+            return plain.weeks_before(hourly, self.grid, self.settings.percentile, self.lookback)
         if self.settings.source == "original":
             return plain.every_week(hourly, self.grid, self.settings.percentile)
         baseline, learned = plain.other_weeks(hourly, self.grid, self.settings.percentile)
@@ -185,7 +202,7 @@ class Past:
         cube = self.grid.by_week(hourly)
         result = np.full(cube.shape, np.nan)
         for week in range(1, cube.shape[1]):
-            before = cube[:, max(0, week - self.settings.lookback) : week]
+            before = cube[:, max(0, week - self.lookback) : week]
             result[:, week] = what(before.reshape(len(cube), -1))[:, None]
         spread: Floats = self.grid.by_hour(result)
         return spread
@@ -202,7 +219,8 @@ def _levels(learned: Floats, baseline: Floats, past: Past, kept: Kept) -> Floats
     if past.settings.source == "trailing":
         return level.lately(learned, baseline)
     # Of all that is learned this takes longest, and depends on least.
-    return kept.get("lasting", past.settings.min_share, lambda: level.lasting(learned, past.grid, usual.IDLE_SHARE))
+    asked = (past.settings.min_share, past.settings.width, past.settings.high)
+    return kept.get("lasting", asked, lambda: level.lasting(learned, past.grid, usual.IDLE_SHARE))
 
 
 def _corrected(
@@ -236,12 +254,12 @@ def rare_of(usually: Usual, hours: Hours, per_hour: int, past: Past) -> Rare:
     unknown = np.isnan(usually.learned)
     peaks = MATCHES.level(hours, per_hour)
     if "artefacts" in rules:
-        peaks = np.where(peaks > ARTEFACT * hours.p95, hours.p95, peaks)
+        peaks = np.where(peaks > ARTEFACT * hours.high, hours.high, peaks)
     others = WAYS[1:] if "held" in rules else ()
     seen = [np.where(unknown, np.nan, held) for held in (peaks, *(way.level(hours, per_hour) for way in others))]
     habitual = "habit" in rules and past.settings.source == "retrospective"
     return Rare(
         times=np.stack([past.rarely(held / some) for held in seen]),
         reached=np.stack([past.rarely(held) for held in seen]),
-        habits=habits(np.where(unknown, np.nan, hours.p95) / some, past.grid) if habitual else None,
+        habits=habits(np.where(unknown, np.nan, hours.high) / some, past.grid) if habitual else None,
     )

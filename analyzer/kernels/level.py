@@ -55,7 +55,7 @@ def lasting(hourly: Floats, weeks: Weeks, share: float) -> Floats:
 
 def _one_way(moved: Floats, weeks: Weeks) -> Bools:
     """Whether a level rises from week to week, or falls, all the time and much: it is followed everywhere then."""
-    by_week = low_median(weeks.by_week(moved))[0]
+    by_week = low_median(weeks.by_seven_days(moved))[0]
     step = by_week[:, 1:] / by_week[:, :-1]
     much = by_week.max(axis=1) > CHANGE * by_week.min(axis=1)
     steady = (step > STEADY).all(axis=1) | (step < 1 / STEADY).all(axis=1)

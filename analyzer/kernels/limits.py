@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analyzer.kernels import baseline as plain
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.learning import OF_RARE, OF_USUAL, Kept, Past, Rare, Settings, Usual, learned_from, rare_of
 from traffic.model import Bools, Floats, Hours, Ints
@@ -74,7 +73,7 @@ def limits_of(
     kept = Kept() if kept is None else kept
     past = Past(weeks, settings)
     # What is learned does not depend on these, so that policies that differ in nothing else learn once.
-    stage = replace(settings, multiple=1.0, floor=0.0, every=1.0, rules=OF_USUAL & set(settings.rules))
+    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, rules=OF_USUAL & set(settings.rules))
     usually = kept.get("usual", stage, lambda: learned_from(hours, learn, per_hour, past, unlearned, factor, kept))
     rare = None
     if "tail" in settings.rules:
@@ -85,23 +84,24 @@ def limits_of(
 
 def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
     """What a policy makes of it: the stated threshold, and the rules of what is ordinary for a key."""
-    rules, multiple, floor = past.settings.rules, past.settings.multiple, past.settings.floor
+    settings, rules = past.settings, past.settings.rules
     base = usually.baseline
-    limit = plain.threshold(base, multiple, floor)
+    limit = settings.threshold(base)
     found, bursty = limit[None], np.zeros((len(base), 1), dtype=bool)
     if rare is not None:
-        found = np.stack([_wanted(limit, base, rare, way, past.settings) for way in range(len(rare.times))])
+        found = np.stack([_wanted(limit, base, rare, way, settings) for way in range(len(rare.times))])
         if "bursty" in rules:
             bursty = rare.times[0] > BURSTY_REACH
             found = np.fmax(found, np.where(bursty, BURSTY_FACTOR * rare.reached[0], 0.0))
         if rare.habits is not None:
-            found = np.fmax(found, rare.habits.above(multiple)[:, past.grid.slot % 24] * base)
+            multiple = settings.times(np.where(base > 0, base, np.nan))
+            found = np.fmax(found, rare.habits.above(multiple, past.grid.slot % 24) * base)
         found = np.where(np.isnan(limit), np.nan, found)
     return HourLimits(
         learned=usually.learned,
         sparse=usually.sparse,
         weeks=usually.weeks,
-        stated=plain.threshold(usually.first, multiple, floor),
+        stated=settings.threshold(usually.first),
         baseline=base,
         expected=usually.expected,
         limits=found,
@@ -120,5 +120,6 @@ def _wanted(limit: Floats, base: Floats, rare: Rare, way: int, settings: Setting
         root = np.sqrt(np.sqrt(np.maximum(base, 0.0)))
         more = root * (times**0.25 * np.maximum(reached, 0.0) ** 0.75)
     # Where the baseline is 0 there is no ratio; what is rare for the key is all there is to go by.
-    most: Floats = np.fmax(limit, np.where(base > 0, np.where(times > settings.multiple, more, 0.0), reached))
+    often = times > settings.times(np.where(base > 0, base, np.nan))
+    most: Floats = np.fmax(limit, np.where(base > 0, np.where(often, more, 0.0), reached))
     return most

@@ -56,12 +56,13 @@ def lerp(a: Floats, b: Floats, t: Floats | float) -> Floats:
     return result
 
 
-def roll_up(values: Floats, per_hour: int) -> Hours:
+def roll_up(values: Floats, per_hour: int, high: float = 95.0) -> Hours:
     """Roll buckets up into hours; percentiles are linear.
 
     Args:
         values: shape (keys, hours x per_hour), NaN = missing; the first bucket starts an hour.
         per_hour: buckets in an hour.
+        high: which percentile `Hours.high` is.
     """
     keys, buckets = values.shape
     hours = buckets // per_hour
@@ -69,12 +70,12 @@ def roll_up(values: Floats, per_hour: int) -> Hours:
     rows = max(1, _CHUNK_BYTES // max(1, 8 * buckets))
     for first in range(0, keys, rows):
         part = values[first : first + rows].reshape(-1, hours, per_hour)
-        for result, rolled in zip(results, _roll_up_chunk(part), strict=True):
+        for result, rolled in zip(results, _roll_up_chunk(part, high), strict=True):
             result[first : first + rows] = rolled
     return results
 
 
-def _roll_up_chunk(hours: Floats) -> Hours:
+def _roll_up_chunk(hours: Floats, high: float) -> Hours:
     """The same for shape (keys, hours, buckets of an hour)."""
     ordered = np.sort(hours, axis=-1)
     per_hour = ordered.shape[-1]
@@ -90,7 +91,7 @@ def _roll_up_chunk(hours: Floats) -> Hours:
         # einsum adds up a short last axis three times as fast as sum does.
         mean = np.einsum("khb->kh", ordered) / per_hour
         return Hours(
-            p95=percentile(95.0),
+            high=percentile(high),
             maximum=ordered[..., -1],
             minimum=ordered[..., 0],
             mean=mean,
@@ -104,7 +105,7 @@ def _roll_up_chunk(hours: Floats) -> Hours:
     total = np.nansum(ordered, axis=-1)
     mean = np.divide(total, there, out=np.full(total.shape, np.nan), where=there > 0)
     return Hours(
-        p95=percentile_of_sorted(ordered, there, 95.0),
+        high=percentile_of_sorted(ordered, there, high),
         maximum=last,
         minimum=ordered[..., 0],
         mean=mean,

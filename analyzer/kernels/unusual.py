@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 
 from analyzer.kernels import level, tail, usual
-from analyzer.kernels.baseline import threshold
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.habit import habit
 from analyzer.kernels.learning import Past, Settings
@@ -50,7 +49,7 @@ def unusual_of(
         per_hour: buckets that an hour has room for.
     """
     past, live = Past(weeks, settings), settings.source == "trailing"
-    own = replace(settings, rules=BASELINE_RULES & set(settings.rules), floor=0.0)
+    own = replace(settings, rules=BASELINE_RULES & set(settings.rules), floor=0.0, high=50.0)
     middles = np.where(np.isnan(stated.learned) & ~stated.sparse, np.nan, hours.p50)
     found = limits_of(hours, middles, weeks, per_hour, own, None, stated.factor)
     base = usual.beside(found.baseline, BESIDE)
@@ -63,9 +62,9 @@ def unusual_of(
     usual_peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)
     limit = np.fmax.reduce([np.fmax(times, LEAST) * expected, usual_peaks, *(LEAST * beside for beside in near)])
     if "habit" in settings.rules and not live:
-        limit = np.fmax(limit, habit(hours.p95 * learnable, weeks, QUIET) * expected)
+        limit = np.fmax(limit, habit(hours.high * learnable, weeks, QUIET) * expected)
     # What the rules already ask more for than the policy states is a busy key's: its bursts were looked at there.
-    busy = stated.limits[0] > threshold(stated.baseline, settings.multiple, settings.floor)
+    busy = stated.limits[0] > settings.threshold(stated.baseline)
     quiet = (times <= QUIET) & ~busy & ~np.isnan(expected)
     return replace(found, baseline=expected, limits=np.where(quiet, limit, np.nan)[None])
 

@@ -27,7 +27,7 @@ class KeptBuckets:
         rows = None
         if matrix.rows is not None:
             rows = matrix.rows.reshape(len(matrix.keys), grid.count, each).sum(axis=2, dtype=np.uint32)
-        return Rollup(query.keys, grid, roll_up(matrix.values, each), rows)
+        return Rollup(query.keys, grid, roll_up(matrix.values, each, query.percent), rows)
 
     def has(self, query: Query) -> bool:
         """Whether it holds all that is asked for."""

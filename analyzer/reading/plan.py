@@ -39,8 +39,11 @@ class Estimate:
     """Whether that follows from the limits of the service; else from a small request that was sent."""
 
 
-def plan(store: Source, scope: Scope, output: Path) -> Estimate:
+def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0) -> Estimate:
     """Find the keys, cut the requests, and say how long they take: by the service's limits, or by a small one sent.
+
+    Args:
+        percent: which percentile of their buckets roll-ups hold.
 
     Raises:
         UsageFailure: there is nothing in that window, or no key is left to look at.
@@ -52,7 +55,7 @@ def plan(store: Source, scope: Scope, output: Path) -> Estimate:
     spans = chosen(source.keys(learned), scope, source.name, window)
     step = HOUR if pushed else scope.resolution
     blocks = [
-        Query(source.metric, keys, reach, scope.resolution)
+        Query(source.metric, keys, reach, scope.resolution, percent)
         for keys, reach in groups(spans, learned, scope.resolution, source.limits(scope.resolution))
     ]
     queries = [query for block in blocks for query in source.unanswered(block)]

@@ -189,10 +189,11 @@ def _not_judged(findings: Findings, width: int) -> Iterator[str]:
     share = _percent(sum(seconds.values()), total)
     keys = f"{len(seconds):,} of {plural(len(findings.keys), 'key')}" + (f", {whole:,} of them wholly" if whole else "")
     yield from wrap(f"Not judged: {share} of the key-hours; {keys} ({NOT_JUDGED.file})", width)
-    weeks = findings.policy.min_weeks + 1
-    if findings.window.seconds < weeks * WEEK:
+    needed = findings.policy.min_weeks + 1
+    unit, seconds_of_one = ("weeks", WEEK) if findings.policy.slots == "week" else ("days", DAY)
+    if findings.window.seconds < needed * seconds_of_one:
         yield from wrap(
-            f"It takes {weeks} weeks of data to compare an hour with the same hour of {weeks - 1} others: "
+            f"It takes {needed} {unit} of data to compare an hour with the same hour of {needed - 1} others: "
             f"there are {length(findings.window.seconds)}.",
             width,
         )
@@ -223,7 +224,8 @@ def _suppressed(findings: Findings, width: int) -> Iterator[str]:
         return
     hours, keys = sum(some.hours for some in findings.suppressed), {some.key for some in findings.suppressed}
     what = f"{plural(hours, 'key-hour')} of {plural(len(keys), 'key')}"
-    yield from wrap(f"Above {findings.policy.multiple:g}x, but no event: {what} ({SUPPRESSED.file})", width)
+    passed = "the stated threshold" if findings.policy.over_units else f"{findings.policy.multiple:g}x"
+    yield from wrap(f"Above {passed}, but no event: {what} ({SUPPRESSED.file})", width)
     for reason, count in sorted(suppressed(findings).items(), key=lambda item: (-item[1], item[0])):
         yield from wrap(f"{reason}: {plural(count, 'key-hour')}", width, initial_indent="  ", subsequent_indent="    ")
 

@@ -7,7 +7,7 @@ from math import isclose, isfinite
 from zoneinfo import ZoneInfo
 
 from analyzer.model import Event, Findings, LabelVerdict, Policy
-from traffic.model import Label, Metric, Window
+from traffic.model import HOUR, Label, Metric, Window
 from traffic.text import length, si
 
 FALLS = "Falls, such as outages, were not looked for"
@@ -66,11 +66,21 @@ def when(window: Window) -> str:
     return f"{start} – {day(window.end, weekday=True)} {clock(window.end)}"
 
 
-def usual(policy: Policy, of: str = "p95") -> str:
+def usual(policy: Policy, of: str = "") -> str:
     """What a baseline is: `median p95 of other weeks`; of falls it is learned `of` another percentile."""
+    of = of or f"p{policy.rollup_percentile:g}"
+    if policy.rollup_width > HOUR:
+        of = f"{of} of {policy.rollup_width // HOUR} h"
+    unit = {"week": "weeks", "workdays": "days of its kind", "day": "days"}[policy.slots]
     if policy.baseline == "original":
-        return "p95 of the p95 of all weeks, its own too"
-    weeks = "other weeks" if policy.baseline == "retrospective" else f"the {policy.lookback} weeks before"
+        return f"p95 of the {of} of all {unit}, its own too"
+    weeks = f"other {unit}"
+    if policy.baseline == "trailing":
+        weeks = (
+            f"the {policy.lookback} weeks before"
+            if policy.slots == "week"
+            else f"the {unit} of the {policy.lookback} weeks before"
+        )
     return f"{'median' if policy.percentile == 50 else f'p{policy.percentile:g} of the'} {of} of {weeks}"
 
 
@@ -86,10 +96,18 @@ def rule(findings: Findings, brief: bool = False) -> str:
     floor = f", and above {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
     more = "; higher for a key that often passes that"
     more = more if "tail" in policy.rules and policy.baseline != "original" else ""
-    above = f"{buckets}{within} above {policy.multiple:g} × that hour's {usual(policy)}"
+    above = f"{buckets}{within} above {_stated(policy, findings.metric)}that hour's {usual(policy)}"
     above += "" if brief else floor + more
     below = f"{buckets}{within} more than {policy.under_percent:g} % below its usual low"
     return {"above": above, "below": below, "both": f"{above}; or {below}"}[policy.direction]
+
+
+def _stated(policy: Policy, metric: Metric) -> str:
+    """`3 × `, `50 Mb/s over `, or both, before what the baseline is called."""
+    units = f"{si(policy.over_units, metric.unit, pad=False)} over " if policy.over_units else ""
+    if units and policy.multiple > 1:
+        return f"{policy.multiple:g} × and {units}"
+    return units or f"{policy.multiple:g} × "
 
 
 def special(policy: Policy) -> str:
@@ -137,6 +155,8 @@ def limit_words(event: Event, policy: Policy, metric: Metric) -> str:
     stated = policy.multiple * event.baseline
     if isclose(event.threshold, policy.floor, rel_tol=1e-6) and policy.floor > stated:
         return f"floor of {si(policy.floor, metric.unit, pad=False)}"
+    if policy.over_units and isclose(event.threshold, event.baseline + policy.over_units, rel_tol=1e-6):
+        return f"{si(policy.over_units, metric.unit, pad=False)} over the baseline"
     if isclose(event.threshold, stated, rel_tol=1e-6) or not event.baseline:
         return f"{policy.multiple:g} × baseline"
     why = "higher" if event.threshold > stated else "lower"

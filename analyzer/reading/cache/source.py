@@ -18,6 +18,9 @@ from traffic.times import iso
 FORMAT = 3
 """Counts up when the meaning of a stored array changes; older entries are then misses."""
 
+USUAL = 95.0
+"""The percentile of a roll-up whose piece does not say it in its name."""
+
 EVER = Window(0, 2**33)
 """All of time that traffic is looked for in (to the year 2242)."""
 
@@ -273,6 +276,8 @@ class CachedSource:
 
     def _piece(self, kind: str, query: Query, window: Window, keys: tuple[str, ...] | None = None) -> str:
         about = {**self._about(kind, window), "keys": keys or query.keys, "resolution": query.resolution}
+        if kind == "rollup" and query.percent != USUAL:
+            about["percent"] = query.percent
         if query.metric.empty == "zero":
             # What a key's silence means depends on what came later, which another index may hold.
             parts = [window.clip(self._spans[key]) for key in keys or query.keys if key in self._spans]

@@ -233,7 +233,7 @@ def hours_of(answer: Answer, found: Cells, percents: Sequence[float], name: str)
     Args:
         answer: of which `found` are the cells.
         found: its buckets.
-        percents: p95, second, p50 and p20.
+        percents: high, second, p50 and p20.
         name: of the store, for messages.
 
     Raises:
@@ -263,7 +263,7 @@ def hours_of(answer: Answer, found: Cells, percents: Sequence[float], name: str)
             _check_ends(least, most, around, exact=True)
             _check_sum(mean * found.documents, around, found)
     named = {
-        at: values[order.index(percent)] for at, percent in zip(("p95", "second", "p50", "p20"), percents, strict=True)
+        at: values[order.index(percent)] for at, percent in zip(("high", "second", "p50", "p20"), percents, strict=True)
     }
     return named | {"maximum": most, "minimum": least, "mean": mean}
 

@@ -123,9 +123,9 @@ def weekly(index: str, field: str, week: Window, meta: Body) -> Body:
     }
 
 
-def roll_up_percents(step: int) -> tuple[float, float, float, float]:
-    """The percentiles of a roll-up of buckets of `step` seconds: p95, the second highest of a full hour, p50, p20."""
-    return 95.0, second_percent(HOUR // step), 50.0, 20.0
+def roll_up_percents(step: int, high: float = 95.0) -> tuple[float, float, float, float]:
+    """The percentiles of a roll-up of buckets of `step` seconds: high, the second highest of a full hour, p50, p20."""
+    return high, second_percent(HOUR // step), 50.0, 20.0
 
 
 class Fields:
@@ -253,9 +253,9 @@ class Fields:
         """The statistic of each key and bucket that holds a document."""
         return self._by_time(keys, window, step, self._statistic())
 
-    def hours(self, keys: Sequence[str], window: Window, step: int) -> Body:
+    def hours(self, keys: Sequence[str], window: Window, step: int, high: float = 95.0) -> Body:
         """Percentiles, ends, mean and number of the values of each key and hour; exact where values are documents."""
-        percents = sorted(set(roll_up_percents(step)))
+        percents = sorted(set(roll_up_percents(step, high)))
         values = {
             "percents": {"percentiles": {"field": self.value, "percents": percents, "keyed": False}},
             "stats": {"stats": {"field": self.value}},

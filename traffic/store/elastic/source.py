@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -155,12 +156,15 @@ class ElasticSource(RollupSource, SharedSource):
         rolled = {name: np.full(shape, np.nan) for name in HOUR_FIELDS} | {"count": np.zeros(shape)}
         rows = np.zeros(shape, dtype=np.uint32)
         if query.keys and grid.count:
-            answer, found = self._asked(query, grid, HOURS, self._fields.hours)
+            body = partial(self._fields.hours, high=query.percent)
+            answer, found = self._asked(query, grid, HOURS, body)
             crowded = any(one.get("crowded", {}).get("buckets") for one in keys_of(answer))
             if crowded or (len(found.documents) and found.documents.max() > HOUR // query.resolution):
                 raise self._crowded()
             rolled["count"][found.rows, found.columns] = rows[found.rows, found.columns] = found.documents
-            for name, values in hours_of(answer, found, roll_up_percents(query.resolution), self.name).items():
+            for name, values in hours_of(
+                answer, found, roll_up_percents(query.resolution, query.percent), self.name
+            ).items():
                 rolled[name][found.rows, found.columns] = values * query.metric.factor(query.resolution)
         return Rollup(query.keys, grid, Hours(**rolled), rows)
 
