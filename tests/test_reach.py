@@ -76,6 +76,12 @@ NIGHTLY = tuple((144 * day + (9, -9, 12)[day % 3], 3, 4.0) for day in range(-21,
         (world((0, 1, 9.0)), replace(ALONE, matches=2), "--matches 1 finds it", {"matches": 1}),
         (world((0, 6, 4.0)), replace(ALONE, floor=1000.0), "the floor is 1.00 k req/s: --floor", {"floor": 390.0}),
         (
+            world((0, 6, 4.0)),
+            replace(ALONE, over_percent=0, over_units=1000.0),
+            "over the baseline reached, 1.00 k req/s asked: --over-units 290 finds it",
+            {"over_units": 290.0},
+        ),
+        (
             world((0, 6, 4.0), *((w * 1008, 6, 3.5) for w in (-3, -2, -1, 1, 2))),
             replace(ALONE, rules=("tail", "habit")),
             "",

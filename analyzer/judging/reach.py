@@ -222,6 +222,12 @@ def _what_else(said: str, near: _Near, trial: Trial, found: Callable[[Policy], b
         floor = float(f"{0.95 * near.value:.2g}")
         if floor >= 0 and found(replace(policy, floor=floor)):
             return f"{si(near.value, unit)} reached, the floor is {si(policy.floor, unit)}: --floor {floor:g} finds it"
+    above = near.value - near.value / near.ratio if near.ratio > 0 else 0.0
+    if 0 < above <= policy.over_units:
+        units = float(f"{0.95 * above:.2g}")
+        if found(replace(policy, over_units=units)):
+            asked = si(policy.over_units, unit)
+            return f"{si(above, unit)} over the baseline reached, {asked} asked: --over-units {units:g} finds it"
     for rule in reversed(policy.rules):
         if found(replace(policy, rules=tuple(name for name in policy.rules if name != rule))):
             return f"{said} by the rule {rule}: --without {rule} finds it"
