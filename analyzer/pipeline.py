@@ -103,7 +103,7 @@ def discover(
         write_log(job.output / BUFFER_LOG, files)
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
     with ledger.stage("coverage"):
-        coverage = account.close(found.rows)
+        coverage = account.close(found.rows, found.buckets)
     with ledger.stage("compare"):
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
         verdict = verdict and verdict.with_reasons(found.reaches)
@@ -142,7 +142,7 @@ def _search(
     not_judged: list[NotJudged] = []
     suppressed: list[Suppressed] = []
     traces: dict[str, Trace] = {}
-    judged = suspects = done = 0
+    judged = suspects = done = buckets = 0
     rows: int | None = 0
     resolution = job.scope.resolution
     end = max((span.end for span in spans.values()), default=None)
@@ -155,6 +155,7 @@ def _search(
         suppressed += found.suppressed
         judged += found.judged_hours
         suspects += found.suspect_hours
+        buckets += found.buckets
         rows = None if rows is None or found.rows is None else rows + found.rows
         traces |= {trace.event_id: trace for trace in found.traces}
         worst = worst_first(event for event in events if event.id in traces)[: max(TRACES, job.charts)]
@@ -171,4 +172,5 @@ def _search(
         suppressed=tuple(sorted(suppressed)),
         reaches=reaches,
         rows=rows,
+        buckets=buckets,
     )

@@ -18,6 +18,8 @@ UNFINISHED = "are missing, as the load of this store was not finished (run ./sl.
 LOAD_UNFINISHED = "the load of this store was not finished: run ./sl.py generate again to complete it"
 """What a person is told before it is read."""
 
+_SEVERAL = 1.5
+"""Rows in a bucket from which on they are several."""
 OTHER_KEYS = "are of keys that --only and --exclude leave out"
 """The reason of what nobody asked for."""
 
@@ -83,6 +85,8 @@ class Coverage:
     to; None where the store cannot say. They differ where the store was written to meanwhile."""
     read: int | None = None
     """So many the buckets did hold; None where that was not counted."""
+    averaged: bool = False
+    """Whether a bucket of several rows is their mean, so that how many they are does not show in it."""
     changed: int = 0
     """At most so many rows were added, changed or removed while it was read."""
     notes: tuple[str, ...] = ()
@@ -141,6 +145,13 @@ class Coverage:
             return later
         both = (*self.held, *later.held)
         return replace(later, held=(min(both), max(both)), read=self.read)
+
+    def filled(self, buckets: int) -> Coverage:
+        """This with what is to be said of so many buckets that have a value, where they are means of many rows."""
+        if not self.averaged or self.read is None or self.read < _SEVERAL * buckets or not buckets:
+            return self
+        note = f"a bucket is the mean of {self.read / buckets:.3g} {self.noun}, so that more of them show in none"
+        return replace(self, notes=(*self.notes, f"{note} (--statistic sum adds them up, count counts them)"))
 
     def check(self, name: str) -> None:
         """Stop unless all adds up.

@@ -189,7 +189,7 @@ _COLUMNS = (
         "--statistic",
         type=click.Choice(["avg", "sum", "count", "max", "share", "p95", "rate"]),
         help="Own data: what a bucket of several rows is; rate: of counters.  "
-        "[default: sum of bytes, packets, requests and the like in a file, else avg]",
+        "[default: sum of bytes, packets, requests and the like, rate of what only grows, else avg]",
     ),
     click.option("--unit", default="", help="Own data: unit of the value."),
     click.option(

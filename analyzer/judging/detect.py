@@ -46,6 +46,8 @@ class Found:
     """By the id of a label: how near it came."""
     rows: int | None = None
     """Of the store that fell into the hours of these keys; None where it does not say."""
+    buckets: int = 0
+    """Of these hours that have a value."""
 
 
 def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is judged
@@ -85,6 +87,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
         suppressed=tuple(some for part in parts for some in part.suppressed),
         reaches={label: reach for part in parts for label, reach in part.reaches.items()},
         rows=None if rollup.rows is None else int(rollup.rows.sum(dtype=np.int64)),
+        buckets=int(rollup.hours.count.sum()),
     )
 
 

@@ -39,11 +39,12 @@ class Tally:
         self._asked = (window, reach, only)
         self._before = source.coverage(*self._asked) if source.settling is not None else NOTHING
 
-    def close(self, read: int | None) -> Coverage:
+    def close(self, read: int | None, buckets: int) -> Coverage:
         """What was there, and what became of it.
 
         Args:
             read: rows that the answers held; None: they did not say.
+            buckets: that have a value.
 
         Raises:
             PartialAnswer: that is less or more than the store counts, and nobody wrote to it as much meanwhile.
@@ -52,4 +53,4 @@ class Tally:
         if found.missing and isinstance(self._store, SharedSource):
             found = replace(found, changed=self._store.changes() or 0)
         found.check(self._source.name)
-        return found
+        return found.filled(buckets)

@@ -89,7 +89,7 @@ class Columns:
     value: str | None = None
     """Of a file an expression in SQL as well; so may the key be, or several columns with commas between them."""
     statistic: Statistic | None = None
-    """None: of files what the name of the values says (amounts are summed), else the mean."""
+    """None: what the name of the values says (amounts are summed) and the values (counters become rates)."""
     unit: str = ""
     scale: float = 1.0
     empty: Empty | None = None

@@ -219,6 +219,21 @@ def values_of(answer: Answer, found: Cells, statistic: Statistic, name: str, eac
     return values
 
 
+def times_of(found: Cells, grid: Grid, name: str) -> Floats:
+    """When the last document of each bucket was, epoch seconds.
+
+    Raises:
+        StoreError: outside of its bucket.
+    """
+    with understood(name):
+        times = _numbers([bucket["at"]["value"] for bucket in found.buckets]) / 1000
+        starts = grid.start + grid.step * found.columns
+        # A time of nanoseconds is rounded to the next millisecond.
+        if ((times < starts) | (times > starts + grid.step)).any():
+            raise ValueError("a last document that is not in its bucket")
+    return times
+
+
 def _errors(found: Cells, outer: int, each: bool) -> Floats:
     counts = [whole(bucket["value"]["doc_count"]) for bucket in found.buckets]
     values = np.array(counts, dtype=np.int64)

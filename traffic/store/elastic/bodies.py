@@ -163,6 +163,8 @@ class Fields:
         """Seconds in which a key may have one document and no more, where nobody else sees to that."""
         self.mixed = False
         """Whether the key is of another type in another index."""
+        self.counter = False
+        """Whether values only grow: then the highest of a bucket counts, and when its last document was."""
         self._also = [] if also is None else [also]
 
     @property
@@ -174,15 +176,16 @@ class Fields:
         """The first and the last time of all documents."""
         return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": self._ends()}
 
-    def newest(self, most: int) -> Body:
-        """Time and key of the last documents."""
+    def newest(self, most: int, keys: Sequence[str] | None = None) -> Body:
+        """Time, key and value of the last documents, of these keys or all."""
+        value = [] if self.value is None else [{"field": self.value}]
         return {
             "size": most,
             "track_total_hits": False,
             "_source": False,
-            "query": self.query(),
+            "query": self.query(keys),
             "sort": [{self.time: "desc"}],
-            "docvalue_fields": [{"field": self.time, "format": "epoch_millis"}, {"field": self.key}],
+            "docvalue_fields": [{"field": self.time, "format": "epoch_millis"}, {"field": self.key}, *value],
         }
 
     def weeks(self) -> Body:
@@ -287,6 +290,8 @@ class Fields:
     def _statistic(self) -> Body:
         if self.errors is not None:
             return {"value": {"filter": self.errors}}
+        if self.counter:
+            return {"value": {"max": {"field": self.value}}, "at": {"max": {"field": self.time}}}
         if self.statistic == "p95":
             digest = {"tdigest": {"compression": COMPRESSION}}
             return {"value": {"percentiles": {"field": self.value, "percents": [95.0], "keyed": False, **digest}}}
@@ -363,7 +368,7 @@ _BY_TIME = (
     f"{_KEYS}.time.buckets.key,{_KEYS}.time.buckets.doc_count,aggregations.all"
 )
 _VALUE = f"{_KEYS}.time.buckets.value"
-BUCKETS = f"{_BY_TIME},{_VALUE}.value,{_VALUE}.doc_count,{_VALUE}.values.value"
+BUCKETS = f"{_BY_TIME},{_VALUE}.value,{_VALUE}.doc_count,{_VALUE}.values.value,{_KEYS}.time.buckets.at.value"
 _STATS = f"{_KEYS}.time.buckets.stats"
 HOURS = (
     f"{_BY_TIME},{_KEYS}.time.buckets.percents.values.value,{_STATS}.min,{_STATS}.max,{_STATS}.avg,"

@@ -36,7 +36,7 @@ _SPOKEN_OF = re.compile(r"(?:^|[\s(+!-])([A-Za-z_@][\w.@-]*):")
 
 @dataclass(frozen=True)
 class KeyField:
-    """What is to be known of the field of the keys before they are asked for."""
+    """What is to be known of the field of the keys, and of that of the values, before they are asked for."""
 
     names: bool
     """Whether they are names, which a request can list."""
@@ -48,6 +48,8 @@ class KeyField:
     """Indices in which it is of one family of types, of each family; (None,) where it is of one in all."""
     remark: str = ""
     """What a person should know of that."""
+    counter: bool = False
+    """Whether the mapping says that values only grow."""
 
     @property
     def mixed(self) -> bool:
@@ -65,25 +67,22 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     if value is not None:
         wanted["--value"] = (value, set() if statistic == "count" else _NUMBERS)
     found = _checked(cluster, wanted)
-    if value is not None and statistic != "count" and _is_counter(cluster, value, found["--value"]):
-        raise UsageFailure(
-            f"{value} (--value) is a counter (time_series_metric: counter): a total that only grows, so that its "
-            f"{statistic} says nothing of what happened: name a field that holds what was added since the last document"
-        )
+    counter = value is not None and statistic != "count" and _is_counter(cluster, value, found["--value"])
     kinds = found["--key"]
     families: dict[str, list[str]] = {}
     for kind in sorted(kinds):
         families.setdefault(_FAMILIES.get(kind, kind), []).append(kind)
     blank, doubles = bool(set(kinds) & _TEXTS), bool(set(kinds) - _TEXTS - {"ip"})
     if len(families) == 1:
-        return KeyField(set(kinds) <= _NAMES, blank, doubles)
+        return KeyField(set(kinds) <= _NAMES, blank, doubles, counter=counter)
     groups = tuple(
         tuple(sorted(index for kind in some for index in kinds[kind]["indices"])) for some in families.values()
     )
     told = (
         f"{_a(' or '.join(some))} in {_some(indices)}" for some, indices in zip(families.values(), groups, strict=True)
     )
-    return KeyField(False, blank, doubles, groups, f"{key} is {' and '.join(told)}: the same text is taken for one key")
+    remark = f"{key} is {' and '.join(told)}: the same text is taken for one key"
+    return KeyField(False, blank, doubles, groups, remark, counter)
 
 
 def _is_counter(cluster: Cluster, name: str, kinds: Mapping[str, Any]) -> bool:

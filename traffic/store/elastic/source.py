@@ -30,11 +30,12 @@ from traffic.model import (
 )
 from traffic.store.access import Access
 from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, SharedSource, StoreError, check_size
-from traffic.store.elastic.answers import Cells, SeveralKeys, cells, hours_of, keys_of, values_of
+from traffic.store.elastic.answers import Cells, SeveralKeys, cells, hours_of, keys_of, times_of, values_of
 from traffic.store.elastic.bodies import BUCKETS, COVERAGE, HOURS, KEY, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.counts import covered
 from traffic.store.elastic.fields import (
+    KeyField,
     check_fields,
     default_errors,
     field_types,
@@ -44,7 +45,9 @@ from traffic.store.elastic.fields import (
 )
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
-from traffic.store.elastic.spans import ask_bounds, ask_ends, ask_step, list_keys
+from traffic.store.elastic.rates import LEAD, rates
+from traffic.store.elastic.sample import sample, with_evidence
+from traffic.store.elastic.spans import ask_bounds, ask_ends, list_keys
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.elastic.view import view_of
 from traffic.store.kinds import FOLDER, refuse_options
@@ -99,14 +102,15 @@ class ElasticSource(RollupSource, SharedSource):
         self._spans: dict[str, Window] | None = None
         self._ends: tuple[int, int] | None = None
         self._asking = Lock()
-        self._told: int | None = None
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """As many buckets as the cluster lets an answer have."""
         return Limits(buckets=self._max_buckets, at_once=AT_ONCE)
 
     def rolls_up(self, resolution: int) -> bool:
-        """Whether the cluster can make roll-ups of such buckets: where each is one document."""
+        """Whether the cluster can make roll-ups of such buckets: where each is one document, as it is."""
+        if self._fields.counter:
+            return False
         return self._step == resolution and self.metric.statistic not in ("count", "share") and self.metric.scale > 0
 
     @override
@@ -117,9 +121,7 @@ class ElasticSource(RollupSource, SharedSource):
 
     def step(self) -> int | None:
         """Seconds between the documents of a key, as said or as the newest tell; None where they come as they like."""
-        if self._step is None and not self._lines and self._told is None:
-            self._told = ask_step(self._cluster, self._fields) or 0
-        return self._step or self._told or None
+        return self._step or self._told
 
     def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
         """From the first to the end of the last document that counts; what lies far from all others does not."""
@@ -134,6 +136,8 @@ class ElasticSource(RollupSource, SharedSource):
         """The buckets of `query.keys`: the statistic over their documents, times the metric's factor."""
         grid = Grid.over(query.window, query.resolution)
         self._check(query, grid)
+        if self._fields.counter and query.keys and grid.count:
+            return self._rates(query, grid)
         values = np.full((len(query.keys), grid.count), np.nan)
         rows = np.zeros(values.shape, dtype=np.uint32)
         if query.keys and grid.count:
@@ -145,6 +149,19 @@ class ElasticSource(RollupSource, SharedSource):
             values[found.rows, found.columns] = self._found(answer, found) * query.metric.factor(grid.step)
             rows[found.rows, found.columns] = found.documents
         return Matrix(query.keys, grid, values, rows)
+
+    def _rates(self, query: Query, grid: Grid) -> Matrix:
+        """How fast counters grow, which begins a while before the first bucket."""
+        lead = LEAD // grid.step
+        wide = Grid(grid.start - LEAD, grid.step, grid.count + lead)
+        answer, found = self._asked(query, wide, BUCKETS, self._fields.buckets)
+        totals, times = np.full((2, len(query.keys), wide.count), np.nan)
+        rows = np.zeros(totals.shape, dtype=np.uint32)
+        totals[found.rows, found.columns] = values_of(answer, found, "max", self.name, self._fields.each)
+        times[found.rows, found.columns] = times_of(found, wide, self.name)
+        rows[found.rows, found.columns] = found.documents
+        values = rates(totals, times) * query.metric.factor(grid.step)
+        return Matrix(query.keys, grid, values[:, lead:], rows[:, lead:].copy())
 
     def rollup(self, query: Query) -> Rollup:
         """Hours of documents, rolled up by the cluster; percentiles of so few values are exact."""
@@ -199,6 +216,8 @@ class ElasticSource(RollupSource, SharedSource):
         if apart is not only:
             others = Holding(self.name, None, None, (LeftOut(OTHER_KEYS, None),))
             found = replace(found, parts=(*found.parts, others), held=None)
+        means = self.metric.statistic == "avg" and self._step is None and not self._fields.counter
+        found = replace(found, averaged=means and not self._lines)
         if reach.end < _FIRST_YEAR:
             seconds = f"all {self._fields.time} lie before 1980: seconds where the mapping means milliseconds?"
             found = replace(found, notes=(*found.notes, f"{seconds} Map it with the format epoch_second"))
@@ -217,6 +236,7 @@ class ElasticSource(RollupSource, SharedSource):
         field = self._layout.ours.field
         self._ours, self._lines = True, False
         self._step: int | None = self._layout.ours.step
+        self._told: int | None = None
         self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
         also = read_filter(columns.filter_file)
         self._reading = repr((field, self._step, self._layout.ours.scenario, also))
@@ -240,21 +260,26 @@ class ElasticSource(RollupSource, SharedSource):
             )
         self._ours = False
         self._step = columns.step
-        # Log lines come as they like, however regular they may look.
+        about = check_fields(self._cluster, time, key, columns.value, columns.how)
+        also = read_filter(columns.filter_file)
+        self._told = None
         self._lines = columns.preset is not None or columns.errors is not None
+        if not self._lines:
+            # Log lines come as they like, however regular they may look.
+            newest = sample(self._cluster, _fields_of(time, key, columns, about, also, errors))
+            self._told = newest.step
+            if columns.value is not None:
+                columns, notes = with_evidence(columns, about.counter, newest)
+                self._notes += notes
         self.metric = columns.metric()
         if columns.value is None and errors is None and columns.preset is None:
             self.metric = replace(self.metric, name="documents", field="documents")
         if columns.step is not None:
             # One document a step: a step without one was not measured.
             self.metric = replace(self.metric, empty="missing")
-        about = check_fields(self._cluster, time, key, columns.value, columns.how)
-        also = read_filter(columns.filter_file)
-        self._reading = repr((time, key, columns.value, columns.how, columns.step, also, errors))
+        self._reading = repr((time, key, columns.value, columns.how, columns.step, also, errors, columns.counter))
         self._view = view_of(self._cluster, also)
-        self._fields = Fields(time, key, columns.value, columns.how, also, errors)
-        self._fields.names, self._fields.mixed, self._fields.checked = about.names, about.mixed, columns.step
-        self._fields.blank, self._fields.doubles = about.blank, about.doubles
+        self._fields = _fields_of(time, key, columns, about, also, errors)
         self._groups = about.groups
         self._notes += [about.remark] if about.remark else []
         if columns.preset is not None:
@@ -326,3 +351,13 @@ class ElasticSource(RollupSource, SharedSource):
     def _span(self, first: int, last: int) -> Window:
         # How long a value holds is not written in a user's own documents.
         return Window(first // 1000, last // 1000 + (self._step or 1))
+
+
+def _fields_of(
+    time: str, key: str, columns: Columns, about: KeyField, also: Body | None, errors: Body | None
+) -> Fields:
+    """How the documents of a user's own are asked for."""
+    fields = Fields(time, key, columns.value, columns.how, also, errors)
+    fields.names, fields.mixed, fields.checked = about.names, about.mixed, columns.step
+    fields.blank, fields.doubles, fields.counter = about.blank, about.doubles, bool(columns.counter)
+    return fields

@@ -6,18 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from traffic.model import WEEK, Window
 from traffic.store.base import TooLarge
 from traffic.store.elastic.answers import finite, text_of, total_of, understood, whole
 from traffic.store.elastic.bodies import ENDS, PAGE, WEEKS, Body, Fields
 from traffic.store.elastic.client import Cluster
-from traffic.store.files.step import own_step
 
 _PAGE = 1_000
-_NEWEST = 1_000
-"""Documents that tell how often a key has one."""
 _APART = 5 * WEEK
 """Without a document for so long, what lies beyond does not belong to the rest ..."""
 _FEW = 200
@@ -126,21 +121,6 @@ def _ends(found: Mapping[str, Any]) -> Ends:
     if last < first:
         raise ValueError("a last document before the first")
     return first, last
-
-
-def ask_step(cluster: Cluster, fields: Fields) -> int | None:
-    """Seconds between the documents of a key, told from the newest; None where they come as they like."""
-    answer = cluster.search(fields.newest(_NEWEST), "hits.hits.fields")
-    rows: dict[str, int] = {}
-    with understood(cluster.name):
-        there = [one["fields"] for one in answer.get("hits", {}).get("hits", ())]
-        told = [
-            (rows.setdefault(str(one[fields.key][0]), len(rows)), int(one[fields.time][0]))
-            for one in there
-            if fields.key in one
-        ]
-    row, time = np.array(told, dtype=np.int64).reshape(-1, 2).T
-    return own_step(row, time // 1000)
 
 
 def ask_ends(cluster: Cluster, fields: Fields) -> Ends | None:
