@@ -324,8 +324,9 @@ def test_a_value_out_of_bounds_is_422_and_says_the_bound(
     assert words in answer.text
 
 
-def test_a_type_of_anomaly_that_there_is_not_is_400_and_names_those_that_there_are(server: Server) -> None:
-    answer = server.ask("POST", "/api/inject-anomaly", {"anomaly_type": "earthquake"})
+@pytest.mark.parametrize("kind", ["earthquake", "", "ERROR_SPIKE", 5, None, ["error_spike"]])
+def test_a_type_of_anomaly_that_there_is_not_is_400_and_names_those_that_there_are(server: Server, kind: Any) -> None:
+    answer = server.ask("POST", "/api/inject-anomaly", {"anomaly_type": kind})
     assert answer.status_code == 400
     assert all(kind in answer.text for kind in KINDS)
 

@@ -104,6 +104,16 @@ def test_every_service_belongs_to_a_profile_and_waits_only_for_others_of_it() ->
 # --- promises --------------------------------------------------------------------------------------
 
 
+PINNED = re.compile(r"[a-z0-9./-]+:[0-9][a-z0-9.-]*@sha256:[0-9a-f]{64}")
+WITHOUT_DIGEST = {"docker.elastic.co/logstash/logstash:9.5.3"}
+"""docs/stack.md says so."""
+
+
+def test_where_a_digest_is_missing_the_page_says_so() -> None:
+    page = (ROOT / "docs" / "stack.md").read_text()
+    assert all(image in page for image in WITHOUT_DIGEST)
+
+
 @pytest.mark.parametrize("name", sorted(set().union(*PROFILES.values())))
 def test_a_service_may_no_more_than_it_needs(name: str) -> None:
     one = services()[name]
@@ -113,8 +123,9 @@ def test_a_service_may_no_more_than_it_needs(name: str) -> None:
     assert one["mem_limit"]
     assert "privileged" not in one
     assert "cap_add" not in one
-    assert ":" in one["image"] or one["image"] in {"sl", "sl-jupyter"}, "an image of others has a tag"
-    assert "latest" not in one["image"]
+    image = re.sub(r"\$\{\w+:-(.*)\}", r"\1", one["image"])
+    assert image in {"sl", "sl-jupyter"} or PINNED.fullmatch(image) or image in WITHOUT_DIGEST
+    assert "latest" not in image
     for port in one.get("ports", ()):
         assert port.startswith("127.0.0.1:"), "other machines cannot reach it"
         assert ":9300" not in port, "nodes talk to each other inside only"
@@ -241,7 +252,9 @@ def test_the_images_are_built_from_locks_and_run_as_nobody_special_with_a_health
     stages = {line[3]: line[1] for line in lines if line[0] == "FROM"}
     assert {"sl", "jupyter"} <= set(stages)
     assert {stages["sl"], stages["jupyter"]} == {"program"}
-    program = lines[lines.index(["FROM", "python:3.12-slim", "AS", "program"]) :]
+    assert [image for image in stages.values() if ":" in image] == [stages["python"]]
+    assert PINNED.fullmatch(stages["python"])
+    program = lines[lines.index(["FROM", "python", "AS", "program"]) :]
     assert ["USER", "sl"] in program
     assert any(line[0] == "HEALTHCHECK" for line in program)
     assert all("--require-hashes" in line for line in lines if line[0] == "RUN" and "-r" in line)
