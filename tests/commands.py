@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -9,7 +10,10 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from tests.forked import Warm, fits
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,12 +35,27 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def sl(*arguments: str | Path, cwd: Path = ROOT, **more: str) -> Answer:
-    """`./sl.py ARGUMENTS` in the interpreter that runs the tests."""
+    """`./sl.py ARGUMENTS` in a process of its own, forked where that makes no difference."""
+    variables = environment(**more)
+    if fits(variables):
+        return Answer(*_warm().run(ROOT / "sl.py", [*map(str, arguments)], cwd, variables, seconds=300))
+    return started(*arguments, cwd=cwd, **more)
+
+
+def started(*arguments: str | Path, cwd: Path = ROOT, **more: str) -> Answer:
+    """The same in an interpreter that was started for it, as a person does."""
     command = [sys.executable, str(ROOT / "sl.py"), *map(str, arguments)]
     done = subprocess.run(
         command, cwd=cwd, env=environment(**more), capture_output=True, text=True, timeout=300, check=False
     )
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+@cache
+def _warm() -> Warm:
+    warm = Warm()
+    atexit.register(warm.close)
+    return warm
 
 
 def start(*arguments: str | Path, **more: str) -> subprocess.Popen[str]:

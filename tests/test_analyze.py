@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -18,7 +16,7 @@ from analyzer.log_summary import analyse
 from analyzer.log_summary.summary import EDGES, fence
 from analyzer.log_summary.tables import write_tables
 from analyzer.log_summary.terminal import summary
-from tests.commands import start
+from tests.commands import sl, start
 from tests.conformance import MONDAY
 from tests.golden_file import golden
 from tests.logs_made import Line, combined_lines, csv_lines, ecs_lines, json_lines, make_lines, plain_lines
@@ -29,12 +27,6 @@ from traffic.store import open_log
 from traffic.store.base import NoSuchStore
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def sl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "sl.py", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +175,10 @@ def test_the_tables_are_those_that_were_looked_at(path: Path, tmp_path: Path) ->
 def test_what_analyze_writes_and_says(path: Path, lines: list[Line], tmp_path: Path) -> None:
     (tmp_path / "analysis").mkdir()
     done = sl("analyze", "--store", str(path), "--output", str(tmp_path), "--latest", "40")
-    assert done.returncode == 0, done.stderr
-    assert f"{len(lines):,} requests in" in done.stdout
-    assert "timestamp (time)" in done.stderr
-    assert all(len(line) <= 100 for line in done.stdout.splitlines())
+    assert done.code == 0, done.err
+    assert f"{len(lines):,} requests in" in done.out
+    assert "timestamp (time)" in done.err
+    assert all(len(line) <= 100 for line in done.out.splitlines())
     folder = tmp_path / "analysis"
     pictures = [file for file in folder.iterdir() if file.suffix == ".png"]
     assert {file.name for file in pictures} == {"traffic.png", "shares.png", "response_times.png"}
@@ -199,14 +191,14 @@ def test_what_analyze_writes_and_says(path: Path, lines: list[Line], tmp_path: P
     assert len((folder / "latest.csv").read_text().splitlines()) == 41
     # Without response times, what an earlier run wrote of them is gone.
     again = sl("analyze", "--store", str(path), "--output", str(tmp_path), "--field", "latency=", "--no-charts", "-q")
-    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert (again.code, again.out, again.err) == (0, "", "")
     assert not (folder / "outliers.csv").exists()
 
 
 def test_json_says_the_same(path: Path, lines: list[Line], tmp_path: Path) -> None:
     done = sl("analyze", "--store", str(path), "--output", str(tmp_path), "--json", "--no-charts", "--top", "2")
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
     assert found["requests"] == len(lines) == sum(hour["requests"] for hour in found["hours"])
     assert len(found["endpoint"]["values"]) == 2
     assert found["response_times"]["exact"] is True
@@ -246,10 +238,10 @@ def test_what_cannot_be_meant_is_told_in_a_line(
     path: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, line: str
 ) -> None:
     done = sl("analyze", "--store", str(path), "--output", str(tmp_path), "-q", "--no-charts", *arguments)
-    assert done.returncode == code
-    assert line in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert "Traceback" not in done.stderr
+    assert done.code == code
+    assert line in done.err
+    assert len(done.err.splitlines()) == 1
+    assert "Traceback" not in done.err
 
 
 def test_stores_that_hold_no_lines_are_refused(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from analyzer.log_summary import analyse
+from tests.commands import sl
 from tests.conformance import MONDAY
 from tests.elasticsearch.fixtures import both_majors
 from tests.elasticsearch.guard import Guard
@@ -178,15 +177,9 @@ def test_analyze_behind_a_password_says_no_secret(
     secure = ("--ca-file", str(guard.ca_file), "--user", guard.user)
     (tmp_path / "wrong").write_text("wrong\n")
     denied = sl(*store, *secure, "--password-file", str(tmp_path / "wrong"))
-    assert denied.returncode == 5
+    assert denied.code == 5
     done = sl(*store, *secure, "--password-file", str(tmp_path / "password"))
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     written = [file.read_text() for file in tmp_path.rglob("*.csv")]
-    for said in (denied.stdout, denied.stderr, done.stdout, done.stderr, *written):
+    for said in (denied.out, denied.err, done.out, done.err, *written):
         assert guard.password not in said
-
-
-def sl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "sl.py", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
-    )

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,6 +18,7 @@ from hypothesis import strategies as st
 
 from analyzer.reading.fetch import Halving, Rolled
 from analyzer.reading.scope import Scope, select
+from tests.commands import sl
 from tests.conformance import MONDAY, Request, log_queries, log_twin, logs, write_embedded
 from tests.golden_file import golden_json
 from traffic import truth
@@ -166,8 +165,8 @@ def test_an_export_asks_for_its_own_resolution_and_a_copy_is_refused(tmp_path: P
     path = write_ndjson(steady(), tmp_path)
     assert select(open_source(str(path), Columns(preset="latency-p95")), Scope(300, MONDAY)).resolution == 300
     done = sl("copy", str(path), str(tmp_path / "to"), "--metric", "error-share")
-    assert done.returncode == 2
-    assert "does not add up" in done.stderr
+    assert done.code == 2
+    assert "does not add up" in done.err
 
 
 @pytest.mark.parametrize(
@@ -304,28 +303,22 @@ def test_the_requests_to_a_cluster_are_those_that_were_looked_at() -> None:
     golden_json("log_metrics.json", bodies)
 
 
-def sl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "sl.py", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
-    )
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four weeks of log lines with incidents, as `./sl.py logs` writes them."""
     folder = tmp_path_factory.mktemp("logs")
     window = ("--start", "2026-10-12", "--end", "2026-11-09", "--rate", "0.1", "--anomaly-rate", "0.02", "--seed", "3")
     done = sl("logs", *window, "--output-path", str(folder / "logs"), "-q")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return folder
 
 
 def test_discover_finds_the_incidents_of_a_log_and_scores_them_by_type(written: Path) -> None:
     store = ("--store", str(written / "logs_*.json"), "--output", str(written), "--charts", "0")
     done = sl("discover", *store, "--metric", "errors", "--json")
-    assert done.returncode == 0, done.stderr
-    assert "comparing with the incidents in" in done.stderr
-    found = json.loads(done.stdout)
+    assert done.code == 0, done.err
+    assert "comparing with the incidents in" in done.err
+    found = json.loads(done.out)
     scores = found["scores"]
     assert found["metric"] == "errors"
     assert found["resolution"] == 300
@@ -337,7 +330,7 @@ def test_discover_finds_the_incidents_of_a_log_and_scores_them_by_type(written: 
     hits = [row for row in rows if row["verdict"] == "hit"]
     assert {row["label_id"] for row in hits} <= {line.split(",")[0] for line in _incidents(written) if "errors" in line}
     assert len(rows) == len(_incidents(written)) - 1
-    told = sl("report", "--output", str(written), "--charts", "0").stdout.splitlines()
+    told = sl("report", "--output", str(written), "--charts", "0").out.splitlines()
     start = next(place for place, line in enumerate(told) if line.split() == ["by", "shape", "hits", "misses"])
     for line, (shape, counts) in zip(told[start + 1 :], scores["by_shape"].items(), strict=False):
         assert line.split() == [*shape.split("_"), str(counts.get("hit", 0)), str(counts.get("miss", 0))]
@@ -346,9 +339,9 @@ def test_discover_finds_the_incidents_of_a_log_and_scores_them_by_type(written: 
 def test_the_incidents_are_found_beside_the_files_of_the_log(written: Path, tmp_path: Path) -> None:
     store = ("--store", str(written / "logs_*.json"), "--output", str(tmp_path), "--charts", "0")
     done = sl("discover", *store, "--metric", "errors")
-    assert done.returncode == 0, done.stderr
-    assert f"comparing with the incidents in {written / 'log_incidents.csv'}" in done.stderr
-    assert "Compared with the truth" in done.stdout
+    assert done.code == 0, done.err
+    assert f"comparing with the incidents in {written / 'log_incidents.csv'}" in done.err
+    assert "Compared with the truth" in done.out
 
 
 def test_incidents_of_another_log_are_no_truth(written: Path, tmp_path: Path) -> None:
@@ -356,9 +349,9 @@ def test_incidents_of_another_log_are_no_truth(written: Path, tmp_path: Path) ->
     lines = [Request(MONDAY + WEEK * week + 300 * i, "other", 5.0, 200) for week in range(3) for i in range(100)]
     path = write_ndjson(lines, tmp_path)
     done = sl("discover", "--store", str(path), "--metric", "requests", "--output", str(tmp_path), "--charts", "0")
-    assert done.returncode == 0, done.stderr
-    assert "comparing" not in done.stderr
-    assert "No verdict" in done.stdout
+    assert done.code == 0, done.err
+    assert "comparing" not in done.err
+    assert "No verdict" in done.out
 
 
 def _incidents(folder: Path) -> list[str]:
@@ -367,22 +360,22 @@ def _incidents(folder: Path) -> list[str]:
 
 def test_the_rise_of_the_smoke_series_is_found_and_scored_without_naming_its_list(tmp_path: Path) -> None:
     window = ("--start", "2026-10-18", "--end", "2026-11-09")
-    assert sl("logs", "--smoke", *window, "--output-path", str(tmp_path / "smoke"), "-q").returncode == 0
+    assert sl("logs", "--smoke", *window, "--output-path", str(tmp_path / "smoke"), "-q").code == 0
     store = ("--store", str(tmp_path / "smoke_*.json"), "--output", str(tmp_path / "out"), "--charts", "0")
     done = sl("discover", *store, "--metric", "requests", "--require-f1", "1")
-    assert done.returncode == 0, done.stderr
-    assert f"comparing with the incidents in {tmp_path / 'log_incidents.csv'}" in done.stderr
+    assert done.code == 0, done.err
+    assert f"comparing with the incidents in {tmp_path / 'log_incidents.csv'}" in done.err
     scores = json.loads((tmp_path / "out" / "run.json").read_text())["scores"]
     assert (scores["hits"], scores["misses"], scores["false_alarms"]) == (1, 0, 0)
 
 
 def test_a_week_of_the_smoke_series_is_not_judged_and_says_what_that_takes(tmp_path: Path) -> None:
     window = ("--start", "2026-11-02", "--end", "2026-11-09")
-    assert sl("logs", "--smoke", *window, "--output-path", str(tmp_path / "smoke"), "-q").returncode == 0
+    assert sl("logs", "--smoke", *window, "--output-path", str(tmp_path / "smoke"), "-q").code == 0
     store = ("--store", str(tmp_path / "smoke_*.json"), "--output", str(tmp_path / "out"), "--charts", "0")
     done = sl("discover", *store, "--metric", "requests", "--min-weeks", "2")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     scores = json.loads((tmp_path / "out" / "run.json").read_text())["scores"]
     assert (scores["misses"], scores["labels_not_judged"]) == (0, 1), "nobody could have found it"
-    said = " ".join(done.stdout.split())
+    said = " ".join(done.out.split())
     assert "It takes 3 weeks of data to compare an hour with the same hour of 2 others: there are 7 d" in said, said
