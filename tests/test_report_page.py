@@ -235,6 +235,16 @@ def test_the_chart_is_a_table_too(browser: Browser, tmp_path: Path) -> None:
         assert [limit.split()[1] for limit in limits] == [limit.split()[1] for limit in told]
 
 
+def test_a_miss_says_why(browser: Browser, tmp_path: Path) -> None:
+    found = make_findings(40, traces=2)
+    assert found.verdict
+    verdict = replace(found.verdict, outcomes=tuple(replace(one, why="<i>never</i>") for one in found.verdict.outcomes))
+    with opened(browser, replace(found, verdict=verdict), tmp_path) as shown:
+        missed = shown.locator("section", has=shown.get_by_role("heading", name="Missed")).locator("li")
+        assert missed.count() == found.verdict.misses > 0
+        assert missed.locator("p").first.inner_text() == "<i>never</i>"
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1000, "light"), (1000, "dark"), (375, "light")])
 def test_axe_finds_nothing(width: int, scheme: Scheme, browser: Browser, tmp_path: Path) -> None:
     findings = make_findings(60, traces=10, keys=NASTY_KEYS)

@@ -105,10 +105,10 @@ def _looks(shown: Sequence[SeriesMarks]) -> set[str]:
     return labels.union(*(mark.look.split() for mark in marks))
 
 
-def _missed(findings: Findings) -> Iterator[tuple[str, str]]:
+def _missed(findings: Findings) -> Iterator[tuple[str, str, str]]:
     for number, outcome in enumerate(outcomes(findings)):
         if outcome.verdict == "miss":
-            yield f"label-{number}", label_words(outcome)
+            yield f"label-{number}", label_words(outcome), visible(outcome.why)
 
 
 def _not_judged(findings: Findings) -> Iterator[str]:
