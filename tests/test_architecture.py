@@ -90,7 +90,10 @@ HOMES: Table = {
         "it is slow to import and only the pictures need it",
     ),
     "ua_parser": ({"analyzer.log_summary.groups"}, "only the summary of a log asks what a user agent is"),
-    "pandas": ({"analyzer.report", "traffic.truth"}, "for tables that people read; arrays of traffic are numpy's"),
+    "pandas": (
+        {"analyzer.frames", "analyzer.report", "traffic.truth"},
+        "for tables that people go on with; arrays of traffic are numpy's",
+    ),
     "pydantic": (
         {"traffic.config", "generator.logs.server"},
         "one place turns what a person wrote into checked values; fastapi does so with what clients of the server send",

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
@@ -15,6 +17,7 @@ from tests.commands import refused, sl, well
 from tests.conformance import MONDAY, NASTY, World, write_embedded
 from traffic.model import BITS, DAY, HOUR, WEEK, Query, Window
 from traffic.store import Columns, open_source
+from traffic.store.files.write import encode
 
 WORLD: World = {
     key: {MONDAY + DAY * number + 60 * i: (i * 7919 + number) % 10_007 for i in range(0, 300, 1 + number % 3)}
@@ -39,7 +42,9 @@ def values(path: Path, columns: Columns | None = None) -> dict[str, dict[int, fl
     }
 
 
-@pytest.mark.parametrize("name", ["all.csv", "all.csv.gz", "all.ndjson", "all.parquet", "all.jsonl.gz"])
+@pytest.mark.parametrize(
+    "name", ["all.csv", "all.csv.gz", "all.ndjson", "all.json", "all.json.gz", "all.parquet", "all.jsonl.gz"]
+)
 def test_what_was_exported_is_read_again_to_the_last_bit(store: Path, tmp_path: Path, name: str) -> None:
     answer = sl("export", "--store", store, "--file", tmp_path / name)
     assert (answer.code, answer.out) == (0, ""), answer
@@ -63,6 +68,46 @@ def test_the_forms_are_plain(store: Path, tmp_path: Path) -> None:
     assert [str(kind) for kind in schema.types] == ["timestamp[us, tz=UTC]", "string", "double"]
 
 
+def test_json_is_one_array_of_the_lines_of_ndjson(store: Path) -> None:
+    lines, array = (sl("export", "--store", store, "-q", "--format", form).out for form in ("ndjson", "json"))
+    assert json.loads(array) == [json.loads(line) for line in lines.splitlines()]
+    assert len(array.splitlines()) == len(lines.splitlines()) + 2
+    assert b"".join(encode([], "bits", "json")) == b"[\n]\n"
+
+
+FRAMES: dict[str, Callable[[Path], pd.DataFrame]] = {
+    "wide.csv": lambda path: pd.read_csv(path, index_col=0, parse_dates=True),
+    "wide.csv.gz": lambda path: pd.read_csv(path, index_col=0, parse_dates=True),
+    "wide.parquet": pd.read_parquet,
+    "wide.feather": lambda path: pd.read_feather(path).set_index("time"),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_a_wide_table_is_a_frame_with_a_row_for_every_time_and_a_column_for_every_key(
+    store: Path, tmp_path: Path, name: str
+) -> None:
+    plain = ("late", NASTY[0])
+    only = [word for key in plain for word in ("--only", key)]
+    well(sl("export", "--store", store, *only, "--wide-table", "--file", tmp_path / name))
+    frame = FRAMES[name](tmp_path / name)
+    expected = {key: found for key, found in values(store).items() if key in plain}
+    assert sorted(frame.columns) == sorted(expected)
+    assert frame.index.name == "time"
+    times = np.array([int(time.timestamp()) for time in frame.index])
+    assert set(np.diff(times)) == {60}, "a row for every bucket, also where nothing is"
+    for key, found in expected.items():
+        there = frame[key].notna().to_numpy()
+        assert dict(zip(times[there].tolist(), frame[key][there].tolist(), strict=True)) == found
+
+
+def test_a_wide_table_of_all_names_is_read_again_by_discover(tmp_path: Path) -> None:
+    world: World = {key: {MONDAY + 60 * i: i * 7919 % 10_007 for i in range(90)} for key in ("a", "b,c", 'd"e', "f g")}
+    write_embedded(world, tmp_path / "store")
+    well(sl("export", "--store", tmp_path / "store", "--wide-table", "--file", tmp_path / "wide.csv"))
+    assert values(tmp_path / "wide.csv", Columns(wide=True)) == values(tmp_path / "store")
+
+
 def test_a_part_of_it_in_wider_buckets(store: Path) -> None:
     window = ("--start", "2025-01-06T01:00Z", "--end", "2025-01-06T03:00Z")
     said = sl("export", "--store", store, *window, "--resolution", "60m", "-q").out
@@ -81,6 +126,9 @@ def test_a_part_of_it_in_wider_buckets(store: Path) -> None:
         (["--start", "2020-01-01", "--end", "2020-02-01"], "it holds 2025-01-06T00:00:00Z to"),
         (["--resolution", "7m"], "divide an hour"),
         (["--time", "ts"], "leave out"),
+        (["--wide-table", "--format", "json"], "a wide table is csv, parquet or feather"),
+        (["--wide-table", "--file", "{t}/x.ndjson"], "leave out --wide-table for ndjson"),
+        (["--file", "{t}/x.feather"], "say --wide-table with it"),
     ],
 )
 def test_what_cannot_be_exported_gets_one_line(store: Path, tmp_path: Path, arguments: list[str], says: str) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
@@ -14,14 +14,21 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from traffic.store.files.write import Format
+    from collections.abc import Iterator
 
-ENDINGS: dict[str, Format] = {
+    from analyzer.reading.scope import Progress, Selection
+
+AnyForm = Literal["csv", "ndjson", "json", "parquet", "feather"]
+
+ENDINGS: dict[str, AnyForm] = {
     ".csv": "csv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".json": "json",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".feather": "feather",
+    ".arrow": "feather",
 }
 
 
@@ -30,7 +37,8 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     store: str
-    form: Format | None
+    form: AnyForm | None
+    wide_table: bool
     file: Path | None
     start: str | None
     end: str | None
@@ -47,8 +55,13 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "ndjson", "parquet"]),
+    type=click.Choice(get_args(AnyForm)),
     help="Of the table.  [default: by the ending of --file, else csv]",
+)
+@click.option(
+    "--wide-table",
+    is_flag=True,
+    help="A pandas frame: a row a time, a column a key (csv, parquet, feather), for spreadsheets and notebooks.",
 )
 @click.option(
     "--file", type=click.Path(path_type=Path, dir_okay=False), help="Write here; .gz packs it.  [default: stdout]"
@@ -67,26 +80,27 @@ def export(**given: Any) -> None:
     """Write the series of a store as a table: time, key, value.
 
     A row for every bucket that is there, values as `discover` sees them (traffic in bit/s). The table is read again by
-    `discover --store FILE`, by pandas and by any spreadsheet; keys stand in it as they are.
+    `discover --store FILE`, by pandas and by any spreadsheet; keys stand in it as they are. With --wide-table it is a
+    frame: a row for every bucket, a column for every key, empty where nothing is.
 
     \b
     Examples:
       ./sl.py export --file traffic.parquet
       ./sl.py export --format csv --only customer-0001 --start now-7d | head
       ./sl.py export --store flows.ndjson --resolution 60m --file hourly.csv.gz
+      ./sl.py export --wide-table --file frame.parquet      pandas.read_parquet("frame.parquet").plot()
     """
     from analyzer.reading.scope import Scope, own_resolution, select
-    from analyzer.transfer import pieces
     from traffic.disk import write_atomic
     from traffic.store import open_source
-    from traffic.store.files.write import encode, packed
+    from traffic.store.files.write import packed
     from traffic.times import instant, resolution
 
     options = ExportOptions(**given)
     file = options.file
-    form = _format(options.form, file)
-    if form == "parquet" and file is None and sys.stdout.isatty():
-        raise UsageFailure("a terminal cannot show Parquet: name a file with --file, or pipe it on")
+    form = _format(options.form, file, options.wide_table)
+    if form in ("parquet", "feather") and file is None and sys.stdout.isatty():
+        raise UsageFailure(f"a terminal cannot show {form}: name a file with --file, or pipe it on")
     now = int(time.time())
     source = open_source(options.store, shared.columns_of(options), shared.entry_of(options.store, options))
     shared.introduce(source, options.quiet)
@@ -100,7 +114,7 @@ def export(**given: Any) -> None:
     )
     what = select(source, scope)
     with shared.bar("export", options.quiet) as progress:
-        chunks = encode(pieces(what, progress), source.metric.name or "value", form)
+        chunks = _frame(what, form, progress) if options.wide_table else _table(what, form, progress)
         if file is None:
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
@@ -113,7 +127,34 @@ def export(**given: Any) -> None:
         shared.note(f"{len(what.spans):,} series in {file}")
 
 
-def _format(said: Format | None, file: Path | None) -> Format:
+def _table(what: Selection, form: AnyForm, progress: Progress) -> Iterator[bytes]:
+    """A row for every value: time, key, value."""
+    from analyzer.transfer import pieces
+    from traffic.store.files.write import encode
+
+    assert form != "feather"
+    yield from encode(pieces(what, progress), what.store.metric.name or "value", form)
+
+
+def _frame(what: Selection, form: AnyForm, progress: Progress) -> Iterator[bytes]:
+    """A row for every time, a column for every key."""
+    from analyzer.frames import read_wide, written
+
+    yield written(read_wide(what, progress), form)
+
+
+def _format(said: AnyForm | None, file: Path | None, wide: bool) -> AnyForm:
+    form = _named(said, file)
+    if wide and form in ("json", "ndjson"):
+        raise UsageFailure(
+            f"a wide table is csv, parquet or feather: choose one with --format, or leave out --wide-table for {form}"
+        )
+    if form == "feather" and not wide:
+        raise UsageFailure("feather is a format of frames: say --wide-table with it, or --format parquet")
+    return form
+
+
+def _named(said: AnyForm | None, file: Path | None) -> AnyForm:
     if said is not None:
         return said
     if file is None:

@@ -1,4 +1,4 @@
-"""Series as a long table (time, key, value) in CSV, NDJSON or Parquet: what `FilesSource` reads again as it was.
+"""Series as a long table (time, key, value) in CSV, NDJSON, JSON or Parquet: what `FilesSource` reads again as it was.
 
 Text is made by DuckDB, a piece at a time, in a temporary folder, and handed on as bytes.
 """
@@ -20,17 +20,33 @@ from traffic.errors import StorageFailure
 from traffic.model import Matrix
 from traffic.store.files.sql import identifier, text
 
-Format = Literal["csv", "ndjson", "parquet"]
+Format = Literal["csv", "ndjson", "json", "parquet"]
 
 _CHUNK = 1 << 20
 _WRITTEN: dict[Format, str] = {
     "csv": "FORMAT csv, HEADER false",
     "ndjson": "FORMAT json",
+    "json": "FORMAT json",
     "parquet": "FORMAT parquet, COMPRESSION zstd",
 }
 
 
 def encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[bytes]:
+    """As `_encode`; JSON is the lines of NDJSON as one array."""
+    return _array(_encode(pieces, value, "ndjson")) if form == "json" else _encode(pieces, value, form)
+
+
+def _array(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines of JSON, cut anywhere, as an array: a line's end is the only end of a line in it."""
+    yield b"["
+    held = b"\n"
+    for chunk in lines:
+        yield held + chunk.removesuffix(b"\n").replace(b"\n", b",\n")
+        held = b",\n" if chunk.endswith(b"\n") else b""
+    yield b"\n]\n"
+
+
+def _encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[bytes]:
     """The bytes of a table with a row for every bucket that is there, in the order of the pieces, key by key.
 
     Numbers have as many digits as it takes to read them back as they were; times are ISO 8601 with Z (Parquet: a
