@@ -13,8 +13,9 @@ from time import perf_counter
 from generator.scenario import Scenario
 from generator.world import World
 from traffic import truth
+from traffic.errors import UsageFailure
 from traffic.model import Grid, Kind, Window
-from traffic.store.base import Sink
+from traffic.store.base import FlowSink, Sink
 
 TRUTH = "ground_truth.csv"
 
@@ -52,13 +53,14 @@ def generate(
         StoreError, StorageFailure: what the sink says; the truth is not written then.
     """
     world = World(scenario)
+    flows = _flow_sink(sink) if scenario.dimensions.enabled else None
     asked = scenario.window.resolve(now, scenario.seconds)
     world.check(asked)
     window = sink.begin(asked)
     blocks = sink.blocks(tuple(world.customers))
     points = len(world.customers) * (window.seconds // scenario.seconds)
     # Of what is written while something is made, only the waiting counts.
-    seconds = dict.fromkeys(("traffic", "store", "labels"), 0.0)
+    seconds = dict.fromkeys(("traffic", "store", "labels", *(("flows",) if flows is not None else ())), 0.0)
     writing: deque[tuple[int, Future[int]]] = deque()
     done = new = 0
 
@@ -81,6 +83,9 @@ def generate(
                     amounts = world.block(keys, grid)
                 settle(sink.writers - 1)
                 writing.append((amounts.size, pool.submit(sink.write, keys, grid, amounts)))
+                if flows is not None:
+                    with _timed(seconds, "flows"):
+                        flows.write_flows(keys, grid, world.flows(keys, grid, amounts), world.mixture.catalogue)
         with _timed(seconds, "labels"):
             labels = world.labels(window)
         settle(0)
@@ -99,6 +104,12 @@ def generate(
         truth=path,
         seconds=seconds,
     )
+
+
+def _flow_sink(sink: Sink) -> FlowSink:
+    if not isinstance(sink, FlowSink):
+        raise UsageFailure(f"{sink.name} takes no flow records yet: name a folder with --store, or leave out --flows")
+    return sink
 
 
 @contextmanager

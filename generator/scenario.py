@@ -8,6 +8,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
+from generator.dimensions import Dimensions
 from generator.disturbance import Decoys, Events, Outage, Required
 from generator.span import Span
 from traffic.errors import UsageFailure
@@ -222,6 +223,7 @@ class Scenario:
     decoys: Decoys = field(default_factory=Decoys)
     outage: Outage = field(default_factory=Outage)
     required: Required = field(default_factory=Required)
+    dimensions: Dimensions = field(default_factory=Dimensions)
 
     def __post_init__(self) -> None:
         check("seed", self.seed, 0, 2**63 - 1)
@@ -253,6 +255,9 @@ class Scenario:
     def fingerprint(self) -> str:
         """Changes with anything that could change an integer or a label, so with all but the window: 16 hex digits."""
         settings = _plain(asdict(self) | {"generation": GENERATION, "window": None})
+        if not self.dimensions.enabled:
+            # What traffic is made of changes none of it.
+            del settings["dimensions"]
         text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=8).hexdigest()
 

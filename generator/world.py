@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from generator.customer import customers, trend
+from generator.dimensions import Excess, Mixture
 from generator.incident import Incidents
 from generator.noise import MINUTES
 from generator.scenario import Scenario
 from generator.shape import Shape
 from traffic.errors import UsageFailure
+from traffic.flows import Flows
 from traffic.model import WEEK, Grid, Ints, Label, Window, week_start
+from traffic.truth import label_id
 
 MISSING = -1
 
@@ -31,6 +35,8 @@ class World:
         self.customers = customers(scenario)
         self._shape = Shape(scenario)
         self._incidents = Incidents(scenario, self._shape)
+        self._events = frozenset(vars(scenario.events.shapes))
+        self.mixture = Mixture(scenario.dimensions, scenario.seed)
 
     def check(self, window: Window) -> None:
         """Make sure that all of it can be counted.
@@ -54,6 +60,11 @@ class World:
 
     def amounts(self, key: str, week: int) -> Ints:
         """Bytes of each native step of a week (epoch second of its Monday), shape (steps,); MISSING in gaps."""
+        found = self._minutes(key, week)
+        return found if self.step == 60 else _coarser(found, self.step // 60)
+
+    def _minutes(self, key: str, week: int) -> Ints:
+        """Bytes of each minute of a week."""
         customer = self.customers[key]
         values = self._shape.level(customer, week)
         gaps: list[slice] = []
@@ -69,7 +80,33 @@ class World:
         found = np.rint(values, out=values).astype(np.int64)
         for gap in gaps:
             found[gap] = MISSING
-        return found if self.step == 60 else _coarser(found, self.step // 60)
+        return found
+
+    def flows(self, keys: Sequence[str], grid: Grid, amounts: Ints) -> Iterator[Flows]:
+        """What the amounts of some customers are made of, a customer at a time: `block` says them.
+
+        What an event puts on top of a minute is what its factor makes of the rest: amount - floor(amount / factor).
+        """
+        week = week_start(grid.start)
+        for row, key in enumerate(keys):
+            yield self.mixture.flows(key, row, grid, week, amounts[row], self._excesses(key, week))
+
+    def _excesses(self, key: str, week: int) -> list[Excess]:
+        customer, found = self.customers[key], list[Excess]()
+        events = [one for one in self._incidents.touching(customer, week) if one.shape in self._events]
+        minutes = self._minutes(key, week) if events else None
+        for one in events:
+            assert minutes is not None
+            first = (one.start - week) // 60
+            begin, end = max(first, 0), min(first + one.minutes, MINUTES)
+            factors = one.factors()[begin - first : end - first]
+            added = np.zeros(MINUTES, dtype=np.int64)
+            there = np.maximum(minutes[begin:end], 0)
+            added[begin:end] = there - np.floor(there / factors).astype(np.int64)
+            whole = added.reshape(-1, self.step // 60).sum(axis=1)
+            culprit = self.mixture.culprit(key, label_id(key, one.shape, one.start))
+            found.append(Excess(0, whole, culprit))
+        return found
 
     def block(self, keys: Sequence[str], grid: Grid) -> Ints:
         """Bytes of some customers on a grid of native steps within one week, shape (keys, steps); MISSING as above."""
@@ -84,7 +121,13 @@ class World:
 
     def labels(self, window: Window) -> list[Label]:
         """All that happened in a window, clipped to it."""
-        return [label for one in self.customers.values() for label in self._incidents.labels(one, window)]
+        found = [label for one in self.customers.values() for label in self._incidents.labels(one, window)]
+        if not self.scenario.dimensions.enabled:
+            return found
+        return [replace(one, culprit=self._culprit(one)) if one.shape in self._events else one for one in found]
+
+    def _culprit(self, label: Label) -> str:
+        return self.mixture.culprit(label.key, label.id).text
 
 
 def _coarser(amounts: Ints, factor: int) -> Ints:

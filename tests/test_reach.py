@@ -36,7 +36,7 @@ def world(*lifts: tuple[int, int, float]) -> MemorySource:
 
 def label(first: int = 0, buckets: int = 6, **more: object) -> Label:
     start = AT + 600 * first
-    return Label("x", "a", start, start + 600 * buckets, "square", float("nan"), "above", "required", **more)
+    return Label("x", "a", start, start + 600 * buckets, "square", float("nan"), "above", "required", **more)  # type: ignore[arg-type]
 
 
 def outcome(source: MemorySource, policy: Policy, output: Path, labels: Sequence[Label] = (label(),)) -> Outcome:

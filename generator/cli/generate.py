@@ -31,6 +31,7 @@ class GenerateOptions(shared.EntryOptions):
     weeks: float | None
     customers: int | None
     seed: int | None
+    flows: bool | None
     replace: bool
     as_json: bool
     quiet: bool
@@ -60,6 +61,11 @@ class GenerateOptions(shared.EntryOptions):
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the scenario's]"
+)
+@click.option(
+    "--flows/--no-flows",
+    default=None,
+    help="Write flow records as well (port, protocol, AS, country), and by what each event comes.  [default: no]",
 )
 @click.option("--replace", is_flag=True, help="Drop what the store holds first (only what was generated).")
 @shared.as_json
@@ -126,6 +132,9 @@ def _scenario(options: GenerateOptions) -> Scenario:
         window=scenario.window.override(options.weeks, options.start, options.end),
         customers=replace(scenario.customers, count=count),
         seed=scenario.seed if options.seed is None else options.seed,
+        dimensions=scenario.dimensions
+        if options.flows is None
+        else replace(scenario.dimensions, enabled=options.flows),
     )
 
 

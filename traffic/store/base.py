@@ -7,13 +7,14 @@ of mypy, and of Python when it is made. What it can do is found with `isinstance
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from traffic.coverage import Coverage
 from traffic.errors import Failure, StorageFailure, UsageFailure
+from traffic.flows import Catalogue, Flows
 from traffic.model import Empty, Grid, Ints, Matrix, Metric, Query, Rollup, Statistic, Window
 
 SEVERAL = "\n"
@@ -299,3 +300,15 @@ class Sink(Protocol):
     @abstractmethod
     def finish(self) -> str:
         """All is written: make it known, and answer the identity of what the store now holds (`Source.identity`)."""
+
+
+@runtime_checkable
+class FlowSink(Sink, Protocol):
+    """A store that takes flow records beside the totals that they add up to."""
+
+    @abstractmethod
+    def write_flows(self, keys: tuple[str, ...], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue) -> None:
+        """Store what the amounts of a group of `blocks` are made of, in place of what was there for that week.
+
+        Idempotent: writing the same again changes nothing.
+        """

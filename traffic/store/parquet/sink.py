@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace as changed
 from pathlib import Path
@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from traffic.disk import lock, make_folder, write_atomic
+from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Grid, Ints, Window, block_bits, block_of, blocks, week_start
-from traffic.store.base import DamagedStore, ForeignStore, Sink
+from traffic.store.base import DamagedStore, FlowSink, ForeignStore
 from traffic.store.folder import (
     FORMAT,
     STORE,
@@ -26,12 +27,13 @@ from traffic.store.folder import (
     write_manifest,
 )
 from traffic.store.parquet.block import encode, read_head, read_rows, row_order
+from traffic.store.parquet.flows import FLOWS, encode_flows
 
 BLOCK = 64
 """Keys a block, about: enough to make files of megabytes, few enough to hold several weeks of one in memory."""
 
 
-class ParquetSink(Sink):
+class ParquetSink(FlowSink):
     """A folder that generated traffic is written to. Held from its making to `finish()`."""
 
     writers = 2
@@ -64,6 +66,7 @@ class ParquetSink(Sink):
             wanted = Manifest(FORMAT, field, step, block_bits(keys, BLOCK), scenario)
             self._manifest = self._opened(wanted, replace)
             sweep_store(folder, field)
+            sweep_store(folder, FLOWS)
         except BaseException:
             self.close()
             raise
@@ -106,6 +109,13 @@ class ParquetSink(Sink):
             new += self._merge(week, block, [keys[row] for row in chosen], first, mine)
         return new
 
+    def write_flows(self, keys: tuple[str, ...], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue) -> None:
+        """Store flow records in flows/WEEK/BLOCK.parquet."""
+        week, block = week_start(grid.start), block_of(keys[0], self._manifest.bits)
+        path = block_path(self._folder, FLOWS, week, block)
+        make_folder(path.parent)
+        write_atomic(path, encode_flows(keys, grid, flows, catalogue))
+
     def finish(self) -> str:
         """State that all that was announced is there, let go of the store, and answer its identity."""
         if self._manifest.window is None:
@@ -126,7 +136,7 @@ class ParquetSink(Sink):
         if not is_store(folder):
             write_manifest(folder, wanted)
             return wanted
-        fields = [wanted.field]
+        fields = [wanted.field, FLOWS]
         try:
             found = read_manifest(folder)
         except (DamagedStore, ForeignStore):

@@ -1,0 +1,38 @@
+"""Flow records: amounts by the values of dimensions. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from traffic.model import Ints
+
+DIMENSIONS = ("dst_port", "protocol", "src_as", "country")
+"""What our own flow records say of each flow besides its time, its customer and its bytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Flows:
+    """Flows of one key on a grid of steps: arrays of shape (flows,), in order of time."""
+
+    row: int
+    """Of the key, in what is written together."""
+    step: Ints
+    """Place of each flow's time on the grid."""
+    amounts: Ints
+    """Bytes."""
+    places: Mapping[str, NDArray[np.int32]]
+    """Which service and which network it is of, as places in `Catalogue`."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What the places of flows stand for."""
+
+    services: tuple[tuple[int, str], ...]
+    """Destination port and protocol."""
+    networks: tuple[tuple[int, str], ...]
+    """Source AS and country."""
