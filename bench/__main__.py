@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-PAGES = {"original": DOCS / "original.md"}
+PAGES = {"original": DOCS / "original.md", "left_out": DOCS / "detection.md"}
 """Of sections that do not stand in benchmarks.md."""
 SECTIONS = (
     "kernels",

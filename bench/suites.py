@@ -13,6 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 VARIABLE = "SL_DETECTION_DATA"
+OF_PEOPLE = ("aiops-", "wsd-", "ms-", "nab-")
+"""How cases begin whose series are traffic of their own, labelled by people."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class LabelledSeries:
     start: int
     score_from: int
     values: NDArray[np.float64]
+
+    @property
+    def background(self) -> str:
+        """What it has in common with others: the same traffic with other injections, the same kind of hard case."""
+        return self.name if self.case.startswith(OF_PEOPLE) else self.case
 
 
 @dataclass(frozen=True, eq=False)

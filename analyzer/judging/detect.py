@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -23,13 +24,29 @@ from analyzer.judging.reach import Known, reaches, wanted_hours
 from analyzer.judging.suspects import suspect_days
 from analyzer.kernels.baseline import suspects
 from analyzer.model import Event, NotJudged, Policy, Reach, Suppressed, Trace
-from analyzer.reading.cache import CachedSource
-from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Label, Matrix, Query, Window
+from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Label, Matrix, Metric, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
 WEEKS = 6 * WEEK
 """What it shows of the key besides."""
+
+
+class Asked(Protocol):
+    """Who answers what judging asks of a store."""
+
+    @property
+    def metric(self) -> Metric:
+        """What is measured."""
+        ...
+
+    def rollup(self, query: Query) -> Rollup:
+        """The hours of some keys."""
+        ...
+
+    def series_many(self, queries: Sequence[Query]) -> list[Matrix]:
+        """The buckets of each query, in that order."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +68,7 @@ class Found:
 
 
 def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is judged
-    source: CachedSource,
+    source: Asked,
     keys: tuple[str, ...],
     spans: Mapping[str, Window],
     window: Window,
@@ -92,7 +109,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
 
 
 def _find(
-    source: CachedSource, part: JudgedBlock, full_scan: bool, labels: Mapping[str, Sequence[Label]], known: Known
+    source: Asked, part: JudgedBlock, full_scan: bool, labels: Mapping[str, Sequence[Label]], known: Known
 ) -> Found:
     """The events of keys with one policy."""
     query, judged, policy = part.query, part.judged, part.policy
@@ -123,7 +140,7 @@ def suspect_hours(part: JudgedBlock) -> Bools:
     return found
 
 
-def read_days(source: CachedSource, query: Query, hot: Bools) -> list[Piece]:
+def read_days(source: Asked, query: Query, hot: Bools) -> list[Piece]:
     """The buckets of the days that hold one of the hours `hot`, of the keys that have them."""
     days = suspect_days(hot, query.window.start)
     matrices = source.series_many(
