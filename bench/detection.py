@@ -1,86 +1,123 @@
-"""What each rule of the detector buys, on suites of labelled series that stay outside of this repository.
+"""The detector, its rules one by one, and other detectors, on suites of labelled series, in one run by one scorer.
 
-    python -m bench.detection --scorer PATH --suites DIR [DIR ...]
+    python -m bench.detection [FOLDER]
 
-The scorer is a program that runs `discover` over a suite and matches its events with the labels: `--sl COMMAND`,
-`--options TEXT`, `--json FILE`, then the suites; of each it writes F1, FA_wk, load and AP. Run once as it is, once in
-each mode, and once with every rule switched off; the table goes between its marks in docs/benchmarks.md.
+FOLDER holds the suites (default: ../shared/data/detection beside the checkout, or SL_DETECTION_DATA); they stay outside
+of this repository. The tables go between their marks in docs/benchmarks.md.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from analyzer.kernels.rules import RULES
-from bench.__main__ import put
+from analyzer.model import EventClass, Policy
+from bench.judged import Block, blocks_of
+from bench.left_out import SUITES
+from bench.peers import PEERS
+from bench.scoring import Alarm, Counts, scored, total
+from bench.suites import Suite, data_folder, load
 
-ROOT = Path(__file__).resolve().parent.parent
-Scores = dict[str, dict[str, float]]
-
-
-def score(scorer: Path, suites: list[Path], options: str) -> Scores:
-    """Suite -> its figures, with these options of discover."""
-    with tempfile.TemporaryDirectory() as folder:
-        answer = Path(folder) / "scores.json"
-        command = [sys.executable, str(scorer), "--sl", f"{sys.executable} {ROOT / 'sl.py'}"]
-        subprocess.run(
-            [*command, f"--options=--charts 0 {options}", "--json", str(answer), *map(str, suites)],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        scores: Scores = json.loads(answer.read_text())
-        return scores
+JUDGED: tuple[EventClass, ...] = ("policy", "unusual", "new")
+"""All but `suspect`."""
+FEWEST = 5
+"""Labels without which a case has no figure worth to be called the worst."""
 
 
-def variants() -> dict[str, str]:
-    """What is compared -> the options that make it."""
-    plain = " ".join(f"--without {name}" for name in RULES)
+@dataclass(frozen=True, eq=False)
+class Row:
+    """What a detector makes of the suites: by suite, then by series."""
+
+    name: str
+    counts: Mapping[str, Mapping[str, Counts]]
+
+
+def variants() -> dict[str, tuple[Policy, tuple[EventClass, ...]]]:
+    """What is compared -> its policy, and the classes of events that count."""
+    plain = Policy()
+    stated = replace(plain, rules=(), classes=("policy",))
     return {
-        "**all rules, the default**": "",
-        "`--baseline trailing`: only the weeks before": "--baseline trailing",
-        "`--baseline original`: all weeks, no rules": "--baseline original",
-        "no rule: median of the other weeks, 3x": plain,
-        "no rule: p95 of the other weeks, 3x": f"{plain} --percentile 95",
-        **{f"without `{name}`": f"--without {name}" for name in RULES},
+        "**the default, all classes**": (plain, JUDGED),
+        "`--classes policy`": (plain, ("policy",)),
+        "`--baseline trailing`": (replace(plain, baseline="trailing"), JUDGED),
+        "`--without all`: 3x the median p95 of the other weeks": (stated, JUDGED),
+        "3x the p95 of the other weeks' p95s": (replace(stated, percentile=95.0), JUDGED),
     }
 
 
-def table(scored: dict[str, Scores]) -> str:
-    """F1 / false alarms a series-week / load / AP, a row per variant and a column per suite."""
-    suites = list(next(iter(scored.values())))
-    lines = ["| | " + " | ".join(suites) + " |", "| --- " * (len(suites) + 1) + "|"]
-    for name, scores in scored.items():
-        cells = (
-            " / ".join(f"{scores[suite][figure]:.{digits}f}".replace("nan", "-") for figure, digits in FIGURES)
-            for suite in suites
-        )
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+def ours(name: str, policy: Policy, classes: tuple[EventClass, ...], data: Sequence[tuple[Suite, list[Block]]]) -> Row:
+    """What our detector makes of them."""
+    found = {}
+    for suite, blocks in data:
+        alarms: dict[str, list[Alarm]] = {}
+        for event in (event for block in blocks for event in block.events(policy)):
+            if event.event_class in classes:
+                alarms.setdefault(event.key, []).append(Alarm(event.start, event.end, event.severity))
+        found[suite.name] = scored(suite, alarms)
+    return Row(name, found)
+
+
+def worst(row: Row, suite: Suite) -> str:
+    """The case with the lowest F1, of those with a few labels."""
+    cases: dict[str, list[Counts]] = {}
+    for one in suite.series:
+        cases.setdefault(one.case, []).append(row.counts[suite.name][one.name])
+    found = {case: total(some) for case, some in cases.items()}
+    low = min((c.f1, case) for case, c in found.items() if c.required >= FEWEST)
+    return f"{low[0]:.2f} {low[1]}"
+
+
+def table(rows: Sequence[Row], suites: Sequence[Suite]) -> list[str]:
+    """A row per detector, a column per suite."""
+    lines = ["| | " + " | ".join(suite.name for suite in suites) + " |", "| --- " * (len(suites) + 1) + "|"]
+    for row in rows:
+        cells = (str(total(list(row.counts[suite.name].values()))) for suite in suites)
+        lines.append(f"| {row.name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def report() -> str:
+    """The section of docs/benchmarks.md."""
+    folder = data_folder()
+    suites = [load(folder / name) for name in SUITES]
+    data = [(suite, blocks_of(suite)) for suite in suites]
+    rows = [ours(name, policy, classes, data) for name, (policy, classes) in variants().items()]
+    peers = [
+        Row(name, {suite.name: scored(suite, {one.name: say(one) for one in suite.series}) for suite in suites})
+        for name, say in PEERS.items()
+    ]
+    rules = Policy().rules
+    without = [
+        ours(f"without `{rule}`", replace(Policy(), rules=tuple(r for r in rules if r != rule)), JUDGED, data)
+        for rule in rules
+    ]
+    lines = [
+        "The worst case of each suite, by F1 (cases of five labels or more):",
+        "",
+        "| | " + " | ".join(suite.name for suite in suites) + " |",
+        "| --- " * (len(suites) + 1) + "|",
+        *(f"| {row.name} | " + " | ".join(worst(row, suite) for suite in suites) + " |" for row in (*rows, *peers)),
+        "",
+        "All of each suite, F1 / false alarms a series-week / average precision:",
+        "",
+        *table([*rows, *peers], suites),
+        "",
+        "The default with a rule switched off:",
+        "",
+        *table([rows[0], *without], suites),
+        "",
+        f"{sum(len(suite.series) for suite in suites)} series; labels that have to be found: "
+        + ", ".join(f"{suite.name} {total(list(rows[0].counts[suite.name].values())).required}" for suite in suites)
+        + ".",
+    ]
     return "\n".join(lines) + "\n"
-
-
-FIGURES = (("F1", 3), ("FA_wk", 2), ("load", 2), ("AP", 2))
 
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scorer", type=Path, required=True)
-    parser.add_argument("--suites", type=Path, nargs="+", required=True)
-    asked = parser.parse_args()
-    scored = {}
-    for name, options in variants().items():
-        scored[name] = score(asked.scorer, asked.suites, options)
-        print(
-            f"{name}: " + "; ".join(f"{s} {f['F1']:.3f}/{f['FA_wk']:.2f}" for s, f in scored[name].items()), flush=True
-        )
-    text = "F1 / false alarms a series-week / load (events a series-week that are on no label) / AP:\n\n" + table(
-        scored
-    )
+    from bench.__main__ import put
+
+    text = report()
     print(text)
     put("detection", text)
 

@@ -42,6 +42,11 @@ class Counts:
     """Severity of each alarm that is no neutral one, and whether it is a hit."""
 
     @property
+    def required(self) -> int:
+        """Labels that have to be found."""
+        return self.hits + self.misses
+
+    @property
     def f1(self) -> float:
         """NaN where there was nothing to find and nothing found."""
         total = 2 * self.hits + self.misses + self.false_alarms
@@ -61,10 +66,9 @@ class Counts:
     def average_precision(self) -> float:
         """Of the alarms by severity, the worst first."""
         good = np.array([hit for _, hit in sorted(self.ranked, key=lambda one: -one[0])], dtype=bool)
-        wanted = self.hits + self.misses
-        if not wanted or not len(good):
+        if not self.required or not len(good):
             return float("nan")
-        return float((np.cumsum(good) / np.arange(1, len(good) + 1))[good].sum() / wanted)
+        return float((np.cumsum(good) / np.arange(1, len(good) + 1))[good].sum() / self.required)
 
     def __str__(self) -> str:
         return f"{self.f1:.3f} / {self.per_week:.2f} / {self.average_precision:.2f}".replace("nan", "-")
