@@ -56,13 +56,13 @@ def unusual_of(
     ratio = hours.p50 / _positive(base)
     day = _median(ratio, _DAY, before=True) if live else level.running(ratio, _BLOCKS)
     expected = base * np.fmax(day, 1.0)
-    learnable = np.where(np.isnan(stated.learned), np.nan, 1.0) / _positive(expected)
-    times = past.all_of_it(peaks * learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
+    learnable = np.where(np.isnan(stated.learned), np.nan, _positive(expected))
+    times = past.all_of_it(peaks / learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
     near = [_median(hours.p50, _NEAR, before=before) for before in ((True,) if live else (True, False))]
     usual_peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)
     limit = np.fmax.reduce([np.fmax(times, LEAST) * expected, usual_peaks, *(LEAST * beside for beside in near)])
     if "habit" in settings.rules and not live:
-        limit = np.fmax(limit, habit(hours.high * learnable, weeks, QUIET) * expected)
+        limit = np.fmax(limit, habit(hours.high / learnable, weeks, QUIET) * expected)
     # What the rules already ask more for than the policy states is a busy key's: its bursts were looked at there.
     busy = stated.limits[0] > settings.threshold(stated.baseline)
     quiet = (times <= QUIET) & ~busy & ~np.isnan(expected)
