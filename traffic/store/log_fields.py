@@ -117,13 +117,22 @@ def understood(said: Columns, known: LogFields, name: str) -> Columns:
     """
     if said.preset is not None:
         return _with_preset(said, known, name)
+    check_errors(said)
+    return said
+
+
+def check_errors(said: Columns) -> None:
+    """Whether what was said about errors can be done.
+
+    Raises:
+        UsageFailure: it contradicts itself.
+    """
     if said.statistic == "share" and said.errors is None:
         raise UsageFailure("--statistic share is the share of errors: say which lines are errors with --errors")
     if said.errors is not None and (said.statistic not in ("share", "count") or said.value is not None):
         raise UsageFailure("--errors is for --statistic share or count, without --value")
     if said.step is not None and said.statistic == "share":
         raise UsageFailure("--document-step is for one value a step, which has no share: leave it out")
-    return said
 
 
 def errors_told(known: LogFields) -> str | None:

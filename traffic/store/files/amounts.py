@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_OCTETS = {"bytes", "byte", "octets", "octet", "ibyt", "obyt", "byt"}
+_OCTETS = {"bytes", "byte", "octets", "octet", "ibyt", "obyt", "byt", "sbytes", "dbytes"}
 _AMOUNTS = {
     *_OCTETS,
     *("packets", "packet", "pkts", "pkt", "ipkt", "opkt", "frames", "flows", "flow"),
     *("requests", "request", "reqs", "hits", "count", "counts", "views", "visits", "clicks", "queries", "calls"),
     *("errors", "orders", "messages", "msgs", "events", "downloads", "logins", "transactions"),
+    *(
+        "pakete",
+        "anfragen",
+        "aufrufe",
+        "zugriffe",
+        "fehler",
+        "paquets",
+        "requêtes",
+        "erreurs",
+        "paquetes",
+        "peticiones",
+    ),
 }
 # A word that says that the value is a level or already a rate, whatever else its name says.
 _LEVELS = {
@@ -22,6 +34,9 @@ _LEVELS = {
 }
 
 
+_COUNTERS = re.compile(r"_total$|counter|cumul|\bif(?:HC)?(?:In|Out)", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class ValueKind:
     """What is known of a value."""
@@ -31,13 +46,15 @@ class ValueKind:
     """Whether it is bytes, an amount or not."""
     level: bool
     """Whether its name says that it is a level or a rate."""
+    counter: bool = False
+    """Whether its name says that it only grows, as those of Prometheus and SNMP do."""
 
 
 def kind_of_value(name: str) -> ValueKind:
     """What a column of that name holds."""
     # `ifHCInOctets`, `bytesSent`, `network.bytes`, `Bytes*SamplingRate`.
-    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+\d*|\d+", name)}
+    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-zß-ÿ])|[A-Z]?[a-zß-ÿ]+\d*|\d+", name)}
     if "sampling" in words:
         words -= {"rate"}
     level = bool(words & _LEVELS)
-    return ValueKind(bool(words & _AMOUNTS) and not level, bool(words & _OCTETS), level)
+    return ValueKind(bool(words & _AMOUNTS) and not level, bool(words & _OCTETS), level, bool(_COUNTERS.search(name)))

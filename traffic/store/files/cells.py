@@ -1,4 +1,4 @@
-"""How times and numbers are written in the cells of a table: told from a sample, and the SQL that reads them.
+"""What the cells of a table hold, and how its times are written: told from a sample.
 
 A notation is taken for a column only where every cell of the sample has it, and a cell that has another one later
 stops the reading: nothing is ever half understood.
@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import cache
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-BLANK = ("", "-", "na", "n/a", "nan", "nat", "null", "none")
-"""What people write where there is nothing."""
+from traffic.store.files.numerals import NUMBER, Numbers, is_blank
+from traffic.store.files.zones import SUFFIX
 
 Holds = Literal["time", "date", "clock", "epoch", "number", "text", "nothing"]
 
 _ISO = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d.*")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?: ?[AaPp][Mm])?")
-_NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf(?:inity)?", re.IGNORECASE)
 # 1995 to 2100, in seconds and in finer units: what a number has to be to be taken for a time.
 _SECONDS = (8e8, 4.1e9)
 
@@ -36,12 +33,18 @@ class Stamp:
     """As DuckDB's strptime wants them; the first that fits is taken."""
     day_only: bool = False
 
+    @property
+    def digits(self) -> bool:
+        """Whether it may be a number as well."""
+        return self.pattern.pattern.startswith("(?:19|20)")
 
-_HMS = r"\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?"
+
+_HMS = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 
 
-def _times(date: str, clocks: Sequence[str] = ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M")) -> tuple[str, ...]:
+def _times(date: str, clocks: Sequence[str] = ("%H:%M:%S.%f", "%H:%M:%S,%f", "%H:%M:%S", "%H:%M")) -> tuple[str, ...]:
     return tuple(f"{date} {clock}" for clock in clocks)
 
 
@@ -55,28 +58,34 @@ STAMPS: tuple[Stamp, ...] = (
     Stamp(re.compile(r"(?:19|20)\d{6}[T ]?\d{6}Z?"), ("%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d %H%M%S")),
     Stamp(re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}"), ("%d.%m.%Y",), day_only=True),
     Stamp(re.compile(rf"\d{{1,2}}\.\d{{1,2}}\.\d{{4}},? {_HMS}"), (*_times("%d.%m.%Y"), *_times("%d.%m.%Y,"))),
-    Stamp(re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d,\d{3}"), ("%Y-%m-%d %H:%M:%S,%g", "%Y-%m-%dT%H:%M:%S,%g")),
-    Stamp(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [-+]\d\d:?\d\d"), ("%Y-%m-%d %H:%M:%S %z",)),
-    Stamp(re.compile(rf"\d\d/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d [-+]\d{{4}}"), ("%d/%b/%Y:%H:%M:%S %z",)),
-    Stamp(re.compile(rf"[A-Z][a-z]{{2}}, \d\d? {_MONTH} \d{{4}} {_HMS} [-+]\d{{4}}"), ("%a, %d %b %Y %H:%M:%S %z",)),
+    Stamp(re.compile(r"\d{1,2}\.\d{1,2}\.\d\d"), ("%d.%m.%y",), day_only=True),
+    Stamp(re.compile(rf"\d{{1,2}}\.\d{{1,2}}\.\d\d,? {_HMS}"), (*_times("%d.%m.%y"), *_times("%d.%m.%y,"))),
+    Stamp(re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}"), ("%Y.%m.%d",), day_only=True),
+    Stamp(re.compile(rf"\d{{4}}\.\d{{1,2}}\.\d{{1,2}} {_HMS}"), _times("%Y.%m.%d")),
+    Stamp(
+        re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d,\d+"),
+        ("%Y-%m-%d %H:%M:%S,%f", "%Y-%m-%dT%H:%M:%S,%f"),
+    ),
+    Stamp(re.compile(rf"\d\d/{_MONTH}/\d{{4}}:\d\d:\d\d:\d\d"), ("%d/%b/%Y:%H:%M:%S",)),
+    Stamp(re.compile(rf"{_DAY}, \d\d? {_MONTH} \d{{4}} {_HMS}"), _times("%a, %d %b %Y")),
+    Stamp(re.compile(rf"{_DAY} {_MONTH} +\d\d? {_HMS} \d{{4}}"), ("%a %b %d %H:%M:%S %Y", "%a %b %d %H:%M:%S.%f %Y")),
+    Stamp(re.compile(rf"{_DAY} {_MONTH} +\d\d? {_HMS} [A-Z]{{3,5}} \d{{4}}"), ("%a %b %d %H:%M:%S %Z %Y",)),
     Stamp(re.compile(rf"\d\d?[- ]{_MONTH}[- ]\d{{4}}"), ("%d-%b-%Y", "%d %b %Y"), day_only=True),
     Stamp(re.compile(rf"\d\d?[- ]{_MONTH}[- ]\d{{4}} {_HMS}"), (*_times("%d-%b-%Y"), *_times("%d %b %Y"))),
     Stamp(re.compile(rf"{_MONTH} \d\d?,? \d{{4}},? {_HMS}"), (*_times("%b %d %Y"), *_times("%b %d, %Y"))),
+    Stamp(re.compile(rf"{_MONTH} \d\d?, \d{{4}} @ {_HMS}"), _times("%b %d, %Y @")),
+    Stamp(re.compile(rf"\d{{4}}-\d\d-\d\d {_HMS}\s?[AaPp][Mm]"), _times("%Y-%m-%d", _TWELVE)),
+    Stamp(re.compile(rf"\d{{4}}/\d\d/\d\d {_HMS}\s?[AaPp][Mm]"), _times("%Y/%m/%d", _TWELVE)),
 )
+_ISO_SPACED = (
+    Stamp(re.compile(rf"\d{{4}}-\d\d-\d\d {_HMS}"), _times("%Y-%m-%d")),
+    Stamp(re.compile(rf"\d{{4}}/\d\d/\d\d {_HMS}"), _times("%Y/%m/%d")),
+    Stamp(re.compile(rf"\d{{4}}-\d\d-\d\dT{_HMS}"), tuple(one.replace(" ", "T") for one in _times("%Y-%m-%d"))),
+)
+"""What is read as ISO 8601 unless a zone stands behind it that this does not know."""
+_ISO_ZONE = re.compile(r"\d(?:Z| ?(?:UTC|GMT)|[-+]\d\d(?::?\d\d)?)$")
 # Which of two numbers is the day is told from the sample, or asked.
 _SLASHED = re.compile(rf"(\d{{1,2}})([/-])(\d{{1,2}})\2(\d{{4}})(?:,? ({_HMS})(\s?[AaPp][Mm])?)?")
-
-ZONES = (
-    *("Europe/London", "Europe/Berlin", "Europe/Helsinki", "Europe/Lisbon", "Europe/Moscow"),
-    *("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles", "America/Halifax"),
-    *("Asia/Kolkata", "Asia/Tokyo", "Asia/Hong_Kong", "Australia/Sydney", "Australia/Perth", "Pacific/Auckland"),
-)
-"""Which zone an abbreviation is likely to be meant of, for advice."""
-
-
-def is_blank(cell: str | None) -> bool:
-    """Whether it says nothing."""
-    return cell is None or cell.strip().lower() in BLANK
 
 
 def held_by(cells: Iterable[str | None], numbers: Numbers | None = None) -> Holds:
@@ -97,9 +106,9 @@ def held_by(cells: Iterable[str | None], numbers: Numbers | None = None) -> Hold
         return "clock"
     if stamp := stamp_of(there):
         return "date" if stamp.day_only else "time"
-    if all(_SLASHED.fullmatch(cell) for cell in there):
+    if all(_SLASHED.fullmatch(SUFFIX.sub("", cell)) for cell in there):
         return "time" if all(":" in cell for cell in there) else "date"
-    if all(_NUMBER.fullmatch(cell) for cell in there):
+    if all(NUMBER.fullmatch(cell) for cell in there):
         return "epoch" if all(_is_epoch(float(cell)) for cell in there) else "number"
     if numbers is not None and all(numbers.pattern.fullmatch(cell) for cell in there):
         return "number"
@@ -107,13 +116,27 @@ def held_by(cells: Iterable[str | None], numbers: Numbers | None = None) -> Hold
 
 
 def stamp_of(cells: Sequence[str]) -> Stamp | None:
-    """The notation of `STAMPS` that every one of these cells has; None where there is none."""
-    for stamp in STAMPS:
-        if cells and all(stamp.pattern.fullmatch(cell) for cell in cells):
-            digits = stamp.pattern.pattern.startswith("(?:19|20)")
-            # Digits are dates only where each is one, and no number of a plausible size.
-            if not digits or all(_parses(cell, stamp.formats) for cell in cells):
-                return stamp
+    """The notation of `STAMPS` that every one of these cells has, with a zone behind it or not; None: there is none."""
+    if not cells:
+        return None
+    zoned = [SUFFIX.search(cell) for cell in cells]
+    if all(zoned):
+        # Digits alone are no time that a zone could stand behind.
+        bare = [cell[: match.start()] for cell, match in zip(cells, zoned, strict=True) if match]
+        known = STAMPS if any(_ISO_ZONE.search(cell) for cell in cells) else (*_ISO_SPACED, *STAMPS)
+        if (stamp := _stamp(bare, [one for one in known if not one.digits])) is not None:
+            formats = tuple(f"{one}{blank}%Z" for one in stamp.formats for blank in ("", " "))
+            return replace(stamp, formats=formats)
+    return _stamp(cells, STAMPS)
+
+
+def _stamp(cells: Sequence[str], known: Sequence[Stamp]) -> Stamp | None:
+    for stamp in known:
+        # Digits are dates only where each is one, and no number of a plausible size.
+        if all(stamp.pattern.fullmatch(cell) for cell in cells) and (
+            not stamp.digits or all(_parses(cell, stamp.formats) for cell in cells)
+        ):
+            return stamp
     return None
 
 
@@ -125,7 +148,7 @@ def time_format(cells: Iterable[str | None]) -> tuple[str, ...] | Literal["ambig
     there = [cell.strip() for cell in cells if cell is not None and not is_blank(cell)]
     if stamp := stamp_of(there):
         return stamp.formats
-    slashed = [_SLASHED.fullmatch(cell) for cell in there]
+    slashed = [_SLASHED.fullmatch(SUFFIX.sub("", cell)) for cell in there]
     if not there or not all(slashed):
         return None
     first, second = (max(int(match[place]) for match in slashed if match) for place in (1, 3))
@@ -139,179 +162,16 @@ def time_format(cells: Iterable[str | None]) -> tuple[str, ...] | Literal["ambig
     if not any(":" in cell for cell in there):
         return (date,)
     comma = "," if any("," in cell for cell in there) else ""
-    return _times(date + comma, _TWELVE) if twelve else _times(date + comma)
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """How a file writes numbers."""
-
-    decimal: Literal[".", ","] = "."
-    """What parts the decimals; the other one, blanks and apostrophes part thousands."""
-    units: bool = False
-    """Whether cells end in a unit with its prefix, as `1.23 Mb/s`."""
-
-    @property
-    def pattern(self) -> re.Pattern[str]:
-        """What a cell with a number looks like."""
-        return _cell_pattern(self.decimal, self.units)
-
-    def sql(self, cell: str) -> str:
-        """SQL of the number in a cell (an expression for text); null where it is none."""
-        other = "," if self.decimal == "." else "."
-        mark = re.escape(self.decimal)
-        plain = rf"[-+]?(?:\d+(?:{mark}\d*)?|{mark}\d+)(?:[eE][-+]?\d+)?"
-        grouped = rf"[-+]?\d{{1,3}}(?:[{re.escape(other)} ''’\x{{A0}}\x{{202F}}]\d{{3}})+(?:{mark}\d*)?"
-        body, factor = f"trim({cell})", "1.0"
-        if self.units:
-            parts = r"'^([-+0-9.,eE ''’]*\d[.,]?)\s*([^\d\s].*)?$'"
-            body = f"trim(regexp_extract({cell}, {parts}, 1))"
-            factor = _factor_sql(f"regexp_extract({cell}, {parts}, 2)")
-        stripped = f"regexp_replace({body}, '[^-+0-9{self.decimal}]', '', 'g')"
-        number = (
-            f"CASE WHEN regexp_full_match({body}, '{plain}') THEN TRY_CAST(replace({body}, ',', '.') AS DOUBLE) "
-            f"WHEN regexp_full_match({body}, '{grouped}') THEN TRY_CAST(replace({stripped}, ',', '.') AS DOUBLE) END"
-        )
-        return f"({number}) * {factor}" if self.units else f"({number})"
-
-
-PLAIN = Numbers()
-
-_PREFIXES = {
-    "": 1.0,
-    "k": 1e3,
-    "K": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "P": 1e15,
-    "m": 1e-3,
-    "µ": 1e-6,
-    "u": 1e-6,
-    "n": 1e-9,
-    "Ki": 2.0**10,
-    "Mi": 2.0**20,
-    "Gi": 2.0**30,
-    "Ti": 2.0**40,
-}
-# The base units that carry a prefix. A bare word (`min`, `pps`, `%`) is a unit of its own, without one.
-_BASES = r"(?:b|B|bit|bits|Bit|byte|bytes|Byte|bps|Bps|s|Hz|W|p|pps|pkt|pkts|req|reqs|ops|iops|c)(?:/s|ps|/sec|/min)?"
-_WORDS = {"Mil": 1e6, "Bil": 1e9, "Tri": 1e12, "K": 1e3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "%": 1.0, "°C": 1.0}
-_UNIT = rf"(?:{'|'.join(map(re.escape, sorted(_WORDS, key=len, reverse=True)))}|(?:[kKMGTPmµun]i?)?{_BASES})"
-UNIT_WORD = re.compile(rf"[\[(]?(?:{_UNIT}|pps|count|ms|sec|seconds|UTC|packets(?:/s)?|flows(?:/s)?)[\])]?")
-"""A cell that is nothing but a unit: of a row of units below a header."""
-
-
-@cache
-def _cell_pattern(decimal: str, units: bool) -> re.Pattern[str]:
-    other = "," if decimal == "." else "."
-    mark = re.escape(decimal)
-    number = (
-        rf"[-+]?(?:\d{{1,3}}(?:[{re.escape(other)} '’\xa0\u202f]\d{{3}})+(?:{mark}\d*)?|"
-        rf"\d+(?:{mark}\d*)?(?:[eE][-+]?\d+)?|{mark}\d+)"
-    )
-    return re.compile(number + (rf"(?:\s*{_UNIT})?" if units else ""))
-
-
-def numbers_of(columns: Iterable[Sequence[str]], decimal: str | None = None) -> Numbers | None:
-    """How numbers are written, where a plain point does not do; None where nothing but plain numbers and texts occurs.
-
-    Args:
-        columns: cells of each column that are there.
-        decimal: what parts the decimals, where a person said so.
-    """
-    odd = [cells for cells in columns if cells and not all(_NUMBER.fullmatch(cell) for cell in cells)]
-    marks: tuple[Literal[".", ","], ...] = (".", ",") if decimal is None else ("," if decimal == "," else ".",)
-    ways = [Numbers(mark, units) for units in (False, True) for mark in marks]
-    found = [way for way in ways if any(all(way.pattern.fullmatch(cell) for cell in cells) for cells in odd)]
-    if not found:
-        return Numbers(marks[0]) if decimal == "," else None
-    # A number with a comma of decimals in one column decides for all of them.
-    decided = [way for way in found if any(_decides(cells, way) for cells in odd)]
-    return (decided or found)[0]
-
-
-def _decides(cells: Sequence[str], way: Numbers) -> bool:
-    """Whether the column has numbers that can be read in this way only."""
-    other = Numbers("," if way.decimal == "." else ".", way.units)
-    return all(way.pattern.fullmatch(cell) for cell in cells) and not all(other.pattern.fullmatch(c) for c in cells)
-
-
-def ambiguous_thousands(cells: Iterable[str | None]) -> bool:
-    """Whether all decimals are three digits, as they are where the mark parts thousands."""
-    there = [cell.strip() for cell in cells if cell is not None and not is_blank(cell)]
-    marked = [cell for cell in there if re.fullmatch(r"[-+]?[1-9]\d{0,2}[.,]\d{3}", cell)]
-    return len(marked) >= 3 and all(re.fullmatch(r"[-+]?\d{1,3}(?:[.,]\d{3})?", cell) for cell in there)
+    formats = _times(date + comma, _TWELVE) if twelve else _times(date + comma)
+    if all(SUFFIX.search(cell) for cell in there) and not twelve:
+        return tuple(f"{one}{blank}%Z" for one in formats for blank in ("", " "))
+    return formats
 
 
 def few_digits(cells: Iterable[str | None]) -> bool:
     """Whether times since 1970 are written with six digits or fewer and an exponent, as %g does."""
     there = [cell.strip() for cell in cells if cell is not None and not is_blank(cell)]
-    return bool(there) and all(re.fullmatch(r"\d\.?\d{0,6}[eE]\+?0?9", cell) for cell in there)
-
-
-def zone_names(zone: str) -> dict[str, str]:
-    """The abbreviations of a zone, each with the offset that it stands for, as `+01:00`."""
-    place = ZoneInfo(zone)
-    found: dict[str, str] = {}
-    for month in range(12 * 30):
-        time = datetime(2005 + month // 12, month % 12 + 1, 15, 12, tzinfo=place)
-        name, offset = time.tzname(), time.utcoffset()
-        if name and name.isalpha() and offset is not None:
-            sign, minutes = ("-" if offset < timedelta() else "+"), abs(offset) // timedelta(minutes=1)
-            found[name] = f"{sign}{minutes // 60:02}:{minutes % 60:02}"
-    return found
-
-
-def zone_meant(abbreviation: str) -> str | None:
-    """The zone that an abbreviation most likely speaks of."""
-    return next((zone for zone in ZONES if abbreviation in zone_names(zone)), None)
-
-
-def zone_advice(cell: str) -> str | None:
-    """What to do about a time that names its zone by an abbreviation; None where it does not."""
-    named = re.fullmatch(r"\d.*\d\s*([A-Za-z]{2,5})", cell.strip())
-    if not named or named[1].upper() in ("AM", "PM"):
-        return None
-    zone = zone_meant(named[1].upper())
-    say = f"say --timezone-of-data {zone} if that is meant" if zone else "say which zone with --timezone-of-data"
-    return f"{named[1]} can mean several zones: {say}, or write offsets"
-
-
-def iso_sql(cell: str, zone: str) -> str:
-    """SQL of the moment that an ISO 8601 text means; null where it is none, or names a zone by an abbreviation.
-
-    Abbreviations mean several zones each, and a database picks one without a word: BST is Bangladesh. Those of the
-    zone that a person named are read; UTC and GMT always are.
-    """
-    last = f"right({cell}, 1)"
-    known = {"UTC": "+00:00", "GMT": "+00:00", "Z": "+00:00"}
-    if zone != "UTC":
-        known |= zone_names(zone)
-    cases = " ".join(
-        f"WHEN '{name}' THEN regexp_replace({cell}, '\\s*[A-Za-z]+$', '') || '{offset}'"
-        for name, offset in known.items()
-    )
-    named = f"CASE upper(regexp_extract({cell}, '([A-Za-z]+)$', 1)) {cases} END"
-    return f"TRY_CAST(CASE WHEN {last} <= '9' OR {last} = 'Z' THEN {cell} ELSE {named} END AS TIMESTAMPTZ)"
-
-
-def formatted_sql(cell: str, formats: Sequence[str]) -> str:
-    """SQL of the moment that a text in one of these formats means."""
-    quoted = ", ".join("'" + one.replace("'", "''") + "'" for one in formats)
-    zoned = [one for one in formats if "%z" in one or "%Z" in one]
-    if zoned and len(zoned) < len(formats):
-        return f"coalesce({', '.join(formatted_sql(cell, (one,)) for one in formats)})"
-    return f"CAST(try_strptime({cell}, [{quoted}]) AS TIMESTAMPTZ)"
-
-
-def _factor_sql(unit: str) -> str:
-    """SQL of what a prefix is worth."""
-    words = " ".join(f"WHEN '{word}' THEN {factor!r}" for word, factor in _WORDS.items())
-    prefixes = " ".join(f"WHEN '{prefix}' THEN {factor!r}" for prefix, factor in _PREFIXES.items())
-    prefix = f"regexp_extract({unit}, '^([kKMGTPmµun]i?)?{_BASES}$', 1)"
-    known = f"regexp_full_match({unit}, '(?:[kKMGTPmµun]i?)?{_BASES}')"
-    return f"CASE {unit} WHEN '' THEN 1.0 {words} ELSE CASE WHEN {known} THEN CASE {prefix} {prefixes} END END END"
+    return bool(there) and all(re.fullmatch(r"\d[.,]?\d{0,6}[eE]\+?(?:0?9|1[258])", cell) for cell in there)
 
 
 def _parses(cell: str, formats: Sequence[str]) -> bool:

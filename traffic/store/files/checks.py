@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
+from traffic.store.files.apart import not_told_apart, rivals_of
 from traffic.store.files.database import Database, paths
-from traffic.store.files.guess import Sampled, not_told_apart, rivals_of
 from traffic.store.files.look import Input, listed
 from traffic.store.files.naming import columns_in
+from traffic.store.files.sampled import Sampled
 from traffic.store.files.sql import select_cells
 
 _OFTEN = 0.01
 """Share of the times of a series with several rows from which on a guess is taken back."""
 _ONCE = 2.0
 """Rows a series below which a column names rows, not series."""
-_FEWEST = 100
+_FEWEST, _SEVERAL, _MOMENT = 100, 20, 0.01
+"""Series, rows of each and the share of the time that it lasts, from which on it is told that they come and go."""
 _RESETS = 0.02
 
 
@@ -35,6 +37,10 @@ class Seen:
     """Some of the times at which there are several."""
     resets: int
     """Of counters: rows in which they fell."""
+    lasting: float
+    """Share of the time of all rows that half of the series last for, at most."""
+    following: int
+    """Series that are files, where each begins after the one before it ends; else 0."""
 
 
 def check_all(
@@ -45,15 +51,21 @@ def check_all(
     Raises:
         UsageFailure: what was guessed is contradicted by the rows.
     """
-    if said.key is None and used.key is not None and used.preset is None and not used.wide:
+    if said.key is None and used.key is not None and not used.wide:
         _refuse_identifiers(name, inputs, used, seen)
+    found = []
+    if seen.following:
+        found.append(
+            f"{seen.following:,} files follow each other in time, and each is read as a series of its own: call them "
+            f"alike but for a date{'' if used.wide else ', or say --total,'} to read them as one"
+        )
     if used.counter and seen.resets > _RESETS * seen.rows and said.counter is None:
         raise UsageFailure(
             f"{name}: {used.value} only grows in the first rows and falls in {seen.resets:,} later ones, so it is no "
             f"counter: say --statistic avg for values as they are, or --statistic rate"
         )
-    if used.how != "avg" or not seen.repeated or used.preset is not None:
-        return []
+    if used.how != "avg" or not seen.repeated:
+        return found
     differing, most = _differing(database, inputs, used, seen) if seen.times else ([], seen.most)
     most = max(most, seen.most)
     if said.statistic is None and said.key is None and differing and seen.repeated >= _OFTEN:
@@ -61,15 +73,22 @@ def check_all(
     of = f"one {used.key}" if used.key else "a series"
     what = f"; they differ in {listed(differing)}" if differing else ""
     way = f": --key {','.join(filter(None, (used.key, *differing[:1])))} tells them apart, " if differing else ": "
-    return [f"up to {most:,} rows of {of} have the same time and are averaged{what}{way}--statistic sum adds them up"]
+    found.append(
+        f"up to {most:,} rows of {of} have the same time and are averaged{what}{way}--statistic sum adds them up"
+    )
+    return found
 
 
 def _refuse_identifiers(name: str, inputs: Sequence[Input], used: Columns, seen: Seen) -> None:
-    if seen.rows < _FEWEST or seen.rows >= _ONCE * seen.series:
+    once = seen.rows < _ONCE * seen.series
+    # What is there for a moment, and never again, is a session and no series.
+    passing = seen.series >= _FEWEST and seen.rows < _SEVERAL * seen.series and seen.lasting < _MOMENT
+    if seen.rows < _FEWEST or not (once or (passing and not used.format)):
         return
+    often = "nearly one for every row" if once else "each of them for a moment only"
     others = [column for column in inputs[0].columns if column not in columns_in(used.key, inputs[0].columns)]
     raise UsageFailure(
-        f"{name}: {used.key} names {seen.series:,} series in {seen.rows:,} rows, nearly one for every row: "
+        f"{name}: {used.key} names {seen.series:,} series in {seen.rows:,} rows, {often}: "
         f"say --key with another column, or --total: there are {listed(others)}"
     )
 
@@ -88,7 +107,7 @@ def _differing(database: Database, inputs: Sequence[Input], used: Columns, seen:
         columns = others
         query = select_cells(database.table(file), file, used, others)
         at = ", ".join(map(str, seen.times))
-        sql = f"SELECT CAST(t AS VARCHAR), * EXCLUDE (t) FROM ({query}) WHERE t IN ({at}) LIMIT 5000"  # noqa: S608
+        sql = f"SELECT CAST(t AS VARCHAR), * EXCLUDE (t, v) FROM ({query}) WHERE t IN ({at}) LIMIT 5000"  # noqa: S608
         rows += database.run(sql, [paths([file])], [file]).fetchall()
         if len(rows) >= 2000:
             break

@@ -13,20 +13,13 @@ import duckdb
 
 from traffic.errors import Failure, StorageFailure, UsageFailure
 from traffic.store.base import Columns, DamagedStore, StoreError
-from traffic.store.files.cells import zone_advice
 from traffic.store.files.look import Input, Row, listed
-from traffic.store.files.sql import (
-    STOP,
-    Table,
-    csv_table,
-    find_row,
-    json_path,
-    json_table,
-    lines_table,
-    objects_scan,
-    parquet_table,
-    text,
-)
+from traffic.store.files.naming import columns_in
+from traffic.store.files.sampled import contents
+from traffic.store.files.scans import csv_table, json_path, json_table, lines_table, objects_scan, parquet_table
+from traffic.store.files.sql import STOP, computed, find_row
+from traffic.store.files.table import Table, identifier, text
+from traffic.store.files.zones import zone_advice
 
 MEMORY = "512MiB"
 """What DuckDB may hold: it only reads, rows are handed on as they come."""
@@ -43,7 +36,12 @@ _CSV_FILE = re.compile(r"^  file = (.*)$", re.MULTILINE)
 _CSV_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 _JSON = re.compile(r'JSON.* in file "(.*)", (?:at byte \d+ )?in (?:line|record/value) (\d+)')
 _UNKNOWN = re.compile(r'Referenced column "(.*?)" (?:was )?not found')
+_TWICE = re.compile(r'duplicate key "(.*?)"')
+_FORMAT = re.compile(r"Failed to parse format specifier (.*?): (.*)")
 _FULL = re.compile(r"No space left|max_temp_directory_size|Disk quota", re.IGNORECASE)
+
+
+_SQL_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException)
 
 
 class Database:
@@ -74,6 +72,10 @@ class Database:
         self._connection = duckdb.connect(config=settings)
         self.zone = self._set_zone(columns.zone)
         """Called as it is in its list."""
+
+    def reads(self, columns: Columns) -> None:
+        """Know which columns are read, the guessed ones too: for messages."""
+        self._columns = columns
 
     def rows(
         self, sql: str, parameters: Sequence[object], inputs: Sequence[Input], size: int, ordered: bool = False
@@ -109,31 +111,45 @@ class Database:
         except duckdb.Error as error:
             raise self.failure(error, inputs) from error
 
-    def table(self, file: Input, numbers: Sequence[str] = (), types: Mapping[str, str] | None = None) -> Table:
+    def table(self, file: Input, types: Mapping[str, str] | None = None) -> Table:
         """How files like this one are read.
 
         Args:
             file: one of them.
-            numbers: columns that a row filter sees as numbers.
             types: of the columns of a CSV; what is not in it is text.
         """
+        holds = contents(file.columns, file.sample, file.numbers)
+        numbers = [column for column, held in holds.items() if held in ("number", "epoch")]
         if file.kind == "csv":
             return csv_table(file, numbers, types)
         if file.kind == "json":
             return json_table(file, numbers)
         if file.kind == "lines":
             return lines_table(file, numbers)
-        empty = self.run("SELECT * FROM read_parquet(?) LIMIT 0", [paths([file])], [file])
-        return parquet_table({column[0]: str(column[1]) for column in empty.description or ()})
+        return parquet_table(self._leaves(file))
 
     def sample(self, file: Input) -> tuple[tuple[str, ...], tuple[Row, ...]]:
         """The columns of a Parquet file, and its first rows as text."""
-        found = self.run(
-            f"SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (SELECT * FROM read_parquet(?) LIMIT {_SAMPLE})",  # noqa: S608
-            [paths([file])],
-            [file],
-        )
-        return tuple(column[0] for column in found.description or ()), tuple(found.fetchall())
+        leaves = self._leaves(file)
+        cells = ", ".join(f"CAST({sql} AS VARCHAR)" for sql, _ in leaves.values())
+        found = self.run(f"SELECT {cells} FROM read_parquet(?) LIMIT {_SAMPLE}", [paths([file])], [file])  # noqa: S608
+        return tuple(leaves), tuple(found.fetchall())
+
+    def _leaves(self, file: Input) -> dict[str, tuple[str, str]]:
+        """The columns of a Parquet file, those in structs by their paths -> SQL and type."""
+        empty = self.run("SELECT * FROM read_parquet(?) LIMIT 0", [paths([file])], [file])
+        found: dict[str, tuple[str, str]] = {}
+
+        def look(name: str, sql: str, kind: Any) -> None:
+            if kind.id != "struct":
+                found[name] = sql, str(kind)
+                return
+            for member, inner in kind.children:
+                look(f"{name}.{member}", f"struct_extract({sql}, {text(member)})", inner)
+
+        for column in empty.description or ():
+            look(column[0], identifier(column[0]), column[1])
+        return found
 
     def members(self, inputs: Sequence[Input]) -> list[tuple[str, ...]]:
         """The paths of all members that any object in these JSON files has, in the order in which they come."""
@@ -216,18 +232,20 @@ class Database:
             return StorageFailure(f"no space is left for the rows of {self._name}: free some")
         if "Out of Memory" in said:
             return StoreError(f"{self._name} does not fit into {MEMORY} of memory: split it by time or by key")
-        if (self._columns.where or self._columns.errors) and isinstance(
-            error, duckdb.ParserException | duckdb.BinderException
-        ):
-            return self._bad_filter(said, inputs)
+        if (bad := self._bad_sql(error, inputs)) is not None:
+            return bad
         return self._unreadable(said, inputs)
 
     def _unreadable(self, said: str, inputs: Sequence[Input]) -> Failure:
         """A file that is not what it seemed to be."""
         line, file, fields = _CSV_LINE.search(said), _CSV_FILE.search(said), _CSV_FIELDS.search(said)
+        if format_ := _FORMAT.search(said):
+            return UsageFailure(f"--time-format {format_[1]!r} is no format ({format_[2]}): write as %Y-%m-%d %H:%M:%S")
         if json := _JSON.search(said):
             # DuckDB counts from 1 and names the line after it.
-            where = f"{_shown(json[1], inputs)}, line {int(json[2]) - 1}"
+            where = f"{_shown(json[1], inputs)}, line {max(1, int(json[2]) - 1)}"
+            if twice := _TWICE.search(said):
+                return UsageFailure(f"{where}: an object has two members called {twice[1]}: give one another name")
             return DamagedStore(f"{where}: no JSON object: write one object a line, and all of it")
         where = (_shown(file[1], inputs) if file else self._name) + (f", line {line[1]}" if line else "")
         if fields:
@@ -245,28 +263,49 @@ class Database:
             reason = reason.replace(one.path, one.name)
         return DamagedStore(f"{where} cannot be read ({reason}): make it anew or name another file")
 
-    def _bad_filter(self, said: str, inputs: Sequence[Input]) -> Failure:
-        conditions = {"--where": self._columns.where, "--errors": self._columns.errors}
-        option, condition = next((option, text) for option, text in conditions.items() if text)
-        if all(conditions.values()):
-            option = "--where or --errors"
-        if unknown := _UNKNOWN.search(said):
-            columns = list(inputs[0].columns) if inputs else []
-            return UsageFailure(
-                f"{option} speaks of {unknown[1]}, which is no column of {self._name}: it has {listed(columns)} "
-                f"(a text stands in single quotes)"
-            )
-        reason = said.partition("\n")[0].partition(": ")[2] or said
-        return UsageFailure(f"{option} {condition!r} is no condition ({reason}): write for instance bytes > 0")
+    def _bad_sql(self, error: Exception, inputs: Sequence[Input]) -> Failure | None:
+        """What is wrong with a condition or an expression of a person; None where nothing is."""
+        columns = self._columns
+        conditions = {"--where": columns.where, "--errors": columns.errors}
+        texts = {**conditions, "--key": columns.key, "--value": columns.value}
+        if not isinstance(error, _SQL_ERRORS):
+            return None
+        for file in inputs[:1]:
+            for option, said in texts.items():
+                if not said or (option not in conditions and columns_in(said, file.columns)):
+                    continue
+                # Of the lines of a log it is known only when they are read which columns they have.
+                reason = self._objection(file, said) if file.columns else _first_line(error)
+                if reason is None:
+                    continue
+                if unknown := _UNKNOWN.search(reason):
+                    return UsageFailure(
+                        f"{option} speaks of {unknown[1]}, which is no column of {self._name}: it has "
+                        f"{listed(file.columns)} (a text stands in single quotes)"
+                    )
+                what = "condition" if option in conditions else "expression"
+                example = "bytes > 0" if option in conditions else "'bytes * 8'"
+                return UsageFailure(f"{option} {said!r} is no {what} ({reason}): write for instance {example}")
+        return None
+
+    def _objection(self, file: Input, expression: str) -> str | None:
+        """What the database has against an expression on the columns of a file; None: nothing."""
+        sql = f"SELECT {computed(self.table(file), expression)} LIMIT 0"
+        try:
+            self._connection.cursor().execute(sql, [paths([file])])
+        except duckdb.Error as error:
+            return _first_line(error)
+        return None
 
     def _stopped(self, wanted: str, cell: str, inputs: Sequence[Input]) -> Failure:
         """Where the text is that should have been a time or a number."""
         time = wanted == "time"
         columns = self._columns
-        names = [columns.time] if time else [columns.value] if not columns.wide else [None]
-        where, column = self._name, names[0] or ""
+        name = columns.time if time else None if columns.wide else columns.value
+        where, column = self._name, name or ""
         for file in inputs:
-            found = self._find(file, column, cell)
+            parts = columns_in(column, file.columns)
+            found = self._find(file, column, cell) if len(parts) < 2 else None
             if found:
                 where, column = f"{file.name}, row {found[0]}", found[1]
                 break
@@ -294,6 +333,10 @@ class Database:
                 if found:
                     return int(found[0]), name
         return None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(": ")[2] or str(error)
 
 
 def paths(inputs: Sequence[Input]) -> list[str]:

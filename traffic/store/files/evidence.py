@@ -11,13 +11,36 @@ from traffic.store.files.step import own_step
 
 _FEWEST = 10
 """Rows of a series from which on it is told whether it only grows."""
+_CALLED_SO = 2
 _GROWS = 0.5
 """Share of its steps in which a counter that counts anything grows."""
 _RESETS = 0.02
 """Share of its steps in which a counter may fall: it began anew."""
+_MOSTLY, _FAR = 0.9, 0.8
+_SELDOM, _LONG = 3, 30
+"""Of a series that never falls, how often it has to grow in how many steps to be a counter of what is rare."""
 _MOST = 300_000
 """Rows of which it is kept when they were."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Directions:
+    """How the values of series move."""
+
+    fast: int
+    """Series that grow in most steps and never fall, but for a counter that ran over or began anew."""
+    slow: int
+    """Series that never fall, and grow now and then."""
+    saws: int
+    """Series that grow in most steps and fall back to nearly nothing again and again."""
+    others: int
+    """All other series that move."""
+
+    @property
+    def only_grow(self) -> bool:
+        """Whether all series that move only grow."""
+        return bool(self.fast) and not self.saws and not self.others
 
 
 @dataclass(frozen=True)
@@ -27,43 +50,48 @@ class Evidence:
     rows: int
     step: int | None
     """Seconds between the values of a series; None where they follow no beat."""
-    counters: int
-    """Series whose values only grow."""
-    others: int
-    """Series whose values fall as well."""
+    moves: Directions
     a_minute: float
     """Rows of a series in a minute that has any."""
 
 
-def evidence_of(row: Ints, time: Ints, value: Floats) -> Evidence:
+def evidence_of(row: Ints, time: Ints, value: Floats, called_so: bool = False) -> Evidence:
     """What rows say.
 
     Args:
         row: shape (n,), which series.
         time: shape (n,), epoch seconds.
         value: shape (n,); NaN where there is none.
+        called_so: whether the name of the values says that they are counters: then a few rows will do.
     """
     there = np.isfinite(value)
-    growing, falling = _directions(row[there], time[there], value[there])
+    moves = directions(row[there], time[there], value[there], _CALLED_SO if called_so else _FEWEST)
     minutes = np.unique(np.stack([row, time // 60]), axis=1).shape[1] if len(row) else 0
-    return Evidence(len(row), own_step(row, time), growing, falling, len(row) / minutes if minutes else 0.0)
+    return Evidence(len(row), own_step(row, time), moves, len(row) / minutes if minutes else 0.0)
 
 
-def _directions(row: Ints, time: Ints, value: Floats) -> tuple[int, int]:
+def directions(row: Ints, time: Ints, value: Floats, fewest: int = _FEWEST) -> Directions:
     """How many series only grow, and how many do not. One that never changes, or has few rows, says nothing."""
     if not len(row):
-        return 0, 0
+        return Directions(0, 0, 0, 0)
     order = np.lexsort((value, time, row))
     row, time, value = row[order], time[order], value[order]
     steps = (row[1:] == row[:-1]) & (time[1:] > time[:-1])
-    series, change = row[1:][steps], np.diff(value)[steps]
+    series, change, before = row[1:][steps], np.diff(value)[steps], value[:-1][steps]
     size = int(row.max()) + 1
+    over = np.zeros(len(change), dtype=bool)
+    for top in (2.0**32, 2.0**64):
+        over |= (before < top) & (before > 0.75 * top) & (before + change < 0.25 * top)
     counts = np.bincount(series, minlength=size)
-    up = np.bincount(series, change > 0, minlength=size)
-    down = np.bincount(series, change < 0, minlength=size)
-    enough: Bools = (counts >= _FEWEST) & (up + down > 0) & (np.bincount(row, value < 0, minlength=size) == 0)
-    grows = enough & (up >= _GROWS * counts) & (down <= _RESETS * counts)
-    return int(grows.sum()), int((enough & ~grows).sum())
+    up = np.bincount(series, (change > 0) | over, minlength=size)
+    down = np.bincount(series, (change < 0) & ~over, minlength=size)
+    # What falls to a fifth and less has begun anew.
+    far = np.bincount(series, (change < 0) & ~over & (change <= -_FAR * before), minlength=size)
+    enough: Bools = (counts >= fewest) & (up + down > 0) & (np.bincount(row, value < 0, minlength=size) == 0)
+    fast = enough & (up >= _GROWS * counts) & (down <= _RESETS * counts)
+    slow = enough & ~fast & (down == 0) & (up >= _SELDOM) & (counts >= _LONG)
+    saws = enough & ~fast & ~slow & (up >= _MOSTLY * counts) & (far == down) & (counts >= _LONG)
+    return Directions(*(int(one.sum()) for one in (fast, slow, saws, enough & ~fast & ~slow & ~saws)))
 
 
 class Instants:

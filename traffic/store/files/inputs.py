@@ -18,8 +18,12 @@ from traffic.store.base import SEVERAL, NoSuchStore
 from traffic.store.folder import STORE
 
 ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".ndjson", ".jsonl", ".json", ".log")
-# A day, with or without the time of the day behind it, and what parts it from the rest of a name.
-_DATE = re.compile(r"[-_.]?(?<!\d)(?:19|20)\d\d[-_]?[01]\d[-_]?[0-3]\d(?:[-_T]?\d\d(?:[-_:]?\d\d){0,2})?(?!\d)")
+# A day, with or without the time of the day, a month, seconds since 1970; and what parts it from the rest of a
+# name.
+_DATE = re.compile(
+    r"[-_./]?(?<!\d)(?:(?:19|20)\d\d[-_/.]?[01]\d[-_/.]?[0-3]\d(?:[-_T/]?\d\d(?:[-_:]?\d\d){0,2})?"
+    r"|[0-3]\d[-_.][01]\d[-_.](?:19|20)\d\d|(?:19|20)\d\d[-_/.][01]\d|1\d{9}|(?:year|month|day|hour|dt|date)=[\d-]+)(?!\d)"
+)
 STDIN = "-"
 """The name of the store that is piped in."""
 STDIN_SHOWN = "standard input"
@@ -81,10 +85,14 @@ def series_names(files: Sequence[str]) -> list[str]:
     stems = [_stem(path) for path in files]
     if len(files) == 1:
         return stems
-    plain = [_DATE.sub("", stem).strip("-_. ") for stem in stems]
-    folders = [_DATE.sub("", str(Path(path).parent)).rstrip("-_. /") for path in files]
-    common = os.path.commonpath([str(Path(folder).absolute()) for folder in folders])
-    inner = [os.path.relpath(Path(folder).absolute(), common).replace(".", "", 1).strip("/") for folder in folders]
+    # A date may be spread over the folders: eth0/2025/01/06.csv.
+    whole = [
+        _DATE.sub("", f"{Path(path).absolute().parent}/{stem}").rstrip("-_. /").rpartition("/")
+        for path, stem in zip(files, stems, strict=True)
+    ]
+    plain = [name.strip("-_. ") for _, _, name in whole]
+    common = os.path.commonpath([folder.rstrip("-_. ") or "/" for folder, _, _ in whole])
+    inner = [os.path.relpath(folder.rstrip("-_. ") or "/", common).strip("-_. /") for folder, _, _ in whole]
     # Only a name that occurs in several folders needs them.
     of: dict[str, set[str]] = {}
     for name, folder in zip(plain, inner, strict=True):

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore
-from traffic.store.files.cells import UNIT_WORD, held_by, is_blank
+from traffic.store.files.cells import held_by
+from traffic.store.files.numerals import UNIT_WORD, is_blank
 
 Row = tuple[str | None, ...]
 
@@ -20,6 +21,8 @@ SAMPLE = 200
 """Rows of the beginning from which columns are guessed."""
 _LOOKED_AT = 400
 _OF_A_BLOCK = 60
+_LAST = 100
+"""Rows from which it is told what the columns hold."""
 _NEARLY = 0.9
 _FIELDS = re.compile(r"#fields:?\s", re.IGNORECASE)
 _SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
@@ -43,8 +46,6 @@ class TableText:
     """Whether lines that begin with # may stand between the rows."""
     padded: bool = False
     """Whether cells are filled up with blanks that mean nothing."""
-    units: bool = False
-    """Whether a row of units stands below the header."""
 
 
 def find_layout(
@@ -70,8 +71,7 @@ def find_layout(
     marks = delimiter or (" " if _VPC.match(text.partition("\n")[0]) else DELIMITERS)
     found = [(mark, _records(name, text, mark, _LOOKED_AT)) for mark in marks]
     mark, records = max(found, key=lambda one: _score(one[1], wanted))
-    header, first, units = _header(records)
-    names = [cell.strip() for cell in records[header]] if records else []
+    header, first, names = _header(records)
     rows = [row for row in records[first:] if row]
     width = len(names)
     if rows and all(len(row) == width + 1 and not row[-1].strip() for row in rows):
@@ -82,10 +82,19 @@ def find_layout(
     marked = any(row[0].startswith("#") for row in (*rows, *further) if row)
     able = [row for row in (*rows[:SAMPLE], *further) if len(row) == width and not row[0].startswith("#")]
     kept = [tuple(row) for row in able if not marked or row != records[header]]
-    cells = [cell for row in kept[:50] for cell in row if cell.strip()]
-    padded = mark == "|" and 2 * sum(cell != cell.strip() for cell in (*records[header], *cells)) > len(cells)
-    skip = lead + first if lead or header or units else None
-    return TableText(mark, numbered(names), tuple(kept), skip=skip, marked=marked, padded=padded, units=units)
+    between = any(records[header + 1 : first])
+    skip = lead + first if lead or header or between else None
+    padded = _padded(kept)
+    return TableText(mark, numbered(names), tuple(kept), skip=skip, marked=marked, padded=padded)
+
+
+def _padded(rows: Sequence[Row]) -> bool:
+    """Whether blanks around cells mean nothing, for most cells of a column have them."""
+    for column in zip(*rows, strict=True):
+        cells = [cell for cell in column if cell and cell.strip()]
+        if 2 * sum(cell != cell.strip() for cell in cells) > len(cells):
+            return True
+    return False
 
 
 def numbered(names: Sequence[str]) -> tuple[str, ...]:
@@ -120,26 +129,49 @@ def _score(records: Sequence[Sequence[str]], wanted: Sequence[str]) -> tuple[flo
     return (named, round(often / len(body), 1), float(headed), float(width))
 
 
-def _header(records: Sequence[Sequence[str]]) -> tuple[int, int, bool]:
-    """Index of the header, index of the first row, and whether a row of units stands between them."""
-    there = [index for index, row in enumerate(records) if row]
+def _header(records: Sequence[Sequence[str]]) -> tuple[int, int, list[str]]:
+    """Index of the header, index of the first row, and the names of the columns."""
+    there = [index for index, row in enumerate(records) if row and not _rule(row)]
     if len(there) < 2:
-        return (there[0] if there else 0), len(records), False
-    body = [records[index] for index in there[len(there) // 2 :]]
-    width = Counter(map(len, body)).most_common(1)[0][0]
+        first = there[0] if there else 0
+        return first, len(records), _stripped(records[first]) if records else []
+    width = Counter(len(records[index]) for index in there[len(there) // 2 :]).most_common(1)[0][0]
     wide = [index for index in there if len(records[index]) == width]
-    body = [row for row in body if len(row) == width and not _units(row) and not row[0].startswith("#")]
+    # Where rows are few, half of them may be what stands above the table.
+    last = [records[index] for index in wide[-max(1, min(len(wide) - 1, len(there) // 2, _LAST)) :]]
+    body = [row for row in last if not _units(row) and not row[0].startswith("#")]
     kinds = [_mostly([row[column] for row in body]) for column in range(width)]
     timely = [column for column, kind in enumerate(kinds) if kind in _TIMELY]
+    plain = there[0], there[1], _stripped(records[there[0]])
     if width < 2 or not wide or not timely:
-        return there[0], there[1], False
+        return plain
     first = next((index for index in wide if _is_row(records[index], {c: kinds[c] for c in timely})), wide[-1])
     above = [index for index in wide if index < first]
     if not above:
-        return there[0], there[1], False
-    header = above[-1]
-    units = len(above) > 1 and _units(records[header])
-    return (above[-2] if units else header), first, units
+        return plain
+    # What stands below the header and is no row of the table is told when it is read.
+    first = min([first, *(index for index in there if index > above[-1] and not records[index][0].startswith("#"))])
+    names = _stripped(records[above[-1]])
+    if len(above) > 1:
+        # The row right above the rows may say no names, but units or types of what the one above it names.
+        upper = _stripped(records[above[-2]])
+        several, distinct = len(set(names)) < len(names), len(set(upper)) == len(upper) and all(upper)
+        if _units(names) or (distinct and several):
+            return above[-2], first, upper
+        both = [" ".join(filter(None, pair)) for pair in zip(upper, names, strict=True)]
+        if several and len(set(both)) == len(both):
+            return above[-2], first, both
+    return above[-1], first, names
+
+
+def _stripped(row: Sequence[str]) -> list[str]:
+    return [cell.strip() for cell in row]
+
+
+def _rule(row: Sequence[str]) -> bool:
+    """Whether a record is a line of a drawn table."""
+    cells = "".join(row)
+    return len(cells) > 2 and not cells.strip("-=+: |")
 
 
 def _mostly(cells: Sequence[str]) -> str:

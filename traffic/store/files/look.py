@@ -9,9 +9,9 @@ from typing import Literal
 
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore, NoSuchStore
-from traffic.store.files.cells import Numbers, numbers_of
 from traffic.store.files.excerpts import Excerpt, excerpt
 from traffic.store.files.layout import SAMPLE, Row, doubled, find_layout, text_of
+from traffic.store.files.numerals import Numbers, numbers_of
 from traffic.store.files.objects import members_of
 from traffic.store.files.patterns import PATTERNS, first_rows, pattern_of
 
@@ -20,6 +20,9 @@ __all__ = ["Input", "Row", "listed", "look_at", "require_columns"]
 _PACKED = {b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"PK\x03\x04": "zip"}
 _MOST_LISTED = 20
 _BLOCKS = 16
+_BLOCK = 2_000
+_LOOKED_AT = 250
+"""Lines of the beginning that are rows of the sample, or were looked over."""
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,14 @@ def look_at(path: str, wanted: Sequence[str] = (), name: str | None = None, hint
     text = text_of(name, found.beginning, found.whole)
     if not text.strip():
         raise NoSuchStore(f"{name} is empty")
-    blocks = [block.decode("utf-8", errors="replace") for block in found.blocks]
+    blocks = [*_inner(text, hints.blocks), *(block.decode("utf-8", errors="replace") for block in found.blocks)]
     if pattern := pattern_of(text):
         one = PATTERNS[pattern]
         rows = first_rows(one, text, SAMPLE)
         return Input(path, name, "lines", packed, columns=one.columns, sample=rows, whole=False, pattern=pattern)
     if text.lstrip()[0] in "{[":
-        return _json(path, name, packed, text, blocks, found)
+        return _json(path, name, packed, text, blocks, found, hints.decimal)
     table = find_layout(name, text, blocks, wanted, hints.delimiter)
-    cells = [[cell.strip() for cell in column if cell and cell.strip()] for column in zip(*table.sample, strict=True)]
     return Input(
         path,
         name,
@@ -128,16 +130,45 @@ def look_at(path: str, wanted: Sequence[str] = (), name: str | None = None, hint
         skip=table.skip,
         marked=table.marked,
         padded=table.padded,
-        numbers=numbers_of(cells, hints.decimal),
+        numbers=numbers_of(_cells(table.sample), hints.decimal),
     )
 
 
-def _json(path: str, name: str, packed: bool, text: str, blocks: Sequence[str], found: Excerpt) -> Input:
+def _json(
+    path: str, name: str, packed: bool, text: str, blocks: Sequence[str], found: Excerpt, decimal: str | None
+) -> Input:
     array = text.lstrip()[0] == "["
     paths, sample = members_of(name, text, () if array else blocks)
     columns = tuple(".".join(path) for path in paths)
     whole = found.whole and len(sample) < SAMPLE
-    return Input(path, name, "json", packed, columns=columns, sample=sample, whole=whole, paths=paths, array=array)
+    return Input(
+        path,
+        name,
+        "json",
+        packed,
+        columns=columns,
+        sample=sample,
+        whole=whole,
+        paths=paths,
+        array=array,
+        numbers=numbers_of(_cells(sample), decimal),
+    )
+
+
+def _inner(text: str, most: int) -> list[str]:
+    """Blocks from further on in what was read at once."""
+    start = 0
+    for _ in range(_LOOKED_AT):
+        start = text.find("\n", start) + 1
+        if not start:
+            return []
+    step = max(_BLOCK, (len(text) - start) // most + 1)
+    return [text[place : place + _BLOCK] for place in range(start, len(text), step)]
+
+
+def _cells(sample: Sequence[Row]) -> list[list[str]]:
+    """What is there in each column."""
+    return [[cell.strip() for cell in column if cell and cell.strip()] for column in zip(*sample, strict=True)]
 
 
 def require_columns(name: str, columns: Sequence[str], wanted: Mapping[str, str | None]) -> None:

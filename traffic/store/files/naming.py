@@ -9,6 +9,12 @@ from traffic.errors import UsageFailure
 from traffic.store.base import Columns
 from traffic.store.files.look import require_columns
 
+KEYS = (
+    *("key", "customer", "series", "client", "tenant", "account", "host", "device", "interface", "name", "id"),
+    *("metric", "instance", "server", "node", "router", "subscriber", "circuit", "kunde", "cliente", "客户"),
+)
+"""Names that say that a column tells series apart, the clearest first; compared without case and punctuation."""
+
 _EXPRESSION = re.compile(r"[-+*/|()'\"]")
 
 
@@ -54,3 +60,25 @@ def require(name: str, columns: Sequence[str], said: Columns) -> None:
         unknown = next((part for part in parts if part not in columns), text) if len(parts) > 1 else text
         require_columns(name, columns, {option: unknown})
         raise UsageFailure(f"{option} names a column twice: {text}")
+
+
+def named(names: Sequence[str], columns: Sequence[str], whole: bool = False) -> str | None:
+    """The column with the clearest of the names; unless `whole`, one whose last word it is will do.
+
+    None as well where two columns have that name: it tells neither from the other.
+    """
+    plains = {column: plain(column) for column in columns}
+    for name in names:
+        found = [column for column, text in plains.items() if text == name]
+        if found:
+            return found[0] if len(found) == 1 else None
+    for name in () if whole else names:
+        ending = [column for column in columns if re.split(r"[\W_]+", column.lower())[-1] == name]
+        if len(ending) == 1:
+            return ending[0]
+    return None
+
+
+def plain(column: str) -> str:
+    """A name without case and punctuation."""
+    return re.sub(r"[\W_]", "", column.lower())

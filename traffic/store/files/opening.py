@@ -12,18 +12,22 @@ from traffic.errors import UsageFailure
 from traffic.model import Floats, Ints
 from traffic.store.base import Columns
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.database import Database
+from traffic.store.files.apart import FirstRows
+from traffic.store.files.database import Database, paths
 from traffic.store.files.evidence import Evidence
-from traffic.store.files.guess import Sampled, complete
+from traffic.store.files.guess import complete
 from traffic.store.files.look import Hints, Input, require_columns
-from traffic.store.files.naming import columns_in, require
+from traffic.store.files.naming import columns_in
 from traffic.store.files.rows import batches
-from traffic.store.files.sql import NO_TIME, error_condition
+from traffic.store.files.sampled import Sampled
+from traffic.store.files.sql import NO_TIME, select_cells
 from traffic.store.files.survey import survey, table_of, with_members
-from traffic.store.log_fields import asks_errors, recognise, understood
+from traffic.store.log_fields import check_errors
 
 HEAD = 200_000
 """Rows at which guesses are tried."""
+_LOOKED_AT = 20_000
+"""Rows of which other columns are looked at as well."""
 _SHOWN = 20
 
 
@@ -63,8 +67,8 @@ def open_files(paths: Sequence[str], said: Columns, database: Database, name: st
     seen = survey(paths, wanted, Hints(said.delimiter, said.decimal), sample, name)
     inputs = list(seen.inputs)
     partly = any(file.kind == "json" and not file.whole for file in inputs)
-    if partly and said.preset is not None:
-        # A log says with any member what a line is, also with one that only comes late.
+    if partly and (said.where or said.errors):
+        # A condition may speak of any member, also of one that only comes late.
         inputs = _looked_through(inputs, database)
         partly = False
     try:
@@ -96,6 +100,21 @@ def head_of(database: Database, inputs: Sequence[Input], columns: Columns) -> tu
     return np.concatenate(rows), np.concatenate(times), np.concatenate(values)
 
 
+def head_apart(database: Database, inputs: Sequence[Input], columns: Columns, others: Sequence[str]) -> FirstRows:
+    """The first rows, and what stands in other columns of them."""
+    file = inputs[0]
+    sql = f"SELECT * FROM ({select_cells(database.table(file), file, columns, others)}) LIMIT {_LOOKED_AT}"  # noqa: S608
+    rows = [row for row in database.run(sql, [paths([file])], [file]).fetchall() if row[0] and row[1] is not None]
+    numbers: dict[str, int] = {}
+    row = np.array([numbers.setdefault(one[0], len(numbers)) for one in rows], dtype=np.int64)
+    cells = {}
+    for place, column in enumerate(others, 3):
+        known: dict[str, int] = {}
+        cells[column] = np.array([known.setdefault(one[place] or "", len(known)) for one in rows], dtype=np.int64)
+    time = np.array([one[1] for one in rows], dtype=np.int64)
+    return FirstRows(row, time, np.array([np.nan if one[2] is None else one[2] for one in rows]), cells)
+
+
 def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Sequence[str]) -> Columns:
     """What the first rows make of the statistic, where nobody said it: counters become rates.
 
@@ -109,11 +128,14 @@ def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Seque
     """
     if said.statistic is not None or said.counter is not None or columns.statistic in ("count", "share"):
         return columns
-    octets = bool(names) and all(kind_of_value(name).octets for name in names)
+    kinds = [kind_of_value(name) for name in names]
+    octets = bool(kinds) and all(kind.octets for kind in kinds)
     # What a flow carried is no counter, even if it only grew for a while.
     flows = columns.format and columns.statistic == "sum"
-    level = any(kind_of_value(name).level for name in names)
-    if found.counters and not found.others and not flows and not level:
+    level = any(kind.level for kind in kinds)
+    moves = found.moves
+    grows = moves.fast or (moves.slow and all(kind.amount or kind.counter for kind in kinds))
+    if grows and not moves.others and not moves.saws and not flows and not level:
         plain = said.scale == 1.0 and not said.unit
         unit = said.unit or ("" if octets and plain else "/s")
         return replace(columns, counter=True, statistic="avg", bits=octets and plain, unit=unit)
@@ -123,16 +145,8 @@ def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Seque
 
 
 def _told(inputs: Sequence[Input], said: Columns) -> Columns:
-    table = table_of(inputs)
-    known = recognise(table.columns)
-    if said.preset is not None:
-        require(table.name, table.columns, replace(said, key=None if said.key in ("service", "endpoint") else said.key))
-    filled = understood(said, known, table.name)
-    if asks_errors(said):
-        filled = replace(filled, errors=error_condition(known))
-    if filled.total and filled.key is not None:
-        filled = replace(filled, key=None)
-    return complete(table, filled)
+    check_errors(said)
+    return complete(table_of(inputs), replace(said, key=None) if said.total else said)
 
 
 def _looked_through(inputs: Sequence[Input], database: Database) -> list[Input]:

@@ -14,9 +14,11 @@ from traffic.errors import UsageFailure
 from traffic.store.base import Columns
 from traffic.store.files.database import Database, by_path, paths
 from traffic.store.files.formats import trailer_of
-from traffic.store.files.guess import contents, series_of
+from traffic.store.files.guess import series_of
 from traffic.store.files.look import Input
-from traffic.store.files.sql import lines_may_differ, rates_of, seeming_types, select_rows
+from traffic.store.files.sampled import contents
+from traffic.store.files.scans import lines_may_differ
+from traffic.store.files.sql import rates_of, seeming_types, select_rows
 
 
 def batches(
@@ -88,11 +90,10 @@ def _select(database: Database, file: Input, columns: Columns, typed: bool) -> s
     series = series_of(file.columns, file.sample, columns.time or "", file.numbers)[0] if columns.wide else []
     if columns.wide and not series:
         raise UsageFailure(f"{file.name} has no column of numbers beside {columns.time}: --wide has nothing to read")
-    numbers = [column for column, held in holds.items() if held in ("number", "epoch")]
-    table = database.table(file, numbers)
+    table = database.table(file)
     # Where lines may be read over, one that is not of a type would be as well.
     if typed and file.kind == "csv" and not lines_may_differ(file):
-        table = database.table(file, numbers, seeming_types(table, holds, columns, series))
+        table = database.table(file, seeming_types(table, holds, columns, series))
     return select_rows(file, table, columns, series)
 
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 from traffic.model import DAY
 from traffic.store.base import Columns
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.cells import ambiguous_thousands, few_digits
+from traffic.store.files.cells import few_digits
 from traffic.store.files.evidence import Evidence
-from traffic.store.files.guess import Sampled, series_of, unused
+from traffic.store.files.guess import series_of, unused
 from traffic.store.files.look import listed
 from traffic.store.files.naming import columns_in
+from traffic.store.files.numerals import ambiguous_thousands
+from traffic.store.files.sampled import Sampled
 from traffic.times import iso
 
 _EARLY = 788_918_400
 """1995: what lies before it is rarely meant."""
 _MOST = 6
+_SAMPLING = re.compile(r"sampl\w*[_ -]?(?:rate|interval)", re.IGNORECASE)
 
 
 def how_read(table: Sampled, used: Columns, said: Columns) -> list[str]:
@@ -61,6 +65,9 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
                 f"say --decimal '{say}' if it parts {other}"
             )
             break
+    rate = next((column for column in table.columns if _SAMPLING.search(column)), None)
+    if rate and said.value is None and used.value in table.columns and set(table.cells(rate)) - {"1", "0"}:
+        found.append(f"{rate} is not used: --value '{used.value}*{rate}' if the rows are samples")
     times = columns_in(used.time, table.columns)
     if len(times) == 1 and few_digits(table.cells(times[0])):
         cell = table.cells(times[0])[0]
@@ -76,18 +83,24 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
 
 def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
     """What the first rows say of the statistic."""
-    if used.preset is not None:
-        return []
-    lines = []
+    lines, moves = [], found.moves
     if used.counter and said.counter is None and said.statistic is None:
         lines.append(
             "the values only grow, so they are read as counters: how fast they grow (--statistic avg: as they are)"
         )
-    elif found.counters and not used.counter and said.statistic is None and not kind_of_value(used.value or "").level:
-        lines.append(
-            f"the values of {found.counters} of {found.counters + found.others} series only grow, as counters do: "
-            f"--statistic rate reads all as counters"
-        )
+    elif not used.counter and said.statistic is None and not kind_of_value(used.value or "").level:
+        every = moves.fast + moves.slow + moves.saws + moves.others
+        growing = moves.fast + moves.slow
+        if growing:
+            lines.append(
+                f"the values of {growing} of {every} series only grow, as counters do: --statistic rate reads all as "
+                f"counters"
+            )
+        if moves.saws:
+            lines.append(
+                f"the values of {moves.saws} of {every} series grow and fall back to nothing again and again, as "
+                f"counters do that begin anew: --statistic rate reads all as counters"
+            )
     averaged = used.how == "avg" and said.statistic is None and not used.counter
     if averaged and found.step is None and found.a_minute >= 1.5:
         lines.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -13,16 +14,19 @@ from typing_extensions import override
 
 from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.disk import storage
-from traffic.errors import Failure
+from traffic.errors import Failure, UsageFailure
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
 from traffic.store.base import Columns, Limits, SizedSource, StoreError, check_size
+from traffic.store.files.amounts import kind_of_value
+from traffic.store.files.apart import able_to_tell, counters_within, grown, staggered, taken
 from traffic.store.files.checks import Seen, check_all
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
 from traffic.store.files.guess import series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
-from traffic.store.files.opening import HEAD, head_of, open_files, with_evidence
+from traffic.store.files.opening import HEAD, head_apart, head_of, open_files, with_evidence
 from traffic.store.files.said import dated, doubts, how_read, tried
+from traffic.store.files.sql import BETWEEN
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
 
@@ -77,8 +81,10 @@ class FilesSource(SizedSource):
             weakref.finalize(self, document.close)
         self._kept = opened.kept
         self._columns = opened.columns
+        self._database().reads(opened.columns)
         self._first_rows: tuple[Ints, Ints, Floats] | None = None
         self._evidence: Evidence | None = None
+        self._apart: list[str] = []
         self._try_guess()
         self.metric = self._columns.metric()
         self._staged: Staged | None = None
@@ -105,7 +111,8 @@ class FilesSource(SizedSource):
         found = [f"{name} is empty: left out" for name in self._empty]
         found += how_read(self._table, self._columns, self._said)
         found += doubts(self._table, self._columns, self._said)
-        return found + (tried(self._columns, self._said, self._evidence) if self._evidence else [])
+        found += tried(self._columns, self._said, self._evidence) if self._evidence else []
+        return found + self._apart
 
     @override
     def remarks(self) -> list[str]:
@@ -125,9 +132,6 @@ class FilesSource(SizedSource):
 
     def step(self) -> int | None:
         """Seconds between the values of a key; None where rows come as they like. Told from the first rows."""
-        if self._columns.preset is not None:
-            # Log lines, however regular they may look.
-            return None
         row, times, _ = self._head()
         if len(row) >= HEAD and not in_order(row, times):
             # The first rows of the file are not those of one time after the other: some series as a whole instead.
@@ -255,20 +259,70 @@ class FilesSource(SizedSource):
     def _check(self, rows: Staged) -> list[str]:
         """Hold the guesses against all rows."""
         repeated, most, times = rows.instants.repeated()
-        seen = Seen(rows.rows, len(rows.ids), repeated, most, tuple(times), rows.resets)
-        return check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
+        whole = int(rows.last.max()) - int(rows.first.min())
+        lasting = float(np.median(rows.last - rows.first)) / whole if whole else 1.0
+        seen = Seen(
+            rows=rows.rows,
+            series=len(rows.ids),
+            repeated=repeated,
+            most=most,
+            times=tuple(times),
+            resets=rows.resets,
+            lasting=lasting,
+            following=self._following(rows),
+        )
+        said = check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
+        if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
+            said.append(f"{len(alike):,} keys differ from others in blanks only, such as {alike[0]!r}")
+        return said
+
+    def _following(self, rows: Staged) -> int:
+        """How many files are series of their own and follow each other in time; 0 where they do not."""
+        used = self._columns
+        series = {file.series for file in self._inputs if file.several}
+        if used.total or (used.key is not None and not used.wide) or len(series) < 2:
+            return 0
+        spans: dict[str, list[int]] = {}
+        for key, number in rows.ids.items():
+            of = key if not used.wide else next((one for one in series if key.startswith(one + BETWEEN)), key)
+            first, last = int(rows.first[number]), int(rows.last[number])
+            known = spans.setdefault(of, [first, last])
+            known[:] = min(known[0], first), max(known[1], last)
+        inorder = sorted(spans.values())
+        apart = len(inorder) > 1 and all(one[1] < two[0] for one, two in pairwise(inorder))
+        return len(inorder) if apart else 0
 
     def _try_guess(self) -> None:
-        """Hold the guess against the first rows."""
-        used = self._columns
-        if used.preset is not None or used.how in ("count", "share") or (self._said.statistic and used.counter is None):
+        """Hold the guess against the first rows.
+
+        Raises:
+            UsageFailure: rows of one series differ in a column that makes a series of each of its values.
+        """
+        used, said = self._columns, self._said
+        if used.how in ("count", "share") or (said.statistic and used.counter is None):
             return
+        names = self._values()
         try:
-            self._evidence = evidence_of(*self._head())
+            self._evidence = evidence_of(*self._head(), all(kind_of_value(name).counter for name in names))
         except Failure:
             # What cannot be read is told with its row, where it is asked for.
             return
-        self._columns = with_evidence(used, self._said, self._evidence, self._values())
+        self._columns = used = with_evidence(used, said, self._evidence, names)
+        if not used.wide and not used.counter and said.statistic is None:
+            self._look_apart(used)
+
+    def _look_apart(self, used: Columns) -> None:
+        """Hold the key against the other columns of the first rows."""
+        others = able_to_tell(self._table, self._table.holds(), used)
+        if not others or self._inputs[0].columns != self._table.columns:
+            return
+        head = head_apart(self._database(), self._inputs, used, others)
+        lines = [grown(self._table.name, used, column) for column in counters_within(head)]
+        if used.how == "avg":
+            lines += [taken(self._table.name, used, column) for column in staggered(head)]
+        if lines and self._said.key is None and not self._said.total:
+            raise UsageFailure(lines[0])
+        self._apart = lines[:1]
 
     def _values(self) -> list[str]:
         """What the values are called."""

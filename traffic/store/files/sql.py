@@ -7,80 +7,20 @@ Identifiers and texts are always quoted; names of files travel as parameters.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
-from traffic.store.files import patterns
-from traffic.store.files.cells import BLANK, PLAIN, Numbers, formatted_sql, iso_sql
-from traffic.store.files.formats import trailer_of
 from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in
-from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
+from traffic.store.files.numerals import BLANK, PLAIN
+from traffic.store.files.table import ISO, NUMBERS, Table, identifier, text, there
+from traffic.store.files.when_sql import time_sql
 
 STOP = "this is no"
 NO_TIME = -(2**63)
-ISO = "ISO 8601"
-"""The type of a column of texts that are all times, and name zones by offsets only."""
 FIRST, RESET = "'-infinity'::DOUBLE", "'infinity'::DOUBLE"
 """What stands for the rate of a counter where there is none: at its first row, and where it fell."""
-
-_NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN")
-_TIMES = re.compile(r"TIMESTAMP.*|DATE")
-
-
-@dataclass(frozen=True)
-class Table:
-    """Files of one layout, and how to read them. `scan` is a table function with one parameter: the list of files."""
-
-    scan: str
-    names: Mapping[str, str]
-    """Column -> what it is called in SQL."""
-    types: Mapping[str, str]
-    """Column -> its type."""
-    shown: Mapping[str, str] = field(default_factory=dict)
-    """Column -> SQL of what a row filter sees of it, where that is not the column itself."""
-    numbers: Numbers = PLAIN
-    """How numbers are written in its texts."""
-
-
-def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str] | None = None) -> Table:
-    """Everything is text and nothing guessed: a later row may contradict a sample, and 007 stays 007.
-
-    Args:
-        file: one of those that look like this.
-        numbers: columns that a row filter sees as numbers.
-        types: of columns that are read as what they seem to hold: half the work, and an error where one is not.
-    """
-    types = types or {}
-    stored = {column: "VARCHAR" if kind == ISO else kind for column, kind in types.items()}
-    layout = ", ".join(f"sl_{place}: '{stored.get(column, 'VARCHAR')}'" for place, column in enumerate(file.columns))
-    above = "header = true" if file.skip is None else f"header = false, skip = {file.skip}"
-    quote = "" if file.marked and file.delimiter == "\t" else '"'
-    # Lines that are no rows come where a format has them; what else is none is an error all the same (`Rejected`).
-    lenient = ", store_rejects = true" if lines_may_differ(file) else ""
-    scan = (
-        f"read_csv(?, columns = {{{layout}}}, auto_detect = false, {above}, delim = '{file.delimiter}', "
-        f"quote = '{quote}', escape = '{quote}', compression = '{_compression(file)}'{lenient})"
-    )
-    names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
-    known = {column: types.get(column, "VARCHAR") for column in names}
-    if file.marked:
-        # Notes between the rows, and headers that come again.
-        last = len(file.columns) - 1
-        again = f"sl_{last} = {text(file.columns[last])}"
-        scan = f"(SELECT * FROM {scan} WHERE NOT starts_with(coalesce(sl_0, ''), '#') AND ({again}) IS NOT TRUE)"  # noqa: S608
-    if file.padded:
-        cells = ", ".join(f"trim({name}) AS {name}" if known[c] == "VARCHAR" else name for c, name in names.items())
-        scan = f"(SELECT {cells} FROM {scan})"  # noqa: S608
-    return Table(scan, names, known, _filtered(names, numbers, file.numbers), file.numbers or PLAIN)
-
-
-def lines_may_differ(file: Input) -> bool:
-    """Whether a text file may hold lines of another width that are no rows."""
-    return file.kind == "csv" and (file.marked or bool(trailer_of(file.columns)))
 
 
 def seeming_types(table: Table, holds: Mapping[str, str], columns: Columns, series: Sequence[str]) -> dict[str, str]:
@@ -105,48 +45,6 @@ def seeming_types(table: Table, holds: Mapping[str, str], columns: Columns, seri
     return types
 
 
-def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:
-    """The same for objects: their members as text, `a.b` for the member b of a member a."""
-    tops = {path[0]: "JSON" if len(path) > 1 else "VARCHAR" for path in sorted(file.paths, key=len)}
-    layout = ", ".join(f"{text(top)}: '{kind}'" for top, kind in tops.items())
-    members = []
-    for place, path in enumerate(file.paths):
-        # What is an object in one row may be a text in another.
-        inner = f"({identifier(path[0])} ->> {text(json_path(path[1:]))})"
-        member = inner if tops[path[0]] == "JSON" else identifier(path[0])
-        members.append(f"{member} AS sl_{place}")
-    scan = (
-        f"(SELECT {', '.join(members)} FROM read_json(?, columns = {{{layout}}}, "  # noqa: S608
-        f"format = '{'array' if file.array else 'newline_delimited'}', compression = '{_compression(file)}'))"
-    )
-    names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
-    return Table(scan, names, dict.fromkeys(names, "VARCHAR"), _filtered(names, numbers))
-
-
-def json_path(path: Sequence[str]) -> str:
-    """Where a member of a JSON value is, as DuckDB wants it."""
-    return "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in path)
-
-
-def objects_scan(packed: bool, array: bool) -> str:
-    """SQL that reads JSON files (a parameter: their list) as one column, json."""
-    form, compression = ("array" if array else "newline_delimited"), ("gzip" if packed else "none")
-    return f"read_json_objects(?, format = '{form}', compression = '{compression}')"
-
-
-def lines_table(file: Input, numbers: Sequence[str] = ()) -> Table:
-    """Lines of a log that are no table: text, but for the time."""
-    names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
-    types = dict.fromkeys(names, "VARCHAR") | {patterns.TIME: "TIMESTAMPTZ"}
-    scan = patterns.scan(patterns.PATTERNS[file.pattern], _compression(file), list(names.values()))
-    return Table(scan, names, types, _filtered(names, numbers))
-
-
-def parquet_table(types: Mapping[str, str]) -> Table:
-    """Of a Parquet file with columns of these types."""
-    return Table("read_parquet(?)", {column: identifier(column) for column in types}, types)
-
-
 def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[str] = ()) -> str:
     """The query for k, t and v.
 
@@ -159,7 +57,7 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
     Raises:
         UsageFailure: a column is of a type that is not valid.
     """
-    t, raw_t = _time(file.name, table, columns)
+    t, raw_t = time_sql(file.name, table, columns)
     rows = f"(SELECT * FROM {_with_filter(table, columns.where, columns.errors, _computed(table, columns))})"  # noqa: S608
     if columns.wide:
         written = all(table.types[column] == "VARCHAR" for column in series)
@@ -207,48 +105,13 @@ def rates_of(rows: str) -> str:
 
 
 def select_cells(table: Table, file: Input, columns: Columns, others: Sequence[str]) -> str:
-    """The query for k, t and some other columns as texts, c0, c1 and so on."""
-    t, _ = _time(file.name, table, columns)
+    """The query for k, t, v and some other columns as texts, c0, c1 and so on; null is what cannot be read."""
+    t, _ = time_sql(file.name, table, columns)
+    v, _ = ("NULL", "") if columns.wide else _value(file, table, columns)
     cells = "".join(f", CAST({table.names[column]} AS VARCHAR) AS c{place}" for place, column in enumerate(others))
     rows = _with_filter(table, columns.where, columns.errors, _computed(table, columns))
-    return f"SELECT {_key(file, table, columns)} AS k, TRY_CAST(floor({t}) AS BIGINT) AS t{cells} FROM {rows}"  # noqa: S608
-
-
-def select_lines(
-    file: Input, table: Table, known: LogFields, scale: float, where: str | None, errors: str | None
-) -> str:
-    """The query for the lines of a log: t (seconds, `NO_TIME` where there is none), ms, error (0 or 1), and its texts.
-
-    Args:
-        file: one that looks like this.
-        table: how it is read.
-        known: which of its columns are meant.
-        scale: what its response times are multiplied with.
-        where: the lines that are read.
-        errors: those that are errors; None where nothing says so.
-
-    Raises:
-        UsageFailure: a column is of a type that is not valid.
-    """
-    t, raw_t = _seconds(file.name, table, known.time or "", "--field time=")
-    ms, raw_ms = ("NULL::DOUBLE", "NULL")
-    if known.latency is not None:
-        ms, raw_ms = _number(file.name, table, known.latency, "--field latency=")
-    texts = []
-    for role in ("service", "endpoint", "method", "status", "level", "address"):
-        column = getattr(known, role)
-        sql = "''" if column is None else f"coalesce(CAST({table.names[column]} AS VARCHAR), '')"
-        texts.append(f"{sql} AS {role}")
-    flag = "0" if errors is None else "CAST(sl_error AS INTEGER)"
-    return f"""
-        SELECT {_or_stop("t", "raw_t", "time", str(NO_TIME))}::DOUBLE AS t,
-            CASE WHEN isfinite(ms) THEN ms * {scale!r} END AS ms, error,
-            service, endpoint, method, status, level, address
-        FROM (
-            SELECT {t} AS t, {raw_t} AS raw_t, {_or_stop(ms, raw_ms, "number", "NULL")} AS ms, {flag} AS error,
-                {", ".join(texts)}
-            FROM {_with_filter(table, where, errors)}
-        )"""  # noqa: S608
+    k = _key(file, table, columns)
+    return f"SELECT {k} AS k, TRY_CAST(floor({t}) AS BIGINT) AS t, TRY_CAST({v} AS DOUBLE) AS v{cells} FROM {rows}"  # noqa: S608
 
 
 def find_row(table: Table, column: str) -> str:
@@ -258,25 +121,9 @@ def find_row(table: Table, column: str) -> str:
         WHERE raw = ? LIMIT 1"""  # noqa: S608
 
 
-def identifier(name: str) -> str:
-    """A name as SQL wants it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text(value: str) -> str:
-    """A text as SQL wants it."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def error_condition(known: LogFields) -> str:
-    """The condition for the lines that are errors where nobody said which."""
-    ways = []
-    if known.level is not None:
-        levels = ", ".join(map(text, ERROR_LEVELS))
-        ways.append(f"upper(CAST({identifier(known.level)} AS VARCHAR)) IN ({levels})")
-    if known.status is not None:
-        ways.append(f"TRY_CAST({identifier(known.status)} AS DOUBLE) >= {ERROR_STATUS}")
-    return " OR ".join(ways)
+def computed(table: Table, expression: str) -> str:
+    """A query for what an expression makes of the rows, without its SELECT."""
+    return f"*, (\n{expression}\n) FROM {_with_filter(table, 'TRUE', None)}"
 
 
 def _with_filter(table: Table, where: str | None, errors: str | None, more: str = "") -> str:
@@ -299,69 +146,6 @@ def _computed(table: Table, columns: Columns) -> str:
     return found
 
 
-def _filtered(names: Mapping[str, str], numbers: Sequence[str], way: Numbers | None = None) -> dict[str, str]:
-    """What a row filter sees of texts: numbers where the column holds numbers."""
-    seen: dict[str, str] = {}
-    taken: set[str] = set()
-    for column, name in names.items():
-        # SQL does not tell upper from lower case: of such columns the first is seen.
-        if column and column.lower() not in taken:
-            number = f"TRY_CAST({name} AS DOUBLE)" if way is None else way.sql(name)
-            seen[column] = number if column in numbers else name
-            taken.add(column.lower())
-    return seen
-
-
-def _seconds(name: str, table: Table, column: str, option: str = "--time", zone: str = "UTC") -> tuple[str, str]:
-    """SQL of the seconds since 1970, and of the text that they were read from (null where there was none)."""
-    sql, kind = table.names[column], table.types[column]
-    if _TIMES.fullmatch(kind):
-        return f"epoch(CAST({sql} AS TIMESTAMPTZ))", "NULL"
-    if _NUMBERS.fullmatch(kind) and kind != "BOOLEAN":
-        return _by_size(sql), "NULL"
-    if kind == ISO:
-        # A time that names its zone by letters is not of this kind.
-        found = f"epoch(TRY_CAST({sql} AS TIMESTAMPTZ))"
-        return f"CASE WHEN suffix({sql}, 'Z') THEN {found} WHEN right({sql}, 1) <= '9' THEN {found} END", sql
-    if kind == "VARCHAR":
-        return _seconds_of_text(f"trim({sql})", zone), sql
-    raise UsageFailure(f"{name}: column {column} ({option}) holds {kind}, which is no time: name another column")
-
-
-def _seconds_of_text(cell: str, zone: str) -> str:
-    # Trying the wrong one first would take longer than all the rest.
-    dated = f"substr({cell}, 5, 1) IN ('-', '/')"
-    number = _by_size(f"TRY_CAST({cell} AS DOUBLE)")
-    return f"CASE WHEN {dated} THEN epoch({iso_sql(cell, zone)}) ELSE {number} END"
-
-
-def _time(name: str, table: Table, columns: Columns) -> tuple[str, str]:
-    """The same of the column of the times, or of the columns of the date and the time of day."""
-    names = columns_in(columns.time, table.names)
-    if len(names) == 1 and columns.time_format is None:
-        return _seconds(name, table, names[0], zone=columns.zone)
-    cells = [f"trim(CAST({table.names[column]} AS VARCHAR))" for column in names]
-    raw = cells[0]
-    if len(cells) > 1:
-        hour = f"CASE WHEN contains({cells[1]}, ':') THEN {cells[1]} ELSE {_clock(cells[1:])} END"
-        # A row that lacks one of the two has no time.
-        raw = f"{_there(cells[0])} || ' ' || {_there(hour)}"
-    if columns.time_format is not None:
-        return f"epoch({formatted_sql(raw, columns.time_format)})", raw
-    return _seconds_of_text(f"({raw})", columns.zone), raw
-
-
-def _clock(parts: Sequence[str]) -> str:
-    """SQL of HH:MM of a bare hour, and a minute where there is one."""
-    minute = parts[1] if len(parts) > 1 else "'0'"
-    return f"lpad({parts[0]}, 2, '0') || ':' || lpad({minute}, 2, '0')"
-
-
-def _there(cell: str) -> str:
-    blank = ", ".join(map(text, BLANK))
-    return f"CASE WHEN NOT list_contains([{blank}], lower({cell})) THEN {cell} END"
-
-
 def _key(file: Input, table: Table, columns: Columns) -> str:
     """SQL of the series of a row."""
     if columns.total:
@@ -373,7 +157,7 @@ def _key(file: Input, table: Table, columns: Columns) -> str:
         return "CAST(sl_key AS VARCHAR)"
     if len(names) == 1:
         return f"CAST({table.names[names[0]]} AS VARCHAR)"
-    cells = [f"coalesce({_there(f'CAST({table.names[column]} AS VARCHAR)')}, '-')" for column in names]
+    cells = [f"coalesce({there(f'CAST({table.names[column]} AS VARCHAR)')}, '-')" for column in names]
     # What stands between the parts is no part of any of them: else two series could get one name.
     parts = [f"replace({cell}, {text(BETWEEN)}, {text(BETWEEN.replace('/', '//'))})" for cell in cells]
     whole = f" || {text(BETWEEN)} || ".join(parts)
@@ -400,17 +184,9 @@ def _series_name(file: Input, column: str) -> str:
     return f"{file.series}{BETWEEN}{column}" if file.several else column
 
 
-def _by_size(sql: str) -> str:
-    """Seconds of a number that may be in milli-, micro- or nanoseconds: since 1973 the ranges do not meet."""
-    return (
-        f"CASE WHEN abs({sql}) < 1e11 THEN {sql} WHEN abs({sql}) < 1e14 THEN {sql} / 1e3 "
-        f"WHEN abs({sql}) < 1e17 THEN {sql} / 1e6 WHEN abs({sql}) < 1e20 THEN {sql} / 1e9 END"
-    )
-
-
 def _number(name: str, table: Table, column: str, option: str = "--value") -> tuple[str, str]:
     sql, kind = table.names[column], table.types[column]
-    if _NUMBERS.fullmatch(kind):
+    if NUMBERS.fullmatch(kind):
         return f"CAST({sql} AS DOUBLE)", "NULL"
     if kind == "VARCHAR":
         return _numeric(table, sql), sql
@@ -434,7 +210,3 @@ def _or_stop(value: str, raw: str, wanted: str, nothing: str, clean: bool = Fals
     # What is only needed where there is no value is only looked at there.
     blank = f"{raw} IS NULL" + ("" if clean else f" OR list_contains([{blank}], lower(trim({raw})))")
     return f"coalesce({value}, CASE WHEN {blank} THEN {nothing} ELSE {stop} END)"
-
-
-def _compression(file: Input) -> str:
-    return "gzip" if file.packed else "none"

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import IO
 
 from traffic.store.base import NoSuchStore
-from traffic.store.files.cells import Numbers, numbers_of
-from traffic.store.files.guess import Sampled
+from traffic.store.files.documents import rewritten
 from traffic.store.files.inputs import series_names
 from traffic.store.files.layout import Row
 from traffic.store.files.look import Hints, Input, look_at
-from traffic.store.files.objects import leaves_of, unrolled_file
+from traffic.store.files.numerals import Numbers, numbers_of
+from traffic.store.files.objects import leaves_of
+from traffic.store.files.sampled import Sampled
 
 _PLACES = 64
 """That are looked at in all files together, beside how each begins."""
@@ -60,7 +61,7 @@ def survey(
     kept: list[IO[bytes]] = []
     for path in paths:
         try:
-            document = unrolled_file(path, name or path)
+            document = rewritten(path, name or path)
             if document is not None:
                 kept.append(document)
             file = look_at(document.name if document else path, wanted, name or path, hints)

@@ -18,7 +18,7 @@ import numpy as np
 from traffic.disk import storage
 from traffic.errors import StorageFailure
 from traffic.model import Matrix
-from traffic.store.files.sql import identifier, text
+from traffic.store.files.table import identifier, text
 
 Format = Literal["csv", "ndjson", "json", "parquet"]
 

@@ -22,7 +22,7 @@ from traffic.store.files.log.paths import folded, folded_sql
 from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
 from traffic.store.files.log.reading import Reading, reading_of
 from traffic.store.files.look import Input, look_at, require_columns
-from traffic.store.files.sql import identifier, text
+from traffic.store.files.table import identifier, text
 from traffic.store.log_fields import ROLES, SERIES, LogFields
 
 _BEGINNING = 1 << 20

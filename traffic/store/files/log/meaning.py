@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from traffic.errors import UsageFailure
 from traffic.store.files.log.clock import FORMS, form_of, joined, milliseconds_of, seconds_of
 from traffic.store.files.log.raw import Ask
-from traffic.store.files.sql import text
+from traffic.store.files.table import text
 from traffic.store.log_fields import ERROR_STATUS
 from traffic.store.log_levels import Levels, understand_levels
 from traffic.store.log_names import LATENCY_LIKE, NAMES, ROLE_OF, STATUS_LIKE, candidates, plain

@@ -14,7 +14,7 @@ from traffic.errors import UsageFailure
 from traffic.store.files.log.frames import LINE, unframed
 from traffic.store.files.log.reading import PAIR, Reading
 from traffic.store.files.patterns import CONTINUED, TIME, fields_of, lines_of
-from traffic.store.files.sql import text
+from traffic.store.files.table import text
 from traffic.store.log_names import ROLE_OF, plain
 
 Path_ = tuple[str, ...]
