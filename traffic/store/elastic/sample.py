@@ -24,10 +24,10 @@ _FEW = 20
 def sample(cluster: Cluster, fields: Fields) -> Evidence:
     """Look at the newest documents; where they are of too many keys, at those of a few of these."""
     found, keys = _newest(cluster, fields, None)
-    if found.counters + found.others or len(keys) <= _FEW or fields.value is None:
+    if found.moves.every or len(keys) <= _FEW or fields.value is None:
         return found
     few, _ = _newest(cluster, fields, keys[:: len(keys) // _FEW][:_FEW])
-    return replace(found, step=found.step or few.step, counters=few.counters, others=few.others)
+    return replace(found, step=found.step or few.step, moves=few.moves)
 
 
 def _newest(cluster: Cluster, fields: Fields, keys: Sequence[str] | None) -> tuple[Evidence, list[str]]:
@@ -62,7 +62,7 @@ def with_evidence(said: Columns, declared: bool, found: Evidence) -> tuple[Colum
     """
     name = said.value or ""
     kind = kind_of_value(name)
-    only_grows = bool(found.counters) and not found.others and not kind.level
+    only_grows = found.moves.only_grow and not kind.level
     if said.counter or said.statistic == "count":
         return _as_rate(said) if said.counter else said, []
     plain = said.scale == 1.0 and not said.unit
@@ -82,7 +82,7 @@ def with_evidence(said: Columns, declared: bool, found: Evidence) -> tuple[Colum
             f"rate, for how fast it grows"
         )
     if only_grows:
-        note = f"the values of all {found.counters} series looked at only grow, as counters do: a rise of what they "
+        note = f"the values of all {found.moves.fast} series looked at only grow, as counters do: a rise of what they "
         return said, [f"{note}count is no high value, and is not found; --statistic rate is how fast they grow"]
     return said, []
 

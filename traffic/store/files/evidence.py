@@ -38,6 +38,11 @@ class Directions:
     """All other series that move."""
 
     @property
+    def every(self) -> int:
+        """All series that move."""
+        return self.fast + self.slow + self.saws + self.others
+
+    @property
     def only_grow(self) -> bool:
         """Whether all series that move only grow."""
         return bool(self.fast) and not self.saws and not self.others

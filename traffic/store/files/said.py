@@ -89,8 +89,7 @@ def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
             "the values only grow, so they are read as counters: how fast they grow (--statistic avg: as they are)"
         )
     elif not used.counter and said.statistic is None and not kind_of_value(used.value or "").level:
-        every = moves.fast + moves.slow + moves.saws + moves.others
-        growing = moves.fast + moves.slow
+        growing, every = moves.fast + moves.slow, moves.every
         if growing:
             lines.append(
                 f"the values of {growing} of {every} series only grow, as counters do: --statistic rate reads all as "
