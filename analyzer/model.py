@@ -212,6 +212,26 @@ class Reach:
 
 
 @dataclass(frozen=True)
+class Contributor:
+    """A value of a dimension, and its part in an event: a row of contributors.csv."""
+
+    event_id: str
+    dimension: str
+    value: str
+    """`(others)` and `(not explained)` are what is left: with these a dimension's shares add up to 1."""
+    actual: float | None
+    """Over the event, as much as `Event.excess` says it: bits of bit/s."""
+    usual: float | None
+    """The mean of the same hours of other weeks."""
+    excess: float | None
+    """What lies between them."""
+    share: float
+    """Of the excess of all; NaN where there is none."""
+    new: Literal["", "yes"] = ""
+    """Whether it was there in none of the other weeks."""
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one label: a row of comparison.csv."""
 
@@ -367,5 +387,7 @@ class Findings:
     """One per event, in the same order."""
     suppressed: tuple[Suppressed, ...] = ()
     """In order of key, reason."""
+    contributors: tuple[Contributor, ...] = ()
+    """By what each event came, in the order of the events; empty where the store does not know."""
     coverage: Coverage = NOTHING
     """What the store holds in the time that was read, and what of it was used."""

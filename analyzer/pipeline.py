@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from analyzer.contributors import contributors
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.silence import until_the_end
-from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
+from analyzer.model import Contributor, Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
 from analyzer.reading.account import Tally
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
@@ -19,8 +20,9 @@ from analyzer.reading.cache.log import write_log
 from analyzer.reading.scope import Progress, Scope, chosen, opened, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
+from traffic.errors import UsageFailure
 from traffic.model import Label, Window
-from traffic.store.base import Source
+from traffic.store.base import FlowSource, Source
 
 BUFFER_LOG = "buffer_log.json"
 TRACES = 200
@@ -38,6 +40,8 @@ class Search:
     """Look at every bucket, not only where an event can be."""
     charts: int = 12
     """Pictures of single events that are about to be drawn."""
+    by: tuple[str, ...] | None = None
+    """Dimensions by which events are told apart; None: all that the store knows."""
 
 
 @dataclass
@@ -104,6 +108,8 @@ def discover(
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
     with ledger.stage("coverage"):
         coverage = account.close(found.rows, found.buckets)
+    with ledger.stage("contributors"):
+        made_of = _contributors(store, found.events, learned, job)
     with ledger.stage("compare"):
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
         verdict = verdict and verdict.with_reasons(found.reaches)
@@ -121,7 +127,22 @@ def discover(
         traces=found.traces,
         suppressed=found.suppressed,
         coverage=coverage,
+        contributors=made_of,
     )
+
+
+def _contributors(store: Source, events: Sequence[Event], reach: Window, job: Search) -> tuple[Contributor, ...]:
+    """By what each event came, where the store knows."""
+    known = store.dimensions() if isinstance(store, FlowSource) else ()
+    for name in job.by or ():
+        if name not in known:
+            there = f"it knows {', '.join(known)}" if known else "it knows no dimensions"
+            raise UsageFailure(f"{store.name} cannot tell traffic apart by {name!r}: {there}")
+    by = known if job.by is None else job.by
+    if not by:
+        return ()
+    assert isinstance(store, FlowSource)
+    return tuple(contributors(store, events, reach, by, job.policy))
 
 
 def _search(

@@ -37,8 +37,7 @@ class Dimensions:
     enabled: bool = False
     services: Mapping[str, float] = field(
         default_factory=lambda: {
-            "443/tcp": 40.0,
-            "443/udp": 20.0,
+            "443/tcp": 50.0,
             "80/tcp": 12.0,
             "22/tcp": 4.0,
             "25/tcp": 4.0,

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.model import Findings, NotJudged, Verdict
+from analyzer.model import Contributor, Findings, NotJudged, Verdict
 from analyzer.report.columns import number
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, SERIES, describe, load, save
 from analyzer.report.table import (
     COMPARISON,
+    CONTRIBUTORS,
     EVENTS,
     NOT_JUDGED,
     SUPPRESSED,
@@ -34,7 +35,10 @@ from traffic.text import uncell
 
 
 def nasty() -> Findings:
-    return make_findings(24, keys=NASTY_KEYS, seed=5)
+    findings = make_findings(24, keys=NASTY_KEYS, seed=5)
+    made_of = Contributor(findings.events[0].id, "key", "=x", actual=2.0, usual=1.0, excess=1.0, share=0.5, new="yes")
+    rest = Contributor(findings.events[0].id, "key", "(others)", actual=0.0, usual=0.0, excess=0.0, share=0.5)
+    return replace(findings, contributors=(made_of, rest))
 
 
 def write_run(findings: Findings, folder: Path) -> None:
@@ -51,9 +55,13 @@ def test_tables_are_the_golden_ones(name, tmp_path):
 
 
 def test_tables_have_the_columns_of_the_contract(tmp_path):
-    write_tables(nasty(), tmp_path)
+    findings = nasty()
+    write_tables(findings, tmp_path)
     for table in TABLES:
         assert tuple(pd.read_csv(tmp_path / table.file).columns) == table.names
+    assert CONTRIBUTORS.read(tmp_path / CONTRIBUTORS.file)[0]["value"] == "=x"
+    write_tables(replace(findings, contributors=()), tmp_path)
+    assert not (tmp_path / CONTRIBUTORS.file).exists(), "of another run"
 
 
 def test_any_csv_reader_sees_the_keys_behind_their_escape(tmp_path):

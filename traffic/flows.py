@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from traffic.model import Ints
+from traffic.model import Bools, Floats, Ints, Window
 
 DIMENSIONS = ("dst_port", "protocol", "src_as", "country")
 """What our own flow records say of each flow besides its time, its customer and its bytes."""
@@ -36,3 +36,26 @@ class Catalogue:
     """Destination port and protocol."""
     networks: tuple[tuple[int, str], ...]
     """Source AS and country."""
+
+
+@dataclass(frozen=True)
+class FlowQuery:
+    """A question: what a key's traffic in some windows was made of, by one or several dimensions together."""
+
+    key: str
+    windows: tuple[Window, ...]
+    by: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class FlowAnswer:
+    """Sums of a metric that adds up, times its scale: bits of bytes."""
+
+    values: tuple[tuple[str, ...], ...]
+    """Of the dimensions that were asked for, each combination that is there; "" where a record says none."""
+    amounts: Floats
+    """Shape (values, windows)."""
+    totals: Floats
+    """Of all records of the key, whatever they say of the dimensions: shape (windows,)."""
+    there: Bools
+    """Whether the store holds anything of the key in a window: shape (windows,)."""

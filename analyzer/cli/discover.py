@@ -61,6 +61,7 @@ class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
     classes: str | None
     min_weeks: int | None
     without: tuple[str, ...]
+    by: str | None
     only: tuple[str, ...]
     exclude: tuple[str, ...]
     truth: Path | None
@@ -170,6 +171,11 @@ class Discover(click.Command):
     multiple=True,
     metavar="RULE",
     help="Leave a rule out (see below); can be repeated. `all` leaves the plain policy.",
+)
+@click.option(
+    "--by",
+    metavar="DIMENSION,...",
+    help="Say by what events came: dst_port,src_as ...; `none` does not.  [default: all that the store knows]",
 )
 @click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these keys out; can be repeated.")
@@ -309,7 +315,12 @@ def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
         ),
         full_scan=options.full_scan,
         charts=options.charts,
+        by=None if options.by is None else tuple(name for name in _words(options.by) if name != "none"),
     )
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
 
 
 def _say_plan(source: Source, job: Search, as_json: bool) -> int:

@@ -17,11 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.model import CalendarRow, Event, Findings, NotJudged, Policy, Suppressed, Trace, Verdict
+from analyzer.model import CalendarRow, Contributor, Event, Findings, NotJudged, Policy, Suppressed, Trace, Verdict
 from analyzer.report.columns import readable
 from analyzer.report.machine import coverage, not_judged, scores
 from analyzer.report.order import worst_first
-from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, made, read_comparison
+from analyzer.report.table import (
+    COMPARISON,
+    CONTRIBUTORS,
+    COVERAGE,
+    EVENTS,
+    NOT_JUDGED,
+    SUPPRESSED,
+    made,
+    read_comparison,
+)
 from traffic.coverage import CoverageRow, from_table
 from traffic.disk import write_atomic
 from traffic.model import HOUR, Grid, Metric, Window
@@ -31,6 +40,8 @@ SERIES = "series.npz"
 RUN = "run.json"
 
 _FORMAT = 4
+_LATER = ("contributors",)
+"""What runs of before do not say."""
 _ARRAYS = ("values", "usual", "baseline", "threshold")
 
 
@@ -47,6 +58,7 @@ def describe(findings: Findings) -> dict[str, Any]:
         "events": len(findings.events),
         "not_judged": len(findings.not_judged),
         "suppressed": len(findings.suppressed),
+        "contributors": len(findings.contributors),
         "coverage": {
             "rows": len(list(findings.coverage.table())),
             "noun": findings.coverage.noun,
@@ -141,6 +153,10 @@ def load(folder: Path) -> Findings:
     _check(folder / NOT_JUDGED.file, len(not_judged), about["not_judged"])
     suppressed = tuple(made(Suppressed, row) for row in SUPPRESSED.read(folder / SUPPRESSED.file))
     _check(folder / SUPPRESSED.file, len(suppressed), about["suppressed"])
+    contributors: tuple[Contributor, ...] = ()
+    if count := about["contributors"]:
+        contributors = tuple(made(Contributor, row) for row in CONTRIBUTORS.read(folder / CONTRIBUTORS.file))
+        _check(folder / CONTRIBUTORS.file, len(contributors), count)
     said = about["coverage"]
     table = [made(CoverageRow, row) for row in COVERAGE.read(folder / COVERAGE.file)]
     _check(folder / COVERAGE.file, len(table), said["rows"])
@@ -163,6 +179,7 @@ def load(folder: Path) -> Findings:
         labels=tuple(outcome.label for outcome in verdict.outcomes) if verdict is not None else (),
         verdict=verdict,
         traces=traces,
+        contributors=contributors,
         suppressed=suppressed,
         coverage=coverage,
     )
@@ -177,7 +194,8 @@ def _about(path: Path) -> dict[str, Any]:
         start, end = (instant(text, now=0) for text in about["window"])
         whole = {"metric": Metric(**about["metric"]), "policy": _policy(about["policy"]), "window": Window(start, end)}
         names = ("store", "resolution", "events", "not_judged", "suppressed", "coverage", "labels")
-        return {name: about[name] for name in names} | whole
+        later = {name: about.get(name, 0) for name in _LATER}
+        return {name: about[name] for name in names} | later | whole
 
 
 def _policy(about: Mapping[str, Any]) -> Policy:

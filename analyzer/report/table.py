@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from analyzer.model import (
     Band,
     Confidence,
+    Contributor,
     Event,
     EventClass,
     EventVerdict,
@@ -120,7 +121,21 @@ COVERAGE: CsvTable[CoverageRow] = CsvTable(
     ),
 )
 
-TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE)
+CONTRIBUTORS: CsvTable[Contributor] = CsvTable(
+    "contributors.csv",
+    (
+        Column("event_id", HASH, lambda c: c.event_id, "", "the event"),
+        Column("dimension", TEXT, lambda c: c.dimension, "", "what is told apart; of a pair both, with & between"),
+        Column("value", TEXT, lambda c: c.value, "", "its value; (others) and (not explained) are what is left"),
+        Column("actual", optional(NUMBER), lambda c: c.actual, "unit, of bit/s bit", "over the event"),
+        Column("usual", optional(NUMBER), lambda c: c.usual, "unit, of bit/s bit", "mean of the hours of other weeks"),
+        Column("excess", optional(NUMBER), lambda c: c.excess, "unit, of bit/s bit", "actual - usual"),
+        Column("share", NUMBER, lambda c: c.share, "", "of the excess of all; a dimension's add up to 1"),
+        Column("new", word(Literal["", "yes"]), lambda c: c.new, "", "yes: it was there in none of the other weeks"),
+    ),
+)  # fmt: skip
+
+TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE, CONTRIBUTORS)
 
 
 def event_rows(findings: Findings) -> list[JudgedEvent]:
@@ -155,6 +170,10 @@ def write_tables(findings: Findings, folder: Path) -> list[Path]:
     else:
         outcomes = sorted(findings.verdict.outcomes, key=lambda o: (o.label.start, o.label.key, o.label.id))
         files[COMPARISON.file] = COMPARISON.encode(outcomes)
+    if findings.contributors:
+        files[CONTRIBUTORS.file] = CONTRIBUTORS.encode(findings.contributors)
+    else:
+        remove(folder / CONTRIBUTORS.file)
     for name, content in files.items():
         write_atomic(folder / name, content)
     return [folder / name for name in files]

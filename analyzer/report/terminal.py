@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
+from analyzer.contributors import leading, named
 from analyzer.model import CLASSES, Event, Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
@@ -22,6 +23,8 @@ _LEAST_WIDTH = 80
 _LEAST_KEY = 8
 
 _BOLD, _RED, _GREEN, _DIM, _END = "\x1b[1m", "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+_BY = 28
+"""Columns for what an event came by."""
 _COLOURS: dict[str, str] = {"hit": _GREEN, "false alarm": _RED, "neutral": _DIM}
 # Characters that some terminals draw two columns wide, or not at all.
 _PLAIN = str.maketrans({"×": "x", "–": "-"})
@@ -82,13 +85,25 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
         ratio = times(event.ratio).translate(_PLAIN)
         figures = (_brief(event.window.seconds), si(event.peak, unit), ratio, f"{event.severity:.0f}")
         rows.append((event.key, _start(findings, event.start), *figures, of_event.get(event.id, ("", ""))[0]))
+    aligned = ">>>>><"
     if findings.verdict is None:
-        rows = [row[:-1] for row in rows]
-    for i, line in enumerate(_table(rows, ">>>>><", width - 2)):
+        rows, aligned = [row[:-1] for row in rows], aligned[:-1]
+    if findings.contributors:
+        came_by = ["by", *(_by(findings, event) for event in worst[:most])]
+        # Before the verdict, by which a line is painted.
+        rows = [(*row[:6], by, *row[6:]) for row, by in zip(rows, came_by, strict=True)]
+        aligned = f"{aligned[:5]}<{aligned[5:]}"
+    for i, line in enumerate(_table(rows, aligned, width - 2)):
         verdict = rows[i][-1]
         yield "  " + _paint(line, _DIM if i == 0 else _COLOURS.get(verdict, ""), colour)
     if len(worst) > most:
         yield f"  ... and {len(worst) - most:,} more in {EVENTS.file}"
+
+
+def _by(findings: Findings, event: Event) -> str:
+    """By what an event came: `dst_port=53 97 %`."""
+    found = leading([row for row in findings.contributors if row.event_id == event.id])
+    return "" if found is None else _shorten(visible(f"{named(found)} {found.share:.0%}".replace("%", " %")), _BY)
 
 
 def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:

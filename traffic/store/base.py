@@ -7,14 +7,14 @@ of mypy, and of Python when it is made. What it can do is found with `isinstance
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from traffic.coverage import Coverage
 from traffic.errors import Failure, StorageFailure, UsageFailure
-from traffic.flows import Catalogue, Flows
+from traffic.flows import Catalogue, FlowAnswer, FlowQuery, Flows
 from traffic.model import Empty, Grid, Ints, Matrix, Metric, Query, Rollup, Statistic, Window
 
 SEVERAL = "\n"
@@ -270,6 +270,23 @@ class SizedSource(Source, Protocol):
     @abstractmethod
     def glimpse(self) -> tuple[int, int, Window]:
         """Of its first rows: how many they are, how many keys they have, and from when to when they are."""
+
+
+@runtime_checkable
+class FlowSource(Source, Protocol):
+    """A store that can say what traffic is made of."""
+
+    @abstractmethod
+    def dimensions(self) -> tuple[str, ...]:
+        """What its records say besides time, key and amount; none where it holds no such records."""
+
+    @abstractmethod
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """An answer for each query, in that order.
+
+        Raises:
+            DamagedStore: a part of the answer could not be read; there is no half answer.
+        """
 
 
 class Sink(Protocol):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -15,10 +16,12 @@ from typing_extensions import override
 from traffic.coverage import LOAD_UNFINISHED, OTHER_KEYS, UNFINISHED, Coverage, Holding, LeftOut, uncounted
 from traffic.disk import storage
 from traffic.errors import UsageFailure
+from traffic.flows import DIMENSIONS, FlowAnswer, FlowQuery
 from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
-from traffic.store.base import Limits, NoSuchStore, Source, StoreError, check_size
+from traffic.store.base import FlowSource, Limits, NoSuchStore, StoreError, check_size
 from traffic.store.folder import BlockFile, block_files, read_manifest
 from traffic.store.parquet.block import GROUP, Head, read_head, read_rows
+from traffic.store.parquet.flows import FlowFiles
 
 _FILES_KEPT = 2
 _READERS = 2
@@ -28,7 +31,7 @@ Stamp = tuple[str, int, int]
 """Name in the store, size and time of the last change: another stamp is another content."""
 
 
-class ParquetSource(Source):
+class ParquetSource(FlowSource):
     """Traffic in a folder that `generate` filled."""
 
     settling: int | None = None
@@ -47,6 +50,8 @@ class ParquetSource(Source):
         self._heads: dict[Stamp, Head] = {}
         self._decoded: OrderedDict[Stamp, dict[int, Ints]] = OrderedDict()
         self._keeping = Lock()
+        self._totals: tuple[object, Floats] = (None, np.empty(0))
+        self._flows = FlowFiles(folder, self._manifest.bits, self.metric.scale)
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """What is held in memory, and nothing else."""
@@ -99,9 +104,13 @@ class ParquetSource(Source):
                 if file.week == week_start(part.start):
                     self._fill(values, grid, query, file, rows[file.block])
 
-        # Each week has columns of its own, and decoding lets go of Python's lock.
-        with ThreadPoolExecutor(_READERS) as readers:
-            list(readers.map(fill, grid.window.weeks()))
+        weeks = list(grid.window.weeks())
+        if len(weeks) == 1:
+            fill(weeks[0])
+        else:
+            # Each week has columns of its own, and decoding lets go of Python's lock.
+            with ThreadPoolExecutor(_READERS) as readers:
+                list(readers.map(fill, weeks))
         return Matrix(query.keys, grid, values)
 
     def fingerprint(self, window: Window) -> str:
@@ -110,6 +119,25 @@ class ParquetSource(Source):
         stamps = [self._stamp(file) for file in self._files(window.widen(DAY))]
         text = repr((self._manifest.format, self._manifest.scenario, self._manifest.field, self._manifest.step, stamps))
         return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def dimensions(self) -> tuple[str, ...]:
+        """What its flow records say, where it has some."""
+        return DIMENSIONS if self._flows.there else ()
+
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """From its flow records; the totals are those of the store itself, which these have to add up to."""
+        for query in queries:
+            # Several dimensions are asked of the same.
+            if self._totals[0] != (query.key, query.windows):
+                found = np.array([self._volume(query.key, one) for one in query.windows])
+                self._totals = ((query.key, query.windows), found)
+            yield replace(self._flows.answer(query), totals=self._totals[1])
+
+    def _volume(self, key: str, window: Window) -> float:
+        """All of a key in a window, as `FlowAnswer` says it."""
+        step = self._manifest.step
+        values = self.series(Query(self.metric, (key,), window, step)).values
+        return float(np.nansum(values)) * (step if self.metric.rate else 1)
 
     def identity(self) -> str | None:
         """What was generated into it, or None while that is not there as a whole."""

@@ -1,0 +1,227 @@
+"""By what events came: shares that add up, the culprit that the truth names, and nobody where there is none."""
+
+from __future__ import annotations
+
+import csv
+import math
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from analyzer.contributors import OTHERS, TOP, UNEXPLAINED, contributors, leading, named, windows_of
+from analyzer.kernels.shares import middle, shares
+from analyzer.model import Contributor, Policy
+from tests.commands import refused, sl, well
+from tests.findings_maker import make_event
+from tests.worlds import MONDAY, MemorySource
+from traffic import truth
+from traffic.flows import FlowAnswer, FlowQuery
+from traffic.model import HOUR, WEEK, Floats, Window
+from traffic.store import open_source
+from traffic.store.base import FlowSource
+
+amounts = hnp.arrays(
+    np.float64,
+    st.tuples(st.integers(1, 30), st.integers(2, 8)),
+    elements=st.integers(0, 10**12).map(float),
+)
+
+
+@given(amounts, st.integers(0, 10**12))
+def test_shares_are_what_their_words_say(parts: Floats, besides: int) -> None:
+    totals = parts.sum(axis=0) + np.arange(parts.shape[1]) * besides
+    found = shares(parts, totals)
+    weeks = sorted(range(1, parts.shape[1]), key=lambda week: totals[week])
+    calm = sorted({1: weeks, 2: weeks, 3: weeks[:2]}.get(len(weeks), weeks[1:-1]))
+    assert (1 + middle(totals[1:])).tolist() == calm
+    usual = [sum(row[week] for week in calm) / len(calm) for row in parts]
+    whole = totals[0] - sum(totals[week] for week in calm) / len(calm)
+    for place, row in enumerate(parts):
+        assert found.usual[place] == pytest.approx(usual[place], rel=1e-12)
+        assert found.new[place] == (row[0] > 0 and not any(row[1:]))
+        if whole:
+            assert found.share[place] == pytest.approx((row[0] - usual[place]) / whole, rel=1e-9, abs=1e-9)
+        else:
+            assert math.isnan(found.share[place])
+    if whole:
+        assert found.share.sum() + found.rest == pytest.approx(1, abs=1e-9 * max(1, np.abs(found.share).sum()))
+
+
+class MadeOf(MemorySource, FlowSource):
+    """A store whose flows are given: value -> amount in each window."""
+
+    split: Floats
+    totals: Floats
+
+    def dimensions(self) -> tuple[str, ...]:
+        return ("port",)
+
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        for query in queries:
+            count = len(query.windows)
+            names = tuple((str(place),) * len(query.by) for place in range(len(self.split)))
+            there = self.totals[:count] > 0
+            yield FlowAnswer(names, self.split[:, :count], self.totals[:count], there)
+
+
+@given(amounts)
+def test_the_rows_of_a_dimension_add_up_to_1(parts: Floats) -> None:
+    source = MadeOf(MONDAY, {"a": np.ones(10)})
+    source.split, source.totals = parts, parts.sum(axis=0) * 1.25
+    event = make_event("a", MONDAY + 4 * WEEK)
+    reach = Window(MONDAY, MONDAY + (4 + parts.shape[1]) * WEEK)
+    rows = list(contributors(source, [event], reach, ("port",), Policy()))
+    windows = windows_of(event, reach, Policy())
+    if not (source.totals[1 : len(windows)] > 0).any():
+        assert rows == []
+        return
+    assert [row.value for row in rows][-2:] == [OTHERS, UNEXPLAINED]
+    assert len(rows) == min(TOP, len(parts)) + 2
+    if not math.isnan(rows[-1].share):
+        total = math.fsum(row.share for row in rows)
+        assert total == pytest.approx(1, abs=1e-9 * max(1.0, sum(abs(row.share) for row in rows)))
+
+
+@pytest.mark.parametrize(
+    ("at", "baseline", "weeks"),
+    [
+        (4, "retrospective", [0, -1, 1, -2, 2, -3, 3]),
+        (0, "retrospective", [0, 1, 2, 3, 4, 5, 6]),
+        (1, "retrospective", [0, -1, 1, 2, 3, 4, 5]),
+        (4, "trailing", [0, -1, -2, -3, -4]),
+        (0, "trailing", [0]),
+    ],
+)
+def test_the_nearest_weeks_that_are_there_say_what_is_usual(at: int, baseline: str, weeks: list[int]) -> None:
+    event = make_event("a", MONDAY + at * WEEK + 5 * HOUR)
+    found = windows_of(event, Window(MONDAY, MONDAY + 8 * WEEK), Policy(baseline=baseline))  # type: ignore[arg-type]
+    assert [(window.start - event.start) // WEEK for window in found] == weeks
+    assert {window.seconds for window in found} == {event.end - event.start}
+
+
+def row(dimension: str, value: str, share: float, usual: float) -> Contributor:
+    return Contributor("e", dimension, value, 1.0, usual, 1.0, share)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([row("port", "53", 0.97, 5.0), row("protocol", "udp", 1.0, 50.0)], "port=53"),
+        ([row("port", "53", 0.5, 5.0), row("protocol", "udp", 1.0, 50.0)], "protocol=udp"),
+        ([row("port", "53", 1.0, 5.0), row("port & as", "53 & 7", 0.97, 1.0)], "port=53 & as=7"),
+        ([row("port", OTHERS, 1.0, 5.0), row("port", UNEXPLAINED, 1.0, 5.0)], ""),
+        ([row("port", "53", math.nan, 5.0)], ""),
+        ([], ""),
+    ],
+)
+def test_the_rarest_of_those_that_explain_most_is_named(rows: list[Contributor], words: str) -> None:
+    found = leading(rows)
+    assert ("" if found is None else named(found)) == words
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("flows")
+    span = ("--customers", "24", "--start", "2026-10-05", "--end", "2026-11-09", "--flows")
+    well(sl("generate", "--store", folder / "s", "--output", folder, *span, "-q"))
+    well(sl("discover", "--store", folder / "s", "--output", folder, "--charts", "0", "--no-html", "-q"))
+    return folder
+
+
+def rows_of(folder: Path) -> dict[str, list[dict[str, str]]]:
+    found = defaultdict(list)
+    with (folder / "contributors.csv").open(newline="") as file:
+        for line in csv.DictReader(file):
+            found[line["event_id"]].append(line)
+    return found
+
+
+def test_the_excess_is_given_to_the_culprit_and_pairs_are_named(world: Path) -> None:
+    rows, given, pairs = rows_of(world), [], []
+    labels = {label.id: label for label in truth.read(world / "ground_truth.csv")[0]}
+    with (world / "events.csv").open(newline="") as file:
+        events = list(csv.DictReader(file))
+    assert set(rows) == {event["event_id"] for event in events}
+    for event in events:
+        mine = rows[event["event_id"]]
+        for dimension in ("dst_port", "protocol", "src_as", "country"):
+            total = math.fsum(float(one["share"]) for one in mine if one["dimension"] == dimension)
+            assert total == pytest.approx(1, abs=1e-8), "as they are written, to ten digits"
+        label = labels.get(event["label_id"])
+        if label is None or not label.culprit:
+            continue
+        if " & " in label.culprit:
+            together = [f"{one['dimension']} = {one['value']}" for one in mine if "&" in one["dimension"]]
+            names, values = zip(*(part.split("=") for part in label.culprit.split(" & ")), strict=True)
+            pairs.append(together == [f"{' & '.join(names)} = {' & '.join(values)}"])
+        else:
+            name = label.culprit.partition("=")[0]
+            values = tuple(part.split("=")[1] for part in label.culprit.split(" | "))
+            shown = [float(one["share"]) for one in mine if one["dimension"] == name and one["value"] in values]
+            given.append(sum(shown))
+    assert len(given) >= 15
+    assert mean(given) >= 0.95
+    assert len(pairs) >= 4
+    assert mean(pairs) >= 0.8
+
+
+def test_no_value_is_blamed_for_a_decoy_beyond_the_share_that_it_has(world: Path) -> None:
+    source = open_source(str(world / "s"))
+    assert isinstance(source, FlowSource)
+    labels = [one for one in truth.read(world / "ground_truth.csv")[0] if one.shape == "backup"]
+    extent = source.extent(None, 60)
+    assert labels
+    for label in labels:
+        event = make_event(label.key, label.start, (label.end - label.start) / 60)
+        found = list(contributors(source, [event], extent, source.dimensions(), Policy()))
+        actual = sum(one.actual or 0.0 for one in found if one.dimension == "dst_port")
+        assert not [one for one in found if "&" in one.dimension]
+        excess = sum(one.excess or 0.0 for one in found if one.dimension == "dst_port")
+        if abs(excess) > 0.5 * actual:
+            for one in found:
+                assert one.share <= (one.actual or 0.0) / actual + 0.2
+
+
+def test_what_the_store_does_not_know_is_refused_and_none_is_possible(world: Path, tmp_path: Path) -> None:
+    store = ("--store", world / "s", "--output", tmp_path, "--charts", "0", "--no-html")
+    assert "cannot tell traffic apart by 'dst_prt': it knows dst_port" in refused(
+        sl("discover", *store, "--by", "dst_prt"), 2
+    )
+    answer = well(sl("discover", *store, "--by", "dst_port,src_as"))
+    assert "by" in answer.out
+    assert {one["dimension"] for lines in rows_of(tmp_path).values() for one in lines} >= {"dst_port", "src_as"}
+    well(sl("discover", *store, "--by", "none", "-q"))
+    assert not (tmp_path / "contributors.csv").exists()
+
+
+def test_a_report_shows_them_again_without_a_query(world: Path) -> None:
+    before = (world / "contributors.csv").read_bytes()
+    answer = well(sl("report", "--output", world, "--charts", "0", "--no-html"))
+    assert "dst_port=" in answer.out
+    assert (world / "contributors.csv").read_bytes() == before
+
+
+def test_flows_that_are_missing_are_what_is_not_explained(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "s", tmp_path / "s")
+    with (world / "events.csv").open(newline="") as file:
+        events = [one for one in csv.DictReader(file) if one["direction"] == "above"]
+    for path in (tmp_path / "s" / "flows").rglob("*.parquet"):
+        if path.parent.name == "2026-10-19":
+            path.unlink()
+    well(sl("discover", "--store", tmp_path / "s", "--output", tmp_path, "--charts", "0", "--no-html", "-q"))
+    rows = rows_of(tmp_path)
+    lost = [
+        one["event_id"] for one in events if "2026-10-19" <= one["start"] < "2026-10-25" and one["direction"] == "above"
+    ]
+    assert lost
+    for event in lost:
+        blind = [float(one["share"]) for one in rows[event] if one["value"] == UNEXPLAINED]
+        assert all(share > 0.9 for share in blind)
