@@ -89,6 +89,8 @@ class Customer:
     """How many times as restless as others of its kind."""
     season: Season | None = None
     job: BackupJob | None = None
+    hardship: str = ""
+    """What makes it hard to judge: a field of `generator.hardship.Hard`; "" for none."""
 
 
 def customers(scenario: Scenario) -> dict[str, Customer]:
@@ -110,7 +112,11 @@ def _customer(scenario: Scenario, key: str, given: Named) -> Customer:
     growth = round(rng.real(*scenario.growth.per_week), 6)
     role, decoys = rng.unit(), scenario.decoys
     season = job = None
-    if role < decoys.growth.share:
+    hardship = scenario.hard.drawn(scenario.seed, key)
+    if hardship:
+        # It has neither growth nor a job besides.
+        pass
+    elif role < decoys.growth.share:
         phase = rng.real(0, decoys.growth.weeks * 4 / 3)
         season = Season(round(rng.real(*decoys.growth.per_week), 6), decoys.growth.weeks, phase)
     elif role < decoys.growth.share + decoys.backup.share:
@@ -127,6 +133,7 @@ def _customer(scenario: Scenario, key: str, given: Named) -> Customer:
         restless=float(f"{exp(scenario.noise.spread * _STEPS[step]):.3g}"),
         season=season,
         job=job,
+        hardship=hardship,
     )
 
 

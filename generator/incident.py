@@ -16,6 +16,7 @@ import numpy as np
 
 from generator.customer import Customer, trend
 from generator.disturbance import DAY_MINUTES, Form
+from generator.hardship import ATTACKS, DECOYS
 from generator.noise import MINUTES
 from generator.rng import Rng, poisson
 from generator.scenario import Scenario
@@ -26,6 +27,10 @@ from traffic.truth import label_id
 MARGIN = 3 * HOUR
 
 _LONGEST = 60 * DAY_MINUTES
+"""Of what may be near to a backup job."""
+
+MISSES = ("gap", "late")
+"""Shapes whose minutes never arrive."""
 
 # A pulse is long enough to be an event by itself, and the next one comes while that event is still open (10 minutes by
 # the default policy), even where noise hides the first and the last minute of a pulse.
@@ -54,7 +59,7 @@ class TrafficIncident:
     def factors(self) -> Floats:
         """What the noise-free level is multiplied with in each of its minutes, shape (minutes,). Not for a gap."""
         minute = np.arange(self.minutes, dtype=np.float64)
-        if self.shape == "ramp":
+        if self.shape in ("ramp", "slow_ramp"):
             rise = max(1, int(self.minutes * self.turn))
             height = np.minimum((minute + 1) / rise, (self.minutes - minute) / (self.minutes - rise + 1))
         elif self.shape == "slow_burn":
@@ -85,10 +90,11 @@ class Incidents:
         if customer.season:
             # The growth of such a customer is a decoy over the whole window; anything else would be hidden in it.
             return ()
+        hard = self._hard(customer, week)
         rng = Rng(self._scenario.seed, "incident", week, customer.key)
         numbers = [rng.count(kind) for kind in (self._events, self._blips, self._gaps, self._outages)]
         if not any(numbers):
-            return ()
+            return tuple(sorted(set(hard)))
         events, blips, gaps, outages = numbers
         found = [self._event(rng, week) for _ in range(events)]
         decoys, outage = self._scenario.decoys, self._scenario.outage
@@ -97,7 +103,15 @@ class Incidents:
         for _ in range(outages):
             start, factor = _start(rng, week), _factor(rng, outage.factor)
             found.append(TrafficIncident(start, rng.whole(*outage.minutes), "outage", factor))
-        return tuple(sorted(set(found)))
+        return tuple(sorted({*found, *hard}))
+
+    def _hard(self, customer: Customer, week: int) -> list[TrafficIncident]:
+        """What makes a customer hard to judge in a week."""
+        name = customer.hardship
+        if not name:
+            return []
+        happens = self._scenario.hard.happens(self._scenario.seed, customer.key, name, week)
+        return [TrafficIncident(start, minutes, name, factor, turn=0.9) for start, minutes, factor in happens]
 
     def _event(self, rng: Rng, week: int) -> TrafficIncident:
         name = list(self._forms)[rng.index(self._weights)]
@@ -123,7 +137,8 @@ class Incidents:
         for one in mine:
             wide = Window(one.start - MARGIN, one.window.end + MARGIN)
             earlier = (other.window for other in near if other < one)
-            if not any(wide.overlap(other) for other in (*earlier, *jobs)):
+            # Weeks of absence follow one another.
+            if one.shape == "late" or not any(wide.overlap(other) for other in (*earlier, *jobs)):
                 kept.append(one)
         return tuple(kept)
 
@@ -153,7 +168,7 @@ class Incidents:
         for week in range(week_start(window.start) - WEEK, window.end, WEEK):
             for one in self.of_week(customer, week):
                 if one.window.overlap(window):
-                    direction: Direction = "below" if one.shape in ("gap", "outage") else "above"
+                    direction: Direction = "below" if one.shape in (*MISSES, "outage") else "above"
                     kind = self._kind(customer, one, window)
                     yield label(one.window.clip(window), one.shape, one.factor, direction, kind, one.start)
         for seen, height in self._bursts(customer, window):
@@ -192,10 +207,15 @@ class Incidents:
         """What a detector owes an incident, from the levels that it was made of."""
         if one.shape == "outage":
             return "ignore"
-        if one.shape in ("blip", "gap"):
+        if one.shape in ("blip", "gap") or one.shape in DECOYS:
             return "decoy"
         facts = self._scenario.required
         judged = one.start >= window.start + round(facts.history_weeks * WEEK)
+        if customer.hardship == "late":
+            # Nobody has a longer history of it.
+            judged = True
+        if one.shape in ATTACKS:
+            return "required" if judged else "optional"
         return "required" if judged and self._clear(customer, one, window) >= facts.buckets else "optional"
 
     def _clear(self, customer: Customer, one: TrafficIncident, window: Window) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 
 from generator.dimensions import Dimensions
 from generator.disturbance import Decoys, Events, Outage, Required
+from generator.hardship import Hard
 from generator.span import Span
 from traffic.errors import UsageFailure
 from traffic.model import HOUR
@@ -224,6 +225,7 @@ class Scenario:
     outage: Outage = field(default_factory=Outage)
     required: Required = field(default_factory=Required)
     dimensions: Dimensions = field(default_factory=Dimensions)
+    hard: Hard = field(default_factory=Hard)
 
     def __post_init__(self) -> None:
         check("seed", self.seed, 0, 2**63 - 1)
@@ -258,6 +260,9 @@ class Scenario:
         if not self.dimensions.enabled:
             # What traffic is made of changes none of it.
             del settings["dimensions"]
+        if self.hard == Hard():
+            # Nobody is hard to judge: the same traffic as before there were such.
+            del settings["hard"]
         text = json.dumps(settings, sort_keys=True, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=8).hexdigest()
 

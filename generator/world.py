@@ -9,7 +9,8 @@ import numpy as np
 
 from generator.customer import customers, trend
 from generator.dimensions import Excess, Mixture
-from generator.incident import Incidents
+from generator.hardship import ATTACKS
+from generator.incident import MISSES, Incidents
 from generator.noise import MINUTES
 from generator.scenario import Scenario
 from generator.shape import Shape
@@ -35,7 +36,7 @@ class World:
         self.customers = customers(scenario)
         self._shape = Shape(scenario)
         self._incidents = Incidents(scenario, self._shape)
-        self._events = frozenset(vars(scenario.events.shapes))
+        self._events = ATTACKS.union(vars(scenario.events.shapes))
         self.mixture = Mixture(scenario.dimensions, scenario.seed)
 
     def check(self, window: Window) -> None:
@@ -47,6 +48,7 @@ class World:
         forms = vars(self.scenario.events.shapes).values()
         decoys = self.scenario.decoys
         highest = max(*(form.factor[1] for form in forms), decoys.blip.factor[1]) * decoys.backup.factor[1]
+        highest = max(highest, self.scenario.hard.highest)
         for one in self.customers.values():
             grown = max(trend(self.scenario, one, at) for at in (window.start, window.end))
             largest = (
@@ -71,7 +73,7 @@ class World:
         for one in self._incidents.touching(customer, week):
             first = (one.start - week) // 60
             last = min(first + one.minutes, MINUTES)
-            if one.shape == "gap":
+            if one.shape in MISSES:
                 gaps.append(slice(max(first, 0), last))
             else:
                 values[max(first, 0) : last] *= one.factors()[max(-first, 0) : last - first]
