@@ -63,7 +63,7 @@ def test_more_than_ten_thousand_lines_and_values(elasticsearch: Server, elastics
         Line(MONDAY + place / 10, "api", f"/item/{place % 3000}", "GET", 200, "INFO", float(1 + place % 50), "10.0.0.1")
         for place in range(12_500)
     ]
-    log = open_log(filled(elasticsearch, elasticsearch_index, lines), LogColumns())
+    log = open_log(filled(elasticsearch, elasticsearch_index, lines), LogColumns(raw_paths=True))
     window = log.extent()
     assert log.traffic(window).requests.sum() == 12_500
     latest = log.latest(window, 12_000)
@@ -83,7 +83,7 @@ def test_shards_that_do_not_agree_on_an_order_are_asked_for_everything(
         Line(MONDAY + place, "api", f"/{chance.integers(0, 4000)}", "GET", 200, "INFO", None, "10.0.0.1")
         for place in range(9_000)
     ]
-    log = open_log(filled(elasticsearch, elasticsearch_index, lines), LogColumns())
+    log = open_log(filled(elasticsearch, elasticsearch_index, lines), LogColumns(raw_paths=True))
     counts: dict[str, int] = {}
     for line in lines:
         counts[line.endpoint] = counts.get(line.endpoint, 0) + 1

@@ -27,7 +27,7 @@ from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, WEEK, Query, Window
 from traffic.store import Columns, open_log, open_source
 from traffic.store.elastic.bodies import Fields
-from traffic.store.elastic.fields import default_errors
+from traffic.store.elastic.roles import wrong_lines
 from traffic.store.log_fields import PRESETS, recognise
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -293,8 +293,7 @@ def test_a_list_of_incidents_is_a_truth(tmp_path: Path) -> None:
 
 def test_the_requests_to_a_cluster_are_those_that_were_looked_at() -> None:
     window = Window(MONDAY, MONDAY + HOUR)
-    known = recognise(("@timestamp", "service", "status_code", "level", "response_time_ms"))
-    errors = default_errors(known, {"status_code": {"short"}})
+    errors = wrong_lines({"status_code": {"short"}}, {"level": ["ERROR", "FATAL"]})
     bodies = {}
     for metric, preset in PRESETS.items():
         value, asked = "response_time_ms" if preset.latency else None, errors if preset.errors else None

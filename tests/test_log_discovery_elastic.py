@@ -144,7 +144,8 @@ def test_fields_that_elasticsearch_mapped_itself_are_found(elasticsearch: Server
                  for place, line in enumerate(lines)]  # fmt: skip
     load(elasticsearch, elasticsearch_index, documents, None)
     source = opened(elasticsearch, elasticsearch_index, "error-share")
-    assert source.notes() == ["using timestamp, service.keyword"]
+    told = "status >= 500 (status_code), level ERROR, CRITICAL, FATAL and the like (level.keyword)"
+    assert source.notes() == ["using timestamp, service.keyword", f"errors: {told}"]
     values = source.series(Query(source.metric, ("checkout",), Window(MONDAY, MONDAY + 600), 600)).values
     np.testing.assert_allclose(values, [[25.0]])
 

@@ -72,7 +72,7 @@ class AnalyzeOptions(shared.EntryOptions):
 )
 @click.option("--where", metavar="CONDITION", help="Own file: only these lines, as \"endpoint <> '/health'\".")
 @shared.skip_bad_lines
-@click.option("--raw-paths", is_flag=True, help="Own file: paths as they are, not /api/orders/{id}.")
+@click.option("--raw-paths", is_flag=True, help="Paths as they are, not /api/orders/{id}.")
 @shared.data_zone
 @shared.data_filter
 @click.option("--top", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Endpoints that are listed.")

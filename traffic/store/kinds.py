@@ -187,7 +187,7 @@ FILES = StoreKind(
 ELASTIC = StoreKind(
     "Elasticsearch",
     "https://HOST:9200/INDEX",
-    takes=_EVERY_TABLE | {"step", "filter_file", "counter"},
+    takes=_EVERY_TABLE | {"step", "filter_file", "counter", "raw_paths"},
     instead="--wide, --where, --total and how files are written are for files (an index has --filter)",
     source=_elastic_source,
     sink=_elastic_sink,

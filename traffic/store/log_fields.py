@@ -21,6 +21,8 @@ __all__ = ["ERROR_LEVELS", "ERROR_STATUS", "PRESETS", "ROLES", "SERIES", "SERIES
 
 ERROR_STATUS = 500
 """A line with a status of this and more is an error, and so is one of a level that `log_levels` knows as one."""
+NO_ERRORS = "no line is an error, by how they are told: if one is, say which with --errors"
+"""What is said where a log has none."""
 SERIES_MOST = 5_000
 """As many series a log may come to where nobody named the field that they are told apart by."""
 

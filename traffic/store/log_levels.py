@@ -99,6 +99,17 @@ def understand_levels(counts: Mapping[str, int], field: str) -> Levels | None:
     return Levels(tuple(sorted(errors)), known, tuple(sorted(unknown, key=lambda one: (-one[1], one[0]))), told)
 
 
+def unknown_levels(levels: Mapping[str, Levels]) -> list[str]:
+    """What a person should know of levels that mean nothing to us; `levels`: by the field that they stand in."""
+    found = []
+    for name, one in levels.items():
+        if one.unknown:
+            lines = sum(count for _, count in one.unknown)
+            shown = ", ".join(level[:20] for level, _ in one.unknown[:3])
+            found.append(f"{lines:,} lines have a level that is not known ({name}: {shown}): they count as no errors")
+    return found
+
+
 def word_of(level: str) -> str:
     """A level as it is looked up: `[error]`, `Error:` and `LogLevel.Error` are ERROR."""
     return _TRIMMED.sub("", level.upper().rpartition(".")[2])

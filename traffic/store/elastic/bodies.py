@@ -224,6 +224,7 @@ class Fields:
         timeless: Body = {"bool": {"must_not": [{"exists": {"field": self.time}}]}}
         outside: Body = {"bool": {"filter": [{"exists": {"field": self.time}}], "must_not": [self.within(reach)]}}
         inner = {**self._ends(), "keys": {"value_count": {"field": self.key}}}
+        inner |= {} if self.errors is None else {"errors": {"filter": self.errors}}
         found = {"ways": {"filters": {"filters": self._ways(reach, only)}, "aggs": inner}}
         return {
             "size": 0,

@@ -12,7 +12,7 @@ from traffic.times import iso
 
 
 def covered(
-    answer: Mapping[str, Any], fields: Fields, closed: Sequence[str], name: str, some: bool = False
+    answer: Mapping[str, Any], fields: Fields, closed: Sequence[str], name: str, some: bool = False, told: str = ""
 ) -> Coverage:
     """The documents of each index, by what became of them.
 
@@ -22,6 +22,7 @@ def covered(
         closed: indices that cannot be searched.
         name: of the store, for messages.
         some: whether only some of the keys are read.
+        told: how errors are told, where they are counted.
 
     Raises:
         StoreError: the answer does not add up.
@@ -39,6 +40,12 @@ def covered(
     notes: tuple[str, ...] = ()
     if keys > used:
         notes = (f"documents have several {fields.key}: each counts once for each of them, {keys:,} in all",)
+    if fields.errors is not None:
+        with understood(name):
+            wrong = sum(whole(one["ways"]["buckets"]["used"]["errors"]["doc_count"]) for one in indices)
+        are = "is an error" if wrong == 1 else "are errors"
+        said = f"{wrong:,} {are}" if wrong else "none of them is an error, so that no rise of errors can be found"
+        notes += (f"{said} ({told})" if told else said,)
     # A document of several keys may have one that nobody asked for, or the same twice.
     least = used if some or fields.doubles else keys
     return Coverage((*parts, *shut), "documents", (min(least, keys), keys), notes=notes)

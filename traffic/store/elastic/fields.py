@@ -17,18 +17,17 @@ from traffic.store.base import StoreError
 from traffic.store.elastic.answers import understood
 from traffic.store.elastic.bodies import Body
 from traffic.store.elastic.client import Cluster
-from traffic.store.log_fields import ERROR_LEVELS, ERROR_STATUS, LogFields
 
 _NAMES = {"keyword", "constant_keyword", "wildcard", "version"}
 _TEXTS = _NAMES | {"flattened"}
-_KEYS = _NAMES | {"ip", "boolean", "byte", "short", "integer", "long", "unsigned_long", "flattened"}
-_NUMBERS = {
+KEYS = _NAMES | {"ip", "boolean", "byte", "short", "integer", "long", "unsigned_long", "flattened"}
+NUMBERS = {
     *("byte", "short", "integer", "long", "unsigned_long", "half_float", "float", "double", "scaled_float"),
     *("aggregate_metric_double", "counter_long", "counter_double"),
 }
 _FAMILIES = dict.fromkeys(_NAMES, "names") | dict.fromkeys(("byte", "short", "integer", "long"), "numbers")
 """Types whose values are the same in one list; any other is a family of its own."""
-_TIMES = {"date", "date_nanos"}
+TIMES = {"date", "date_nanos"}
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SPOKEN_OF = re.compile(r"(?:^|[\s(+!-])([A-Za-z_@][\w.@-]*):")
 """A field in a query: a name before a colon."""
@@ -63,9 +62,9 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     Raises:
         UsageFailure: with what to name instead.
     """
-    wanted = {"--time": (time, _TIMES), "--key": (key, _KEYS)}
+    wanted = {"--time": (time, TIMES), "--key": (key, KEYS)}
     if value is not None:
-        wanted["--value"] = (value, set() if statistic == "count" else _NUMBERS)
+        wanted["--value"] = (value, set() if statistic == "count" else NUMBERS)
     found = _checked(cluster, wanted)
     counter = value is not None and statistic != "count" and _is_counter(cluster, value, found["--value"])
     kinds = found["--key"]
@@ -115,8 +114,8 @@ def check_roles(cluster: Cluster, named: Mapping[str, str]) -> None:
     Raises:
         UsageFailure: with what to name instead.
     """
-    good = {"time": _TIMES, "latency": _NUMBERS, "bytes": _NUMBERS}
-    _checked(cluster, {f"--field {role}=": (name, good.get(role, _KEYS)) for role, name in named.items()})
+    good = {"time": TIMES, "latency": NUMBERS, "bytes": NUMBERS}
+    _checked(cluster, {f"--field {role}=": (name, good.get(role, KEYS)) for role, name in named.items()})
 
 
 def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> dict[str, dict[str, Any]]:
@@ -221,20 +220,6 @@ def readable(types: Mapping[str, set[str]]) -> dict[str, str]:
     return found
 
 
-def default_errors(known: LogFields, types: Mapping[str, set[str]]) -> Body:
-    """The query for the lines that are errors where nobody said which."""
-    ways: list[Body] = []
-    if known.level is not None:
-        levels = [written for level in ERROR_LEVELS for written in (level, level.lower(), level.title())]
-        ways.append({"terms": {known.level: levels}})
-    if known.status is not None and types[known.status] & _NUMBERS:
-        ways.append({"range": {known.status: {"gte": ERROR_STATUS}}})
-    elif known.status is not None:
-        # A number that was stored as text is in no order but that of its digits.
-        ways.append({"prefix": {known.status: str(ERROR_STATUS)[0]}})
-    return {"bool": {"should": ways, "minimum_should_match": 1}}
-
-
 def said_errors(cluster: Cluster, text: str, types: Mapping[str, set[str]]) -> Body:
     """The query of --errors, in Lucene's language.
 
@@ -252,7 +237,7 @@ def said_errors(cluster: Cluster, text: str, types: Mapping[str, set[str]]) -> B
 
 
 def _meant(good: set[str]) -> str:
-    kind = "a date" if good == _TIMES else "a number" if good == _NUMBERS else "a keyword, a number or an address"
+    kind = "a date" if good == TIMES else "a number" if good == NUMBERS else "a keyword, a number or an address"
     return f"name a field that is {kind}"
 
 

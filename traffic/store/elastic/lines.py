@@ -5,31 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
-from heapq import nsmallest
 from itertools import pairwise
 from math import isfinite
 from typing import Any
 
 import numpy as np
 
-from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic, percentiles
+from traffic.access_log import PERCENTS, Fences, Line, LogColumns, Spread, Top, Traffic, percentiles
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Grid, Ints, Window, ceil_to, floor_to
 from traffic.store.access import Access
 from traffic.store.base import NoSuchStore, StoreError, TooLarge
-from traffic.store.elastic.answers import text_of
 from traffic.store.elastic.bodies import COMPRESSION, Body, Fields
 from traffic.store.elastic.client import COMPLETE, Cluster, check_complete
-from traffic.store.elastic.fields import (
-    check_roles,
-    default_errors,
-    field_types,
-    read_filter,
-    readable,
-    said_errors,
-)
+from traffic.store.elastic.fields import check_roles, field_types, read_filter, readable, said_errors
 from traffic.store.elastic.place import find_place
-from traffic.store.log_fields import errors_told, recognise, renamed, roles
+from traffic.store.elastic.roles import log_roles
+from traffic.store.elastic.tops import Tops
+from traffic.store.log_fields import NO_ERRORS, recognise, renamed, roles
 
 _PAGE = 1_000
 _HOURS = 5_000
@@ -58,19 +51,22 @@ class ElasticLog:
         types = field_types(self._cluster)
         if not types:
             raise NoSuchStore(f"{self.name} has no fields: check the name of the index, or load some lines")
-        self._known = known = renamed(recognise(readable(types)), said.named)
-        if known.time is None:
+        also = read_filter(said.filter_file)
+        named = renamed(recognise(readable(types)), said.named)
+        if named.time is None:
             raise UsageFailure(f"{self.name} has no field that is known to be a time: name it with --field time=NAME")
-        check_roles(self._cluster, roles(known))
-        self._errors: Body | None = None
-        self._told = said.errors or errors_told(known)
+        check_roles(self._cluster, roles(named))
+        self._roles = log_roles(self._cluster, types, said.named, also)
+        self._known = known = self._roles.known
+        self._errors: Body | None = self._roles.errors
+        self._told = said.errors or self._roles.told
         if said.errors is not None:
             self._errors = said_errors(self._cluster, said.errors, types)
-        elif known.level or known.status:
-            self._errors = default_errors(known, types)
-        also = read_filter(said.filter_file)
+        self._notes = () if said.scale is not None else self._roles.notes
+        self._wrong: int | None = None
         self._scale = said.scale or known.milliseconds
-        self._fields = Fields(known.time, known.time, None, "count", also, self._errors)
+        self._fields = Fields(named.time, named.time, None, "count", also, self._errors)
+        self._tops = Tops(self._ask, self._roles.fields, types, said.raw_paths)
 
     @property
     def errors_told(self) -> str | None:
@@ -78,13 +74,13 @@ class ElasticLog:
         return self._told
 
     def notes(self) -> list[str]:
-        """What is said is which fields are read."""
-        return []
+        """What response times count in."""
+        return list(self._notes)
 
     @property
     def roles(self) -> Mapping[str, str]:
-        """Role -> field, of those that the index has."""
-        return roles(self._known)
+        """Role -> field, or fields with commas between, of those that the index has."""
+        return self._roles.shown()
 
     def extent(self) -> Window:
         """From the first document to a second after the last."""
@@ -109,6 +105,7 @@ class ElasticLog:
                 sent[hour] = bucket.get("sent", {}).get("value") or 0
                 if "p95" in bucket and (value := bucket["p95"]["values"][0].get("value")) is not None:
                     p95[hour] = value * self._scale
+        self._wrong = int(errors.sum()) if self._errors and requests.any() else None
         return Traffic(
             grid,
             requests.astype(np.int64),
@@ -118,36 +115,18 @@ class ElasticLog:
         )
 
     def top(self, role: str, window: Window, most: int, status: str | None = None) -> Top:
-        """By one request where the shards agree on the order, else by reading all values, page by page."""
-        field = self.roles[role]
-        terms = {"field": field, "size": most, "shard_size": max(_PAGE, 10 * most)}
-        wanted = {"top": {"terms": terms, "aggs": self._inner()}, "without": {"missing": {"field": field}}}
-        wanted["all"] = {"value_count": {"field": self._known.time}}
-        only = None if status is None else {"term": {self._known.status or "": status}}
-        try:
-            found = self._ask(window, wanted, only)
-        except TooLarge:
-            found = self._ask(window, {name: one for name, one in wanted.items() if name != "top"}, only)
-        without = found["without"]["doc_count"]
-        if "top" in found and not found["top"]["doc_count_error_upper_bound"]:
-            buckets = found["top"]["buckets"]
-        else:
-            buckets = nsmallest(
-                most, self._every(field, window, only), key=lambda one: (-one["doc_count"], text_of(one))
-            )
-        counts = tuple(
-            Count(text_of(one), one["doc_count"], self._errors_of(one), self._sent_of(one)) for one in buckets
-        )
-        others = found["all"]["value"] - without - sum(count.requests for count in counts)
-        return Top(counts, max(0, others), without)
+        """By one request where that is exact, else by reading all values, page by page; paths are folded."""
+        only: list[Body] = []
+        if status is not None:
+            only = [{"bool": {"should": [{"term": {name: status}} for name in self._roles.fields["status"]]}}]
+        return self._tops.top(role, window, most, only, self._inner())
 
     def spreads(self, window: Window, endpoints: Sequence[str]) -> tuple[Spread, dict[str, Spread]]:
         """Percentiles are told from t-digests: near, not exact."""
         inner = {"stats": {"stats": {"field": self._known.latency}}, "percents": self._percentiles(PERCENTS)}
         wanted: Body = dict(inner)
         if endpoints:
-            terms = {"field": self._known.endpoint, "size": len(endpoints), "include": list(endpoints)}
-            wanted["each"] = {"terms": terms, "aggs": inner}
+            wanted["each"] = {"filters": {"filters": list(self._tops.of_endpoints(endpoints).values())}, "aggs": inner}
         try:
             found = self._ask(window, wanted)
         except TooLarge:
@@ -156,8 +135,9 @@ class ElasticLog:
             middle = len(endpoints) // 2
             whole, first = self.spreads(window, endpoints[:middle])
             return whole, first | self.spreads(window, endpoints[middle:])[1]
-        each = {text_of(one): self._spread(one) for one in found.get("each", {}).get("buckets", ())}
-        return self._spread(found), each
+        each = dict(zip(endpoints, found.get("each", {}).get("buckets", ()), strict=True))
+        spreads = {name: self._spread(one) for name, one in each.items() if one["stats"]["count"]}
+        return self._spread(found), spreads
 
     def histogram(self, window: Window, edges: Sequence[float]) -> Ints:
         """By a range aggregation over the edges."""
@@ -169,9 +149,14 @@ class ElasticLog:
 
     def beyond(self, window: Window, fences: Fences, most: int) -> tuple[dict[str, int], list[Line]]:
         """A filter for each endpoint, and one search for the slowest that meet any of them."""
-        above = {endpoint: self._above(limit, endpoint) for endpoint, limit in fences.own.items() if isfinite(limit)}
+        lines = self._tops.of_endpoints(list(fences.own)) if fences.own else {}
+        above: dict[str, Body] = {
+            endpoint: {"bool": {"filter": [lines[endpoint], self._longer(limit)]}}
+            for endpoint, limit in fences.own.items()
+            if isfinite(limit)
+        }
         if isfinite(fences.rest):
-            own = [{"terms": {self._known.endpoint: list(fences.own)}}] if fences.own else []
+            own = list(lines.values())
             above[""] = {"bool": {"filter": [self._longer(fences.rest)], "must_not": own}}
         if not above:
             return {}, []
@@ -189,11 +174,11 @@ class ElasticLog:
         return list(self._lines({"query": self._within(window), "sort": [self._newest()]}, most))
 
     def remarks(self) -> list[str]:
-        """Documents without a time are in no window; an index hardly ever has any."""
-        return []
+        """What is not known of levels, what became of paths, and where no line is an error."""
+        return [*self._roles.remarks, *self._tops.remarks(), *([NO_ERRORS] if self._wrong == 0 else [])]
 
-    def _ask(self, window: Window | None, aggregations: Body, only: Body | None = None) -> Any:
-        body = {"size": 0, "query": self._within(window, only), "aggs": aggregations}
+    def _ask(self, window: Window | None, aggregations: Body, only: Sequence[Body] = ()) -> Any:
+        body = {"size": 0, "query": self._within(window, *only), "aggs": aggregations}
         return self._cluster.search(body, _AGGREGATIONS)[_AGGREGATIONS]
 
     def _hours(self, window: Window, wanted: Body) -> list[Any]:
@@ -207,22 +192,15 @@ class ElasticLog:
             return [bucket for part in parts for bucket in self._hours(part, wanted)]
         return found
 
-    def _within(self, window: Window | None, also: Body | None = None) -> Body:
+    def _within(self, window: Window | None, *also: Body) -> Body:
         query = self._fields.query(window=window)
-        if also is not None:
-            query["bool"]["filter"].append(also)
+        query["bool"]["filter"] += also
         return query
 
     def _inner(self) -> Body:
         errors = {} if self._errors is None else {"errors": {"filter": self._errors}}
         sent = {} if self._known.bytes is None else {"sent": {"sum": {"field": self._known.bytes}}}
         return {**errors, **sent}
-
-    def _errors_of(self, bucket: Mapping[str, Any]) -> int | None:
-        return None if self._errors is None else int(bucket["errors"]["doc_count"])
-
-    def _sent_of(self, bucket: Mapping[str, Any]) -> int | None:
-        return None if self._known.bytes is None else int(bucket["sent"]["value"])
 
     def _percentiles(self, percents: Sequence[float]) -> Body:
         digest = {"tdigest": {"compression": COMPRESSION}}
@@ -236,30 +214,8 @@ class ElasticLog:
         mean, most = stats["avg"] * self._scale, stats["max"] * self._scale
         return Spread(int(stats["count"]), mean, **percents, most=most)
 
-    def _every(self, field: str, window: Window, only: Body | None) -> Iterator[dict[str, Any]]:
-        """A bucket for each value of a field, in pages that the cluster accepts."""
-        size, after = _PAGE, None
-        while True:
-            composite: Body = {"size": size, "sources": [{"value": {"terms": {"field": field}}}]}
-            if after is not None:
-                composite["after"] = after
-            try:
-                found = self._ask(window, {"page": {"composite": composite, "aggs": self._inner()}}, only)["page"]
-            except TooLarge:
-                if size == 1:
-                    raise
-                size //= 2
-                continue
-            yield from ({**bucket, "key": bucket["key"]["value"]} for bucket in found["buckets"])
-            after = found.get("after_key")
-            if after is None or len(found["buckets"]) < size:
-                return
-
     def _longer(self, limit: float) -> Body:
         return {"range": {self._known.latency or "": {"gt": limit / self._scale}}}
-
-    def _above(self, limit: float, endpoint: str) -> Body:
-        return {"bool": {"filter": [{"term": {self._known.endpoint: endpoint}}, self._longer(limit)]}}
 
     def _newest(self) -> Body:
         return {self._known.time or "": {"order": "desc", "format": "epoch_millis"}}
@@ -271,7 +227,8 @@ class ElasticLog:
         try:
             after = None
             while most > 0:
-                asked = [field for role, field in self.roles.items() if role in _SHOWN - {"time"}]
+                shown = (fields for role, fields in self._roles.fields.items() if role in _SHOWN - {"time"})
+                asked = [field for fields in shown for field in fields]
                 time = {"field": self._known.time, "format": "epoch_millis"}
                 body: Body = {**search, "size": min(most, _PAGE), "_source": False, "fields": [*asked, time]}
                 body |= {"pit": {"id": state, "keep_alive": "5m"}, "track_total_hits": False}
@@ -291,7 +248,14 @@ class ElasticLog:
                 self._cluster.ask("DELETE", "/_pit", None, {"id": state})
 
     def _line(self, hit: Mapping[str, Any]) -> Line:
-        values = {role: hit["fields"].get(field, [""])[0] for role, field in self.roles.items() if role in _SHOWN}
+        there = hit["fields"]
+        values = {
+            role: next((there[field][0] for field in fields if field in there), "")
+            for role, fields in self._roles.fields.items()
+            if role in _SHOWN
+        }
         time, latency = float(values.pop("time")) / 1000, values.pop("latency", "")
+        if values.get("endpoint"):
+            values["endpoint"] = self._tops.endpoint_of(str(values["endpoint"]))
         milliseconds = float("nan") if latency == "" else float(latency) * self._scale
         return Line(time, milliseconds, **{role: str(value) for role, value in values.items()})

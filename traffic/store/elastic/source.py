@@ -37,21 +37,20 @@ from traffic.store.elastic.counts import covered
 from traffic.store.elastic.fields import (
     KeyField,
     check_fields,
-    default_errors,
     field_types,
     read_filter,
-    readable,
     said_errors,
 )
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.rates import LEAD, rates
+from traffic.store.elastic.roles import log_roles
 from traffic.store.elastic.sample import sample, with_evidence
 from traffic.store.elastic.spans import ask_bounds, ask_ends, list_keys
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.elastic.view import view_of
 from traffic.store.kinds import FOLDER, refuse_options
-from traffic.store.log_fields import asks_errors, recognise, understood
+from traffic.store.log_fields import PRESETS, SERIES_MOST, LogFields, asks_errors, understood
 
 NEVER = 2**40
 """Seconds after which an answer is kept that tomorrow may be another: more than there are."""
@@ -90,6 +89,8 @@ class ElasticSource(RollupSource, SharedSource):
             raise NoSuchStore(f"there is no index {self.name}: check its name, or run ./sl.py generate to make it")
         self._layout = layout
         self._groups: Sequence[Sequence[str] | None] = (None,)
+        self._told_errors = ""
+        self._chosen = False
         self._notes: list[str] = []
         if layout.ours is not None and not layout.others:
             self._open_ours(columns)
@@ -212,7 +213,9 @@ class ElasticSource(RollupSource, SharedSource):
         """Its documents in that window and those that no window holds, by index: counted in one search."""
         apart = only if not self._fields.mixed or len(only or ()) <= _MATCHES else None
         answer = self._cluster.search(self._fields.coverage(window, reach, apart), COVERAGE)
-        found = covered(answer, self._fields, self._layout.closed, self.name, some=apart is not None)
+        found = covered(
+            answer, self._fields, self._layout.closed, self.name, some=apart is not None, told=self._told_errors
+        )
         if apart is not only:
             others = Holding(self.name, None, None, (LeftOut(OTHER_KEYS, None),))
             found = replace(found, parts=(*found.parts, others), held=None)
@@ -247,11 +250,20 @@ class ElasticSource(RollupSource, SharedSource):
         if layout.ours is not None:
             raise UsageFailure(f"{self.name} mixes stores of ours with {layout.others[0]}: name one of them")
         types = field_types(self._cluster) if columns.preset or columns.errors else {}
-        known = recognise(readable(types))
         errors = None if columns.errors is None else said_errors(self._cluster, columns.errors, types)
-        if asks_errors(columns) and (known.level or known.status):
-            errors = default_errors(known, types)
-        columns = understood(columns, known, self.name)
+        also = read_filter(columns.filter_file)
+        self._told_errors = columns.errors or ""
+        if columns.preset is not None:
+            preset = PRESETS[columns.preset]
+            roles = log_roles(self._cluster, types, {}, also, preset.errors or preset.latency)
+            self._chosen = columns.key is None
+            if asks_errors(columns):
+                errors, self._told_errors = roles.errors, roles.told or ""
+                self._notes += roles.remarks
+            self._notes += roles.notes if preset.latency and columns.value is None else ()
+            columns = understood(columns, roles.known, self.name)
+        else:
+            columns = understood(columns, LogFields(), self.name)
         time, key = columns.time or TIME, columns.key
         if key is None or (columns.value is None and columns.how not in ("count", "share")):
             raise UsageFailure(
@@ -261,7 +273,6 @@ class ElasticSource(RollupSource, SharedSource):
         self._ours = False
         self._step = columns.step
         about = check_fields(self._cluster, time, key, columns.value, columns.how)
-        also = read_filter(columns.filter_file)
         self._told = None
         self._lines = columns.preset is not None or columns.errors is not None
         if not self._lines:
@@ -285,6 +296,8 @@ class ElasticSource(RollupSource, SharedSource):
         if columns.preset is not None:
             value = "" if columns.value is None else f", {columns.value}"
             self._notes.append(f"using {time}, {key}{value}")
+            if errors is not None:
+                self._notes.append(f"errors: {self._told_errors}")
 
     def _found(self, answer: Mapping[str, Any], found: Cells) -> Floats:
         """The statistic of each bucket, before its factor."""
@@ -329,6 +342,11 @@ class ElasticSource(RollupSource, SharedSource):
         with self._asking:
             if self._spans is None:
                 found = list_keys(self._cluster, self._fields, self._max_buckets, self._groups)
+                if self._chosen and len(found.ends) > SERIES_MOST:
+                    raise UsageFailure(
+                        f"{self.name} has {len(found.ends):,} series by {self._fields.key}: name a field with fewer "
+                        f"values with --key, or take them all with --key {self._fields.key}"
+                    )
                 self._fields.several |= found.several
                 self._spans = {key: self._span(*ends) for key, ends in found.ends.items()}
             return self._spans

@@ -15,7 +15,7 @@ from traffic.store.base import Columns
 from traffic.store.files.database import Database
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.log import LaidLog, Said
-from traffic.store.log_fields import roles
+from traffic.store.log_fields import NO_ERRORS, roles
 
 _TEXTS = ("service", "endpoint", "method", "status", "level", "address")
 _NEWEST = f"ORDER BY t DESC, {', '.join(_TEXTS)}, ms"
@@ -56,6 +56,7 @@ class FilesLog:
         )
         self._laid = LaidLog(self.name, files, spoken, database, STDIN_SHOWN if self._piped else None)
         self._errors = self._laid.told is not None
+        self._wrong: int | None = None
         self._known = self._laid.known
 
     @property
@@ -87,6 +88,7 @@ class FilesLog:
             place = grid.index(int(hour))
             requests[place], errors[place], sent[place] = count, wrong, amount or 0
             p95[place] = np.nan if slow is None else slow
+        self._wrong = int(errors.sum()) if self._errors and requests.any() else None
         return Traffic(
             grid,
             requests,
@@ -164,7 +166,8 @@ class FilesLog:
 
     def remarks(self) -> list[str]:
         """Which lines were left out and why, and what was not understood."""
-        return [*self._laid.account.remarks(), *self._laid.remarks, *self._laid.folding]
+        none = [NO_ERRORS] if self._wrong == 0 else []
+        return [*self._laid.account.remarks(), *self._laid.remarks, *self._laid.folding, *none]
 
     def _ask(self, sql: str, window: Window, *parameters: object) -> list[Any]:
         """Rows of a query on `lines`: those in the window."""

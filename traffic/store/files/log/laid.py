@@ -18,12 +18,12 @@ from traffic.store.base import DamagedStore, NoSuchStore
 from traffic.store.files.database import Database, paths
 from traffic.store.files.log.account import Account, Said, find_line
 from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
-from traffic.store.files.log.paths import folded, folded_sql
 from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
 from traffic.store.files.log.reading import Reading, reading_of
 from traffic.store.files.look import Input, look_at, require_columns
 from traffic.store.files.table import identifier, text
 from traffic.store.log_fields import ROLES, SERIES, LogFields
+from traffic.store.log_paths import folded, folded_sql
 
 _BEGINNING = 1 << 20
 _EXAMPLES = 100
@@ -293,7 +293,8 @@ class LaidLog:
         for file in (*files, self._folder / "paths.parquet", self._folder / "endpoints.parquet"):
             file.unlink()
         ((first, last, self._used, *self._folded),) = self.ask(
-            "SELECT min(t), max(t), count(*), count(DISTINCT path), count(DISTINCT endpoint) FROM lines"
+            "SELECT min(t), max(t), count(*), count(DISTINCT nullif(path, '')), count(DISTINCT nullif(endpoint, '')) "
+            "FROM lines"
         )
         self.ends = (first or 0.0, last or 0.0)
 

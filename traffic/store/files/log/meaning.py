@@ -14,14 +14,14 @@ from traffic.store.files.log.clock import FORMS, form_of, joined, milliseconds_o
 from traffic.store.files.log.raw import Ask
 from traffic.store.files.table import text
 from traffic.store.log_fields import ERROR_STATUS
-from traffic.store.log_levels import Levels, understand_levels
+from traffic.store.log_levels import Levels, understand_levels, unknown_levels
 from traffic.store.log_names import LATENCY_LIKE, NAMES, ROLE_OF, STATUS_LIKE, candidates, plain
+from traffic.store.log_paths import REQUEST
 from traffic.store.log_units import Unit, unit_of_name, unit_of_values
 
 _MOSTLY = 0.9
 _CODE = r"^[1-5]\d\d(\.0+)?( .*)?$"
 _NO_CODE = r"^(-|0|000|-1|)$"
-_REQUEST = r"^([A-Z]+) +(\S+)( +HTTP/[0-9.]+)?$"
 _REQUESTS = ("request", "requestline")
 """Fields that may hold the first line of a request."""
 _LEVELS = 1_000
@@ -269,7 +269,8 @@ def _unit_of(look: Look, cell: str) -> Unit:
 def _is_endpoint(look: Look, name: str) -> bool:
     cell = look.column[name]
     if plain(name) in _REQUESTS and name not in look.named.values():
-        every, fine = look.share(name, f"regexp_matches({cell}, '{_REQUEST}')")
+        # What is asked for, or the line that asks for it.
+        every, fine = look.share(name, f"regexp_matches({cell}, '{REQUEST}') OR starts_with({cell}, '/')")
         return every > 0 and 2 * fine >= every
     return look.share(name, "TRUE")[0] > 0
 
@@ -284,7 +285,7 @@ def _texts(look: Look, fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """SQL of the other columns; what is not there is empty."""
     cells = {role: _first(look, names) for role, names in fields.items()}
     lines = [name for name in fields["endpoint"] if plain(name) in _REQUESTS]
-    path = f"regexp_replace({cells['endpoint']}, '{_REQUEST}', '\\2')" if lines else cells["endpoint"]
+    path = f"regexp_replace({cells['endpoint']}, '{REQUEST}', '\\2')" if lines else cells["endpoint"]
     # What is no path, as the name of a handler, stays as it is.
     cut = f"split_part(split_part(regexp_replace({path}, '^[a-z]+://[^/?#]*', ''), '?', 1), '#', 1)"
     path = (
@@ -294,7 +295,7 @@ def _texts(look: Look, fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     )
     method, host = cells["method"], cells["host"]
     if lines:
-        asked = f"nullif(regexp_extract({_first(look, lines)}, '{_REQUEST}', 1), '')"
+        asked = f"nullif(regexp_extract({_first(look, lines)}, '{REQUEST}', 1), '')"
         method = f"coalesce(nullif({method}, ''), {asked})"
     first = f"trim(split_part({cells['address']}, ',', 1))"
     bare = f"regexp_replace({first}, '^(\\d+\\.\\d+\\.\\d+\\.\\d+):\\d+$', '\\1')"
@@ -331,12 +332,7 @@ def _first(look: Look, names: Sequence[str]) -> str:
 def _remarks(
     look: Look, fields: Mapping[str, tuple[str, ...]], levels: Mapping[str, Levels], may: Sequence[str]
 ) -> list[str]:
-    found = []
-    for name, one in levels.items():
-        if one.unknown:
-            lines = sum(count for _, count in one.unknown)
-            shown = ", ".join(level[:20] for level, _ in one.unknown[:3])
-            found.append(f"{lines:,} lines have a level that is not known ({name}: {shown}): they count as no errors")
+    found = unknown_levels(levels)
     if not fields["status"] and not levels:
         held = next((name for name in may if name in look.column), None)
         if held is not None:

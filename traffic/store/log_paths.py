@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 
@@ -56,3 +57,45 @@ def folded(requests: Mapping[str, int]) -> dict[str, str]:
             if depth < len(steps) and above in crowded and below[above][steps[depth]] < _OFTEN * crowded[above]:
                 steps[depth] = ANY
     return {path: "/".join(steps) for path, steps in parts.items() if "/".join(steps) != path}
+
+
+REQUEST = r"^([A-Z]+) +(\S+)( +HTTP/[0-9.]+)?$"
+"""The first line of a request."""
+_ONE = re.compile(f"/(?:{'|'.join(_IDENTIFIERS)})(\\.[A-Za-z]{{2,5}})?(?=/|$)")
+_LINE = re.compile(REQUEST)
+_ADDRESS = re.compile(r"^[a-z]+://[^/?#]*")
+
+
+def path_of(written: str, lines: bool = False) -> str:
+    """The path that a log wrote down, without what follows the question mark; what is no path stays as it is.
+
+    Args:
+        written: a path, an address, or for `lines` the first line of a request as well; empty and `-` are none.
+        lines: whether the field may hold such lines.
+    """
+    path = _LINE.sub(r"\2", written) if lines else written
+    if path.startswith("/"):
+        return path.partition("?")[0].partition("#")[0]
+    if _ADDRESS.match(path):
+        return _ADDRESS.sub("", path).partition("?")[0].partition("#")[0] or "/"
+    return "" if path.strip() in ("", "-") else path
+
+
+def endpoints(requests: Mapping[str, int], lines: bool = False, raw: bool = False) -> dict[str, str]:
+    """As a log wrote it -> the endpoint that it belongs to ('' none), as the lines of a file are folded.
+
+    Args:
+        requests: of each path as it was written.
+        lines: whether the field may hold first lines of requests.
+        raw: leave identifiers as they are.
+    """
+    paths = {written: path_of(written, lines) for written in requests}
+    if raw:
+        return paths
+    templates = {path: _ONE.sub(f"/{ID}\\1", path) for path in set(paths.values())}
+    counts: dict[str, int] = defaultdict(int)
+    for written, path in paths.items():
+        if templates[path]:
+            counts[templates[path]] += requests[written]
+    mapped = folded(counts)
+    return {written: mapped.get(templates[path], templates[path]) for written, path in paths.items()}
