@@ -50,6 +50,17 @@ RIGHT: dict[str, tuple[dict[str, str], int, int]] = {
     "levels of java.util.logging": ({"a.json": row(level="SEVERE") + row(level="FINE")}, 2, 1),
     "levels in brackets": ({"a.json": row(level="[err]") + row(level="[warn]")}, 2, 1),
     "an alert and a panic": ({"a.json": row(level="ALERT") + row(level="PANIC") + row(level="NOTICE")}, 3, 2),
+    "a virtual host in half of the lines": (
+        {"a.log": (CLF.format(503) + "www.x:443 " + CLF.format(503)) * 100},
+        200,
+        200,
+    ),
+    "methods in small letters": ({"a.log": CLF.format(503).replace("GET", "get") * 9 + CLF.format(200)}, 10, 9),
+    "a request that is a path": (
+        {"a.json": row(request="/a/b?x=1", response=503) + row(request="/c", response=200)},
+        2,
+        1,
+    ),
     "a stack trace below an error": ({"a.log": TRACE * 5}, 5, 5),
     "lines of a start before JSON": ({"a.json": "npm start\n" + row(level="error") * 200}, 200, 200),
     "the mark of the byte order before JSON": ({"a.json": "\ufeff" + row(level="error") * 2}, 2, 2),
@@ -94,6 +105,11 @@ def test_a_log_as_people_have_it_is_counted_rightly(situation: str, tmp_path: Pa
 
 REFUSED: dict[str, tuple[str, str, str]] = {
     "levels that mean nothing": (row(level="BLUE") * 3, "errors", "no level of level is known (BLUE)"),
+    "numbers of nobody's levels": (
+        row(level=3) + row(level=1),
+        "errors",
+        "no level of level is known (",
+    ),
     "a status that is a word": (row(status="failed") * 3, "errors", "no status and no level that is known"),
     "no response time": (CLF.format(200) * 3, "latency", "no response time that is known for --metric latency"),
     "1 % of other lines": (CLF.format(200) * 99 + "what is this\n", "errors", "such as line 100 of"),
@@ -160,3 +176,24 @@ def test_the_unit_of_response_times_is_told_and_said(
     scaled = open_source(str(path), Columns(preset="latency", scale=2.0))
     if isinstance(value := next(iter(members.values())), float | int):
         assert scaled.series(Query(scaled.metric, ("a",), window, 60)).values == pytest.approx(2.0 * value)
+
+
+def test_a_path_alone_is_an_endpoint(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(row(request="/a/b?x=1", response=503) * 3)
+    source = open_source(str(path), Columns(preset="errors"))
+    assert list(source.keys(Window(1736121600, 1736121600 + HOUR))) == ["/a/b"]
+
+
+def test_a_role_that_the_log_has_not_is_refused_with_those_that_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(row(vhost="x", status=503) * 3)
+    with pytest.raises(Failure, match=r"known to be its endpoint \(--key\): it has host \(vhost\)"):
+        open_source(str(path), Columns(preset="errors", key="endpoint"))
+
+
+def test_lines_without_what_tells_series_apart_are_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text(CLF.format(503) * 6 + CLF.format(408).replace("GET /a HTTP/1.1", "-") * 4)
+    source = open_source(str(path), Columns(preset="requests"))
+    assert "4 of 10 lines left out: without endpoint" in source.remarks()

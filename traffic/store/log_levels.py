@@ -44,10 +44,11 @@ class Scale:
         return level <= self.limit if self.worst_first else level >= self.limit
 
 
+_SYSLOG_ERRORS = 3
 _PYTHON = Scale("Python", (0, 10, 20, 30, 40, 50), "40 and more", limit=40)
 _OPENTELEMETRY = Scale("OpenTelemetry", tuple(range(25)), "17 and more", limit=17)
 SCALES = (
-    Scale("syslog", tuple(range(8)), "0 to 3", worst_first=True, limit=3),
+    Scale("syslog", tuple(range(8)), "0 to 3", worst_first=True, limit=_SYSLOG_ERRORS),
     Scale("pino, bunyan", (10, 20, 30, 40, 50, 60), "50 and more", limit=50),
     Scale("Monolog", (100, 200, 250, 300, 400, 500, 550, 600), "400 and more", limit=400),
     Scale("log4j, logback", (5000, 10000, 20000, 30000, 40000, 50000), "40000 and more", limit=40000),
@@ -122,6 +123,9 @@ def _scale(numbers: Sequence[int], field: str) -> Scale | None:
     name = re.sub(r"[^a-z]", "", field.lower())
     if name.endswith("severitynumber") and set(numbers) <= set(_OPENTELEMETRY.levels):
         return _OPENTELEMETRY
+    if max(numbers) <= _SYSLOG_ERRORS and "severity" not in name and "syslog" not in name:
+        # Levels that count from 0 or 1 upwards as well; as severities of syslog all of them were errors.
+        return None
     if name.endswith("levelno") and set(numbers) <= set(_PYTHON.levels):
         return _PYTHON
     return next((scale for scale in SCALES if set(numbers) <= set(scale.levels)), None)

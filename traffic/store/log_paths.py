@@ -59,7 +59,7 @@ def folded(requests: Mapping[str, int]) -> dict[str, str]:
     return {path: "/".join(steps) for path, steps in parts.items() if "/".join(steps) != path}
 
 
-REQUEST = r"^([A-Z]+) +(\S+)( +HTTP/[0-9.]+)?$"
+REQUEST = r"^([A-Za-z]+) +(\S+)( +HTTP/[0-9.]+)?$"
 """The first line of a request."""
 _ONE = re.compile(f"/(?:{'|'.join(_IDENTIFIERS)})(\\.[A-Za-z]{{2,5}})?(?=/|$)")
 _LINE = re.compile(REQUEST)

@@ -56,6 +56,8 @@ STAMPS: tuple[Stamp, ...] = (
     Stamp(re.compile(r"(?:19|20)\d{10}"), ("%Y%m%d%H%M",)),
     Stamp(re.compile(r"(?:19|20)\d{12}"), ("%Y%m%d%H%M%S",)),
     Stamp(re.compile(r"(?:19|20)\d{6}[T ]?\d{6}Z?"), ("%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d %H%M%S")),
+    Stamp(re.compile(rf"20\d{{6}} {_HMS}"), _times("%Y%m%d")),
+    Stamp(re.compile(rf"20\d{{6}} {_HMS}\s?[AaPp][Mm]"), _times("%Y%m%d", _TWELVE)),
     Stamp(re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}"), ("%d.%m.%Y",), day_only=True),
     Stamp(re.compile(rf"\d{{1,2}}\.\d{{1,2}}\.\d{{4}},? {_HMS}"), (*_times("%d.%m.%Y"), *_times("%d.%m.%Y,"))),
     Stamp(re.compile(r"\d{1,2}\.\d{1,2}\.\d\d"), ("%d.%m.%y",), day_only=True),

@@ -46,7 +46,7 @@ _WHO = rf"(?:{_ADDRESSES} - (\S.*?)|([^\s,]+) {_ADDRESSES} \S+ (\S+)|{_ADDRESSES
 _WHO_COLUMNS = ("ip", "user", "vhost", "ip", "user", "ip", "user")
 _WHEN = r"\[(\d\d?/\w\w\w/\d{4}:\d\d:\d\d:\d\d [-+]\d{4})\]"
 # The endpoint is the path without what follows a question mark.
-_REQUEST = rf'"(?:([A-Z]+) ((?:[^ ?"\\]|\\.)*){_TEXT}|{_TEXT})"'
+_REQUEST = rf'"(?:([A-Za-z]+) ((?:[^ ?"\\]|\\.)*){_TEXT}|{_TEXT})"'
 _ANSWER = r"(\d\d\d|-) (\d+|-)"
 _CLIENT = rf'"({_TEXT})" "({_TEXT})"'
 _CLF = rf"^{_WHO} {_WHEN} {_REQUEST} {_ANSWER}"

@@ -27,6 +27,8 @@ from traffic.store.log_paths import folded, folded_sql
 
 _BEGINNING = 1 << 20
 _EXAMPLES = 100
+_NEARLY_ALL = 0.9
+"""Share of the lines that a field has to be in to tell their series apart."""
 _TEMPLATES = 200_000
 """Paths that are looked at together, to fold what is hardly asked for."""
 _TEXTS = ("service", "host", "endpoint", "path", "method", "status", "level", "address", "agent", "referrer")
@@ -94,7 +96,9 @@ class LaidLog:
         empty = len(files) - len(looked)
         inputs = [self._look(path, beginning, shown) for path, beginning in looked]
         parts = self._parts(inputs)
-        meanings = [self._read(part) for part in parts]
+        read = [self._read(part) for part in parts]
+        meanings = [meaning for meaning, _ in read]
+        self.series = tuple(dict.fromkeys(role for _, role in read if role is not None))
         self._fold([part.file for part in parts])
         self.account = self._account([file for file, _ in inputs])
         self._tell(parts, meanings, empty)
@@ -156,8 +160,11 @@ class LaidLog:
 
         return raw_log(part.reading, relation, ask(inside), ask(every)), parameters
 
-    def _read(self, part: _Alike) -> Meaning:
-        """Lay the fields of a format down, see what they mean, and lay down the lines as what they mean."""
+    def _read(self, part: _Alike) -> tuple[Meaning, str | None]:
+        """Lay the fields of a format down, see what they mean, and lay down the lines as what they mean.
+
+        The answer is what they mean, and the role that tells series apart.
+        """
         raw, parameters = self._raw(part)
         names = tuple(raw.fields)
         said = self._said
@@ -190,10 +197,11 @@ class LaidLog:
             if not ask("SELECT count(*) FROM raw")[0][0]:
                 raise NoSuchStore(f"{part.inputs[0].name} has no lines")
             self._no_time(part, names)
-        select = self._select(f"read_parquet({text(str(file))})", meaning, column, ask)
+        role = self._series(part, meaning, names, ask)
+        select = self._select(f"read_parquet({text(str(file))})", meaning, role, column, ask)
         self._database.run(f"COPY ({select}) TO {text(str(part.file))} (FORMAT parquet)", [], part.inputs)
         file.unlink()
-        return meaning
+        return meaning, role
 
     def _option(self, role: str) -> str:
         return self._said.options.get(role, f"--field {role}=")
@@ -208,7 +216,7 @@ class LaidLog:
             f"{self._option('time')}{'NAME' if self._option('time').endswith('=') else ''}"
         )
 
-    def _select(self, file: str, meaning: Meaning, column: Mapping[str, str], ask: Any) -> str:
+    def _select(self, file: str, meaning: Meaning, role: str | None, column: Mapping[str, str], ask: Any) -> str:
         """The query for all lines: what they mean, and whether they count."""
         said = self._said
         seen: dict[str, str] = {}
@@ -226,7 +234,6 @@ class LaidLog:
         error = f"coalesce((\n{said.errors}\n), FALSE)" if said.errors else meaning.errors or "FALSE"
         met = f"coalesce((\n{said.where}\n), FALSE)" if said.where else "TRUE"
         sql = dict(meaning.sql)
-        role = self._series(meaning)
         if said.key is not None and said.key in column and (role is None or role != said.key):
             key = f"coalesce({column[said.key]}, '')"
         else:
@@ -240,12 +247,30 @@ class LaidLog:
             f"FROM (SELECT *{shown} FROM {file})"
         )
 
-    def _series(self, meaning: Meaning) -> str | None:
-        """The role that tells series apart: as said, else the first that the log has."""
+    def _series(self, part: _Alike, meaning: Meaning, names: Sequence[str], ask: Any) -> str | None:
+        """The role that tells series apart: as said, else the first that nearly all lines have, else that of most.
+
+        Raises:
+            UsageFailure: the log has not what was named.
+        """
         said = self._said.key
-        if said in SERIES and meaning.fields[said]:
-            return said
-        return next((role for role in SERIES if meaning.fields[role]), None)
+        there = [role for role in SERIES if meaning.fields[role]]
+        if said in SERIES:
+            if said not in there and said not in names:
+                shown = ", ".join(f"{role} ({', '.join(meaning.fields[role])})" for role in there) or "none of the kind"
+                raise UsageFailure(
+                    f"{part.inputs[0].name} has no field that is known to be its {said} (--key): it has {shown}; name "
+                    f"any other field of it"
+                )
+            return said if said in there else None
+        if not there:
+            return None
+        cells = [meaning.sql["path" if role == "endpoint" else role] for role in there]
+        counts = ", ".join(f"count(*) FILTER ({cell} <> '')" for cell in cells)
+        ((every, *of_each),) = ask(f"SELECT count(*), {counts} FROM raw")
+        nearly = next((role for role, lines in zip(there, of_each, strict=True) if lines >= _NEARLY_ALL * every), None)
+        most = max(zip(of_each, there, strict=True), key=lambda one: one[0])
+        return nearly or (most[1] if 2 * most[0] >= every else None)
 
     def _numbers(self, column: Mapping[str, str], ask: Any) -> set[str]:
         """Fields that a condition sees as numbers: those that hold nothing else."""
@@ -324,7 +349,6 @@ class LaidLog:
             remarks.append(f"{empty} empty {'file' if empty == 1 else 'files'} left out")
         self.remarks = tuple(remarks)
         self.folding = self._fold_remark()
-        self.series = tuple(dict.fromkeys(one for meaning in meanings if (one := self._series(meaning)) is not None))
 
     def _fold_remark(self) -> tuple[str, ...]:
         before, after = self._folded

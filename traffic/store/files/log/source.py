@@ -112,7 +112,9 @@ class LinesSource(SizedSource):
     def remarks(self) -> list[str]:
         """What was left out, and what was not understood."""
         folding = self._laid.folding if "endpoint" in self._laid.series else ()
-        return [*self._laid.account.remarks(), *self._laid.remarks, *folding]
+        ((every, keyless),) = self._laid.ask("SELECT count(*), count(*) FILTER (key = '') FROM lines")
+        lost = [f"{keyless:,} of {every:,} lines left out: without {self._series[1] or 'a key'}"] if keyless else []
+        return [*self._laid.account.remarks(), *lost, *self._laid.remarks, *folding]
 
     def extent(self, since: int | None, resolution: int) -> Window:
         """From the first line to a second after the last."""
