@@ -72,6 +72,24 @@ class Ledger:
         }
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What of a store is looked at."""
+
+    window: Window
+    """What is judged, on whole hours."""
+    learned: Window
+    """What is learned from."""
+    spans: Mapping[str, Window]
+    """The keys, and the time outside of which each has nothing."""
+    keys: int
+    """That there are, with those that are left out."""
+    end: int | None
+    """Of the store's last value."""
+    blocks: tuple[tuple[tuple[str, ...], Window], ...]
+    """Keys that are looked at together, and the hours that they have data in."""
+
+
 def discover(
     store: Source, job: Search, labels: Sequence[Label] | None, ledger: Ledger, progress: Progress
 ) -> Findings:
@@ -91,16 +109,15 @@ def discover(
     asked, source, files = opened(store, job.scope, job.output)
     try:
         with ledger.stage("keys"):
-            window, learned = windows(source, job.scope)
-            there = source.keys(learned)
-            spans = chosen(there, job.scope, source.name, window)
+            surveyed = survey(source, job.scope)
+            window, learned, spans = surveyed.window, surveyed.learned, surveyed.spans
         with ledger.stage("coverage"):
-            only = tuple(spans) if len(spans) < len(there) else None
+            only = tuple(spans) if len(spans) < surveyed.keys else None
             reach = source.extent(job.scope.start, resolution)
             account = Tally(source, store, learned, reach, only)
         with ledger.stage("search"):
             truth = [label for label in labels or () if label.key in spans or not label.key]
-            found = _search(source, spans, window, learned, job, progress, truth)
+            found = _search(source, surveyed, job, progress, truth)
     finally:
         ledger.queries = {"sent": asked.sent, "cached": source.cached}
         ledger.damaged = len(files.damaged)
@@ -145,15 +162,22 @@ def _contributors(store: Source, events: Sequence[Event], reach: Window, job: Se
     return tuple(contributors(store, events, reach, by, job.policy))
 
 
-def _search(
-    source: CachedSource,
-    spans: Mapping[str, Window],
-    looked: Window,
-    learned: Window,
-    job: Search,
-    progress: Progress,
-    truth: Sequence[Label],
-) -> Found:
+def survey(source: CachedSource, scope: Scope) -> Survey:
+    """What of a store is looked at, and in which blocks.
+
+    Raises:
+        UsageFailure: there is nothing in that window, or no key is left to look at.
+    """
+    window, learned = windows(source, scope)
+    there = source.keys(learned)
+    spans = chosen(there, scope, source.name, window)
+    end = max((span.end for span in spans.values()), default=None)
+    lasting = until_the_end(list(spans), spans, window, source.metric, end)
+    blocks = groups(lasting, learned, scope.resolution, source.limits(scope.resolution))
+    return Survey(window, learned, spans, len(there), end=end, blocks=tuple(blocks))
+
+
+def _search(source: CachedSource, surveyed: Survey, job: Search, progress: Progress, truth: Sequence[Label]) -> Found:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
     reaches: dict[str, Reach] = {}
@@ -166,10 +190,20 @@ def _search(
     judged = suspects = done = buckets = 0
     rows: int | None = 0
     resolution = job.scope.resolution
-    end = max((span.end for span in spans.values()), default=None)
-    lasting = until_the_end(list(spans), spans, looked, source.metric, end)
-    for keys, reach in groups(lasting, learned, resolution, source.limits(resolution)):
-        found = find_events(source, keys, spans, reach, looked, resolution, job.policy, job.full_scan, end, labels)
+    spans = surveyed.spans
+    for keys, reach in surveyed.blocks:
+        found = find_events(
+            source,
+            keys,
+            spans,
+            reach,
+            surveyed.window,
+            resolution,
+            job.policy,
+            full_scan=job.full_scan,
+            end=surveyed.end,
+            labels=labels,
+        )
         events += found.events
         reaches |= found.reaches
         not_judged += found.not_judged

@@ -9,8 +9,9 @@ from analyzer.cli.completion import completion
 from analyzer.cli.copy import copy
 from analyzer.cli.discover import discover
 from analyzer.cli.doctor import doctor
+from analyzer.cli.explain import explain
 from analyzer.cli.export import export
 from analyzer.cli.report import report
 from analyzer.cli.runs import runs
 
-COMMANDS = (discover, report, runs, analyze, export, copy, cache, doctor, completion)
+COMMANDS = (discover, explain, report, runs, analyze, export, copy, cache, doctor, completion)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
 from analyzer.cli.report import ReportOptions, charts, picture_title, with_page, write_reports
 from traffic import options as shared
@@ -266,7 +267,8 @@ def discover(**given: Any) -> int:
         # logs in with.
         settings = replace(options, store=source.name, original_files=originals_too, resolution=resolution, user=None)
         cost = ledger.as_dict()
-        write_run(findings, options.output, asdict(settings), cost)
+        # What several files are called in outputs opens none of them.
+        write_run(findings, options.output, {**asdict(settings), "opened": opened_as(source, options.store)}, cost)
         if slip := record(options.output, document(findings, asdict(settings), cost, int(time.time()))):
             shared.note(slip)
     if options.verbose:

@@ -118,8 +118,7 @@ def _find(
     for row, hours in wanted_hours(labels, part):
         wanted[row, hours] = True
     pieces = read_days(source, query, wanted)
-    raised = [event for one in judged for event in _traced(one, pieces, query, policy)]
-    kept = settled(raised, policy)
+    kept = traced_in(part, pieces)
     stated, events = judged[0], [one.event for one in kept]
     gaps = tuple(not_judged(stated, query.keys, part.alive, policy))
     return Found(
@@ -131,6 +130,12 @@ def _find(
         suppressed=tuple(suppressed(without_events(stated, events, query.keys), query.keys, policy)),
         reaches=dict(reaches(part, pieces, labels, gaps, known)),
     )
+
+
+def traced_in(block: JudgedBlock, pieces: Sequence[Piece]) -> list[Traced]:
+    """The events that a policy asks for, in order of key and start, with their surroundings."""
+    raised = [event for one in block.judged for event in _traced(one, pieces, block.query, block.policy)]
+    return settled(raised, block.policy)
 
 
 def suspect_hours(part: JudgedBlock) -> Bools:

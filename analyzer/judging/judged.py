@@ -53,6 +53,10 @@ class Judged:
     """From when on each key is silent up to the end, shape (keys,): what is missing from there on is nothing."""
 
 
+OF_FALLS = frozenset({"level", "days", "pooled"})
+"""The rules that usual lows are learned with."""
+
+
 class Learning:
     """What policies learn from the roll-ups of one block, so that those that differ in little learn it once."""
 
@@ -97,7 +101,7 @@ def judge(
     learned = Learning() if learned is None else learned
     if policy.direction == "below":
         return [_falls(rollup, policy, resolution, silent, learned)]
-    marked, settings, per_hour = marks(policy, rollup.grid), _settings(policy), HOUR // resolution
+    marked, settings, per_hour = marks(policy, rollup.grid), settings_of(policy), HOUR // resolution
     stated = limits_of(
         rollup.hours,
         rollup.hours.high,
@@ -124,7 +128,7 @@ def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> 
     short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
     unknown = found.sparse | short_history
     limits = np.where(unknown, np.nan, found.limits)
-    plain = _settings(policy).threshold(found.baseline)
+    plain = settings_of(policy).threshold(found.baseline)
     why = np.select([hours.second <= plain, found.bursty & (hours.second <= limits[0])], [1, 2], 3)
     passed = (hours.second > found.stated) & (hours.second <= limits[0]) & ~unknown
     return Judged(
@@ -147,8 +151,7 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
     """
     hours, marked = rollup.hours, marks(policy, rollup.grid)
-    stated = _settings(policy)
-    settings = replace(stated, rules=set(stated.rules) & {"level", "days", "pooled"}, high=20.0)
+    settings = settings_of_falls(policy)
     found = limits_of(
         hours,
         hours.p20,
@@ -203,7 +206,14 @@ def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -
     )
 
 
-def _settings(policy: Policy) -> Settings:
+def settings_of_falls(policy: Policy) -> Settings:
+    """What it says of the limits of falls, which fewer rules hold for."""
+    stated = settings_of(policy)
+    return replace(stated, rules=set(stated.rules) & OF_FALLS, high=20.0)
+
+
+def settings_of(policy: Policy) -> Settings:
+    """What a policy says of limits."""
     original = policy.baseline == "original"
     rules = policy.rules if policy.slots == "week" else [name for name in policy.rules if name not in OF_WEEKS]
     return Settings(

@@ -85,6 +85,8 @@ class Usual:
     """Hours with too few other weeks, whose baseline was learned from other days."""
     factor: Floats
     """The level of each hour, in times of the key's usual one."""
+    weekly: Floats
+    """The weekly p95 at the key's usual level, shape (keys, 1) or (keys, hours); NaN without the rule `idle`."""
 
     def rows(self, rows: Sequence[int]) -> Usual:
         """Of some of the keys."""
@@ -157,7 +159,10 @@ def learned_from(
     few = compared < settings.min_weeks
     if factor is None:
         factor = _levels(learned, first, past, kept)
-    expected, filled = _corrected(learned, first, factor, few, per_hour, past)
+    weekly = np.full((len(learned), 1), np.nan)
+    if "idle" in settings.rules:
+        weekly = past.all_of_it(learned / factor, lambda values: percentile(values, 95.0))
+    expected, filled = _corrected(learned, first, factor, few, per_hour, weekly, past)
     return Usual(
         learned=learned,
         sparse=np.isnan(seen),
@@ -166,6 +171,7 @@ def learned_from(
         expected=expected,
         filled=filled,
         factor=factor,
+        weekly=weekly,
     )
 
 
@@ -224,7 +230,7 @@ def _levels(learned: Floats, baseline: Floats, past: Past, kept: Kept) -> Floats
 
 
 def _corrected(
-    learned: Floats, baseline: Floats, factor: Floats, few: Bools, per_hour: int, past: Past
+    learned: Floats, baseline: Floats, factor: Floats, few: Bools, per_hour: int, weekly: Floats, past: Past
 ) -> tuple[Floats, Bools]:
     """The rules of what a baseline is; and where it was learned from days instead of weeks."""
     rules = past.settings.rules
@@ -242,7 +248,6 @@ def _corrected(
     if "pooled" in rules and per_hour < FEW_BUCKETS:
         baseline = usual.pooled(baseline)
     if "idle" in rules:
-        weekly = past.all_of_it(learned / factor, lambda values: percentile(values, 95.0))
         baseline = usual.idle(baseline, usual.IDLE_SHARE * weekly * factor)
     return usual.edges(baseline) if "edges" in rules else baseline, filled
 

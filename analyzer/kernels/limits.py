@@ -22,26 +22,47 @@ BURSTY_FACTOR = 1.5
 class HourLimits:
     """What is usual and what is too much, shape (keys, hours) where nothing else is said."""
 
-    learned: Floats
-    """The p95s that could be learned from; NaN where an hour has too few buckets, or must not be learned from."""
-    sparse: Bools
-    """Whether an hour has too few buckets."""
-    weeks: Ints
-    """Of how many weeks the baseline was learned."""
+    usual: Usual
+    rare: Rare | None
+    """None without the rule `tail`."""
     stated: Floats
     """The threshold that the policy states, before any rule."""
     baseline: Floats
     """NaN where the hour has too few buckets ..."""
-    expected: Floats
-    """... and what it would be there."""
     limits: Floats
     """What must be passed in each way, shape (ways, keys, hours): those of `WAYS`, or the first of them alone."""
-    filled: Bools
-    """Hours with too few other weeks, whose baseline was learned from other days."""
-    factor: Floats
-    """The level of each hour, in times of the key's usual one."""
     bursty: Bools
     """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
+
+    @property
+    def learned(self) -> Floats:
+        """As `Usual`, and so on."""
+        return self.usual.learned
+
+    @property
+    def sparse(self) -> Bools:
+        """Whether an hour has too few buckets."""
+        return self.usual.sparse
+
+    @property
+    def weeks(self) -> Ints:
+        """Of how many weeks the baseline was learned."""
+        return self.usual.weeks
+
+    @property
+    def expected(self) -> Floats:
+        """... and what it would be there."""
+        return self.usual.expected
+
+    @property
+    def filled(self) -> Bools:
+        """Hours with too few other weeks, whose baseline was learned from other days."""
+        return self.usual.filled
+
+    @property
+    def factor(self) -> Floats:
+        """The level of each hour, in times of the key's usual one."""
+        return self.usual.factor
 
     @property
     def lowest(self) -> Floats:
@@ -98,15 +119,11 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
             found = np.fmax(found, rare.habits.above(multiple, past.grid.slot % 24) * base)
         found = np.where(np.isnan(limit), np.nan, found)
     return HourLimits(
-        learned=usually.learned,
-        sparse=usually.sparse,
-        weeks=usually.weeks,
+        usual=usually,
+        rare=rare,
         stated=settings.threshold(usually.first),
         baseline=base,
-        expected=usually.expected,
         limits=found,
-        filled=usually.filled,
-        factor=usually.factor,
         bursty=bursty,
     )
 

@@ -28,6 +28,16 @@ def severity(margin: Floats, seconds: Floats, least: Floats | float, most: Float
         seconds: the event's length.
         least, most: of the event's class.
     """
-    height = LOW_SHARE + (1 - LOW_SHARE) * np.clip((margin - 1) / (HIGH - 1), 0.0, 1.0)
-    figure: Floats = least + (most - least) * height * seconds / (seconds + HALF)
+    figure: Floats = least + (most - least) * height_of(margin) * length_of(seconds)
     return figure
+
+
+def height_of(margin: Floats) -> Floats:
+    """0.2 at the threshold to 1 at five times it."""
+    height: Floats = LOW_SHARE + (1 - LOW_SHARE) * np.clip((margin - 1) / (HIGH - 1), 0.0, 1.0)
+    return height
+
+
+def length_of(seconds: Floats) -> Floats:
+    """A half at a quarter of an hour, towards 1."""
+    return seconds / (seconds + HALF)

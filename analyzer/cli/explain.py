@@ -1,0 +1,109 @@
+"""`explain`: why something is an event, or none."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analyzer.cli.last_run import last_run
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from analyzer.model import Findings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainOptions(shared.EntryOptions):
+    """What the command line says."""
+
+    what: str
+    when: str | None
+    output: Path
+    as_json: bool
+    quiet: bool
+
+
+@click.command(short_help="Say why something is an event, or none, with all numbers.", context_settings=shared.SETTINGS)
+@click.argument("what", metavar="EVENT|KEY")
+@click.argument("when", metavar="[TIME]", required=False)
+@shared.entry
+@shared.output
+@shared.as_json
+@shared.quiet
+def explain(**given: Any) -> None:
+    """Say why something is an event, or none, with the numbers to do it again by hand.
+
+    Of an event of the last run (its id, or how it begins), or of a key and a time, also where nothing was raised: the
+    weeks that the hour was compared with, what each rule changed, the limits, the buckets, the terms of severity, and
+    what would have to differ. Computed by what judged the run, from the answers that it kept.
+
+    \b
+    Examples:
+      ./sl.py explain 1f0c6a2b9d3e
+      ./sl.py explain customer-0013 2026-11-05T03:10Z
+      ./sl.py explain customer-0013 2026-11-05T03:10Z --json
+    """
+    from analyzer.explaining.explain import Place
+    from analyzer.explaining.explain import explain as explained
+    from analyzer.pipeline import survey
+    from analyzer.report.explained import document, text
+    from traffic.disk import lock
+    from traffic.times import instant
+
+    options = ExplainOptions(**given)
+    run = last_run(options.output, options)
+    key, moment, event_id = _meant(
+        options, run.findings, instant(options.when, int(time.time())) if options.when else 0
+    )
+    with lock(options.output), run.cached(options.output) as (source, asked):
+        surveyed = survey(source, run.scope)
+        block = next(((keys, reach) for keys, reach in surveyed.blocks if key in keys), None)
+        if block is None:
+            raise UsageFailure(_unknown(key, list(surveyed.spans)))
+        place = Place(
+            source=source,
+            keys=block[0],
+            spans=surveyed.spans,
+            learned=block[1],
+            looked=surveyed.window,
+            resolution=run.scope.resolution,
+            policy=run.findings.policy,
+            end=surveyed.end,
+            labels=run.findings.labels,
+        )
+        found = explained(place, key, moment, event_id)
+    if not options.quiet and asked.sent:
+        shared.note(f"{asked.sent} requests: the buckets of that time were not among the answers that are kept")
+    if options.as_json:
+        click.echo(json.dumps(document(found), indent=1))
+    else:
+        click.echo(text(found, shared.width()), nl=False)
+
+
+def _meant(options: ExplainOptions, findings: Findings, moment: int) -> tuple[str, int, str]:
+    """The key, a time of the event, and its id where one was named."""
+    if options.when is not None:
+        return options.what, moment, ""
+    found = [event for event in findings.events if event.id.startswith(options.what)]
+    if len(found) == 1:
+        return found[0].key, found[0].start, found[0].id
+    if found:
+        raise UsageFailure(f"{len(found)} events of the last run begin with {options.what!r}: write more of the id")
+    hint = "; of a key say the time too" if options.what in findings.keys else ": events.csv lists them"
+    raise UsageFailure(f"the last run in {options.output} has no event {options.what!r}{hint}")
+
+
+def _unknown(key: str, keys: list[str]) -> str:
+    from difflib import get_close_matches
+
+    from traffic.text import visible
+
+    close = get_close_matches(key, keys, 1)
+    hint = f"did you mean {visible(close[0])!r}?" if close else f"there are {len(keys)}, such as {visible(keys[0])!r}"
+    return f"the run looked at no key {visible(key)!r}: {hint}"

@@ -1,0 +1,182 @@
+"""Explain an event, or an hour without one: told by the functions that judged, with rules taken in one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyzer.explaining.steps import Case
+from analyzer.explaining.values import BucketStep, Explanation, SeverityTerms
+from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
+from analyzer.judging.breaches import Piece
+from analyzer.judging.classes import SEVERITY
+from analyzer.judging.detect import read_days, suspect_hours, traced_in
+from analyzer.judging.judged import Judged, Learning, not_judged
+from analyzer.judging.reach import Known, Trial, reach_of
+from analyzer.kernels.severity import height_of, length_of
+from analyzer.model import Event, Policy
+from analyzer.reading.cache import CachedSource
+from traffic.errors import UsageFailure
+from traffic.model import HOUR, Grid, Label, Query, Window
+from traffic.text import visible
+from traffic.times import iso
+
+_NEAR = 3
+"""Hours before and after an hour whose days are looked at with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Where an hour is looked for: what `find_events` was asked for its block."""
+
+    source: CachedSource
+    keys: tuple[str, ...]
+    """Of the block."""
+    spans: Mapping[str, Window]
+    learned: Window
+    """What the block is learned from."""
+    looked: Window
+    resolution: int
+    policy: Policy
+    end: int | None
+    labels: tuple[Label, ...] = ()
+    """Of the truth: where one covers the time, all of it is looked at."""
+
+
+def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanation:
+    """Explain the hour of `key` that holds `moment`; the event that covers it or lies in it, or of that id.
+
+    Raises:
+        UsageFailure: the time lies outside of what is looked at, or there is no such event any more.
+    """
+    there = place.looked.clip(place.learned)
+    if not there.start <= moment < there.end:
+        said = f"what was looked at of {visible(key)} reaches from {iso(there.start)} to {iso(there.end)}"
+        raise UsageFailure(f"there is nothing to explain at {iso(moment)}: {said}")
+    whole = place.source.rollup(
+        Query(place.source.metric, place.keys, place.learned, place.resolution, place.policy.rollup_percentile)
+    )
+    rollup = rows_of(whole, (key,), [place.keys.index(key)])
+    learned = {rollup.keys: Learning()}
+    (block,) = judged_blocks(
+        rollup,
+        place.source.metric,
+        place.spans,
+        place.looked,
+        place.resolution,
+        place.policy,
+        end=place.end,
+        learned=learned,
+    )
+    hour = (moment - rollup.grid.start) // HOUR
+    hot = suspect_hours(block)
+    hot[0, max(0, hour - _NEAR) : hour + _NEAR + 1] = True
+    for one in place.labels:
+        if one.key == key and one.start <= moment < one.end:
+            hot[0, rollup.grid.slice(one.window.widen(HOUR))] = True
+    pieces = read_days(place.source, block.query, hot)
+    event = _event(block, pieces, moment, event_id)
+    known = Known(place.spans, place.looked, place.end, learned[rollup.keys])
+    label = next((one for one in place.labels if one.key == key and one.start <= moment < one.end), None)
+    return _told(Trial(rollup, block, pieces, known), moment, event, label)
+
+
+def _event(block: JudgedBlock, pieces: list[Piece], moment: int, event_id: str) -> Event | None:
+    found = [one.event for one in traced_in(block, pieces)]
+    if event_id:
+        event = next((one for one in found if one.id == event_id), None)
+        if event is None:
+            raise UsageFailure(f"the store gives no event {event_id} any more: run discover again")
+        return event
+    at = next((one for one in found if one.start <= moment < one.end), None)
+    hour = Window(moment - moment % HOUR, moment - moment % HOUR + HOUR)
+    return at or next((one for one in found if one.window.overlap(hour)), None)
+
+
+def _judged(block: JudgedBlock, event: Event | None) -> Judged:
+    """The judgement that decided; without an event, that of the stated policy."""
+    if event is None:
+        return block.judged[0]
+    sign = -1 if event.direction == "below" else 1
+    raises = "unusual" if event.event_class == "unusual" else "policy"
+    return next(one for one in block.judged if one.sign == sign and one.raises == raises)
+
+
+def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -> Explanation:
+    block, hours = trial.block, trial.rollup.grid
+    policy, resolution = block.policy, block.query.resolution
+    judged = _judged(block, event)
+    start = moment - moment % HOUR if event is None else event.peak_at - event.peak_at % HOUR
+    view = Window(start, start + HOUR) if event is None else event.window
+    if event is None and label is not None:
+        view = label.window.clip(trial.known.looked)
+    hour = (start - hours.start) // HOUR
+    # The rules are told of what the policy states, also where something below it decided.
+    stated = next(one for one in block.judged if one.sign == judged.sign and one.raises == "policy")
+    case = Case(trial.rollup, stated, policy, resolution, hour)
+    below = next((one for one in block.judged if one.sign == judged.sign and one.raises == "unusual"), None)
+    shown = _buckets(trial, judged, view)
+    gaps = list(not_judged(block.judged[0], block.query.keys, block.alive, policy))
+    whole = Label("", block.query.keys[0], view.start, view.end, "", float("nan"), case.direction, "required")
+    values = [bucket.value for bucket in shown]
+    return Explanation(
+        key=block.query.keys[0],
+        metric=block.query.metric,
+        resolution=resolution,
+        timezone=policy.timezone,
+        direction=case.direction,
+        learned_percentile=case.settings.high,
+        percentile=case.settings.percentile,
+        multiple=case.multiple,
+        floor=policy.floor,
+        hour=start,
+        slots=policy.slots,
+        slot=int(case.weeks.slot[hour]),
+        not_judged=_why_not(judged, hour, next((gap.reason for gap in gaps if gap.start <= start < gap.end), "")),
+        weeks=tuple(case.same_slot()),
+        days=tuple(case.same_time()) if judged.filled[0, hour] else (),
+        rules=tuple(case.rules()),
+        baseline=float(judged.sign * stated.baseline[0, hour]),
+        ways=tuple(case.ways(stated, values)),
+        unusual_baseline=float("nan") if below is None else float(below.baseline[0, hour]),
+        unusual=() if below is None else tuple(case.ways(below, values)),
+        buckets=shown,
+        event=event,
+        terms=None if event is None else _terms(event),
+        reach=reach_of(whole, trial, [], gaps),
+    )
+
+
+def _why_not(judged: Judged, hour: int, gap: str) -> str:
+    if gap or not np.isnan(judged.threshold[0, hour]):
+        return gap
+    return "its usual low is idle or below the floor" if judged.sign < 0 else "it lies outside of the key's data"
+
+
+def _buckets(trial: Trial, judged: Judged, view: Window) -> tuple[BucketStep, ...]:
+    grid, hours = Grid.over(view, trial.block.query.resolution), judged.rollup.grid
+    values = np.full(grid.count, np.nan)
+    for _, matrix in trial.pieces:
+        both = view.clip(matrix.grid.window)
+        values[grid.slice(both)] = matrix.values[0, matrix.grid.slice(both)]
+    places = np.clip((grid.times() - hours.start) // HOUR, 0, hours.count - 1)
+    limits = judged.threshold[0, places]
+    rows = (grid.times(), values, judged.sign * limits, judged.sign * values > limits)
+    return tuple(BucketStep(*row) for row in zip(*(array.tolist() for array in rows), strict=True))
+
+
+def _terms(event: Event) -> SeverityTerms:
+    least, most = SEVERITY[event.event_class]
+    margin = event.peak / event.threshold if event.direction == "above" else event.threshold / event.peak
+    seconds = np.array(float(event.end - event.start))
+    return SeverityTerms(
+        margin=margin,
+        height=float(height_of(np.array(margin))),
+        seconds=int(seconds),
+        length=float(length_of(seconds)),
+        least=least,
+        most=most,
+        severity=event.severity,
+    )
