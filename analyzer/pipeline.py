@@ -73,7 +73,7 @@ class Ledger:
 
 
 @dataclass(frozen=True)
-class Survey:
+class Surveyed:
     """What of a store is looked at."""
 
     window: Window
@@ -162,7 +162,7 @@ def _contributors(store: Source, events: Sequence[Event], reach: Window, job: Se
     return tuple(contributors(store, events, reach, by, job.policy))
 
 
-def survey(source: CachedSource, scope: Scope) -> Survey:
+def survey(source: CachedSource, scope: Scope) -> Surveyed:
     """What of a store is looked at, and in which blocks.
 
     Raises:
@@ -174,10 +174,10 @@ def survey(source: CachedSource, scope: Scope) -> Survey:
     end = max((span.end for span in spans.values()), default=None)
     lasting = until_the_end(list(spans), spans, window, source.metric, end)
     blocks = groups(lasting, learned, scope.resolution, source.limits(scope.resolution))
-    return Survey(window, learned, spans, len(there), end=end, blocks=tuple(blocks))
+    return Surveyed(window, learned, spans, len(there), end=end, blocks=tuple(blocks))
 
 
-def _search(source: CachedSource, surveyed: Survey, job: Search, progress: Progress, truth: Sequence[Label]) -> Found:
+def _search(source: CachedSource, surveyed: Surveyed, job: Search, progress: Progress, truth: Sequence[Label]) -> Found:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
     reaches: dict[str, Reach] = {}
