@@ -119,7 +119,16 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
     below = next((one for one in block.judged if one.sign == judged.sign and one.raises == "unusual"), None)
     shown = _buckets(trial, judged, view)
     gaps = list(not_judged(block.judged[0], block.query.keys, block.alive, policy))
-    whole = Label("", block.query.keys[0], view.start, view.end, "", float("nan"), case.direction, "required")
+    whole = Label(
+        id="",
+        key=block.query.keys[0],
+        start=view.start,
+        end=view.end,
+        shape="",
+        factor=float("nan"),
+        direction=case.direction,
+        kind="required",
+    )
     values = [bucket.value for bucket in shown]
     return Explanation(
         key=block.query.keys[0],
