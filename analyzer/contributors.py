@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import combinations
 from typing import Literal
 
@@ -56,15 +58,21 @@ def contributors(
         by: dimensions.
         policy: with `trailing`, only the weeks before say what is usual.
     """
-    for event in events:
-        windows = windows_of(event, extent, policy)
-        asked = [FlowQuery(event.key, windows, (name,)) for name in by]
-        split = {name: _Split(answer) for name, answer in zip(by, source.flows(asked), strict=True)}
+    windows = [windows_of(event, extent, policy) for event in events]
+    asked = [FlowQuery(event.key, own, (name,)) for event, own in zip(events, windows, strict=True) for name in by]
+    answers = iter(source.flows(asked))
+    made = [{name: _Split(next(answers)) for name in by} for _ in events]
+    pairs = [(place, pair) for place, split in enumerate(made) for pair in _pairs(split)]
+    both = source.flows([FlowQuery(events[place].key, windows[place], tuple(pair)) for place, pair in pairs])
+    together: dict[int, list[tuple[dict[str, int], _Split]]] = {}
+    for (place, pair), answer in zip(pairs, both, strict=True):
+        together.setdefault(place, []).append((pair, _Split(answer)))
+    for place, (event, split) in enumerate(zip(events, made, strict=True)):
         if any(one.shares is None for one in split.values()):
             continue
         for name, one in split.items():
             yield from one.rows(event.id, name)
-        yield from _together(source, event, windows, split)
+        yield from _narrowest(event.id, split, together.get(place, ()))
 
 
 class _Split:
@@ -110,32 +118,31 @@ class _Split:
         )
 
 
-def _together(
-    source: FlowSource, event: Event, windows: tuple[Window, ...], split: dict[str, _Split]
+def _pairs(split: Mapping[str, _Split]) -> Iterator[dict[str, int]]:
+    """Pairs of dimensions of which one value each has most of the excess: dimension -> place of that value."""
+    tops: dict[str, int] = {}
+    for name, one in split.items():
+        if one.shares is not None and np.nanmax(one.shares.share, initial=-1.0) >= MOST_OF_IT:
+            tops[name] = int(np.nanargmax(one.shares.share))
+    return ({name: tops[name] for name in pair} for pair in combinations(tops, 2))
+
+
+def _narrowest(
+    event: str, split: Mapping[str, _Split], pairs: Sequence[tuple[dict[str, int], _Split]]
 ) -> Iterator[Contributor]:
     """The narrowest combination of two values that explains as much as either, and leaves traffic of both outside."""
     best: tuple[float, Contributor] | None = None
-    for pair in combinations(split, 2):
-        tops = []
-        for name in pair:
-            found = split[name].shares
-            assert found is not None
-            if len(found.share) and np.nanmax(found.share, initial=-1.0) >= MOST_OF_IT:
-                tops.append(int(np.nanargmax(found.share)))
-        if len(tops) < 2:
-            continue
-        values = tuple(split[name].values[top][0] for name, top in zip(pair, tops, strict=True))
-        (answer,) = source.flows([FlowQuery(event.key, windows, pair)])
-        both = _Split(answer)
+    for pair, both in pairs:
+        values = tuple(split[name].values[top][0] for name, top in pair.items())
         if both.shares is None or values not in both.values:
             continue
         place = both.values.index(values)
-        usual = both.shares.usual[place]
-        apart = [split[name].shares.usual[top] for name, top in zip(pair, tops, strict=True)]  # type: ignore[union-attr]
-        narrower = all(one - usual >= NARROWER * one > 0 for one in apart)
-        most = max(float(split[name].shares.share[top]) for name, top in zip(pair, tops, strict=True))  # type: ignore[union-attr]
-        if narrower and both.shares.share[place] >= AS_MUCH * most and (best is None or usual < best[0]):
-            best = usual, both.row(event.id, TOGETHER.join(pair), place)
+        usual, share = float(both.shares.usual[place]), float(both.shares.share[place])
+        alone = [(found, top) for name, top in pair.items() if (found := split[name].shares) is not None]
+        narrower = all(one.usual[top] - usual >= NARROWER * one.usual[top] > 0 for one, top in alone)
+        most = max(float(one.share[top]) for one, top in alone)
+        if narrower and share >= AS_MUCH * most and (best is None or usual < best[0]):
+            best = usual, both.row(event, TOGETHER.join(pair), place)
     if best is not None:
         yield best[1]
 
@@ -154,3 +161,13 @@ def named(row: Contributor) -> str:
     """A contributor in words: `dst_port=53`, `dst_port=443 & src_as=64512`."""
     pairs = zip(row.dimension.split(TOGETHER), row.value.split(TOGETHER), strict=False)
     return TOGETHER.join(f"{dimension}={value}" for dimension, value in pairs)
+
+
+def encoded(rows: Iterable[Contributor]) -> str:
+    """Rows as a text, for the cache."""
+    return json.dumps([asdict(row) for row in rows])
+
+
+def decoded(text: str) -> tuple[Contributor, ...]:
+    """The rows of such a text."""
+    return tuple(Contributor(**row) for row in json.loads(text))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analyzer.contributors import contributors
+from analyzer.contributors import contributors, decoded, encoded
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.silence import until_the_end
 from analyzer.model import Contributor, Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
@@ -126,7 +126,7 @@ def discover(
     with ledger.stage("coverage"):
         coverage = account.close(found.rows, found.buckets)
     with ledger.stage("contributors"):
-        made_of = _contributors(store, found.events, learned, job)
+        made_of = _contributors(source, store, found.events, learned, job)
     with ledger.stage("compare"):
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
         verdict = verdict and verdict.with_reasons(found.reaches)
@@ -148,18 +148,22 @@ def discover(
     )
 
 
-def _contributors(store: Source, events: Sequence[Event], reach: Window, job: Search) -> tuple[Contributor, ...]:
+def _contributors(
+    source: CachedSource, store: Source, events: Sequence[Event], reach: Window, job: Search
+) -> tuple[Contributor, ...]:
     """By what each event came, where the store knows."""
-    known = store.dimensions() if isinstance(store, FlowSource) else ()
-    for name in job.by or ():
-        if name not in known:
-            there = f"it knows {', '.join(known)}" if known else "it knows no dimensions"
-            raise UsageFailure(f"{store.name} cannot tell traffic apart by {name!r}: {there}")
-    by = known if job.by is None else job.by
-    if not by:
+    if not isinstance(store, FlowSource):
+        if job.by:
+            raise UsageFailure(f"{store.name} cannot tell traffic apart by {job.by[0]!r}: leave out --by")
         return ()
-    assert isinstance(store, FlowSource)
-    return tuple(contributors(store, events, reach, by, job.policy))
+    by = store.dimensions(job.by)
+    if not by or not events:
+        return ()
+    about = {"by": by, "events": [(one.id, one.start, one.end) for one in events], "baseline": job.policy.baseline}
+    text = source.kept_text(
+        "contributors", reach, about, lambda: encoded(contributors(store, events, reach, by, job.policy))
+    )
+    return decoded(text)
 
 
 def survey(source: CachedSource, scope: Scope) -> Surveyed:

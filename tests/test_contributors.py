@@ -12,7 +12,7 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -25,7 +25,7 @@ from tests.worlds import MONDAY, MemorySource
 from traffic import truth
 from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import HOUR, WEEK, Floats, Window
-from traffic.store import open_source
+from traffic.store import Columns, open_source
 from traffic.store.base import FlowSource
 
 amounts = hnp.arrays(
@@ -61,7 +61,7 @@ class MadeOf(MemorySource, FlowSource):
     split: Floats
     totals: Floats
 
-    def dimensions(self) -> tuple[str, ...]:
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         return ("port",)
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
@@ -225,3 +225,74 @@ def test_flows_that_are_missing_are_what_is_not_explained(world: Path, tmp_path:
     for event in lost:
         blind = [float(one["share"]) for one in rows[event] if one["value"] == UNEXPLAINED]
         assert all(share > 0.9 for share in blind)
+
+
+def test_files_of_flow_records_say_to_the_byte_what_the_store_says(world: Path, tmp_path: Path) -> None:
+    columns = ("--key", "customer", "--value", "bytes", "--resolution", "1m", "--floor", "1e6")
+    quiet = ("--charts", "0", "--no-html", "-q")
+    well(sl("discover", "--store", world / "s" / "flows", *columns, "--output", tmp_path, *quiet))
+    # Events have other names where the metric has.
+    texts = [(one / "contributors.csv").read_text() for one in (world, tmp_path)]
+    ours, theirs = ([line.partition(",")[2] for line in text.splitlines()] for text in texts)
+    assert ours == theirs
+
+
+NAMES = ("443", "80", "", "53")
+rows_of_files = st.lists(
+    st.tuples(
+        st.integers(0, 20), st.sampled_from("ab"), st.sampled_from(NAMES), st.sampled_from(NAMES), st.integers(0, 99)
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=10, deadline=None)
+@given(rows_of_files)
+def test_files_are_summed_by_value_and_window(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, str, str, str, int]]
+) -> None:
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    lines = [f"{MONDAY + 60 * minute},{key},{port},{other},{amount}" for minute, key, port, other, amount in rows]
+    path.write_text("\n".join(["time,key,dst_port,other,bytes", *lines]) + "\n")
+    source = open_source(str(path), Columns("time", "key", "bytes", statistic="sum"))
+    assert isinstance(source, FlowSource)
+    assert source.dimensions() == ("dst_port",)
+    windows = (Window(MONDAY, MONDAY + 300), Window(MONDAY + 300, MONDAY + 1260), Window(MONDAY - 60, MONDAY))
+    queries = [
+        FlowQuery(key, windows, by)
+        for by in (("dst_port",), ("other",), ("dst_port", "other"))
+        for key in ("a", "b", "c")
+    ]
+    for query, answer in zip(queries, source.flows(queries), strict=True):
+        expected: dict[tuple[str, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
+        there = [False] * 3
+        for minute, key, port, other, amount in rows:
+            value = tuple({"dst_port": port, "other": other}[name] for name in query.by)
+            for place, window in enumerate(windows):
+                if key == query.key and window.start <= MONDAY + 60 * minute < window.end:
+                    expected[value][place] += amount
+                    there[place] = True
+        found = dict(zip(answer.values, answer.amounts.tolist(), strict=True))
+        assert found == {value: [amount * source.metric.scale for amount in sums] for value, sums in expected.items()}
+        assert answer.there.tolist() == there
+        assert answer.totals.tolist() == pytest.approx(answer.amounts.sum(axis=0).tolist())
+
+
+def test_columns_of_ones_own_are_told_apart_by_and_what_does_not_add_up_is_not(tmp_path: Path) -> None:
+    rows = []
+    for minute in range(0, 35 * 1440, 10):
+        for port, bytes_ in (("443", 900 + minute % 7), ("", 50), ("53", 9000 if 43_800 <= minute < 43_860 else 30)):
+            rows.append(f"{MONDAY + 60 * minute},a,{bytes_},{port},{minute % 3}")
+    path = tmp_path / "own.csv"
+    path.write_text("\n".join(["ts,customer,bytes,DstPort,site", *rows]) + "\n")
+    run = ("discover", path, "--output", tmp_path, "--charts", "0", "--no-html", "--floor", "1")
+    assert "DstPort=53 100 %" in well(sl(*run)).out
+    values = {one["value"] for lines in rows_of(tmp_path).values() for one in lines}
+    assert values == {"443", "53", "(none)", OTHERS, UNEXPLAINED}
+    again = well(sl(*run, "-v"))
+    assert "sent 0" in again.err, "what was found is kept"
+    well(sl(*run, "--by", "site", "-q"))
+    assert {one["dimension"] for lines in rows_of(tmp_path).values() for one in lines} == {"site"}
+    assert "has no column 'sight'" in refused(sl(*run, "-q", "--by", "sight"), 2)
+    assert "does not add up by row" in refused(sl(*run, "-q", "--statistic", "avg", "--by", "site"), 2)

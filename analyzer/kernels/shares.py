@@ -8,6 +8,8 @@ import numpy as np
 
 from traffic.model import Bools, Floats, Ints
 
+ROUNDED = 1e-12
+
 
 @dataclass(frozen=True, eq=False)
 class Shares:
@@ -49,4 +51,6 @@ def shares(amounts: Floats, totals: Floats) -> Shares:
     excess = actual - usual
     share = excess / whole if whole else np.full(len(actual), np.nan)
     new = (actual > 0) & ~(amounts[:, 1:] > 0).any(axis=1)
-    return Shares(actual, usual, share, new, float(1 - share.sum()) if whole else float("nan"))
+    rest = float(1 - share.sum()) if whole else float("nan")
+    # What is added up in another order differs in the last bits, and says nothing.
+    return Shares(actual, usual, share, new, 0.0 if abs(rest) < ROUNDED * np.abs(share).sum() else rest)

@@ -277,12 +277,19 @@ class FlowSource(Source, Protocol):
     """A store that can say what traffic is made of."""
 
     @abstractmethod
-    def dimensions(self) -> tuple[str, ...]:
-        """What its records say besides time, key and amount; none where it holds no such records."""
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+        """What its records say besides time, key and amount; none where it holds no such records.
+
+        Args:
+            wanted: what is asked for; None: what it knows for dimensions.
+
+        Raises:
+            UsageFailure: it cannot tell traffic apart by one of these.
+        """
 
     @abstractmethod
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """An answer for each query, in that order.
+        """An answer for each query, in that order. Those that are asked together cost least.
 
         Raises:
             DamagedStore: a part of the answer could not be read; there is no half answer.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
 
@@ -116,6 +116,25 @@ class CachedSource:
             return _decode_coverage(kept)
         found = self._store.coverage(window, reach, only)
         self._files.put([(piece_hash(about), _encode_coverage(found))], _readable(about))
+        return found
+
+    def kept_text(self, kind: str, window: Window, asked: Mapping[str, Any], make: Callable[[], str]) -> str:
+        """What `make` finds of the store in a window, kept like any other answer.
+
+        Args:
+            kind: of answer.
+            asked: what besides it depends on.
+        """
+        about = self._about(kind, window)
+        name = piece_hash({**about, "asked": asked})
+        if (kept := self._files.get(name)) is not None:
+            self.cached += 1
+            return kept.astype(np.uint8).tobytes().decode()
+        found = make()
+        if self._sealed(window):
+            self._files.put(
+                [(name, np.frombuffer(found.encode(), dtype=np.uint8).astype(np.float64))], _readable(about)
+            )
         return found
 
     def fingerprint(self, window: Window) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +15,15 @@ from typing_extensions import override
 from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.disk import storage
 from traffic.errors import Failure, UsageFailure
+from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
-from traffic.store.base import Columns, Limits, SizedSource, StoreError, check_size
+from traffic.store.base import Columns, FlowSource, Limits, SizedSource, StoreError, check_size
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import able_to_tell, counters_within, grown, staggered, taken
 from traffic.store.files.checks import Seen, check_all
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
+from traffic.store.files.flows import able, check_dimensions, default_dimensions, split
 from traffic.store.files.guess import series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.opening import HEAD, head_apart, head_of, open_files, with_evidence
@@ -42,7 +44,7 @@ _WHY = {
 """Reasons in the words of coverage."""
 
 
-class FilesSource(SizedSource):
+class FilesSource(SizedSource, FlowSource):
     """One row per time and key, or per time, in files of a user's own.
 
     Times may lie off any grid, a bucket may hold several rows, keys may have spans of their own. The files are read
@@ -212,6 +214,26 @@ class FilesSource(SizedSource):
         first, last = int(rows.first.min()), int(rows.last.max())
         part = Holding(self.name, rows.seen + rows.odd_lines, inside, left, first, last)
         return Coverage((part,), notes=tuple(self._doubts()))
+
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Columns that are called like ports, protocols, ASs ...; any other where it is asked for."""
+        if wanted is not None:
+            check_dimensions(self.name, wanted, self._inputs, self._columns, self.metric)
+            return tuple(wanted)
+        return default_dimensions(self._inputs, self._columns) if able(self._columns, self.metric) else ()
+
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """From the files, which are read once more for all queries together."""
+        if not queries:
+            return
+        if self._piped is None and self._stat() != self._stamps:
+            raise StoreError(f"{self.name} changed while it was read: run again when nothing writes to it")
+        database = self._database()
+        database.reads(self._columns)
+        try:
+            yield from split(database, self._inputs, self._columns, self.metric, queries)
+        finally:
+            self._close_database()
 
     def size(self) -> int:
         """Bytes of the files."""

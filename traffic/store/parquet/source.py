@@ -120,9 +120,14 @@ class ParquetSource(FlowSource):
         text = repr((self._manifest.format, self._manifest.scenario, self._manifest.field, self._manifest.step, stamps))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def dimensions(self) -> tuple[str, ...]:
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """What its flow records say, where it has some."""
-        return DIMENSIONS if self._flows.there else ()
+        known = DIMENSIONS if self._flows.there else ()
+        for name in wanted or ():
+            if name not in known:
+                there = f"it knows {', '.join(known)}" if known else "it holds no flow records (generate --flows)"
+                raise UsageFailure(f"{self.name} cannot tell traffic apart by {name!r}: {there}")
+        return known if wanted is None else tuple(wanted)
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
         """From its flow records; the totals are those of the store itself, which these have to add up to."""
