@@ -12,7 +12,7 @@ from analyzer.kernels.baseline import other_weeks, suspects, threshold
 from analyzer.kernels.breach import Criterion, runs
 from analyzer.kernels.grid import utc
 from analyzer.kernels.match import covered, one_to_one
-from analyzer.kernels.rollup import roll_up
+from analyzer.kernels.rollup import middles, roll_up
 from tests.worlds import MONDAY, percentile, slow_runs
 from traffic.model import HOUR_FIELDS, second_percent
 
@@ -58,6 +58,23 @@ def test_of_one_bucket_the_second_highest_is_the_highest() -> None:
 def test_hours_of_one_and_two_buckets_have_a_second() -> None:
     assert roll_up(np.array([[5.0, 3.0]]), 1).second.tolist() == [[5.0, 3.0]]
     assert roll_up(np.array([[5.0, 3.0]]), 2).second.tolist() == [[3.0]]
+
+
+@pytest.mark.parametrize("length", range(1, 10))
+def test_the_middles_of_a_few_values_are_those_of_sorting_them(length: int) -> None:
+    rng = np.random.default_rng(length)
+    for missing in (0.0, 0.4, 1.0):
+        values = rng.normal(size=(30, 20, length)).round(1)
+        values[rng.random(values.shape) < missing] = np.nan
+        low, high, there = middles(values)
+        ordered, count = np.sort(values, axis=-1), (~np.isnan(values)).sum(axis=-1)
+        expected = [
+            np.where(count > 0, np.take_along_axis(ordered, at[..., None], -1)[..., 0], np.nan)
+            for at in (np.maximum(count - 1, 0) // 2, np.minimum(count // 2, length - 1))
+        ]
+        assert (there == count).all()
+        np.testing.assert_array_equal(low, expected[0])
+        np.testing.assert_array_equal(np.where(count > 0, high, np.nan), expected[1])
 
 
 def test_rolling_up_does_not_depend_on_how_many_keys_are_sorted_together() -> None:

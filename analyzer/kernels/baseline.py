@@ -73,13 +73,13 @@ def agreeing(hourly: Floats, weeks: Weeks, baseline: Floats) -> Floats:
         baseline: as `other_weeks` gives it.
     """
     values = weeks.by_week(hourly)
-    ordered = np.sort(values, axis=1)
-    if ordered.shape[1] < LEAST_WEEKS:
+    if values.shape[1] < LEAST_WEEKS:
         return baseline
     there = ~np.isnan(values)
     others = there.sum(axis=1, keepdims=True) - there
+    lowest = np.sort(values, axis=1)[:, 1:3]
     # Where the own value is one of the two lowest, the second lowest of the others is the third.
-    second = np.where(there & (values <= ordered[:, 1:2]), ordered[:, 2:3], ordered[:, 1:2])
+    second = np.where(there & (values <= lowest[:, :1]), lowest[:, 1:], lowest[:, :1])
     low = weeks.by_hour(np.where(others >= LEAST_WEEKS, second, np.nan))
     result: Floats = np.where(baseline > DISAGREE * low, low, baseline)
     return result

@@ -61,4 +61,9 @@ def habit(ratio: Floats, weeks: Weeks, multiple: float) -> Floats:
         ratio: the hours' p95s over their baselines, shape (keys, hours), NaN = missing.
         multiple: what counts as a burst.
     """
-    return habits(ratio, weeks).above(multiple, weeks.slot % 24)
+    result = np.zeros_like(ratio)
+    # Who passes it in fewer hours than half of the fewest days does not pass it on most days.
+    often = np.flatnonzero((ratio > multiple).sum(axis=1) >= LEAST_DAYS // 2)
+    if len(often):
+        result[often] = habits(ratio[often], weeks).above(multiple, weeks.slot % 24)
+    return result

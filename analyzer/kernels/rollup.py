@@ -6,6 +6,8 @@ import numpy as np
 
 from traffic.model import HOUR_FIELDS, Floats, Hours, Ints, second_percent
 
+FEW = 9
+"""Values up to which a median by comparing whole arrays is quicker than by sorting rows."""
 # Rows of this many bytes are sorted together: small enough to stay in a core's cache between the passes over them.
 _CHUNK_BYTES = 4 << 20
 
@@ -37,10 +39,38 @@ def low_median(values: Floats) -> tuple[Floats, Ints]:
     A value that occurs, not one between two: it commutes with every monotone function, so that the median of ratios is
     the ratio of nobody in between.
     """
+    if values.shape[-1] <= FEW:
+        low, _, there = middles(values)
+        return low, there
     ordered = np.sort(values, axis=-1)
     there = values.shape[-1] - np.isnan(ordered).sum(axis=-1)
     middle = np.take_along_axis(ordered, np.maximum((there - 1) // 2, 0)[..., None], -1)[..., 0]
     return middle, there
+
+
+def middles(values: Floats) -> tuple[Floats, Floats, Ints]:
+    """The lower and the upper of the middle values along a short last axis, and how many values are there.
+
+    Sorted by odd-even transposition, a comparison of whole arrays at a time: quicker than many sorts of a few values.
+    """
+    planes = [values[..., index] for index in range(values.shape[-1])]
+    there: Ints = np.full(values.shape[:-1], len(planes), dtype=np.int64)
+    for plane in planes:
+        there -= np.isnan(plane)
+    whole = bool((there == len(planes)).all())
+    # NaN goes to the end, where sorting puts it; where there is none, numpy has a quicker way to the lower of two.
+    lower = np.minimum if whole else np.fmin
+    for turn in range(len(planes)):
+        for index in range(turn % 2, len(planes) - 1, 2):
+            a, b = planes[index : index + 2]
+            planes[index : index + 2] = lower(a, b), np.maximum(a, b)
+    if whole:
+        return planes[(len(planes) - 1) // 2], planes[len(planes) // 2], there
+    low = high = planes[0]
+    for index in range(1, len(planes)):
+        low = np.where(there > 2 * index, planes[index], low)
+        high = np.where(there >= 2 * index, planes[index], high)
+    return low, high, there
 
 
 def percentile(values: Floats, q: float) -> Floats:

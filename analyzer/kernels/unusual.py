@@ -17,7 +17,7 @@ from analyzer.kernels.grid import Weeks
 from analyzer.kernels.habit import habit
 from analyzer.kernels.learning import Past, Settings
 from analyzer.kernels.limits import HourLimits, limits_of
-from analyzer.kernels.rollup import percentile
+from analyzer.kernels.rollup import FEW, lerp, middles, percentile
 from traffic.model import Floats, Hours
 
 LEAST = 1.25
@@ -54,11 +54,11 @@ def unusual_of(
     found = limits_of(hours, middles, weeks, per_hour, own, None, stated.factor)
     base = usual.beside(found.baseline, BESIDE)
     ratio = hours.p50 / _positive(base)
-    day = _median(ratio, _DAY, before=True) if live else level.running(ratio, _BLOCKS)
+    day = _before(ratio, _DAY)[:, : ratio.shape[1]] if live else level.running(ratio, _BLOCKS)
     expected = base * np.fmax(day, 1.0)
     learnable = np.where(np.isnan(stated.learned), np.nan, _positive(expected))
     times = past.all_of_it(peaks / learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
-    near = [_median(hours.p50, _NEAR, before=before) for before in ((True,) if live else (True, False))]
+    near = _beside(hours.p50, live=live)
     usual_peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)
     limit = np.fmax.reduce([np.fmax(times, LEAST) * expected, usual_peaks, *(LEAST * beside for beside in near)])
     if "habit" in settings.rules and not live:
@@ -73,14 +73,20 @@ def _positive(values: Floats) -> Floats:
     return np.where(values > 0, values, np.nan)
 
 
-def _median(hourly: Floats, count: int, *, before: bool) -> Floats:
-    """The median of the `count` hours before each, or after it; NaN where nothing is."""
+def _beside(hourly: Floats, *, live: bool) -> list[Floats]:
+    """The medians of the hours before each and, but for who only knows the past, after it; NaN where nothing is."""
+    hours = hourly.shape[1]
+    found = _before(hourly, _NEAR)
+    return [found[:, :hours]] if live else [found[:, :hours], found[:, _NEAR + 1 :]]
+
+
+def _before(hourly: Floats, count: int) -> Floats:
+    """The median of the `count` hours before each hour, and before so many more after the last one, and one."""
     keys, hours = hourly.shape
-    padded = np.full((keys, hours + count), np.nan)
-    if before:
-        padded[:, count:] = hourly
-        windows = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)[:, :hours]
-    else:
-        padded[:, :hours] = hourly
-        windows = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)[:, 1:]
-    return percentile(windows, 50.0)
+    padded = np.full((keys, hours + 2 * count), np.nan)
+    padded[:, count : count + hours] = hourly
+    windows = np.lib.stride_tricks.sliding_window_view(padded, count, axis=1)
+    if count > FEW:
+        return percentile(windows, 50.0)
+    low, high, _ = middles(windows)
+    return lerp(low, high, 0.5)
