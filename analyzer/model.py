@@ -391,3 +391,10 @@ class Findings:
     """By what each event came, in the order of the events; empty where the store does not know."""
     coverage: Coverage = NOTHING
     """What the store holds in the time that was read, and what of it was used."""
+    key_hours: float = 0
+    """Hours in which keys are there, of all keys together; 0: not known, so that each counts for the whole window."""
+
+    @property
+    def seconds_there(self) -> float:
+        """Seconds in which keys are there, of all keys together."""
+        return self.key_hours * HOUR or len(self.keys) * self.window.seconds

@@ -11,6 +11,7 @@ from typing import Any
 
 from analyzer.contributors import contributors, decoded, encoded
 from analyzer.judging.detect import Found, find_events
+from analyzer.judging.first import by_volume
 from analyzer.judging.silence import until_the_end
 from analyzer.model import Contributor, Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
 from analyzer.reading.account import Tally
@@ -21,7 +22,7 @@ from analyzer.reading.scope import Progress, Scope, chosen, opened, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
 from traffic.errors import UsageFailure
-from traffic.model import Label, Window
+from traffic.model import HOUR, Label, Window
 from traffic.store.base import FlowSource, Source
 
 BUFFER_LOG = "buffer_log.json"
@@ -88,6 +89,10 @@ class Surveyed:
     """Of the store's last value."""
     blocks: tuple[tuple[tuple[str, ...], Window], ...]
     """Keys that are looked at together, and the hours that they have data in."""
+    begin: int | None = None
+    """Of the first value of any key."""
+    key_hours: float = 0
+    """Hours in which the keys are there."""
 
 
 def discover(
@@ -144,6 +149,7 @@ def discover(
         traces=found.traces,
         suppressed=found.suppressed,
         coverage=coverage,
+        key_hours=surveyed.key_hours,
         contributors=made_of,
     )
 
@@ -178,7 +184,16 @@ def survey(source: CachedSource, scope: Scope) -> Surveyed:
     end = max((span.end for span in spans.values()), default=None)
     lasting = until_the_end(list(spans), spans, window, source.metric, end)
     blocks = groups(lasting, learned, scope.resolution, source.limits(scope.resolution))
-    return Surveyed(window, learned, spans, len(there), end=end, blocks=tuple(blocks))
+    return Surveyed(
+        window,
+        learned,
+        spans,
+        len(there),
+        end=end,
+        blocks=tuple(blocks),
+        begin=min((span.start for span in there.values()), default=None),
+        key_hours=sum(span.widen(HOUR).clip(window).seconds for span in lasting.values()) / HOUR,
+    )
 
 
 def _search(source: CachedSource, surveyed: Surveyed, job: Search, progress: Progress, truth: Sequence[Label]) -> Found:
@@ -207,6 +222,7 @@ def _search(source: CachedSource, surveyed: Surveyed, job: Search, progress: Pro
             full_scan=job.full_scan,
             end=surveyed.end,
             labels=labels,
+            begin=surveyed.begin,
         )
         events += found.events
         reaches |= found.reaches
@@ -221,6 +237,8 @@ def _search(source: CachedSource, surveyed: Surveyed, job: Search, progress: Pro
         traces = {event.id: traces[event.id] for event in worst}
         done += len(keys)
         progress(done, len(spans))
+    events, more = by_volume(events)
+    suppressed += more
     events.sort(key=lambda event: (event.start, event.key))
     return Found(
         events=tuple(events),

@@ -12,6 +12,7 @@ from analyzer.judging.blocks import JudgedBlock, judged_blocks
 from analyzer.judging.breaches import Piece, above, breaches_of, raised
 from analyzer.judging.classes import Traced, settled
 from analyzer.judging.events import events_of, figures
+from analyzer.judging.first import with_new
 from analyzer.judging.judged import (
     Judged,
     Learning,
@@ -78,6 +79,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
     full_scan: bool = False,
     end: int | None = None,
     labels: Mapping[str, Sequence[Label]] | None = None,
+    begin: int | None = None,
 ) -> Found:
     """Roll-ups, baseline, suspect hours, their buckets, breaches, events: for one block of keys.
 
@@ -87,13 +89,15 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
         full_scan: look at the buckets of every hour. The result is the same; only slower.
         end: of the store's last value; None: of no use, as no key fell silent.
         labels: by key, of which is said how near they came to being events.
+        begin: of the store's first value; None: of no use, as no key is new.
     """
     query = Query(source.metric, keys, window, resolution, policy.rollup_percentile)
     rollup = source.rollup(query)
     learned: dict[tuple[str, ...], Learning] = {}
     parts = [
         _find(source, part, full_scan, labels or {}, Known(spans, looked, end, learned[part.query.keys]))
-        for part in judged_blocks(rollup, source.metric, spans, looked, resolution, policy, end=end, learned=learned)
+        for block in judged_blocks(rollup, source.metric, spans, looked, resolution, policy, end=end, learned=learned)
+        for part in (with_new(block, spans, looked, begin),)
     ]
     return Found(
         events=tuple(event for part in parts for event in part.events),

@@ -52,8 +52,8 @@ def scores(verdict: Verdict) -> dict[str, Any]:
 
 
 def not_judged(findings: Findings) -> dict[str, Any]:
-    """What was not judged: how many keys, what share of all key-hours, the key-hours by reason, and the worst keys."""
-    total = len(findings.keys) * findings.window.seconds
+    """What was not judged: how many keys, what share of the hours that they have, by reason, and the worst keys."""
+    total = findings.seconds_there
     of_key = hours_not_judged(findings)
     hours: dict[str, float] = {}
     for reasons in of_key.values():

@@ -40,7 +40,7 @@ SERIES = "series.npz"
 RUN = "run.json"
 
 _FORMAT = 4
-_LATER = ("contributors",)
+_LATER = ("contributors", "key_hours")
 """What runs of before do not say."""
 _ARRAYS = ("values", "usual", "baseline", "threshold")
 
@@ -55,6 +55,7 @@ def describe(findings: Findings) -> dict[str, Any]:
         "resolution": findings.resolution,
         "policy": asdict(findings.policy),
         "keys": len(findings.keys),
+        "key_hours": findings.key_hours,
         "events": len(findings.events),
         "not_judged": len(findings.not_judged),
         "suppressed": len(findings.suppressed),
@@ -182,6 +183,7 @@ def load(folder: Path) -> Findings:
         contributors=contributors,
         suppressed=suppressed,
         coverage=coverage,
+        key_hours=about["key_hours"],
     )
 
 

@@ -192,7 +192,7 @@ def _decoy(outcome: Outcome | None) -> str:
 
 
 def _not_judged(findings: Findings, width: int) -> Iterator[str]:
-    total = len(findings.keys) * findings.window.seconds
+    total = findings.seconds_there
     if not findings.not_judged or not total:
         all_of_it = "Everything" if findings.coverage.whole else "All that was read"
         yield f"{all_of_it} was judged." if total else "There was nothing to judge."
