@@ -165,6 +165,8 @@ class Event:
     """Low where too few other weeks are known and the baseline comes from other days."""
     recurs: Recurs = ""
     """Weekly where an event of the key was there a week before."""
+    incident_id: str = ""
+    """The incident that it belongs to."""
 
     @property
     def band(self) -> Band:
@@ -229,6 +231,25 @@ class Contributor:
     """Of the excess of all; NaN where there is none."""
     new: Literal["", "yes"] = ""
     """Whether it was there in none of the other weeks."""
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Events that belong together: a row of incidents.csv."""
+
+    id: str
+    start: int
+    end: int
+    keys: int
+    events: int
+    severity: float
+    """The highest of them."""
+    common: str
+    """What they all came by, or the group of their keys; empty where nothing is known."""
+    chance: float | None
+    """How often as many keys would begin together in the window by chance; None of one key."""
+    onset: str
+    """Their keys in the order in which it began."""
 
 
 @dataclass(frozen=True)
@@ -389,6 +410,8 @@ class Findings:
     """In order of key, reason."""
     contributors: tuple[Contributor, ...] = ()
     """By what each event came, in the order of the events; empty where the store does not know."""
+    incidents: tuple[Incident, ...] = ()
+    """What the events are, in order of start: each is in one."""
     coverage: Coverage = NOTHING
     """What the store holds in the time that was read, and what of it was used."""
     key_hours: float = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analyzer.contributors import contributors, decoded, encoded
+from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
 from analyzer.judging.silence import until_the_end
@@ -43,6 +45,8 @@ class Search:
     """Pictures of single events that are about to be drawn."""
     by: tuple[str, ...] | None = None
     """Dimensions by which events are told apart; None: all that the store knows."""
+    group: str | None = None
+    """A pattern: what of a key names the group that it is of."""
 
 
 @dataclass
@@ -132,6 +136,9 @@ def discover(
         coverage = account.close(found.rows, found.buckets)
     with ledger.stage("contributors"):
         made_of = _contributors(source, store, found.events, learned, job)
+    with ledger.stage("incidents"):
+        group = None if job.group is None else re.compile(job.group)
+        events, groups = incidents(found.events, made_of, window, resolution, group)
     with ledger.stage("compare"):
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
         verdict = verdict and verdict.with_reasons(found.reaches)
@@ -142,7 +149,7 @@ def discover(
         resolution=resolution,
         policy=job.policy,
         keys=tuple(spans),
-        events=found.events,
+        events=events,
         not_judged=found.not_judged,
         labels=tuple(label for label in truth if label.window.overlap(window)),
         verdict=verdict,
@@ -151,6 +158,7 @@ def discover(
         coverage=coverage,
         key_hours=surveyed.key_hours,
         contributors=made_of,
+        incidents=groups,
     )
 
 

@@ -121,8 +121,22 @@ class Mixture:
         of_networks = np.array([round(rng.real(0.3, 1), 3) for _ in networks])
         return services, networks, of_services, of_networks
 
-    def culprit(self, key: str, incident: str) -> Culprit:
+    def of_campaign(self, key: str, campaign: str) -> Culprit:
+        """By what what hits many comes: the same value for all of them."""
+        services, networks, of_services, of_networks = self.usual(key)
+        rng = Rng(self._seed, "culprit of all", 0, campaign)
+        if rng.unit() < 0.5:
+            one, shares = rng.index(list(self._settings.services.values())), of_networks / of_networks.sum()
+            cells = [((one, net), float(share)) for net, share in zip(networks, shares, strict=True)]
+            return Culprit(tuple(cells), self._service(one))
+        net, shares = rng.whole(0, self._settings.networks - 1), of_services / of_services.sum()
+        cells = [((one, net), float(share)) for one, share in zip(services, shares, strict=True)]
+        return Culprit(tuple(cells), self._network(net))
+
+    def culprit(self, key: str, incident: str, campaign: str = "") -> Culprit:
         """By what an event of a customer comes. `incident`: the id of its label."""
+        if campaign:
+            return self.of_campaign(key, campaign)
         services, networks, of_services, of_networks = self.usual(key)
         rng = Rng(self._seed, "culprit", 0, f"{key}\0{incident}")
         kind = _KINDS[rng.index([self._settings.culprits.get(name, 0.0) for name in _KINDS])]

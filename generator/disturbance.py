@@ -131,6 +131,24 @@ class Outage:
 
 
 @dataclass(frozen=True)
+class Campaigns:
+    """Events that hit many customers within minutes, all by the same culprit."""
+
+    per_week: float = 0.0
+    share: Range = (0.1, 0.4)
+    spread: WholeRange = (0, 4)
+    factor: Range = (6, 12)
+    minutes: WholeRange = (10, 60)
+
+    def __post_init__(self) -> None:
+        check("per_week", self.per_week, 0, 7)
+        check_range("share", self.share, 0, 1)
+        check_range("spread", self.spread, 0, 60)
+        check_range("factor", self.factor, 1, 100)
+        check_range("minutes", self.minutes, 1, DAY_MINUTES)
+
+
+@dataclass(frozen=True)
 class Required:
     """From when on an event has to be found."""
 

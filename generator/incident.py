@@ -50,6 +50,8 @@ class TrafficIncident:
     """Of a ramp: the share of its length in which it rises."""
     pulse: int = 0
     pause: int = 0
+    campaign: str = ""
+    """That it is part of."""
 
     @property
     def window(self) -> Window:
@@ -82,6 +84,7 @@ class Incidents:
         self._blips = poisson(scenario.decoys.blip.per_week)
         self._gaps = poisson(scenario.decoys.gap.per_week)
         self._outages = poisson(scenario.outage.per_week)
+        self._common = poisson(scenario.campaigns.per_week)
         self._forms: dict[str, Form] = vars(scenario.events.shapes)
         self._weights = [form.weight for form in self._forms.values()]
 
@@ -90,7 +93,7 @@ class Incidents:
         if customer.season:
             # The growth of such a customer is a decoy over the whole window; anything else would be hidden in it.
             return ()
-        hard = self._hard(customer, week)
+        hard = [*self._hard(customer, week), *self._campaigns(customer, week)]
         rng = Rng(self._scenario.seed, "incident", week, customer.key)
         numbers = [rng.count(kind) for kind in (self._events, self._blips, self._gaps, self._outages)]
         if not any(numbers):
@@ -112,6 +115,21 @@ class Incidents:
             return []
         happens = self._scenario.hard.happens(self._scenario.seed, customer.key, name, week)
         return [TrafficIncident(start, minutes, name, factor, turn=0.9) for start, minutes, factor in happens]
+
+    def _campaigns(self, customer: Customer, week: int) -> Iterator[TrafficIncident]:
+        """The customer's part in what hits many in a week."""
+        settings, seed = self._scenario.campaigns, self._scenario.seed
+        if not settings.per_week:
+            return
+        common = Rng(seed, "campaigns", week, "")
+        for number in range(common.count(self._common)):
+            start, share, minutes = _start(common, week), common.real(*settings.share), common.whole(*settings.minutes)
+            own = Rng(seed, f"campaign {number}", week, customer.key)
+            if own.unit() < share:
+                # None begins in the week after, in which it would not be looked for.
+                first = min(start + 60 * own.whole(*settings.spread), week + WEEK - 60)
+                name = f"{week}-{number}"
+                yield TrafficIncident(first, minutes, "square", _factor(own, settings.factor), campaign=name)
 
     def _event(self, rng: Rng, week: int) -> TrafficIncident:
         name = list(self._forms)[rng.index(self._weights)]
@@ -153,8 +171,11 @@ class Incidents:
     def labels(self, customer: Customer, window: Window) -> Iterator[Label]:
         """What took place in a window, clipped to it, in no order."""
 
-        def label(seen: Window, shape: str, factor: float, direction: Direction, kind: Kind, *which: int) -> Label:
+        def label(
+            seen: Window, shape: str, factor: float, direction: Direction, kind: Kind, *which: int, campaign: str = ""
+        ) -> Label:
             return Label(
+                campaign=campaign,
                 id=label_id(customer.key, shape, *which),
                 key=customer.key,
                 start=seen.start,
@@ -170,7 +191,8 @@ class Incidents:
                 if one.window.overlap(window):
                     direction: Direction = "below" if one.shape in (*MISSES, "outage") else "above"
                     kind = self._kind(customer, one, window)
-                    yield label(one.window.clip(window), one.shape, one.factor, direction, kind, one.start)
+                    seen = one.window.clip(window)
+                    yield label(seen, one.shape, one.factor, direction, kind, one.start, campaign=one.campaign)
         for seen, height in self._bursts(customer, window):
             yield label(seen.clip(window), "burst", height, "above", "optional", seen.start)
         if job := customer.job:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from generator.dimensions import Dimensions
-from generator.disturbance import Decoys, Events, Outage, Required
+from generator.disturbance import Campaigns, Decoys, Events, Outage, Required
 from generator.hardship import Hard
 from generator.span import Span
 from traffic.errors import UsageFailure
@@ -224,6 +224,7 @@ class Scenario:
     decoys: Decoys = field(default_factory=Decoys)
     outage: Outage = field(default_factory=Outage)
     required: Required = field(default_factory=Required)
+    campaigns: Campaigns = field(default_factory=Campaigns)
     dimensions: Dimensions = field(default_factory=Dimensions)
     hard: Hard = field(default_factory=Hard)
 
@@ -257,6 +258,8 @@ class Scenario:
     def fingerprint(self) -> str:
         """Changes with anything that could change an integer or a label, so with all but the window: 16 hex digits."""
         settings = _plain(asdict(self) | {"generation": GENERATION, "window": None})
+        if not self.campaigns.per_week:
+            del settings["campaigns"]
         if not self.dimensions.enabled:
             # What traffic is made of changes none of it.
             del settings["dimensions"]

@@ -47,7 +47,8 @@ class World:
         """
         forms = vars(self.scenario.events.shapes).values()
         decoys = self.scenario.decoys
-        highest = max(*(form.factor[1] for form in forms), decoys.blip.factor[1]) * decoys.backup.factor[1]
+        factors = (*(form.factor[1] for form in forms), decoys.blip.factor[1], self.scenario.campaigns.factor[1])
+        highest = max(factors) * decoys.backup.factor[1]
         highest = max(highest, self.scenario.hard.highest)
         for one in self.customers.values():
             grown = max(trend(self.scenario, one, at) for at in (window.start, window.end))
@@ -106,7 +107,7 @@ class World:
             there = np.maximum(minutes[begin:end], 0)
             added[begin:end] = there - np.floor(there / factors).astype(np.int64)
             whole = added.reshape(-1, self.step // 60).sum(axis=1)
-            culprit = self.mixture.culprit(key, label_id(key, one.shape, one.start))
+            culprit = self.mixture.culprit(key, label_id(key, one.shape, one.start), one.campaign)
             found.append(Excess(0, whole, culprit))
         return found
 
@@ -129,7 +130,7 @@ class World:
         return [replace(one, culprit=self._culprit(one)) if one.shape in self._events else one for one in found]
 
     def _culprit(self, label: Label) -> str:
-        return self.mixture.culprit(label.key, label.id).text
+        return self.mixture.culprit(label.key, label.id, label.campaign).text
 
 
 def _coarser(amounts: Ints, factor: int) -> Ints:

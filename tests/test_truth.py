@@ -86,9 +86,9 @@ def test_the_file_looks_as_the_contract_says(file: Path) -> None:
     named = replace(LABEL, culprit="dst_port=53")
     write(file, [named, replace(LABEL, id="4", key="=x", start=0, shape="blip", kind="decoy")], "abc")
     assert file.read_text() == (
-        "id,key,start,end,shape,factor,direction,kind,store,culprit\n"
-        "4,'=x,1970-01-01T00:00:00Z,2027-01-15T08:10:00Z,blip,4.5,above,decoy,abc,\n"
-        "0123,acme,2027-01-15T08:00:00Z,2027-01-15T08:10:00Z,square,4.5,above,required,abc,dst_port=53\n"
+        "id,key,start,end,shape,factor,direction,kind,store,culprit,campaign\n"
+        "4,'=x,1970-01-01T00:00:00Z,2027-01-15T08:10:00Z,blip,4.5,above,decoy,abc,,\n"
+        "0123,acme,2027-01-15T08:00:00Z,2027-01-15T08:10:00Z,square,4.5,above,required,abc,dst_port=53,\n"
     )
 
 

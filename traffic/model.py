@@ -284,6 +284,8 @@ class Label:
     factor: float
     direction: Direction
     kind: Kind
+    campaign: str = ""
+    """What it is part of, where it hit several keys."""
     culprit: str = ""
     """By what it came, where that is known: `dst_port=53`, `dst_port=53 & src_as=64512`, `src_as=64513 | src_as=7`."""
 

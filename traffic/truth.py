@@ -21,7 +21,7 @@ from traffic.model import Direction, Kind, Label
 from traffic.text import quoted, uncell, visible
 from traffic.times import instant, iso
 
-COLUMNS = ("id", "key", "start", "end", "shape", "factor", "direction", "kind", "store", "culprit")
+COLUMNS = ("id", "key", "start", "end", "shape", "factor", "direction", "kind", "store", "culprit", "campaign")
 NEEDED = ("key", "start", "end")
 
 Value = TypeVar("Value")
@@ -54,7 +54,9 @@ def encode(labels: Iterable[Label], identity: str) -> bytes:
     for one in sorted(labels, key=lambda label: (label.start, label.key, label.id)):
         factor = repr(one.factor) if isfinite(one.factor) else ""
         span = (iso(one.start), iso(one.end))
-        rows.append((one.id, one.key, *span, one.shape, factor, one.direction, one.kind, identity, one.culprit))
+        rows.append(
+            (one.id, one.key, *span, one.shape, factor, one.direction, one.kind, identity, one.culprit, one.campaign)
+        )
     text = "".join(",".join(map(quoted, row)) + "\n" for row in rows)
     return text.encode("utf-8", "surrogatepass")
 
@@ -156,6 +158,7 @@ def _label(row: dict[str, str]) -> Label:
         direction=_one_of(_DIRECTIONS, row, "direction", "below" if "detail" in row and factor < 1 else "above"),
         kind=_one_of(_KINDS, row, "kind", "required"),
         culprit=uncell(row.get("culprit", "")),
+        campaign=uncell(row.get("campaign", "")),
     )
 
 

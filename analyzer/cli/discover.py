@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -63,6 +64,7 @@ class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
     min_weeks: int | None
     without: tuple[str, ...]
     by: str | None
+    group: str | None
     only: tuple[str, ...]
     exclude: tuple[str, ...]
     truth: Path | None
@@ -72,6 +74,7 @@ class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
     dry_run: bool
     require_f1: float | None
     fail_on_events: bool
+    fail_on_incidents: bool
     verbose: bool
 
 
@@ -178,6 +181,11 @@ class Discover(click.Command):
     metavar="DIMENSION,...",
     help="Say by what events came: dst_port,src_as ...; `none` does not.  [default: all that the store knows]",
 )
+@click.option(
+    "--group",
+    metavar="REGEX",
+    help="Events of keys that have this in common may be one incident: '^(site-\\d+)'.",
+)
 @click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these keys out; can be repeated.")
 @click.option(
@@ -203,6 +211,7 @@ class Discover(click.Command):
 )
 @click.option("--dry-run", is_flag=True, help="Only say what the run would ask for, and about how long that takes.")
 @click.option("--require-f1", type=shared.Number(0, 1), help="Exit with 3 if the F1 against the truth is below this.")
+@click.option("--fail-on-incidents", is_flag=True, help="Exit with 3 if the policy raises an incident of several keys.")
 @click.option("--fail-on-events", is_flag=True, help="Exit with 3 if the policy raises events.")
 @shared.as_json
 @shared.quiet
@@ -317,8 +326,17 @@ def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
         ),
         full_scan=options.full_scan,
         charts=options.charts,
+        group=_pattern(options.group),
         by=None if options.by is None else tuple(name for name in _words(options.by) if name != "none"),
     )
+
+
+def _pattern(text: str | None) -> str | None:
+    try:
+        re.compile(text or "")
+    except re.error as error:
+        raise UsageFailure(f"--group {text!r} is no regular expression ({error})") from None
+    return text
 
 
 def _words(text: str) -> list[str]:
@@ -370,6 +388,11 @@ def _gate(findings: Findings, options: DiscoverOptions) -> int:
     raised = sum(event.event_class == "policy" for event in findings.events)
     if options.fail_on_events and raised:
         shared.note(f"{raised} events, and --fail-on-events")
+        return EVENTS_FOUND
+    stated = {event.incident_id for event in findings.events if event.event_class == "policy"}
+    several = sum(one.keys > 1 and one.id in stated for one in findings.incidents)
+    if options.fail_on_incidents and several:
+        shared.note(f"{several} incidents of several keys, and --fail-on-incidents")
         return EVENTS_FOUND
     return 0
 

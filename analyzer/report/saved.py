@@ -17,7 +17,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.model import CalendarRow, Contributor, Event, Findings, NotJudged, Policy, Suppressed, Trace, Verdict
+from analyzer.model import (
+    CalendarRow,
+    Contributor,
+    Event,
+    Findings,
+    Incident,
+    NotJudged,
+    Policy,
+    Suppressed,
+    Trace,
+    Verdict,
+)
 from analyzer.report.columns import readable
 from analyzer.report.machine import coverage, not_judged, scores
 from analyzer.report.order import worst_first
@@ -26,6 +37,7 @@ from analyzer.report.table import (
     CONTRIBUTORS,
     COVERAGE,
     EVENTS,
+    INCIDENTS,
     NOT_JUDGED,
     SUPPRESSED,
     made,
@@ -40,7 +52,7 @@ SERIES = "series.npz"
 RUN = "run.json"
 
 _FORMAT = 4
-_LATER = ("contributors", "key_hours")
+_LATER = {"contributors": 0, "key_hours": 0, "incidents": None}
 """What runs of before do not say."""
 _ARRAYS = ("values", "usual", "baseline", "threshold")
 
@@ -60,6 +72,7 @@ def describe(findings: Findings) -> dict[str, Any]:
         "not_judged": len(findings.not_judged),
         "suppressed": len(findings.suppressed),
         "contributors": len(findings.contributors),
+        "incidents": len(findings.incidents),
         "coverage": {
             "rows": len(list(findings.coverage.table())),
             "noun": findings.coverage.noun,
@@ -158,6 +171,10 @@ def load(folder: Path) -> Findings:
     if count := about["contributors"]:
         contributors = tuple(made(Contributor, row) for row in CONTRIBUTORS.read(folder / CONTRIBUTORS.file))
         _check(folder / CONTRIBUTORS.file, len(contributors), count)
+    groups: tuple[Incident, ...] = ()
+    if about["incidents"] is not None:
+        groups = tuple(made(Incident, row) for row in INCIDENTS.read(folder / INCIDENTS.file))
+        _check(folder / INCIDENTS.file, len(groups), about["incidents"])
     said = about["coverage"]
     table = [made(CoverageRow, row) for row in COVERAGE.read(folder / COVERAGE.file)]
     _check(folder / COVERAGE.file, len(table), said["rows"])
@@ -181,6 +198,7 @@ def load(folder: Path) -> Findings:
         verdict=verdict,
         traces=traces,
         contributors=contributors,
+        incidents=groups,
         suppressed=suppressed,
         coverage=coverage,
         key_hours=about["key_hours"],
@@ -196,7 +214,7 @@ def _about(path: Path) -> dict[str, Any]:
         start, end = (instant(text, now=0) for text in about["window"])
         whole = {"metric": Metric(**about["metric"]), "policy": _policy(about["policy"]), "window": Window(start, end)}
         names = ("store", "resolution", "events", "not_judged", "suppressed", "coverage", "labels")
-        later = {name: about.get(name, 0) for name in _LATER}
+        later = {name: about.get(name, missing) for name, missing in _LATER.items()}
         return {name: about[name] for name in names} | later | whole
 
 

@@ -15,6 +15,7 @@ from analyzer.model import (
     EventClass,
     EventVerdict,
     Findings,
+    Incident,
     LabelVerdict,
     NotJudged,
     Outcome,
@@ -61,7 +62,7 @@ EVENTS: CsvTable[JudgedEvent] = CsvTable(
         Column("direction", word(Direction), lambda r: r.event.direction, "", "above or below"),
         Column("band", word(Band), lambda r: r.event.band, "", "severity in a word"),
         Column("class", word(EventClass), lambda r: r.event.event_class, "", "what raises it", "event_class"),
-        Column("incident_id", TEXT, lambda _: "", "", "the incident that it belongs to; empty so far"),
+        Column("incident_id", TEXT, lambda r: r.event.incident_id, "", "the incident that it belongs to"),
         Column("opened_by", TEXT, lambda r: r.event.opened_by, "", "the limit that decided, by its name"),
         Column("confidence", word(Confidence), lambda r: r.event.confidence, "", "low: learned from days, not weeks"),
         Column("recurs", word(Recurs), lambda r: r.event.recurs, "", "weekly: one was there a week before"),
@@ -135,7 +136,22 @@ CONTRIBUTORS: CsvTable[Contributor] = CsvTable(
     ),
 )  # fmt: skip
 
-TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE, CONTRIBUTORS)
+INCIDENTS: CsvTable[Incident] = CsvTable(
+    "incidents.csv",
+    (
+        Column("incident_id", HASH, lambda i: i.id, "", "hash of its events", field="id"),
+        Column("start", TIME, lambda i: i.start, "UTC", "of its first event"),
+        Column("end", TIME, lambda i: i.end, "UTC", "of the event that ends last"),
+        Column("keys", COUNT, lambda i: i.keys, "", "how many it hit"),
+        Column("events", COUNT, lambda i: i.events, "", "how many it is made of"),
+        Column("severity", NUMBER, lambda i: i.severity, "0 to 100", "the highest of its events"),
+        Column("common", TEXT, lambda i: i.common, "", "what all of them came by, or the group of their keys"),
+        Column("chance", optional(NUMBER), lambda i: i.chance, "", "how often as many would begin together by chance"),
+        Column("onset", TEXT, lambda i: i.onset, "", "its keys in the order in which it began, the first 20"),
+    ),
+)  # fmt: skip
+
+TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE, CONTRIBUTORS, INCIDENTS)
 
 
 def event_rows(findings: Findings) -> list[JudgedEvent]:
@@ -164,6 +180,7 @@ def write_tables(findings: Findings, folder: Path) -> list[Path]:
         NOT_JUDGED.file: NOT_JUDGED.encode(sorted(findings.not_judged)),
         SUPPRESSED.file: SUPPRESSED.encode(sorted(findings.suppressed)),
         COVERAGE.file: COVERAGE.encode(findings.coverage.table()),
+        INCIDENTS.file: INCIDENTS.encode(findings.incidents),
     }
     if findings.verdict is None:
         remove(folder / COMPARISON.file)

@@ -11,7 +11,7 @@ from analyzer.contributors import leading, named
 from analyzer.model import CLASSES, Event, Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
-from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, SUPPRESSED, as_written
+from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, INCIDENTS, NOT_JUDGED, SUPPRESSED, as_written
 from analyzer.report.words import FALLS, clock, day, made, plural, rule, special, stretch, times
 from traffic.model import DAY, HOUR, WEEK, Label
 from traffic.text import length, si, visible
@@ -37,7 +37,16 @@ def summary(findings: Findings, width: int = _LEAST_WIDTH, colour: bool = False)
     """
     width = max(_LEAST_WIDTH, width)
     parts = (_head(findings, width, colour), _events(findings, width, colour), _verdict(findings, width, colour))
-    blocks = ["\n".join(part) for part in (*parts, _not_judged(findings, width), _suppressed(findings, width))]
+    blocks = [
+        "\n".join(part)
+        for part in (
+            *parts[:2],
+            _incidents(findings, width),
+            *parts[2:],
+            _not_judged(findings, width),
+            _suppressed(findings, width),
+        )
+    ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -98,6 +107,21 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
         yield "  " + _paint(line, _DIM if i == 0 else _COLOURS.get(verdict, ""), colour)
     if len(worst) > most:
         yield f"  ... and {len(worst) - most:,} more in {EVENTS.file}"
+
+
+def _incidents(findings: Findings, width: int) -> Iterator[str]:
+    """How many incidents the events are, and those of several keys."""
+    several = [one for one in findings.incidents if one.keys > 1]
+    if not several:
+        return
+    count = plural(len(findings.incidents), "incident")
+    yield f"{count}, {len(several):,} of several keys ({INCIDENTS.file})"
+    rows: list[tuple[str, ...]] = [("start", "length", "keys", "sev", "by chance", "in common")]
+    for one in sorted(several, key=lambda one: (-one.severity, one.start, one.id))[:_LISTED]:
+        chance = "-" if one.chance is None else f"{one.chance:.1g}"
+        figures = (_brief(one.end - one.start), f"{one.keys:,}", f"{one.severity:.0f}", chance)
+        rows.append((_start(findings, one.start), *figures, visible(one.common) or "time and direction"))
+    yield from ("  " + line for line in _table(rows, "<>>>><", width - 2))
 
 
 def _by(findings: Findings, event: Event) -> str:
