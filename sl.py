@@ -34,13 +34,19 @@ import _thread
 import time
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 import analyzer.cli
 import generator.cli
 from traffic.errors import Failure
+
+if TYPE_CHECKING:
+    from analyzer.notebook import Result, discover, score
+    from generator.notebook import generate
+
+__all__ = ["Result", "discover", "generate", "score"]
 
 INTERRUPTED, TERMINATED = 130, 143
 PATIENCE = 10
@@ -53,6 +59,19 @@ _asked: list[int] = []
 
 class _Stopped(BaseException):
     """Ctrl-C or SIGTERM: unwinds all that is open, so that nothing is left half-written."""
+
+
+def __getattr__(name: str) -> Any:
+    """What `import sl` offers, loaded when it is first asked for: no command has to wait for pandas."""
+    if name == "generate":
+        from generator.notebook import generate
+
+        return generate
+    if name in __all__:
+        from analyzer import notebook
+
+        return vars(notebook)[name]
+    raise AttributeError(f"module 'sl' has no attribute {name!r}")
 
 
 class _InOrder(click.Group):

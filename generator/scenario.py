@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
 from generator.dimensions import Dimensions
 from generator.disturbance import Campaigns, Decoys, Events, Outage, Required
 from generator.hardship import Hard
 from generator.span import Span
+from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.model import HOUR
 from traffic.settings import BadSetting, Range, WholeRange, check, check_day, check_range
+from traffic.shipped import shipped
 from traffic.times import duration, instant, zone
 
 # Raise it with any change that makes other integers or other labels from the same settings: a store knows then that it
 # holds something else than what would be written now.
 GENERATION = 2
 
+FIELD = "network.bytes"
+"""What is generated, as a store calls it."""
 MINUTE = 60
 NAME = "customer-{:04d}"
 
@@ -277,3 +282,34 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def configured(
+    file: Path | None,
+    *,
+    start: str | None = None,
+    end: str | None = None,
+    weeks: float | None = None,
+    customers: int | None = None,
+    seed: int | None = None,
+    flows: bool | None = None,
+) -> Scenario:
+    """The scenario of a file, else that of input/scenario.yaml, with what was said on top of it.
+
+    Where the project's own file was removed, what it says is built in.
+
+    Raises:
+        UsageFailure: the file says what is not valid, or what was said does not fit it.
+        StorageFailure: it cannot be read.
+    """
+    chosen = file or shipped("scenario.yaml")
+    scenario = Scenario() if chosen is None else load(chosen, Scenario)
+    count = scenario.customers.count if customers is None else customers
+    enabled = scenario.dimensions.enabled if flows is None else flows
+    return replace(
+        scenario,
+        window=scenario.window.override(weeks, start, end),
+        customers=replace(scenario.customers, count=count),
+        seed=scenario.seed if seed is None else seed,
+        dimensions=replace(scenario.dimensions, enabled=enabled),
+    )

@@ -25,8 +25,8 @@ Table = dict[str, tuple[set[str], str]]
 # Module or package -> what of our own it may import. The longest name that fits counts; a name stands for all in it.
 DIRECTIONS: Table = {
     "sl": (
-        {"generator.cli", "analyzer.cli", "traffic"},
-        "the door mounts the two command groups and turns errors into exit codes",
+        {"generator.cli", "analyzer.cli", "generator.notebook", "analyzer.notebook", "traffic"},
+        "the door mounts the two command groups, turns errors into exit codes, and is what Python imports",
     ),
     "traffic": ({"traffic"}, "what both sides share must not know either of them"),
     "traffic.model": (set(), "values know nobody, so everybody can know them"),
@@ -86,12 +86,12 @@ HOMES: Table = {
         "it holds what a person may read: the list of runs, the log of answered queries; no figure comes out of it",
     ),
     "matplotlib": (
-        {"analyzer.report.chart", "analyzer.log_summary.pictures"},
-        "it is slow to import and only the pictures need it",
+        {"analyzer.report.chart", "analyzer.log_summary.pictures", "analyzer.notebook"},
+        "it is slow to import and only the pictures need it, and a notebook that shows one",
     ),
     "ua_parser": ({"analyzer.log_summary.groups"}, "only the summary of a log asks what a user agent is"),
     "pandas": (
-        {"analyzer.frames", "analyzer.report", "traffic.truth"},
+        {"analyzer.frames", "analyzer.notebook", "analyzer.report", "traffic.truth"},
         "for tables that people go on with; arrays of traffic are numpy's",
     ),
     "pydantic": (

@@ -372,8 +372,9 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> int:
 
 def _policy_file(named: Path | None) -> Path | None:
     """The file that was named, else the project's own where it stands."""
-    own = Path(__file__).resolve().parent.parent.parent / "input" / "policy.yaml"
-    return named or (own if own.exists() else None)
+    from traffic.shipped import shipped
+
+    return named or shipped("policy.yaml")
 
 
 def _gate(findings: Findings, options: DiscoverOptions) -> int:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from generator.pipeline import GenerationResult
     from generator.scenario import Scenario
 
-FIELD = "network.bytes"
-
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateOptions(shared.EntryOptions):
@@ -85,12 +83,21 @@ def generate(**given: Any) -> None:
       ./sl.py generate --store /tmp/other --output /tmp/other --seed 7
     """
     from generator.pipeline import generate
+    from generator.scenario import FIELD, configured
     from generator.world import World
     from traffic.disk import lock
     from traffic.store import open_sink
 
     options = GenerateOptions(**given)
-    scenario = _scenario(options)
+    scenario = configured(
+        options.scenario_file,
+        start=options.start,
+        end=options.end,
+        weeks=options.weeks,
+        customers=options.customers,
+        seed=options.seed,
+        flows=options.flows,
+    )
     now = int(time.time())
     # Refused before the store is opened: with --replace that already drops what it holds.
     World(scenario).check(scenario.window.resolve(now, scenario.seconds))
@@ -113,29 +120,6 @@ def generate(**given: Any) -> None:
         click.echo(_summary(done, sink.name))
     if options.verbose:
         shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
-
-
-def _scenario(options: GenerateOptions) -> Scenario:
-    """The scenario of the file, with what the options say on top of it."""
-    from dataclasses import replace
-
-    from generator.scenario import Scenario
-    from traffic.config import load
-
-    own = Path(__file__).resolve().parents[2] / "input" / "scenario.yaml"
-    # Where the project's own file was removed, what it says is built in.
-    file = options.scenario_file or (own if own.exists() else None)
-    scenario = Scenario() if file is None else load(file, Scenario)
-    count = scenario.customers.count if options.customers is None else options.customers
-    return replace(
-        scenario,
-        window=scenario.window.override(options.weeks, options.start, options.end),
-        customers=replace(scenario.customers, count=count),
-        seed=scenario.seed if options.seed is None else options.seed,
-        dimensions=scenario.dimensions
-        if options.flows is None
-        else replace(scenario.dimensions, enabled=options.flows),
-    )
 
 
 def _summary(done: GenerationResult, store: str) -> str:

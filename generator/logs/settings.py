@@ -12,6 +12,7 @@ from generator.logs.types import Anomalies
 from traffic.config import load
 from traffic.errors import UsageFailure
 from traffic.settings import BadSetting, check
+from traffic.shipped import shipped
 from traffic.times import instant
 
 FORMATS = ("json", "text", "ecs", "combined")
@@ -218,6 +219,5 @@ def read_settings(file: Path | None = None) -> LogSettings:
         UsageFailure: the file says what is not valid.
         StorageFailure: it cannot be read.
     """
-    own = Path(__file__).resolve().parents[2] / "input" / "logs.yaml"
-    chosen = file or (own if own.exists() else None)
+    chosen = file or shipped("logs.yaml")
     return LogSettings() if chosen is None else load(chosen, LogSettings)

@@ -15,6 +15,7 @@ from typing_extensions import override
 from traffic.coverage import Coverage, uncounted
 from traffic.errors import AccessDenied, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor_to
+from traffic.shipped import PLACES
 from traffic.store.access import Access
 from traffic.store.base import Limits, ScarceSource, StoreError, TooLarge, check_size
 from traffic.store.kentik.answers import Customers, Row, asn_of, customers_of
@@ -27,7 +28,7 @@ from traffic.store.kentik.template import CUSTOMERS, SERIES, read_template
 from traffic.store.kentik.widths import FAST, WIDTHS
 from traffic.times import iso
 
-INPUT = Path(__file__).resolve().parents[3] / "input"
+INPUT = PLACES[0] if PLACES[0].is_dir() else PLACES[1]
 
 LOOK = 28 * DAY
 """What is looked at where nothing is said and the account does not tell for how long it keeps data."""
