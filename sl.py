@@ -173,5 +173,10 @@ def _say(message: str, code: int) -> int:
     return code
 
 
-if __name__ == "__main__":
+def run() -> NoReturn:
+    """`sl`, where it was installed."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    run()

@@ -32,7 +32,7 @@ from traffic.model import Label, Metric, Statistic, Window
 from traffic.options import fitted
 from traffic.store import open_source
 from traffic.store.base import Columns, Source
-from traffic.text import visible
+from traffic.text import slug, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -240,7 +240,9 @@ def _stored(data: pd.DataFrame | str | Path, time: str | None, folder: Path) -> 
     if isinstance(data.index, pd.DatetimeIndex):
         time = time or ("time" if data.index.name is None else str(data.index.name))
         rows = rows.rename_axis(index=time).reset_index()
-    path = folder / "frame.parquet"
+    others = [name for name in rows if name != time]
+    # A series without a key is called like its file.
+    path = folder / f"{slug(str(others[0])) if len(others) == 1 else 'frame'}.parquet"
     rows.to_parquet(path, index=False)
     return str(path), time
 
