@@ -174,16 +174,19 @@ class _Past:
         return rule in self.policy.rules and self.policy.baseline == "retrospective"
 
     def other_days(self, hourly: Hourly, hour: int) -> float | None:
-        """The lower median of the same hour on the other days of its kind; None of fewer than two."""
+        """The lower median of the same hour on the other days of its kind, of a lone weekend on all; None of one."""
         own, slot = self.places[hour]
         weekend = slot // 24 >= 5
         others = [
-            hourly[h]
+            (s // 24 >= 5, hourly[h])
             for h in hourly
             for week, s in [self.places[h]]
-            if s % 24 == slot % 24 and (s // 24 >= 5) == weekend and (week, s) != (own, slot)
+            if s % 24 == slot % 24 and (week, s) != (own, slot)
         ]
-        return low_median(others) if len(others) >= 2 else None
+        alike = [value for kind, value in others if kind == weekend]
+        if weekend and len(alike) < 2:
+            alike = [value for _, value in others]
+        return low_median(alike) if len(alike) >= 2 else None
 
     def from_days(self, learned: Hourly, factor: Hourly) -> Hourly:
         """The baselines of hours with too few weeks, from other days."""

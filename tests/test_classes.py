@@ -114,6 +114,11 @@ def test_ten_days_are_judged_by_other_days_and_marked(tmp_path: Path) -> None:
     values[at : at + 30] *= 7
     [event] = events_of(values, tmp_path)
     assert (event.start, event.confidence) == (MONDAY + 60 * at, "low")
+    # Of the Saturday of ten days from Monday on there is no other: all days are what it is compared with.
+    lone = quiet()[: 10 * 1440]
+    lone[minute(5, 14) :][:30] *= 7
+    [event] = events_of(lone, tmp_path / "lone")
+    assert (event.start, event.confidence) == (MONDAY + 60 * minute(5, 14), "low")
     strict = read_policy(None, GAUGE, {"min_weeks": 2})
     assert "days" not in strict.rules
     assert events_of(values, tmp_path / "strict", strict) == []

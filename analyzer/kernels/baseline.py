@@ -9,6 +9,8 @@ from analyzer.kernels.rollup import lerp, percentile, percentile_of_sorted
 from traffic.model import Bools, Floats, Ints
 
 DISAGREE = 3.0
+LEAST_DAYS = 2
+"""Other days without which there is no baseline of them."""
 LEAST_WEEKS = 4
 """Other weeks without which the two lowest are no better than the median."""
 
@@ -88,21 +90,28 @@ def agreeing(hourly: Floats, weeks: Weeks, baseline: Floats) -> Floats:
 def other_days(hourly: Floats, weeks: Weeks) -> tuple[Floats, Ints]:
     """The median of the same hour on the other days of the same kind, working days or weekends; and how many they are.
 
-    For keys that have no other weeks yet. Hours that share a cell are not many enough to matter: the later one counts.
+    For keys that have no other weeks yet. A weekend that has fewer than `LEAST_DAYS` others is compared with all days:
+    few keys are busier at weekends by much. Hours that share a cell are too few to matter: the later one counts.
     """
     values = weeks.by_week(hourly).reshape(len(hourly), weeks.count, 7, 24)
-    baseline, learned = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.int64)
-    for days in (slice(0, 5), slice(5, 7)):
-        part = values[:, :, days].reshape(len(hourly), -1, 24)
-        ordered = np.concatenate([np.sort(part, axis=1), np.full((len(part), 1, 24), np.nan)], axis=1)
-        there = ~np.isnan(part)
-        others = there.sum(axis=1, keepdims=True) - there
-        middle = _without(part, ordered, np.maximum(others - 1, 0) // 2)
-        shape = values[:, :, days].shape
-        baseline[:, :, days] = np.where(others > 0, middle, np.nan).reshape(shape)
-        learned[:, :, days] = others.reshape(shape)
+    working, weekend, all_days = (_days(values[:, :, days]) for days in (slice(0, 5), slice(5, 7), slice(0, 7)))
+    lone = weekend[1] < LEAST_DAYS
+    pairs = zip(
+        working, (np.where(lone, all_[:, :, 5:], own) for own, all_ in zip(weekend, all_days, strict=True)), strict=True
+    )
+    baseline, learned = (np.concatenate(pair, axis=2) for pair in pairs)
     cells = (len(hourly), weeks.count, weeks.slots)
     return weeks.by_hour(baseline.reshape(cells)), weeks.by_hour(learned.reshape(cells))
+
+
+def _days(values: Floats) -> tuple[Floats, Ints]:
+    """The low median of the other days at the same hour, and how many they are: shape (keys, weeks, days, 24)."""
+    part = values.reshape(len(values), -1, 24)
+    ordered = np.concatenate([np.sort(part, axis=1), np.full((len(part), 1, 24), np.nan)], axis=1)
+    there = ~np.isnan(part)
+    others = there.sum(axis=1, keepdims=True) - there
+    middle = _without(part, ordered, np.maximum(others - 1, 0) // 2)
+    return np.where(others > 0, middle, np.nan).reshape(values.shape), others.reshape(values.shape)
 
 
 def _without(own: Floats, ordered: Floats, index: Ints) -> Floats:

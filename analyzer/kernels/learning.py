@@ -27,7 +27,6 @@ OF_USUAL = frozenset({"level", "recurring", "days", "pooled", "idle", "edges"})
 OF_RARE = frozenset({"artefacts", "held", "habit"})
 """... and those of what is learned of a key's peaks."""
 FEW_BUCKETS = 4
-LEAST_DAYS = 2
 ARTEFACT = 20.0
 """An hour whose second highest bucket is so many times its p95 says nothing about the key's own peaks."""
 
@@ -198,7 +197,7 @@ class Past:
         if "days" not in self.settings.rules or self.settings.source != "retrospective":
             return baseline, np.zeros_like(few)
         days, learned = plain.other_days(hourly, self.grid)
-        fill = few & (learned >= LEAST_DAYS)
+        fill = few & (learned >= plain.LEAST_DAYS)
         return np.where(fill, days, baseline), fill
 
     def all_of_it(self, hourly: Floats, what: Callable[[Floats], Floats]) -> Floats:
