@@ -13,5 +13,6 @@ from analyzer.cli.explain import explain
 from analyzer.cli.export import export
 from analyzer.cli.report import report
 from analyzer.cli.runs import runs
+from analyzer.cli.tune import tune
 
-COMMANDS = (discover, explain, report, runs, analyze, export, copy, cache, doctor, completion)
+COMMANDS = (discover, explain, tune, report, runs, analyze, export, copy, cache, doctor, completion)

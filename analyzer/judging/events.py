@@ -27,6 +27,22 @@ class Figures:
     """Fields of `Event`, and `row`, `way` and `low`."""
 
 
+def classes_of(found: Runs, breaches: Breaches, resolution: int, sign: int, raises: EventClass) -> list[EventClass]:
+    """The class of each event.
+
+    Args:
+        sign: -1 where falls were looked for, and all figures are turned round.
+        raises: the class of what passes the limits.
+    """
+    top, usual = (sign * array[found.peak] for array in (breaches.value, breaches.baseline))
+    seconds = breaches.time[found.last] + resolution - breaches.time[found.first]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(usual > 0, top / usual, np.nan)
+    count = found.last - found.first + 1
+    brief = (is_suspect(*one) for one in zip(count.tolist(), seconds.tolist(), ratio.tolist(), strict=True))
+    return ["suspect" if one else raises for one in brief]
+
+
 def figures(found: Runs, breaches: Breaches, query: Query, judged: Judged) -> Figures:
     """What is to be said of events."""
     time, peak, resolution, sign = breaches.time, found.peak, query.resolution, judged.sign
@@ -38,8 +54,7 @@ def figures(found: Runs, breaches: Breaches, query: Query, judged: Judged) -> Fi
         margin = np.where(sign > 0, top / limit, limit / top)
         ratio = np.where(usual > 0, top / usual, np.nan)
     count = found.last - found.first + 1
-    brief = [is_suspect(*one) for one in zip(count.tolist(), seconds.tolist(), ratio.tolist(), strict=True)]
-    classes: list[EventClass] = ["suspect" if one else judged.raises for one in brief]
+    classes = classes_of(found, breaches, resolution, sign, judged.raises)
     bounds = np.array([SEVERITY[name] for name in classes]).reshape(-1, 2)
     columns = {
         "start": time[found.first],

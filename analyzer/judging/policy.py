@@ -110,9 +110,9 @@ def read_policy(
         # Who says how many weeks are needed does not want days instead.
         policy = replace(policy, rules=tuple(name for name in policy.rules if name != "days"))
     policy = replace(policy, of_keys=tuple((glob, _of_keys(glob, said)) for glob, said in settings.keys.items()))
-    _check(policy)
+    check_policy(policy)
     for _, said in policy.of_keys:
-        _check(replace(policy, **dict(said)))
+        check_policy(replace(policy, **dict(said)))
     return policy
 
 
@@ -159,7 +159,8 @@ def _known(rules: Iterable[str]) -> None:
             raise UsageFailure(f"policy: there is no rule {name!r}; there are {', '.join(RULES)}")
 
 
-def _check(policy: Policy) -> None:
+def check_policy(policy: Policy) -> None:
+    """Raises UsageFailure where a setting is not valid."""
     zone(policy.timezone)
     if policy.rollup_width < HOUR or DAY % policy.rollup_width or policy.rollup_width % HOUR:
         raise UsageFailure("policy: rollup_width must be 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h: whole hours of a day")

@@ -1,0 +1,134 @@
+"""`tune`: many policies over the history of the last run."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from analyzer.cli.last_run import last_run
+from traffic import options as shared
+from traffic.errors import UsageFailure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.cli.last_run import LastRun
+    from analyzer.tuning.table import Tuned
+    from traffic.model import Label
+
+PICTURE = "tuning.png"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneOptions(shared.EntryOptions):
+    """What the command line says."""
+
+    vary: tuple[str, ...]
+    budget: str | None
+    truth: Path | None
+    output: Path
+    as_json: bool
+    quiet: bool
+
+
+@click.command(short_help="Try many policies on the last run's history.", context_settings=shared.SETTINGS)
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="NAME=VALUES",
+    help="Try these values of a setting: over-percent=50..400/25, matches=1,2,3, within=5m,10m, baseline=..., "
+    "rules=all,none,-tail; can be repeated, all combinations are tried.  [default: a grid of 200 policies]",
+)
+@click.option("--budget", metavar="N/week", help="At most so many alerts a week, of all series together.")
+@click.option(
+    "--truth",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Incidents to be found (key, start, end).  [default: those of the run]",
+)
+@shared.entry
+@shared.output
+@shared.as_json
+@shared.quiet
+def tune(**given: Any) -> None:
+    """Try many policies on the history of the last run: what each finds, misses, and costs in alerts a week.
+
+    Store, window and present policy are those of the last run in the folder; its kept answers are used, and what a
+    looser policy needs besides is asked for once. What is counted for a policy is what `discover` finds with it. The
+    recommended one is chosen on the first two thirds of the weeks and judged on the rest; with fewer than five
+    incidents none is recommended. Written: tuning.csv, tuning.png, policy.tuned.yaml for `discover --policy`.
+
+    \b
+    Examples:
+      ./sl.py tune
+      ./sl.py tune --budget 3/week
+      ./sl.py tune --vary over-percent=50..400/25 --vary matches=1,2,3 --truth incidents.csv
+    """
+    from analyzer.tuning.grid import DEFAULT, candidates, looser
+    from analyzer.tuning.run import tuned
+    from analyzer.tuning.table import document, text
+    from traffic.disk import lock
+
+    options = TuneOptions(**given)
+    budget = None if options.budget is None else _budget(options.budget)
+    run = last_run(options.output, options)
+    with lock(options.output), run.cached(options.output) as (source, asked):
+        labels = _labels(run, options)
+        if not options.quiet and looser(candidates(run.findings.policy, options.vary or DEFAULT), run.findings.policy):
+            shared.note("some of these policies are looser than the run's: what it did not ask for is asked for once")
+        with shared.bar("tune", options.quiet) as progress:
+            found = tuned(source, run.scope, run.findings.policy, options.vary, labels, budget, progress)
+        _write(found, run, options.output)
+    if not options.quiet and asked.sent:
+        shared.note(
+            f"{asked.sent} requests for what looser policies need and earlier runs did not; a tune like it asks none"
+        )
+    if options.as_json:
+        click.echo(json.dumps(document(found, asked.sent), indent=1))
+    elif not options.quiet:
+        click.echo(text(found, shared.width()), nl=False)
+
+
+def _budget(said: str) -> float:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(?:/\s*(week|w|day|d))?\s*", said)
+    if match is None:
+        raise UsageFailure(f"--budget {said!r}: write alerts a week or a day, as 3/week or 1/day")
+    return float(match[1]) * (7 if (match[2] or "week").startswith("d") else 1)
+
+
+def _labels(run: LastRun, options: TuneOptions) -> Sequence[Label] | None:
+    from traffic import truth
+
+    if options.truth is not None:
+        return truth.read(options.truth)[0]
+    return None if run.findings.verdict is None else run.findings.labels
+
+
+def _write(found: Tuned, run: LastRun, output: Path) -> None:
+    from analyzer.report.chart.front import FrontPicture
+    from analyzer.report.table import remove
+    from analyzer.tuning.policy_file import CALENDAR, POLICY, policy_files
+    from analyzer.tuning.table import TUNING, rows
+    from traffic.disk import write_atomic
+
+    write_atomic(output / TUNING.file, TUNING.encode(rows(found)))
+    for name in (POLICY, CALENDAR, PICTURE):
+        remove(output / name)
+    if found.incidents:
+        picture = FrontPicture(
+            points=[point for one in found.scores if (point := found.point(one))],
+            front=[point for one in found.front if (point := found.point(one))],
+            present=found.point(found.present) or (0.0, 0.0),
+            chosen=None if found.chosen is None else found.point(found.chosen),
+            incidents=found.incidents,
+            title=f"{len(found.scores):,} policies on the same history",
+        )
+        write_atomic(output / PICTURE, picture.png())
+    if found.chosen is not None:
+        words = f"Written by ./sl.py tune, of {len(found.scores)} policies: {found.chosen.candidate.words}"
+        for name, content in policy_files(found.chosen.candidate.policy, run.findings.metric, words).items():
+            write_atomic(output / name, content)

@@ -1,0 +1,208 @@
+"""What policies are worth, week by week: found, missed, alerts; which are better than which, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import numpy as np
+
+from analyzer.judging.slots import local_hours
+from analyzer.model import Policy, Verdict
+from analyzer.pipeline import Surveyed
+from analyzer.tuning.grid import Candidate
+from analyzer.tuning.sweep import Swept
+from analyzer.verdict import compare
+from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Label, Window
+
+LEAST = 5
+"""Incidents without which nothing is recommended."""
+NIGHT = (22, 6)
+"""From and to this hour of a key's own clock."""
+_DRAWS, _SEED = 2000, 1
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What one policy came to. Arrays of shape (weeks,): weeks of the window, from its start."""
+
+    candidate: Candidate
+    hits: Ints
+    misses: Ints
+    not_judged: Ints
+    """Incidents in time that it does not judge."""
+    false_alarms: Ints
+    alerts: Ints
+    weeks: Floats
+    """That it judged, of all series: judged key-hours over those of a week."""
+    worst_key: str
+    worst_per_week: float
+    night: float | None
+    """Share of its alerts; None without any."""
+    delay: float | None
+    """Seconds, the median over the hits."""
+
+    def total(self, what: Ints, part: Bools | None = None) -> int:
+        """The sum over some weeks; over all."""
+        return int(what[part].sum() if part is not None else what.sum())
+
+    def per_week(self, part: Bools | None = None) -> float | None:
+        """Alerts in a judged week of all series together; None where none was judged."""
+        weeks = float(self.weeks[part].sum() if part is not None else self.weeks.sum())
+        return self.total(self.alerts, part) / weeks if weeks > 0 else None
+
+    def recall(self, part: Bools | None = None) -> float | None:
+        """Hits among hits and misses."""
+        hits, misses = self.total(self.hits, part), self.total(self.misses, part)
+        return hits / (hits + misses) if hits + misses else None
+
+    def f1(self, part: Bools | None = None) -> float:
+        """Incidents that it does not judge are missed."""
+        hits = self.total(self.hits, part)
+        wrong = sum(self.total(what, part) for what in (self.misses, self.not_judged, self.false_alarms))
+        return 2 * hits / (2 * hits + wrong) if hits else 0.0
+
+
+def score(
+    candidate: Candidate, swept: Swept, surveyed: Surveyed, labels: Sequence[Label] | None, metric: str, resolution: int
+) -> Score:
+    """Count one policy's alerts, and compare them with the labels as discover does."""
+    window, count = surveyed.window, len(swept.judged_by_week)
+    keys = list(surveyed.spans)
+    events = swept.events(keys, metric)
+    verdict = compare(events, labels or (), swept.gaps, window, resolution, surveyed.spans)
+
+    def by_week(times: Collection[int]) -> Ints:
+        places = (np.array(list(times), dtype=np.int64) - window.start) // WEEK
+        return np.bincount(np.clip(places, 0, count - 1), minlength=count).astype(np.int64)
+
+    def labelled(what: str) -> Ints:
+        return by_week([one.label.start for one in verdict.outcomes if one.verdict == what])
+
+    wrong = [event.start for event in events if verdict.of_event[event.id][0] == "false alarm"]
+    worst_key, worst = _worst(swept, keys)
+    return Score(
+        candidate=candidate,
+        hits=labelled("hit"),
+        misses=labelled("miss"),
+        not_judged=labelled("not judged"),
+        false_alarms=by_week(wrong) if labels is not None else np.zeros(count, dtype=np.int64),
+        alerts=by_week([event.start for event in events]),
+        weeks=swept.judged_by_week / (168 * max(1, len(keys))),
+        worst_key=worst_key,
+        worst_per_week=worst,
+        night=_night(candidate.policy, [(event.key, event.detected) for event in events]),
+        delay=_delay(verdict),
+    )
+
+
+def _worst(swept: Swept, keys: Sequence[str]) -> tuple[str, float]:
+    """The series with most alerts in a week of its judged time, which counts as a week at least."""
+    if not swept.key:
+        return "", 0.0
+    counted = np.bincount(np.concatenate(swept.key), minlength=len(keys))
+    weeks = np.array([max(1.0, swept.judged_of_key.get(place, 0) / 168) for place in range(len(keys))])
+    most = int(np.argmax(counted / weeks))
+    return (keys[most], float(counted[most] / weeks[most])) if counted[most] else ("", 0.0)
+
+
+def _night(policy: Policy, alerts: Sequence[tuple[str, int]]) -> float | None:
+    if not alerts:
+        return None
+    zones = {key: policy.of(key).timezone for key in {key for key, _ in alerts}}
+    hours = [int(local_hours(zones[key], time - time % HOUR, 1)[0]) % 24 for key, time in alerts]
+    return sum(hour >= NIGHT[0] or hour < NIGHT[1] for hour in hours) / len(alerts)
+
+
+def _delay(verdict: Verdict) -> float | None:
+    delays = [one.onset_delay for one in verdict.outcomes if one.verdict == "hit" and one.onset_delay is not None]
+    return float(median(delays)) if delays else None
+
+
+def front(scores: Sequence[Score]) -> list[Score]:
+    """Those of which none other finds as much with fewer alerts, or more with as many: by alerts a week."""
+    ordered = sorted(
+        (one for one in scores if one.per_week() is not None),
+        key=lambda one: (one.per_week() or 0.0, -one.total(one.hits), one.total(one.false_alarms)),
+    )
+    found: list[Score] = []
+    for one in ordered:
+        if not found or one.total(one.hits) > found[-1].total(found[-1].hits):
+            found.append(one)
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Halves:
+    """The weeks on which a policy is chosen, and those on which it is judged."""
+
+    first: Bools
+    last: Bools
+    window: Window
+
+    @property
+    def border(self) -> int:
+        """Where the last ones begin."""
+        return self.window.start + int(self.first.sum()) * WEEK
+
+
+def halves(surveyed: Surveyed) -> Halves | None:
+    """The first two thirds of the weeks, and the rest; None of fewer than two."""
+    count = max(1, -(-surveyed.window.seconds // WEEK))
+    if count < 2:
+        return None
+    chosen = min(count - 1, max(1, round(2 * count / 3)))
+    first = np.arange(count) < chosen
+    return Halves(first, ~first, surveyed.window)
+
+
+def choose(scores: Sequence[Score], present: Score, parts: Halves, budget: float | None) -> Score | None:
+    """The best on the first weeks: of those within the budget the most hits, or without one the highest F1.
+
+    Equals: fewer false alarms, then fewer alerts, then fewer settings that differ from the present policy.
+
+    Returns:
+        None where none keeps to the budget.
+    """
+    part = parts.first
+    rates = [(one, one.per_week(part)) for one in scores]
+    fitting = [one for one, rate in rates if rate is not None and (budget is None or rate <= budget)]
+    if not fitting:
+        return None
+
+    def rank(one: Score) -> tuple[float, ...]:
+        changed = sum(a != b for a, b in zip(_values(one), _values(present), strict=True))
+        best = one.f1(part) if budget is None else one.total(one.hits, part)
+        return (-best, one.total(one.false_alarms, part), one.per_week(part) or 0.0, changed)
+
+    return min(fitting, key=rank)
+
+
+def _values(one: Score) -> Iterator[object]:
+    return iter(vars(one.candidate.policy).values())
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What nine of ten resamplings of whole weeks lie in; None where there is nothing to divide by."""
+
+    recall: tuple[float, float] | None
+    per_week: tuple[float, float] | None
+
+
+def interval(one: Score, part: Bools) -> Interval:
+    """By drawing as many weeks as there are, with replacement (block bootstrap, blocks of a week)."""
+    weeks = np.flatnonzero(part)
+    draws = weeks[np.random.default_rng(_SEED).integers(0, len(weeks), (_DRAWS, len(weeks)))]
+    hits, wanted = one.hits[draws].sum(axis=1), (one.hits + one.misses)[draws].sum(axis=1)
+    alerts, judged = one.alerts[draws].sum(axis=1), one.weeks[draws].sum(axis=1)
+    return Interval(_ninety(hits, wanted), _ninety(alerts, judged))
+
+
+def _ninety(part: Ints, whole: Floats | Ints) -> tuple[float, float] | None:
+    there = whole > 0
+    if not there.any():
+        return None
+    low, high = np.percentile(part[there] / whole[there], [5, 95])
+    return float(low), float(high)

@@ -1,0 +1,248 @@
+"""Many policies over the same roll-ups and buckets, block by block: by the functions that judge a run of discover.
+
+What policies learn alike is learned once, the buckets above the lowest limit of all are taken out once, and of each
+policy is kept what the verdict needs of its alerts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from analyzer.judging.blocks import JudgedBlock, judged_blocks
+from analyzer.judging.breaches import Breaches, Candidates, above, raised
+from analyzer.judging.detect import read_days, suspect_hours
+from analyzer.judging.events import classes_of
+from analyzer.judging.judged import Judged, Learning, highest, not_judged
+from analyzer.judging.silence import silences
+from analyzer.kernels.baseline import suspects
+from analyzer.model import Event, NotJudged, Policy, event_id
+from analyzer.pipeline import Surveyed
+from analyzer.reading.cache import CachedSource
+from analyzer.reading.scope import Progress
+from analyzer.verdict import COUNTED
+from traffic.model import HOUR, WEEK, Bools, Direction, Floats, Ints, Query, Rollup
+
+Rollups = Mapping[float, Rollup]
+"""By the percentile that is learned from."""
+
+
+@dataclass(eq=False)
+class Swept:
+    """What one policy raised: arrays of shape (alerts,), and how much was judged."""
+
+    key: list[Ints] = field(default_factory=list)
+    """Places among the keys of the survey."""
+    start: list[Ints] = field(default_factory=list)
+    end: list[Ints] = field(default_factory=list)
+    detected: list[Ints] = field(default_factory=list)
+    above: list[Bools] = field(default_factory=list)
+    gaps: list[NotJudged] = field(default_factory=list)
+    """Of the keys that have labels."""
+    judged_by_week: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Key-hours in each week of the window."""
+    judged_of_key: dict[int, int] = field(default_factory=dict)
+    """Hours."""
+
+    def events(self, keys: Sequence[str], metric: str) -> list[Event]:
+        """The alerts as the verdict takes them, in order of start and key; figures that it does not look at are 0."""
+        columns = (self.key, self.start, self.end, self.detected, self.above)
+        if not self.key:
+            return []
+        arrays = [np.concatenate(column) for column in columns]
+        order = np.lexsort((arrays[0], arrays[1]))
+        return [
+            _event(keys[key], start, end, detected, "above" if up else "below", metric)
+            for key, start, end, detected, up in zip(*(array[order].tolist() for array in arrays), strict=True)
+        ]
+
+
+def _event(key: str, start: int, end: int, detected: int, direction: Direction, metric: str) -> Event:
+    return Event(
+        id=event_id(key, metric, direction, start),
+        key=key,
+        start=start,
+        end=end,
+        detected=detected,
+        breaches=0,
+        peak_at=start,
+        peak=0.0,
+        baseline=0.0,
+        threshold=0.0,
+        ratio=None,
+        excess=0.0,
+        direction=direction,
+        event_class=COUNTED,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """What one judgement asks in the hours that may hold a breach: shape (hours,), or (ways, hours)."""
+
+    policy: Policy
+    turn: tuple[int, float]
+    """Which way is looked, and what a missing bucket counts as."""
+    hours: Ints
+    """Which they are: row x hours of the block + hour, ascending."""
+    threshold: Floats
+    baseline: Floats
+    limits: Floats
+
+
+def sweep(
+    source: CachedSource,
+    surveyed: Surveyed,
+    resolution: int,
+    policies: Sequence[Policy],
+    labelled: frozenset[str],
+    progress: Progress,
+) -> list[Swept]:
+    """What each policy raises, in their order.
+
+    Args:
+        labelled: the keys of which is said what was not judged.
+    """
+    found = [Swept(judged_by_week=np.zeros(_weeks(surveyed), dtype=np.int64)) for _ in policies]
+    places = {key: place for place, key in enumerate(surveyed.spans)}
+    order = sorted(range(len(policies)), key=lambda place: _likeness(policies[place]))
+    done = 0
+    for keys, reach in surveyed.blocks:
+        query = Query(source.metric, keys, reach, resolution)
+        percents = {policy.rollup_percentile for policy in policies}
+        rollups = {percent: source.rollup(replace(query, percent=percent)) for percent in percents}
+        block = _Block(source, surveyed, query, labelled & set(keys), rollups)
+        kept = {place: list(block.judge(policies[place], found[place], places)) for place in order}
+        block.raise_all(kept, found, places)
+        done += len(keys)
+        progress(done, len(surveyed.spans))
+    return found
+
+
+def _weeks(surveyed: Surveyed) -> int:
+    return max(1, -(-surveyed.window.seconds // WEEK))
+
+
+def _likeness(policy: Policy) -> tuple[object, ...]:
+    """Policies next to each other learn most alike."""
+    rules = ",".join(policy.rules)
+    slots = (policy.rollup_percentile, policy.rollup_width, policy.slots, policy.timezone)
+    usual = (policy.baseline, policy.lookback, policy.min_weeks, policy.min_share, policy.percentile, rules)
+    return (*slots, *usual, policy.rare_weeks, policy.over_percent, policy.matches)
+
+
+class _Block:
+    """Keys that are looked at together."""
+
+    def __init__(
+        self, source: CachedSource, surveyed: Surveyed, query: Query, labelled: frozenset[str], learned: Rollups
+    ) -> None:
+        self.source, self.surveyed, self.query, self.labelled = source, surveyed, query, labelled
+        self.rollups = learned
+        self.learned: dict[tuple[str, ...], Learning] = {}
+        self.shape = (len(query.keys), query.window.seconds // HOUR)
+        self.hot = np.zeros(self.shape, dtype=bool)
+        self.lowest: dict[tuple[int, float], Floats] = {}
+        """The lowest limit of all policies; infinite where none is passed."""
+        self.patterns: dict[tuple[int, float], Judged] = {}
+        self.gaps: dict[tuple[tuple[str, ...], Policy], list[NotJudged]] = {}
+        self.silent = silences(query.keys, surveyed.spans, surveyed.window, source.metric, surveyed.end)
+
+    def judge(self, policy: Policy, swept: Swept, places: Mapping[str, int]) -> Iterator[_Kept]:
+        """What one policy asks in the hours that may hold a breach, and into `swept` how much it judged."""
+        rollup = self.rollups[policy.rollup_percentile]
+        rows_of = {key: row for row, key in enumerate(self.query.keys)}
+        weeks = len(swept.judged_by_week)
+        week = np.clip((rollup.grid.times() - self.surveyed.window.start) // WEEK, 0, weeks - 1)
+        for block in judged_blocks(
+            rollup,
+            self.source.metric,
+            self.surveyed.spans,
+            self.surveyed.window,
+            self.query.resolution,
+            # What lies below the policy is no alert, and decides of none.
+            replace(policy, classes=("policy", "suspect")),
+            end=self.surveyed.end,
+            learned=self.learned,
+        ):
+            rows = np.array([rows_of[key] for key in block.query.keys], dtype=np.int64)
+            known = ~np.isnan(block.judged[0].threshold)
+            swept.judged_by_week += np.bincount(week, known.sum(axis=0), weeks).astype(np.int64)
+            for key, hours in zip(block.query.keys, known.sum(axis=1).tolist(), strict=True):
+                swept.judged_of_key[places[key]] = hours
+            swept.gaps += self._gaps(block)
+            self.hot[rows] |= suspect_hours(block)
+            yield from (self._kept(block.policy, judged, rows) for judged in block.judged)
+
+    def _gaps(self, block: JudgedBlock) -> list[NotJudged]:
+        """What was not judged of keys with labels; it depends on little of a policy."""
+        if not self.labelled & set(block.query.keys):
+            return []
+        days = tuple(name for name in block.policy.rules if name == "days")
+        about = replace(
+            block.policy, over_percent=0.0, over_units=0.0, matches=1, within=1, merge=1, percentile=0.0, rare_weeks=1.0
+        )
+        of = block.query.keys, replace(about, floor=0.0, under_percent=1.0, rules=days)
+        if of not in self.gaps:
+            told = not_judged(block.judged[0], block.query.keys, block.alive, block.policy)
+            self.gaps[of] = [gap for gap in told if gap.key in self.labelled]
+        return self.gaps[of]
+
+    def _kept(self, policy: Policy, judged: Judged, rows: Ints) -> _Kept:
+        row, hour = np.nonzero(suspects(highest(judged, self.query.resolution), judged.threshold))
+        turn = (judged.sign, 0.0 if judged.fill == 0 else 1.0)
+        if turn not in self.lowest:
+            self.lowest[turn] = np.full(self.shape, np.inf)
+            self.patterns[turn] = replace(judged, silent=self.silent)
+        lowest, there = self.lowest[turn], (rows[row], hour)
+        lowest[there] = np.minimum(lowest[there], judged.threshold[row, hour])
+        return _Kept(
+            policy=policy,
+            turn=turn,
+            hours=rows[row] * self.shape[1] + hour,
+            threshold=judged.threshold[row, hour],
+            baseline=judged.baseline[row, hour],
+            limits=judged.limits[:, row, hour],
+        )
+
+    def raise_all(self, kept: Mapping[int, Sequence[_Kept]], found: Sequence[Swept], places: Mapping[str, int]) -> None:
+        """The alerts of each policy, by its place."""
+        resolution = self.query.resolution
+        pieces = read_days(self.source, self.query, self.hot)
+        candidates = {
+            turn: above(pieces, self.patterns[turn], resolution, lowest) for turn, lowest in self.lowest.items()
+        }
+        place_of = np.array([places[key] for key in self.query.keys], dtype=np.int64)
+        for place, several in kept.items():
+            for one in several:
+                breaches = self._breaches(one, candidates[one.turn])
+                events = raised(breaches, one.policy, resolution)
+                classes = classes_of(events, breaches, resolution, one.turn[0], COUNTED)
+                told = np.array([name == COUNTED for name in classes], dtype=bool)
+                first, last, met = (array[told] for array in (events.first, events.last, events.met))
+                swept = found[place]
+                swept.key.append(place_of[breaches.row[first]])
+                swept.start.append(breaches.time[first])
+                swept.end.append(breaches.time[last] + resolution)
+                swept.detected.append(breaches.time[met] + resolution)
+                swept.above.append(np.full(len(first), one.turn[0] > 0))
+
+    def _breaches(self, one: _Kept, candidates: Candidates) -> Breaches:
+        there = candidates.row * self.shape[1] + candidates.hour
+        if not len(one.hours):
+            there = there[:0]
+        at = np.minimum(np.searchsorted(one.hours, there), max(0, len(one.hours) - 1))
+        known = np.flatnonzero(one.hours[at] == there)
+        over = known[candidates.value[known] > one.threshold[at[known]]]
+        at = at[over]
+        return Breaches(
+            row=candidates.row[over],
+            hour=candidates.hour[over],
+            time=candidates.time[over],
+            value=candidates.value[over],
+            baseline=one.baseline[at],
+            threshold=one.threshold[at],
+            limits=one.limits[:, at],
+        )
