@@ -53,7 +53,7 @@ def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[s
     assert tuple(rows("file")[file].split(", ")) == columns
 
 
-@pytest.mark.parametrize("one", (*table.TABLES, TUNING), ids=lambda one: one.file)
+@pytest.mark.parametrize("one", [*table.TABLES, TUNING], ids=lambda one: one.file)
 def test_what_stands_in_a_column_is_what_the_page_says(one: CsvTable[Any]) -> None:
     said = cells(f"column of {one.file}")
     assert said == [[column.name, column.unit, column.meaning] for column in one.written]

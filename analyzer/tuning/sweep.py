@@ -79,7 +79,7 @@ def _event(key: str, start: int, end: int, detected: int, direction: Direction, 
 
 
 @dataclass(frozen=True, eq=False)
-class _Kept:
+class _AskedThere:
     """What one judgement asks in the hours that may hold a breach: shape (hours,), or (ways, hours)."""
 
     policy: Policy
@@ -113,7 +113,7 @@ def sweep(
         query = Query(source.metric, keys, reach, resolution)
         percents = {policy.rollup_percentile for policy in policies}
         rollups = {percent: source.rollup(replace(query, percent=percent)) for percent in percents}
-        block = _Block(source, surveyed, query, labelled & set(keys), rollups)
+        block = _SweptBlock(source, surveyed, query, labelled & set(keys), rollups)
         kept = {place: list(block.judge(policies[place], found[place], places)) for place in order}
         block.raise_all(kept, found, places)
         done += len(keys)
@@ -133,7 +133,7 @@ def _likeness(policy: Policy) -> tuple[object, ...]:
     return (*slots, *usual, policy.rare_weeks, policy.over_percent, policy.matches)
 
 
-class _Block:
+class _SweptBlock:
     """Keys that are looked at together."""
 
     def __init__(
@@ -150,7 +150,7 @@ class _Block:
         self.gaps: dict[tuple[tuple[str, ...], Policy], list[NotJudged]] = {}
         self.silent = silences(query.keys, surveyed.spans, surveyed.window, source.metric, surveyed.end)
 
-    def judge(self, policy: Policy, swept: Swept, places: Mapping[str, int]) -> Iterator[_Kept]:
+    def judge(self, policy: Policy, swept: Swept, places: Mapping[str, int]) -> Iterator[_AskedThere]:
         """What one policy asks in the hours that may hold a breach, and into `swept` how much it judged."""
         rollup = self.rollups[policy.rollup_percentile]
         rows_of = {key: row for row, key in enumerate(self.query.keys)}
@@ -190,7 +190,7 @@ class _Block:
             self.gaps[of] = [gap for gap in told if gap.key in self.labelled]
         return self.gaps[of]
 
-    def _kept(self, policy: Policy, judged: Judged, rows: Ints) -> _Kept:
+    def _kept(self, policy: Policy, judged: Judged, rows: Ints) -> _AskedThere:
         row, hour = np.nonzero(suspects(highest(judged, self.query.resolution), judged.threshold))
         turn = (judged.sign, 0.0 if judged.fill == 0 else 1.0)
         if turn not in self.lowest:
@@ -198,7 +198,7 @@ class _Block:
             self.patterns[turn] = replace(judged, silent=self.silent)
         lowest, there = self.lowest[turn], (rows[row], hour)
         lowest[there] = np.minimum(lowest[there], judged.threshold[row, hour])
-        return _Kept(
+        return _AskedThere(
             policy=policy,
             turn=turn,
             hours=rows[row] * self.shape[1] + hour,
@@ -207,7 +207,9 @@ class _Block:
             limits=judged.limits[:, row, hour],
         )
 
-    def raise_all(self, kept: Mapping[int, Sequence[_Kept]], found: Sequence[Swept], places: Mapping[str, int]) -> None:
+    def raise_all(
+        self, kept: Mapping[int, Sequence[_AskedThere]], found: Sequence[Swept], places: Mapping[str, int]
+    ) -> None:
         """The alerts of each policy, by its place."""
         resolution = self.query.resolution
         pieces = read_days(self.source, self.query, self.hot)
@@ -229,7 +231,7 @@ class _Block:
                 swept.detected.append(breaches.time[met] + resolution)
                 swept.above.append(np.full(len(first), one.turn[0] > 0))
 
-    def _breaches(self, one: _Kept, candidates: Candidates) -> Breaches:
+    def _breaches(self, one: _AskedThere, candidates: Candidates) -> Breaches:
         there = candidates.row * self.shape[1] + candidates.hour
         if not len(one.hours):
             there = there[:0]

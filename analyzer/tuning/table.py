@@ -40,14 +40,14 @@ class Tuned:
 
 
 @dataclass(frozen=True, eq=False)
-class Row:
+class TuningRow:
     """A row of tuning.csv."""
 
     score: Score
     tuned: Tuned
 
 
-def _part(row: Row, what: str, first: bool) -> Any:
+def _part(row: TuningRow, what: str, first: bool) -> Any:
     if row.tuned.parts is None:
         return None
     part = row.tuned.parts.first if first else row.tuned.parts.last
@@ -61,7 +61,7 @@ def _yes(value: bool) -> str:
     return "yes" if value else ""
 
 
-TUNING: CsvTable[Row] = CsvTable(
+TUNING: CsvTable[TuningRow] = CsvTable(
     "tuning.csv",
     (
         Column("policy", TEXT, lambda r: r.score.candidate.words, "", "what was varied, and to which values"),
@@ -89,9 +89,9 @@ TUNING: CsvTable[Row] = CsvTable(
 )  # fmt: skip
 
 
-def rows(tuned: Tuned) -> list[Row]:
+def rows(tuned: Tuned) -> list[TuningRow]:
     """Of all policies, in the order of the grid."""
-    return [Row(one, tuned) for one in tuned.scores]
+    return [TuningRow(one, tuned) for one in tuned.scores]
 
 
 def document(tuned: Tuned, sent: int) -> dict[str, Any]:
@@ -104,13 +104,13 @@ def document(tuned: Tuned, sent: int) -> dict[str, Any]:
         "budget_per_week": tuned.budget,
         "chosen_on": None if parts is None else [iso(parts.window.start), iso(parts.border)],
         "judged_on": None if parts is None else [iso(parts.border), iso(parts.window.end)],
-        "present": TUNING.document(Row(tuned.present, tuned)),
-        "chosen": None if tuned.chosen is None else TUNING.document(Row(tuned.chosen, tuned)),
+        "present": TUNING.document(TuningRow(tuned.present, tuned)),
+        "chosen": None if tuned.chosen is None else TUNING.document(TuningRow(tuned.chosen, tuned)),
         "why_not": tuned.why_not or None,
         "interval_90": None
         if sure is None
         else {"recall": _pair(sure.recall), "alerts_per_week": _pair(sure.per_week)},
-        "front": [TUNING.document(Row(one, tuned)) for one in tuned.front],
+        "front": [TUNING.document(TuningRow(one, tuned)) for one in tuned.front],
     }
 
 
