@@ -13,6 +13,7 @@ from analyzer.model import CLASSES, RULES, Event, EventClass, Policy, event_id
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from analyzer.verdict import compare
+from tests.conformance import KINDS, SPAN
 from tests.worlds import MONDAY, MemorySource
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Floats, Label, Metric, Window
@@ -71,9 +72,7 @@ def test_an_event_is_of_the_class_of_what_raises_it(
 
 
 def test_only_the_classes_that_are_asked_for_are_reported(tmp_path: Path) -> None:
-    values = quiet()
-    for day, times, long in ((20, 1.7, 30), (24, 6.0, 30), (28, 90.0, 2)):
-        values[minute(day, 6) :][:long] *= times
+    values = of_all_classes()
     everything = events_of(values, tmp_path)
     assert [event.event_class for event in everything] == ["unusual", "policy", "suspect"]
     for name in CLASSES:
@@ -208,3 +207,37 @@ def test_a_class_that_there_is_not_is_one_line(text: str, says: str, tmp_path: P
     path.write_text(text)
     with pytest.raises(UsageFailure, match=says):
         read_policy(path, BITS, {})
+
+
+def of_all_classes() -> Floats:
+    values = quiet()
+    for day, times, long in ((20, 1.7, 30), (24, 6.0, 30), (28, 90.0, 2)):
+        values[minute(day, 6) :][:long] *= times
+    return values
+
+
+def test_roll_ups_first_finds_each_class_as_a_full_scan_does(tmp_path: Path) -> None:
+    found = events_of(of_all_classes(), tmp_path / "first")
+    assert [event.event_class for event in found] == ["unusual", "policy", "suspect"]
+    assert events_of(of_all_classes(), tmp_path / "full", full_scan=True) == found
+
+
+def test_every_kind_of_store_gives_the_same_events_of_each_class(tmp_path: Path) -> None:
+    values = np.round(1e6 * of_all_classes()[: (SPAN.end - SPAN.start) // 60]).astype(int)
+    # The surges lie in the third and fourth week of six, those of the last of these three.
+    values[minute(16, 6) :][:30] = values[minute(16, 6) :][:30] * 8
+    values[minute(18, 9) :][:2] = values[minute(18, 9) :][:2] * 200
+    world = {"customer-1": {SPAN.start + 60 * place: value for place, value in enumerate(values.tolist())}}
+    told = {}
+    # The stand-in of Kentik has a clock and a window of its own.
+    for number, kind in enumerate(kind for kind in KINDS if not kind.name.startswith("kentik")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with kind.at(folder) as place:
+            place.put(world)
+            search = Search(folder / "run", Policy(floor=0.0), Scope(60, SPAN.end + WEEK))
+            found = discover(place.opened(), search, None, Ledger(), lambda _done, _total: None).events
+            told[kind.name] = [(event.start, event.end, event.event_class) for event in found]
+    first = next(iter(told.values()))
+    assert {name for _, _, name in first} == {"policy", "unusual", "suspect"}
+    assert told == dict.fromkeys(told, first)
