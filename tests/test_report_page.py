@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from playwright.sync_api import Browser, Page
 
-from analyzer.model import Findings
+from analyzer.model import Contributor, Findings, Incident
 from analyzer.report.columns import rounded
 from analyzer.report.order import worst_first
 from analyzer.report.page import PAGE, page, write_page
@@ -207,6 +207,47 @@ def test_classes_are_told_apart_and_the_heading_counts_what_the_policy_raises(br
         assert shown.locator("#count").inner_text() == "10 of 40"
         there = shown.locator("svg.lanes a.event:visible rect").evaluate_all("all => all.map(one => one.classList[2])")
         assert set(there) == {"unusual"}
+
+
+def test_an_event_says_by_what_it_came_and_step_by_step_why(browser: Browser, tmp_path: Path) -> None:
+    found = make_findings(10, traces=10)
+    first, second = (event.id for event in worst_first(found.events)[:2])
+    rows = tuple(
+        Contributor(first, "dst_port", value, actual=share * 8e9, usual=0.0, excess=share * 8e9, share=share)
+        for value, share in (("<b>53</b>", 0.9), ("80", 0.02), ("443", 0.02), ("1", 0.02), ("2", 0.01), ("3", 0.01))
+    )
+    others = replace(rows[0], value="(others)", share=0.02)
+    findings = replace(found, contributors=(*rows, others))
+    path = write_page(findings, tmp_path, explained={first: "baseline <i>1</i>\n  limit 3"})
+    with opened_file(browser, path) as shown:
+        shown.evaluate(f"() => {{ location.hash = '{first}' }}")
+        parts = shown.locator("#parts tbody tr")
+        parts.first.wait_for()
+        cells = parts.evaluate_all("all => all.map(one => [...one.cells].map(cell => cell.textContent))")
+        assert cells[0][:4] == ["dst_port", "<b>53</b>", "90.0 %", "900 MB"]
+        assert len(cells) == 6, "five, and the others with what is not shown"
+        assert cells[-1][1:3] == ["(others)", "3.0 %"]
+        shown.locator("#steps-of summary").click()
+        assert shown.locator("#steps-of pre").inner_text() == "baseline <i>1</i>\n  limit 3"
+        shown.evaluate(f"() => {{ location.hash = '{second}' }}")
+        shown.get_by_text(f"./sl.py explain {second}").wait_for()
+        assert not shown.locator("#parts").is_visible()
+        assert not shown.locator("#steps-of").is_visible()
+
+
+def test_the_events_of_an_incident_are_found_by_it(browser: Browser, tmp_path: Path) -> None:
+    found = make_findings(12, traces=2)
+    events = tuple(replace(e, incident_id="aaaa" if i < 5 else f"b{i}") for i, e in enumerate(found.events))
+    start, end = events[0].start, events[4].end
+    several = Incident("aaaa", start, end, 4, 5, 80.0, "dst_port=53", 0.001, "one, two")
+    alone = replace(several, id="b7", keys=1)
+    with opened(browser, replace(found, events=events, incidents=(several, alone)), tmp_path) as shown:
+        assert shown.locator(".incidents li").count() == 1
+        assert "in common: dst_port=53" in shown.locator(".incidents").inner_text()
+        shown.get_by_role("button", name="aaaa").click()
+        assert shown.locator("#count").inner_text() == "5 of 12"
+        shown.get_by_role("button", name="aaaa").click()
+        assert shown.locator("#count").inner_text() == "12 of 12"
 
 
 def test_one_walks_from_event_to_event_in_the_order_of_the_table(browser: Browser, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.last_run import last_run
+from analyzer.cli.last_run import last_run, place_of
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -49,7 +49,6 @@ def explain(**given: Any) -> None:
       ./sl.py explain customer-0013 2026-11-05T03:10Z
       ./sl.py explain customer-0013 2026-11-05T03:10Z --json
     """
-    from analyzer.explaining.explain import Place
     from analyzer.explaining.explain import explain as explained
     from analyzer.pipeline import survey
     from analyzer.report.explained import document, text
@@ -63,20 +62,9 @@ def explain(**given: Any) -> None:
     )
     with lock(options.output), run.cached(options.output) as (source, asked):
         surveyed = survey(source, run.scope)
-        block = next(((keys, reach) for keys, reach in surveyed.blocks if key in keys), None)
-        if block is None:
+        place = place_of(run, source, surveyed, key)
+        if place is None:
             raise UsageFailure(_unknown(key, list(surveyed.spans)))
-        place = Place(
-            source=source,
-            keys=block[0],
-            spans=surveyed.spans,
-            learned=block[1],
-            looked=surveyed.window,
-            resolution=run.scope.resolution,
-            policy=run.findings.policy,
-            end=surveyed.end,
-            labels=run.findings.labels,
-        )
         found = explained(place, key, moment, event_id)
     if not options.quiet and asked.sent:
         shared.note(f"{asked.sent} requests: the buckets of that time were not among the answers that are kept")

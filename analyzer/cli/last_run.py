@@ -15,7 +15,9 @@ from traffic.errors import UsageFailure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from analyzer.explaining.explain import Place
     from analyzer.model import Findings
+    from analyzer.pipeline import Surveyed
     from analyzer.reading.cache import CachedSource
     from analyzer.reading.scope import Scope
     from traffic.store.base import Source
@@ -51,6 +53,26 @@ class LastRun:
             yield source, asked
         finally:
             write_log(output / BUFFER_LOG, files)
+
+
+def place_of(run: LastRun, source: CachedSource, surveyed: Surveyed, key: str) -> Place | None:
+    """Where the hours of a key are looked for; None of one that the run did not look at."""
+    from analyzer.explaining.explain import Place
+
+    block = next(((keys, reach) for keys, reach in surveyed.blocks if key in keys), None)
+    if block is None:
+        return None
+    return Place(
+        source=source,
+        keys=block[0],
+        spans=surveyed.spans,
+        learned=block[1],
+        looked=surveyed.window,
+        resolution=run.scope.resolution,
+        policy=run.findings.policy,
+        end=surveyed.end,
+        labels=run.findings.labels,
+    )
 
 
 def last_run(output: Path, entry: shared.EntryOptions) -> LastRun:

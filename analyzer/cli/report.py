@@ -54,12 +54,20 @@ class ReportOptions:
 @shared.as_json
 @shared.quiet
 @no_database
-def report(**given: Any) -> None:
+@click.option(
+    "--explain",
+    type=click.IntRange(0, 1000),
+    default=0,
+    show_default=True,
+    help="The worst events whose page says each step, as `explain` does.",
+)
+def report(explain: int, **given: Any) -> None:
     """Draw everything of the last run again, without a query.
 
     \b
     Example:
       ./sl.py report --charts 40
+      ./sl.py report --explain 20
     """
     from analyzer.report.saved import load
     from traffic.disk import lock
@@ -69,13 +77,41 @@ def report(**given: Any) -> None:
     if not (output / RUN).exists():
         raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
     with lock(output):
-        write_reports(load(output), options, wrote_original(output))
+        explained = _explained(output, explain) if options.html and explain else {}
+        write_reports(load(output), options, wrote_original(output), explained=explained)
+
+
+def _explained(output: Path, count: int) -> Mapping[str, str]:
+    """What `explain` says of the worst events, by their ids: from the answers that the run kept."""
+    from analyzer.cli.last_run import last_run, place_of
+    from analyzer.explaining.explain import explain
+    from analyzer.pipeline import survey
+    from analyzer.report.explained import text
+    from analyzer.report.order import worst_first
+
+    run = last_run(output, shared.EntryOptions())
+    texts: dict[str, str] = {}
+    with run.cached(output) as (source, _):
+        surveyed = survey(source, run.scope)
+        for event in worst_first(run.findings.events)[:count]:
+            place = place_of(run, source, surveyed, event.key)
+            if place is not None:
+                texts[event.id] = text(explain(place, event.key, event.start, event.id), 100)
+    return texts
 
 
 def write_reports(
-    findings: Findings, options: ReportOptions, original_files: bool, painters: Painters | None = None
+    findings: Findings,
+    options: ReportOptions,
+    original_files: bool,
+    painters: Painters | None = None,
+    explained: Mapping[str, str] | None = None,
 ) -> None:
-    """Tables and pictures into the folder, the summary or the JSON document to stdout."""
+    """Tables and pictures into the folder, the summary or the JSON document to stdout.
+
+    Args:
+        explained: what the page says of how events came about, by their ids.
+    """
     from analyzer.report.chart import draw
     from analyzer.report.machine import as_json
     from analyzer.report.original import original_pictures, remove_original, write_original
@@ -95,7 +131,7 @@ def write_reports(
     with shared.bar("pictures", options.quiet) as progress:
         drawn = draw(findings, output, options.charts, progress, more, painters, options.title)
     if options.html:
-        written.append(write_page(findings, output, options.title))
+        written.append(write_page(findings, output, options.title, explained or {}))
     else:
         remove(output / PAGE)
     if options.as_json:

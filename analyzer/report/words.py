@@ -124,7 +124,12 @@ def special(policy: Policy) -> str:
 
 
 def volume(event: Event, metric: Metric) -> str:
-    """What is above the baseline in all, or missing below it: `1.84 TB`; "" of what does not add up, as a share.
+    """What is above the baseline in all, or missing below it: `1.84 TB`; "" of what does not add up, as a share."""
+    return amount(abs(event.excess), metric)
+
+
+def amount(total: float, metric: Metric) -> str:
+    """What an excess comes to, of `Event` or `Contributor`; "" of what does not add up.
 
     What flows in a second adds up to what has flowed: bits are told as bytes.
     """
@@ -132,11 +137,10 @@ def volume(event: Event, metric: Metric) -> str:
     flows = unit.endswith("/s")
     if not (flows or metric.adds_up):
         return ""
-    amount = abs(event.excess)
     if not flows:
-        return si(amount, unit)
+        return si(total, unit)
     of = unit.removesuffix("/s")
-    return si(amount / 8, "B") if of == "bit" else si(amount, of)
+    return si(total / 8, "B") if of == "bit" else si(total, of)
 
 
 def peak_words(event: Event, metric: Metric) -> str:

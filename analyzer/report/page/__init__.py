@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from analyzer.model import Event, Findings, Trace
 from analyzer.report.machine import LISTED, hours_not_judged
 from analyzer.report.order import worst_first
+from analyzer.report.page.causes import contributions, incidents
 from analyzer.report.page.file import HERE, rendered
 from analyzer.report.page.lanes import SeriesMarks, lanes, outcomes, ticks
 from analyzer.report.page.packed import packed
@@ -30,18 +31,21 @@ LANES, EVENTS = 60, 5000
 _SCRIPTS = ("start.js", "sort.js", "table.js", "lanes.js", "chart.js", "begin.js")
 
 
-def write_page(findings: Findings, folder: Path, title: str = "") -> Path:
+def write_page(findings: Findings, folder: Path, title: str = "", explained: Mapping[str, str] | None = None) -> Path:
     """Write report.html; its path.
+
+    Args:
+        explained: what `explain` says of events, by their ids.
 
     Raises:
         StorageFailure: the folder cannot be written.
     """
     path = folder / PAGE
-    write_atomic(path, page(findings, title))
+    write_atomic(path, page(findings, title, explained))
     return path
 
 
-def page(findings: Findings, title: str = "") -> bytes:
+def page(findings: Findings, title: str = "", explained: Mapping[str, str] | None = None) -> bytes:
     """The file: the same findings give the same bytes. Every text is escaped, and no script but its own may run."""
     events = [as_written(event) for event in worst_first(findings.events)[:EVENTS]]
     all_lanes, all_rows = lanes(findings, events), rows(findings, events)
@@ -63,7 +67,8 @@ def page(findings: Findings, title: str = "") -> bytes:
         filtered={choice.name for choice in choices},
         missed=list(_missed(findings)),
         not_judged=list(_not_judged(findings)),
-        data=_data(findings, events),
+        incidents=incidents(findings),
+        data=_data(findings, events, explained or {}),
     )
 
 
@@ -120,12 +125,14 @@ def _not_judged(findings: Findings) -> Iterator[str]:
         yield f"and {len(worst) - LISTED:,} more series (not_judged.csv)"
 
 
-def _data(findings: Findings, events: Sequence[Event]) -> str:
+def _data(findings: Findings, events: Sequence[Event], explained: Mapping[str, str]) -> str:
     traces = {trace.event_id: trace for trace in findings.traces}
     document = {
         "unit": {"bit/s": "b/s", "bit": "b"}.get(findings.metric.unit, findings.metric.unit),
         "window": [findings.window.start, findings.window.end],
         "about": {event.id: about(findings, event) for event in events},
+        "parts": contributions(findings, {event.id for event in events}),
+        "explained": dict(explained),
         "traces": {event.id: _trace(event, traces[event.id]) for event in events if event.id in traces},
     }
     # Neither the end of a script nor a comment can stand in it.

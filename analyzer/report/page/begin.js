@@ -4,6 +4,7 @@ find("filters").addEventListener("submit", (event) => event.preventDefault());
 for (const button of document.querySelectorAll("#lane-tools button")) button.addEventListener("click", () => move(button.value));
 for (const button of document.querySelectorAll("#chart-tools button")) button.addEventListener("click", () => shown && tools[button.value]());
 for (const button of document.querySelectorAll("#steps button")) button.addEventListener("click", () => step(Number(button.value)));
+for (const button of document.querySelectorAll(".incidents button")) button.addEventListener("click", () => only(button.value));
 if (lanes) drag();
 canvas.addEventListener("keydown", keys);
 pointers();

@@ -15,6 +15,7 @@ async function choose() {
   canvas.setAttribute("aria-label", `${data.about[id]} ${trace ? "Its series as a chart." : ""}`);
   find("cursor").textContent = trace ? "" : "No series is kept for this event: it is none of the worst (--charts).";
   find("hours").open = false;
+  causes(id);
   shown = null;
   if (!trace) return;
   const lines = {};
@@ -25,6 +26,21 @@ async function choose() {
   shown = { trace, lines, from: trace.start, to: trace.end, cursor: trace.peak };
   draw();
   canvas.dataset.event = id;
+}
+
+// By what the event came, and the steps that made it one.
+function causes(id) {
+  const parts = data.parts[id] ?? [], body = find("parts").querySelector("tbody"), steps = data.explained[id];
+  find("parts").hidden = !parts.length;
+  body.replaceChildren();
+  for (const cells of parts) {
+    const row = body.insertRow();
+    for (const words of cells) row.insertCell().textContent = words;
+  }
+  find("steps-of").hidden = !steps;
+  find("steps-of").querySelector("pre").textContent = steps ?? "";
+  find("command").hidden = Boolean(steps);
+  find("command").querySelector("code").textContent = `./sl.py explain ${id}`;
 }
 
 // What of a line is in view: the index of its first and last bucket there.

@@ -32,7 +32,13 @@ class Filter:
     values: tuple[str, ...]
 
 
-_FILTERS = (("class", "Class"), ("band", "Severity"), ("direction", "Direction"), ("verdict", "Verdict"))
+_FILTERS = (
+    ("class", "Class"),
+    ("band", "Severity"),
+    ("direction", "Direction"),
+    ("verdict", "Verdict"),
+    ("incident", "Incident"),
+)
 
 
 def columns(findings: Findings) -> list[str]:
@@ -43,7 +49,8 @@ def columns(findings: Findings) -> list[str]:
 
 def rows(findings: Findings, events: Sequence[Event]) -> list[Row]:
     """The events in the order that they have."""
-    return [_row(findings, event) for event in events]
+    several = {incident.id for incident in findings.incidents if incident.keys > 1}
+    return [_row(findings, event, event.incident_id if event.incident_id in several else "") for event in events]
 
 
 def filters(shown: Sequence[Row]) -> list[Filter]:
@@ -51,12 +58,12 @@ def filters(shown: Sequence[Row]) -> list[Filter]:
     found = []
     for name, label in _FILTERS:
         values = tuple(sorted({value for row in shown for own, value in row.filters if own == name and value}))
-        if len(values) > 1:
+        if len(values) > (name != "incident"):
             found.append(Filter(name, label, values))
     return found
 
 
-def _row(findings: Findings, event: Event) -> Row:
+def _row(findings: Findings, event: Event, incident: str) -> Row:
     metric = findings.metric
     verdict = "" if findings.verdict is None else findings.verdict.of_event.get(event.id, ("", ""))[0]
     cells = [
@@ -70,5 +77,6 @@ def _row(findings: Findings, event: Event) -> Row:
     ]
     if findings.verdict is not None:
         cells.append((verdict, verdict))
-    told = (("class", event.event_class), ("band", event.band), ("direction", event.direction), ("verdict", verdict))
-    return Row(event.id, visible(event.key), event.window, event.direction, told, tuple(cells))
+    told: dict[str, str] = {"class": event.event_class, "band": event.band, "direction": event.direction}
+    told |= {"verdict": verdict, "incident": incident}
+    return Row(event.id, visible(event.key), event.window, event.direction, tuple(told.items()), tuple(cells))

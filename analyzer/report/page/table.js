@@ -13,6 +13,14 @@ function filter() {
   find("count").textContent = `${rows.length - hidden.size} of ${rows.length}${part}`;
 }
 
+// The events of one incident.
+function only(incident) {
+  const choice = document.querySelector("#filters select[name=incident]");
+  choice.value = choice.value === incident ? "" : incident;
+  filter();
+  find("table-title").scrollIntoView();
+}
+
 // The event after the chosen one, or before it, among those that the table shows.
 function step(by) {
   const there = [...find("events").tBodies[0].rows].filter((row) => !row.hidden);
