@@ -14,7 +14,7 @@ from traffic.access_log import LogColumns
 from traffic.errors import UsageFailure
 from traffic.store import open_log, open_sink, open_source
 from traffic.store.base import Columns, NoSuchStore
-from traffic.store.kinds import ELASTIC, FILES, FLAGS, FOLDER, KENTIK, KINDS, StoreKind, kind_of, service_of
+from traffic.store.kinds import ELASTIC, FILES, FLAGS, FOLDER, KENTIK, KINDS, PROMETHEUS, StoreKind, kind_of, service_of
 
 
 def test_the_table_speaks_of_every_column_and_of_options_that_there_are() -> None:
@@ -36,6 +36,8 @@ def test_the_table_speaks_of_every_column_and_of_options_that_there_are() -> Non
         ("kentik:", KENTIK),
         ("Kentik:eu", KENTIK),
         ("kentik:http://127.0.0.1:8080", KENTIK),
+        ("prometheus:", PROMETHEUS),
+        ("Prometheus:http://127.0.0.1:9090", PROMETHEUS),
         ("flows.csv", FILES),
         ("C:\\flows.csv", FILES),
         ("a:b", FILES),
@@ -53,7 +55,7 @@ def test_a_folder_is_known_by_what_is_in_it_and_an_unknown_service_by_its_name(t
     assert kind_of(str(tmp_path / "store")) is FILES
     write_embedded({"a": {MONDAY: 1}}, tmp_path / "store")
     assert kind_of(str(tmp_path / "store")) is FOLDER
-    for name in ("prometheus://host", "HDFS://namenode/x"):
+    for name in ("influxdb://host", "HDFS://namenode/x"):
         with pytest.raises(NoSuchStore, match=r"name a folder made by ./sl.py generate, .* or kentik:"):
             open_source(name)
 
@@ -75,6 +77,7 @@ def test_a_folder_is_known_by_what_is_in_it_and_an_unknown_service_by_its_name(t
         (ELASTIC, LogColumns(where="x > 1"), "leave out --where"),
         (KENTIK, Columns(statistic="max"), "stands in input/kentik_query_*.json: leave out --statistic"),
         (KENTIK, Columns(value="bytes", errors="x"), "leave out --value, --errors"),
+        (PROMETHEUS, Columns(empty="zero", where="x"), "gaps stay gaps: leave out --empty, --where"),
     ],
 )
 def test_an_option_that_a_kind_does_not_take_is_refused_and_named(
@@ -90,6 +93,7 @@ def test_an_option_that_a_kind_does_not_take_is_refused_and_named(
     [
         (FOLDER, Columns()),
         (KENTIK, Columns()),
+        (PROMETHEUS, Columns(key="a,b", value="up", statistic="max", step=60, scale=8.0, unit="B")),
         (FILES, Columns("ts", "k", "v", "sum", "B", 8.0, "zero", where="v > 0", zone="Europe/Berlin")),
         (FILES, Columns(wide=True)),
         (ELASTIC, Columns(key="k", step=60, filter_file=Path("f"), preset="errors", errors="status:500")),

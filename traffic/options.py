@@ -50,7 +50,7 @@ store = click.option(
     "--store",
     default="output/traffic",
     show_default=True,
-    help="Folder of `generate`, a file or 'glob' of your own, https://HOST:9200/INDEX, or kentik:.",
+    help="Folder of `generate`, a file or 'glob' of your own, https://HOST:9200/INDEX, prometheus:URL, or kentik:.",
 )
 
 
@@ -112,7 +112,8 @@ def stores(default: str | None = None, help_text: str = "") -> Callable[[Callabl
 
 
 sources = stores(
-    "output/traffic", "Folder of `generate`, files or 'globs' of your own, https://HOST:9200/INDEX, kentik:."
+    "output/traffic",
+    "Folder of `generate`, files or 'globs' of your own, https://HOST:9200/INDEX, prometheus:URL, kentik:.",
 )
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -126,16 +127,19 @@ _ENTRY = (
         help="A service: holds the password or token.",
     ),
     click.option(
-        "--api-key-file", type=click.Path(path_type=Path, dir_okay=False), help="Elasticsearch: holds an API key."
+        "--api-key-file",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Holds an API key of Elasticsearch, or a bearer token of Prometheus.",
     ),
+    click.option("--tenant", help="Prometheus: whose data are meant (X-Scope-OrgID)."),
     click.option(
         "--ca-file",
         type=click.Path(path_type=Path, dir_okay=False),
         help="A service: certificates of who signed the server's.",
     ),
     click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of a certificate to trust instead."),
-    click.option("--allow-http", is_flag=True, help="Elasticsearch: log in to another machine by plain http."),
-    click.option("--wait", default="2m", show_default=True, help="Elasticsearch: wait so long for one that is busy."),
+    click.option("--allow-http", is_flag=True, help="A service: log in to another machine by plain http."),
+    click.option("--wait", default="2m", show_default=True, help="A service: wait so long for one that is busy."),
 )
 data_zone = click.option(
     "--timezone-of-data",
@@ -176,14 +180,15 @@ _COLUMNS = (
         "--key",
         "key_column",
         envvar="SL_KEY",
-        help="Own data: column that names the series; of a file several (device,interface), or an SQL expression.",
+        help="Own data: column that names the series; several with commas between of a file or of Prometheus "
+        "(device,interface); of a file an SQL expression.",
     ),
     click.option("--total", is_flag=True, help="Own file: all rows are one series."),
     click.option(
         "--value",
         "value_column",
         envvar="SL_VALUE",
-        help="Own data: column of the value; of a file an SQL expression, as 'bytes*sampling_rate'.",
+        help="Own data: column of the value; of a file SQL, as 'bytes*sampling_rate'; of Prometheus PromQL.",
     ),
     click.option(
         "--statistic",
@@ -215,7 +220,10 @@ _COLUMNS = (
         type=click.Choice([".", ","]),
         help="Own file: what parts decimals; the other one parts thousands.  [default: told from the rows]",
     ),
-    click.option("--document-step", help="Own index: one document a key and step, such as 1m: rolled up in place."),
+    click.option(
+        "--document-step",
+        help="Own index: one document a key and step, such as 1m: rolled up in place. Prometheus: evaluate so often.",
+    ),
     data_filter,
 )
 
@@ -299,6 +307,7 @@ class EntryOptions:
     user: str | None = None
     password_file: Path | None = None
     api_key_file: Path | None = None
+    tenant: str | None = None
     ca_file: Path | None = None
     ca_fingerprint: str | None = None
     allow_http: bool = False
@@ -319,6 +328,7 @@ def entry_of(store: str, said: EntryOptions) -> Access | None:
             user=said.user,
             password_file=said.password_file,
             api_key_file=said.api_key_file,
+            tenant=said.tenant,
             ca_file=said.ca_file,
             ca_fingerprint=said.ca_fingerprint,
             allow_http=said.allow_http,

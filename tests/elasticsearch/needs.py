@@ -14,6 +14,7 @@ def missing() -> list[str]:
     finders = {"java": lambda: find_java(max(NEEDED_JAVA.values())), "libzstd1": find_zstd, "nginx": find_nginx}
     programs = {"mvn": "maven", "redis-server": "redis-server", "chromium": "chromium"}
     programs |= {"docker-compose": "docker-compose", "curl": "curl", "openssl": "openssl"}
+    programs |= {"prometheus": "prometheus", "victoria-metrics": "victoria-metrics"}
     words = [package for program, package in programs.items() if not shutil.which(program)]
     for word, find in finders.items():
         try:

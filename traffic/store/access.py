@@ -28,6 +28,13 @@ FINGERPRINTS = ("ELASTICSEARCH_CA_TRUSTED_FINGERPRINT", "ES_CA_FINGERPRINT")
 KENTIK_USERS = ("KENTIK_API_USER", "KTAPI_AUTH_EMAIL")
 KENTIK_TOKENS = ("KENTIK_API_PASSWORD", "KTAPI_AUTH_TOKEN")
 
+# Prometheus has none of its own: the names of its Model Context Protocol server, and of Mimir's and Grafana's tools.
+PROMETHEUS_URLS = ("PROMETHEUS_URL", "PROM_URL", "MIMIR_ADDRESS")
+PROMETHEUS_USERS = ("PROMETHEUS_USERNAME", "PROMETHEUS_USER", "MIMIR_API_USER")
+PROMETHEUS_PASSWORDS = ("PROMETHEUS_PASSWORD", "MIMIR_API_KEY")
+PROMETHEUS_TOKENS = ("PROMETHEUS_TOKEN", "PROMETHEUS_BEARER_TOKEN", "MIMIR_AUTH_TOKEN")
+PROMETHEUS_TENANTS = ("PROMETHEUS_TENANT", "PROMETHEUS_ORG_ID", "MIMIR_TENANT_ID")
+
 
 @dataclass(frozen=True)
 class Access:
@@ -36,6 +43,8 @@ class Access:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     api_key: str | None = field(default=None, repr=False)
+    tenant: str | None = None
+    """Whose data are meant, of a server that holds those of several."""
     ca_file: str | None = None
     fingerprint: str | None = None
     """SHA-256 of a certificate that is trusted, in hexadecimal. It waives name and dates of the certificate."""
@@ -59,6 +68,7 @@ class Entry:
     user: str | None = None
     password_file: Path | None = None
     api_key_file: Path | None = None
+    tenant: str | None = None
     ca_file: Path | None = None
     ca_fingerprint: str | None = None
     allow_http: bool = False
@@ -149,6 +159,46 @@ def kentik_access(
         if not value.isascii() or not value.isprintable() or " " in value:
             raise AccessDenied(f"the {name} for Kentik holds blanks or letters that no {name} has: set it again")
     return Access(user, token, ca_file=str(ca_file) if ca_file else None)
+
+
+def prometheus_access(said: Entry, environment: Mapping[str, str] = os.environ) -> Access:
+    """A bearer token, or user and password, of a server that speaks PromQL; neither where nobody says so.
+
+    Raises:
+        UsageFailure: a file is empty, a user has no password, or something cannot travel in a header.
+        StorageFailure: a file cannot be read.
+    """
+    if said.ca_fingerprint:
+        raise UsageFailure("--ca-fingerprint is for Elasticsearch: name the authority of the server with --ca-file")
+    password = _secret(said.password_file, "--password-file")
+    token, user = _secret(said.api_key_file, "--api-key-file"), said.user
+    if token is None and user is None and password is None:
+        token = first(PROMETHEUS_TOKENS, environment)
+    if token is None:
+        user = user or first(PROMETHEUS_USERS, environment)
+        password = password or first(PROMETHEUS_PASSWORDS, environment)
+        if bool(user) != bool(password):
+            lacking = "password" if user else "user"
+            both = f"{PROMETHEUS_USERS[0]} and {PROMETHEUS_PASSWORDS[0]}"
+            raise UsageFailure(f"there is no {lacking} for Prometheus: set {both}")
+    tenant = said.tenant or first(PROMETHEUS_TENANTS, environment)
+    for what, text in (("token", token), ("user", user), ("password", password), ("tenant", tenant)):
+        header = what in ("token", "tenant")
+        if text and (not text.isprintable() or (header and (not text.isascii() or " " in text))):
+            raise UsageFailure(f"the {what} holds blanks, line breaks or signs that none has: its file holds it alone")
+    authority = str(said.ca_file) if said.ca_file else None
+    if authority is not None:
+        with storage(authority), Path(authority).open("rb"):
+            pass
+    return Access(
+        user=user,
+        password=password,
+        api_key=token,
+        tenant=tenant,
+        ca_file=authority,
+        allow_http=said.allow_http,
+        wait=said.wait,
+    )
 
 
 def _kentik_pair(environment: Mapping[str, str]) -> tuple[str | None, str | None]:

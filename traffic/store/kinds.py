@@ -10,7 +10,7 @@ from pathlib import Path
 from traffic.access_log import AccessLog, LogColumns
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.store.access import Access, Entry, access, kentik_access
+from traffic.store.access import Access, Entry, access, kentik_access, prometheus_access
 from traffic.store.base import Columns, NoSuchStore, Sink, Source
 from traffic.store.folder import is_store
 
@@ -138,6 +138,12 @@ def _kentik_source(name: str, _columns: Columns, entry: Access) -> Source:
     return KentikSource(name, entry)
 
 
+def _prometheus_source(name: str, columns: Columns, entry: Access) -> Source:
+    from traffic.store.prometheus import PrometheusSource
+
+    return PrometheusSource(name, columns, entry)
+
+
 def _folder_source(name: str, _columns: Columns, _entry: Access) -> Source:
     from traffic.store.parquet import ParquetSource
 
@@ -214,7 +220,16 @@ KENTIK = StoreKind(
     login=lambda said: kentik_access(said.user, said.password_file, said.ca_file),
     originals=True,
 )
-KINDS = (FOLDER, FILES, ELASTIC, KENTIK)
+PROMETHEUS = StoreKind(
+    "Prometheus",
+    "prometheus:http://HOST:9090",
+    takes=frozenset({"key", "value", "statistic", "counter", "unit", "scale", "step"}),
+    instead="a server is asked in PromQL (--value), and its gaps stay gaps",
+    source=_prometheus_source,
+    prefix=re.compile(r"prometheus:(?!//)", re.IGNORECASE),
+    login=prometheus_access,
+)
+KINDS = (FOLDER, FILES, ELASTIC, PROMETHEUS, KENTIK)
 KNOWN = ", ".join(kind.shown for kind in KINDS[:-1]) + f", or {KINDS[-1].shown}"
 
 

@@ -1,0 +1,237 @@
+"""Prometheus and VictoriaMetrics as stores, held against real servers."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from analyzer.kernels.rollup import roll_up
+from analyzer.reading.fetch import Halving
+from tests.conformance import MONDAY, STEP, Kind, Place, World
+from tests.contract import CHECKS, PROPERTIES
+from tests.prometheus.fixtures import running
+from tests.prometheus.server import METRIC, SERVERS, PromServer, Series, of_world
+from traffic.errors import UsageFailure
+from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Query, Window
+from traffic.store import Columns, open_source
+from traffic.store.base import NoSuchStore, RollupSource, Source, StoreError, TooLong
+
+AMOUNTS = Columns(key="key", value=METRIC, statistic="sum", unit="B", scale=8.0)
+
+# A world is a start of the server, so that few are made, and nothing is shrunk.
+few = settings(
+    deadline=None,
+    max_examples=6,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A server with one world in it."""
+
+    server: PromServer
+
+    def put(self, world: World) -> None:
+        self.server.fill(of_world(world))
+
+    def opened(self) -> Source:
+        return open_source(self.server.store, AMOUNTS)
+
+
+def kind_on(server: PromServer) -> Kind:
+    return Kind(server.program, lambda _folder: nullcontext(Filled(server)), exact=False, abilities=(RollupSource,))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_what_every_store_owes_its_readers(
+    prom_server: PromServer, check: Callable[[Kind, Place], None], tmp_path: Path
+) -> None:
+    kind = kind_on(prom_server)
+    with kind.at(tmp_path) as place:
+        check(kind, place)
+
+
+@pytest.mark.parametrize("check", PROPERTIES, ids=lambda check: check.__name__)
+@few
+@given(data=st.data())
+def test_what_every_store_owes_whatever_is_in_it(
+    prom_server: PromServer, check: Callable[[Kind, Place, st.DataObject], None], data: st.DataObject
+) -> None:
+    kind = kind_on(prom_server)
+    with kind.at(Path()) as place:
+        check(kind, place, data)
+
+
+def filled(server: PromServer, *series: Series, **said: Any) -> Source:
+    server.fill(series)
+    return open_source(server.store, Columns(**said))
+
+
+def ask(source: Source, keys: tuple[str, ...], window: Window, resolution: int = STEP) -> Floats:
+    return Halving(source).series(Query(source.metric, keys, window, resolution)).values
+
+
+def every(seconds: float, values: Iterable[float], start: float = MONDAY) -> list[tuple[float, float]]:
+    return [(start + seconds * step, float(value)) for step, value in enumerate(values)]
+
+
+def test_a_bucket_is_half_open_to_the_millisecond(prom_server: PromServer) -> None:
+    samples = [(MONDAY + 59.999, 1.0), (MONDAY + 60.0, 10.0), (MONDAY + 119.999, 100.0), (MONDAY + 3599.999, 1000.0)]
+    source = filled(prom_server, ("x", {"k": "a"}, samples), value="x", key="k", statistic="sum")
+    values = ask(source, ("a",), Window(MONDAY, MONDAY + 2 * HOUR))
+    assert values[0, :3].tolist() == pytest.approx([1, 110, math.nan], nan_ok=True)
+    assert (values[0, 59], np.isnan(values[0, 60])) == (1000, True)
+    assert isinstance(source, RollupSource)
+    hours = source.rollup(Query(source.metric, ("a",), Window(MONDAY, MONDAY + 2 * HOUR), STEP)).hours
+    assert hours.count.tolist() == [[3, 0]]
+
+
+def test_a_gap_stays_a_gap_of_a_metric_and_of_an_expression(prom_server: PromServer) -> None:
+    samples = every(STEP, range(100)) + every(STEP, range(120, 200), MONDAY + 120 * STEP)
+    for value in ("x", "sum by (k) (x)", "x * 1", 'x{k="a"} + on (k) (x - x)'):
+        source = filled(prom_server, ("x", {"k": "a"}, samples), value=value, key="k")
+        values = ask(source, ("a",), Window(MONDAY, MONDAY + 200 * STEP))[0]
+        assert np.flatnonzero(np.isnan(values)).tolist() == list(range(100, 120)), value
+        np.testing.assert_array_equal(values[120:], np.arange(120, 200))
+
+
+@pytest.mark.parametrize("seconds", [15, 60])
+def test_a_counter_is_what_it_grew_by_and_nothing_is_lost_between_buckets(
+    prom_server: PromServer, seconds: int
+) -> None:
+    rng = np.random.default_rng(3)
+    grown = rng.integers(0, 10**6, 4 * HOUR // seconds)
+    total = np.cumsum(grown)
+    anew = len(total) // 2
+    total[anew:] -= total[anew] - 7
+    # Scrapes come at some moment of their interval, and counters begin somewhere.
+    series = ("x_bytes_total", {"k": "a", "port": "1"}, every(seconds, total, MONDAY + 7.25))
+    gauge = ("y", {"k": "b"}, every(seconds, total))
+    source = filled(prom_server, series, gauge, value="x_bytes_total", key="k")
+    assert source.metric.unit == "bit/s"
+    each = 60 // seconds
+    expected = 8 * grown.reshape(-1, each).sum(axis=1) / 60
+    expected[anew // each] = np.nan
+    values = ask(source, ("a",), Window(MONDAY, MONDAY + 4 * HOUR))[0]
+    assert np.isnan(values[0])
+    there = ~np.isnan(expected)
+    there[0] = False
+    np.testing.assert_allclose(values[there], expected[there], rtol=1e-12)
+    # Where it began anew, what it counted since is the least that it can have been.
+    assert 0 < values[anew // each] < 2 * 8 * 10**6 * each / 60
+    hourly = ask(source, ("a",), Window(MONDAY, MONDAY + 4 * HOUR), HOUR)[0]
+    assert hourly[1] == pytest.approx(np.mean(expected[60:120]), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"value": "x", "key": "k"},
+        {"value": "x", "key": "k", "statistic": "max"},
+        {"value": "x", "key": "k,port"},
+        {"value": "x", "key": "port,k", "statistic": "p95"},
+        {"value": "x"},
+        {"value": "c_total", "key": "k"},
+        {"value": "sum by (k) (rate(c_total[5m])) * 8", "key": "k"},
+        {"value": "sum by (k) (x) / on () group_left () count(x)", "key": "k"},
+        {"value": "avg_over_time(x[5m:1m] offset 10m)", "key": "k,port", "statistic": "max"},
+        {"value": "sum(rate(c_total[2m]))"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("resolution", [60, 300])
+def test_roll_ups_of_the_server_are_those_of_its_buckets(two_days: PromServer, said: Any, resolution: int) -> None:
+    source = open_source(two_days.store, Columns(**said))
+    assert isinstance(source, RollupSource)
+    assert source.rolls_up(resolution)
+    window = Window(MONDAY - HOUR, MONDAY + 2 * DAY + HOUR)
+    keys = (*source.keys(window), "nobody")
+    assert len(keys) > 1
+    query = Query(source.metric, keys, window, resolution)
+    made, ours = source.rollup(query), roll_up(ask(source, keys, window, resolution), HOUR // resolution)
+    assert made.hours.count.sum() > 40 * HOUR / resolution
+    for name, found, expected in zip(HOUR_FIELDS, made.hours, ours, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-9, err_msg=name)
+    # A key asked for alone is what it is among others.
+    alone, among = ask(source, keys[:1], window, resolution), ask(source, keys, window, resolution)
+    np.testing.assert_allclose(alone[0], among[0], rtol=1e-14)
+
+
+@pytest.fixture(scope="module", params=list(SERVERS))
+def two_days(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromServer]:
+    rng = np.random.default_rng(5)
+    series: list[Series] = []
+    for k, port in (("a", "1"), ("a", "2"), ('b $1 | \\ "q"', "1"), ("c", "")):
+        steps = np.flatnonzero(rng.random(2 * DAY // 20) < 0.97)
+        values = rng.lognormal(10, 1, len(steps))
+        times = MONDAY + 20.0 * steps + 3.5
+        labels = {"k": k} | ({"port": port} if port else {})
+        series.append(("x", labels, list(zip(times.tolist(), values.tolist(), strict=True))))
+        series.append(("c_total", labels, list(zip(times.tolist(), np.cumsum(values).tolist(), strict=True))))
+    for server in running(request.param, tmp_path_factory):
+        server.fill(series)
+        yield server
+
+
+def test_more_points_than_a_series_may_have_are_asked_for_in_parts(prom_server: PromServer) -> None:
+    values = np.arange(25 * DAY // STEP)
+    source = filled(prom_server, ("x", {"k": "a"}, every(STEP, values)), value="x", key="k")
+    window = Window(MONDAY, MONDAY + 25 * DAY)
+    query = Query(source.metric, ("a",), window, STEP)
+    with pytest.raises(TooLong, match="points"):
+        source.series(query)
+    np.testing.assert_array_equal(ask(source, ("a",), window)[0], values)
+
+
+def test_several_series_of_a_key_are_said_or_refused(two_days: PromServer) -> None:
+    source = open_source(two_days.store, Columns(value="x", key="k"))
+    source.keys(Window(MONDAY, MONDAY + DAY))
+    assert any("2 series have one k" in note for note in source.notes())
+    with pytest.raises(UsageFailure, match="no p95 can be made"):
+        open_source(two_days.store, Columns(value="x", key="k", statistic="p95")).keys(Window(MONDAY, MONDAY + DAY))
+    with pytest.raises(StoreError, match=r"several series of 'a': .* sum by \(k\)"):
+        open_source(two_days.store, Columns(value="x * 2", key="k")).keys(Window(MONDAY, MONDAY + DAY))
+
+
+def test_series_without_the_label_are_left_out_and_counted(two_days: PromServer) -> None:
+    source = open_source(two_days.store, Columns(value="x", key="port"))
+    assert list(source.keys(Window(MONDAY, MONDAY + DAY))) == ["1", "2"]
+    assert source.remarks() == ["1 series have no port: left out"]
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "line"),
+    [
+        ({"value": "nothing_of_that_name"}, NoSuchStore, "no sample of nothing_of_that_name"),
+        ({"value": "sum(x"}, UsageFailure, "does not take the query"),
+        ({"value": "x{"}, UsageFailure, "lacks a }"),
+        ({"value": "1 + 1"}, UsageFailure, "names no series"),
+        ({"value": "x * hour()"}, UsageFailure, "asks the clock"),
+        ({"value": "x", "key": "k, "}, UsageFailure, "is no label"),
+        ({"value": "rate(x[5m])", "statistic": "count"}, UsageFailure, "are of a metric"),
+        ({}, UsageFailure, "say with --value"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(two_days: PromServer, said: Any, error: type[Exception], line: str) -> None:
+    def keys() -> None:
+        open_source(two_days.store, Columns(**said)).keys(Window(MONDAY, MONDAY + DAY))
+
+    with pytest.raises(error, match=re.escape(line)):
+        keys()
+
+
+def test_the_step_is_that_of_the_samples(two_days: PromServer) -> None:
+    assert open_source(two_days.store, Columns(value="x", key="k")).step() == 20
+    assert open_source(two_days.store, Columns(value="sum(x)")).step() == 60

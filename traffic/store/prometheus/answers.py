@@ -1,0 +1,79 @@
+"""What a server answers, as arrays. Pure functions: JSON in, series out, or a line that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+from traffic.model import Floats, Ints
+from traffic.store.base import StoreError
+
+
+class NoPromAnswer(StoreError):
+    """An answer that is not of the documented form."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A series of an answer."""
+
+    labels: dict[str, str]
+    columns: Ints
+    """Which of the moments that were asked about, shape (n,)."""
+    values: Floats
+    """Finite or not, shape (n,)."""
+
+
+def lines(data: Any, first: int, step: int, count: int) -> Iterator[Answered]:
+    """The series of an answer to `query_range`.
+
+    Args:
+        data: what came.
+        first: the first moment that was asked about.
+        step: seconds to the next.
+        count: how many.
+
+    Raises:
+        NoPromAnswer: it is no matrix, or of other moments.
+    """
+    for labels, flat in _series(data, "matrix"):
+        times = np.fromiter(map(_number, flat[0::2]), np.float64, len(flat) // 2)
+        values = np.fromiter(map(_number, flat[1::2]), np.float64, len(flat) // 2)
+        columns = (times - first) / step
+        whole = columns.astype(np.int64)
+        ordered = not len(whole) or bool((np.diff(whole) > 0).all() and whole[0] >= 0 and whole[-1] < count)
+        if not ordered or (columns != whole).any():
+            raise NoPromAnswer("it answers of other times than those that were asked about")
+        yield Answered(labels, whole, values)
+
+
+def pairs(data: Any, kind: str) -> Iterator[tuple[dict[str, str], Mapping[float, float]]]:
+    """The series of an answer, as time -> value: for small ones."""
+    for labels, flat in _series(data, kind):
+        yield labels, dict(zip(map(_number, flat[0::2]), map(_number, flat[1::2]), strict=True))
+
+
+def _series(data: Any, kind: str) -> Iterator[tuple[dict[str, str], list[Any]]]:
+    if not isinstance(data, dict) or data.get("resultType") != kind or not isinstance(data.get("result"), list):
+        raise NoPromAnswer(f"it does not answer with a {kind} as Prometheus does")
+    for one in data["result"]:
+        labels = one.get("metric") if isinstance(one, dict) else None
+        if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+            raise NoPromAnswer("a series has no labels that can be read")
+        if "histogram" in one or "histograms" in one:
+            raise NoPromAnswer("its values are histograms: make numbers of them, as with histogram_quantile()")
+        held = [one.get("value")] if "value" in one else one.get("values")
+        if not isinstance(held, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in held):
+            raise NoPromAnswer("a series has no values that can be read")
+        yield labels, list(chain.from_iterable(held))
+
+
+def _number(text: Any) -> float:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        raise NoPromAnswer(f"{str(text)[:40]!r} is no number") from None

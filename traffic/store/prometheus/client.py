@@ -1,0 +1,191 @@
+"""The connection: requests to a server, and what can go wrong with them in one line each."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+import requests
+
+from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
+from traffic.store.access import Access
+from traffic.store.base import Away, StoreError, TooLarge, TooLong
+from traffic.store.prometheus.place import ServerAddress
+
+CONNECT, READ = 10.0, 125.0
+"""Seconds until a connection stands, and until an answer begins: a little more than a query may take by default."""
+_PASSING = (429, 500, 502, 503)
+_LARGEST = 512 << 20
+_CHUNK = 1 << 20
+_LONGEST = 10.0
+"""Of the pauses between two tries, in seconds."""
+_POINTS = ("maximum resolution", "too many points")
+"""What a server says of an answer with too many points a series: less time is what helps."""
+_TOO_LARGE = ("too many", "cannot exceed", "exceed", "limit", "timed out", "timeout", "not enough memory", "too long")
+"""What a server says, among other things, of a query that is too much for it."""
+
+
+class _Unready(StoreError):
+    """What may be gone at the next try."""
+
+    after: float = 0.0
+    """Seconds that the server asked for."""
+
+
+class Connection:
+    """A server, and how to talk to it. Safe to use from several threads."""
+
+    def __init__(self, place: ServerAddress, access: Access) -> None:
+        """Nothing is sent yet.
+
+        Raises:
+            AccessDenied: what logs in would be sent in clear to another machine.
+        """
+        self.name = place.name
+        self._base = place.base
+        self.who = "the bearer token" if access.api_key else access.who
+        if place.open and (access.api_key or access.user) and not access.allow_http:
+            raise AccessDenied(
+                f"{self.name} is another machine, and what is sent there by http can be read on the way: use https, or "
+                f"--allow-http to show it {self.who} all the same"
+            )
+        told = (access.user, access.api_key, access.tenant)
+        self.identity = blake2b(repr(told).encode(), digest_size=16).hexdigest()
+        self._wait = access.wait
+        self._answered = False
+        self.headers: Mapping[str, str] = {}
+        """Of the last answer."""
+        self._session = requests.Session()
+        # A .netrc must not add credentials of its own, and what goes in clear to this machine must not take a proxy.
+        self._session.trust_env = place.base.startswith("https:")
+        self._session.auth = _no_other
+        if access.api_key:
+            self._session.headers["Authorization"] = f"Bearer {access.api_key}"
+        elif access.user:
+            login = requests.auth.HTTPBasicAuth(access.user.encode(), (access.password or "").encode())
+            self._session.auth = login
+        if access.tenant:
+            self._session.headers["X-Scope-OrgID"] = access.tenant
+        self._verify: str | bool = access.ca_file or True
+
+    def ask(self, path: str, **fields: object) -> Any:
+        """What `/api/v1/PATH` answers as its data; what can pass is asked again for a while.
+
+        Raises:
+            AccessDenied: not logged in, not allowed, or TLS fails.
+            UsageFailure: the server does not understand the query.
+            TooLarge: it asks for too much, or takes too long.
+            PartialAnswer: the server says that it answered in part.
+            Away: it cannot be reached, or has too much to do.
+            StoreError: anything else.
+        """
+        since, tries = time.monotonic(), 0
+        while True:
+            try:
+                return self._once(path, fields)
+            except _Unready as error:
+                tries += 1
+                # A different while for each, so that those who were sent away do not come back together.
+                pause = random.uniform(0.5, 1.0) * min(_LONGEST, 0.5 * 2.0**tries)  # noqa: S311 - no secret
+                pause = max(pause, error.after)
+                if time.monotonic() + pause - since > self._wait or not self._answered:
+                    raise Away(f"{error}: check that it runs, and the address") from None
+                time.sleep(pause)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+    def _once(self, path: str, fields: Mapping[str, object]) -> Any:
+        status, content = self._answer(path, fields)
+        if status in (401, 403):
+            raise AccessDenied(f"{self.name} refuses {self.who} ({status}): check the login")
+        if 300 <= status < 400:
+            raise StoreError(f"{self.name} sends us elsewhere ({status}): not followed; name the right address")
+        try:
+            answer = orjson.loads(content)
+        except ValueError:
+            answer = None
+        if status != 200:
+            raise self._refusal(status, answer)
+        if not isinstance(answer, dict) or answer.get("status") != "success" or "data" not in answer:
+            raise StoreError(f"{self.name} does not answer like Prometheus: check the address")
+        self._answered = True
+        if told := answer.get("warnings"):
+            raise PartialAnswer(f"{self.name} answered with a warning ({_line(told)}); nothing of it was used")
+        if answer.get("isPartial") or answer.get("partial"):
+            raise PartialAnswer(f"{self.name} answered in part; nothing of it was used: try again when it is well")
+        return answer["data"]
+
+    def _answer(self, path: str, fields: Mapping[str, object]) -> tuple[int, bytes]:
+        """Status and body, or what went wrong on the way."""
+        try:
+            return self._exchange(path, fields)
+        except requests.exceptions.SSLError:
+            raise AccessDenied(f"no safe connection to {self.name}: name its authority with --ca-file") from None
+        except requests.exceptions.ConnectTimeout:
+            raise _Unready(f"{self.name} cannot be reached (no connection in {CONNECT:.0f} s)") from None
+        except requests.exceptions.Timeout:
+            raise TooLarge(f"{self.name} does not answer within {READ:.0f} s") from None
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            raise AccessDenied("what logs in holds signs that no header can: set it again") from None
+        except requests.exceptions.ConnectionError:
+            raise _Unready(f"{self.name} cannot be reached") from None
+        except requests.exceptions.RequestException as error:
+            raise _Unready(f"{self.name} broke off its answer ({type(error).__name__})") from None
+
+    def _exchange(self, path: str, fields: Mapping[str, object]) -> tuple[int, bytes]:
+        """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
+        with self._session.request(
+            "GET" if path.startswith("status/") else "POST",
+            f"{self._base}/api/v1/{path}",
+            data=fields or None,
+            timeout=(CONNECT, READ),
+            allow_redirects=False,
+            verify=self._verify,
+            stream=True,
+        ) as answer:
+            chunks, size, begun = [], 0, time.monotonic()
+            for chunk in answer.iter_content(_CHUNK):
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > _LARGEST:
+                    raise TooLarge(f"{self.name} answers more than {_LARGEST >> 20} MiB")
+                if time.monotonic() - begun > 3 * READ:
+                    raise requests.exceptions.ReadTimeout
+            self.headers = answer.headers
+            return answer.status_code, b"".join(chunks)
+
+    def _refusal(self, status: int, answer: Any) -> Failure:
+        said = answer if isinstance(answer, dict) else {}
+        kind, reason = str(said.get("errorType", "")), _line(said.get("error", ""))
+        words = reason.lower()
+        if any(part in words for part in _POINTS):
+            return TooLong(f"{self.name}: {reason}")
+        if kind in ("timeout", "canceled") or status in (413, 504):
+            return TooLarge(f"{self.name}: {reason or f'status {status}'}")
+        if status in (400, 422) and "parse error" not in words and any(part in words for part in _TOO_LARGE):
+            return TooLarge(f"{self.name}: {reason}")
+        if status in (400, 422) and kind:
+            return UsageFailure(f"{self.name} does not take the query ({reason}): check --value and --key")
+        if status in _PASSING:
+            failure = _Unready(f"{self.name} has too much to do or is not ready ({status})")
+            after = self.headers.get("Retry-After", "")
+            failure.after = float(after) if after.isdecimal() else 0.0
+            self._answered = True
+            return failure
+        return StoreError(f"{self.name} refuses the request ({status}): check the address")
+
+
+def _no_other(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _line(told: Any) -> str:
+    """What a server says, as a part of a line."""
+    text = "; ".join(map(str, told)) if isinstance(told, list) else str(told)
+    return " ".join(text.split())[:300]

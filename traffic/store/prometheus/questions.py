@@ -1,0 +1,208 @@
+"""What a server is asked, as PromQL. Pure functions.
+
+Every question is asked at the end of its bucket, and each selector looks a millisecond further back: so a bucket holds
+the samples of [t - width, t), and one at t falls into the next. A window is open at its left in VictoriaMetrics and
+Prometheus 3, but closed in Prometheus 2, where it is a millisecond shorter to be the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from traffic.model import HOUR, second_percent
+from traffic.store.prometheus.promql import Expression, Selector, one_of, quoted, with_matcher
+
+FIELD = "sl_field"
+"""The label that says which figure of a roll-up a series is."""
+TOTAL = "total"
+"""The key of what has no labels."""
+BETWEEN = " / "
+"""What parts the labels of a key, as the columns of a file."""
+_NONE = "-"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How a series becomes a key."""
+
+    labels: tuple[str, ...] | None
+    """Those that make it; None: all of them."""
+
+    @property
+    def clause(self) -> str:
+        """Of an aggregation that leaves a series a key."""
+        return "without (__name__)" if self.labels is None else f"by ({', '.join(self.labels)})"
+
+    def key(self, found: dict[str, str]) -> str:
+        """Of a series with these labels; empty where it has none of those that make a key."""
+        if self.labels is None:
+            said = ",".join(
+                f"{name}={quoted(found[name])}" for name in sorted(found) if name not in ("__name__", FIELD)
+            )
+            return said or TOTAL
+        cells = [found.get(label, "") for label in self.labels]
+        if len(cells) == 1 or not any(cells):
+            return cells[0]
+        return BETWEEN.join((cell or _NONE).replace(BETWEEN, BETWEEN.replace("/", "//")) for cell in cells)
+
+
+class Question(Protocol):
+    """How the buckets of a store are asked for. `series`: the label sets of the keys that are wanted; None: all."""
+
+    def bucket(self, series: Sequence[dict[str, str]] | None, width: int) -> str:
+        """The value of each key in the `width` seconds before the moment that is asked about."""
+        ...
+
+    def seen(self, seconds: int) -> str:
+        """How often each key had a value in the time before."""
+        ...
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples of a selector: a bucket is a statistic of all that fall into it."""
+
+    selector: str
+    naming: Naming
+    statistic: str
+    """`avg`, `sum`, `count`, `max`, `p95`, or `rate`: how fast a counter grows, a second."""
+    closed: bool
+
+    def bucket(self, series: Sequence[dict[str, str]] | None, width: int) -> str:
+        """The statistic over the samples of each key."""
+        x = self._chosen(series)
+        by, within = self.naming.clause, span(width, closed=self.closed)
+        if self.statistic == "rate":
+            return f"sum {by} ({grown(x, width, closed=self.closed)}) / {width}"
+        if self.statistic == "avg":
+            counted = f"sum {by} (count_over_time({x}{within} offset 1ms))"
+            return f"sum {by} (sum_over_time({x}{within} offset 1ms)) / {counted}"
+        if self.statistic == "p95":
+            return f"max {by} (quantile_over_time(0.95, {x}{within} offset 1ms))"
+        outer = "max" if self.statistic == "max" else "sum"
+        return f"{outer} {by} ({self.statistic}_over_time({x}{within} offset 1ms))"
+
+    def seen(self, seconds: int) -> str:
+        """How many samples each key has."""
+        within = span(seconds, closed=self.closed)
+        return f"sum {self.naming.clause} (count_over_time({self.selector}{within} offset 1ms))"
+
+    def sharing(self, seconds: int) -> str:
+        """How many series there are of the key that has most."""
+        within = span(seconds, closed=self.closed)
+        return f"max(count {self.naming.clause} (count_over_time({self.selector}{within} offset 1ms)))"
+
+    def only(self, labels: dict[str, str]) -> str:
+        """The selector of just the series with these labels."""
+        return self._chosen([labels]) if labels else self.selector
+
+    def _chosen(self, series: Sequence[dict[str, str]] | None) -> str:
+        found = self.selector
+        if series is not None:
+            # Every label by itself: that may be more series than are wanted, which are then left out.
+            for label in sorted({label for one in series for label in one}):
+                found = with_matcher(found, one_of(label, sorted({one.get(label, "") for one in series})))
+        return found
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An expression, evaluated at the end of every step: a bucket is a statistic of its values in it."""
+
+    expression: Expression
+    naming: Naming
+    statistic: str
+    """`avg`, `sum`, `max` or `p95`."""
+    step: int
+    """Seconds between two evaluations."""
+    closed: bool
+
+    def bucket(self, series: Sequence[dict[str, str]] | None, width: int) -> str:
+        """The statistic over the evaluations of each key."""
+        found = self._moved()
+        if series is not None:
+            found = f"({found}) {self._among(series)}"
+        if width == self.step:
+            return found
+        function = "quantile_over_time(0.95, " if self.statistic == "p95" else f"{self.statistic}_over_time("
+        return f"{function}({finite(found)}){every(width, self.step, closed=self.closed)})"
+
+    def seen(self, seconds: int) -> str:
+        """How many values each key has."""
+        return f"count_over_time(({finite(self._moved())}){every(seconds, self.step, closed=self.closed)})"
+
+    def _moved(self) -> str:
+        """Each selector a millisecond earlier, and one of a single sample without what lies before the step."""
+
+        def earlier(one: Selector) -> str:
+            if one.fixed:
+                return self.expression.text[one.start : one.end]
+            offset = f"offset {one.offset + 1}ms" if one.offset >= 0 else f"offset -{-one.offset - 1}ms"
+            if one.within:
+                return f"{one.series}{one.within} {offset}"
+            return f"last_over_time({one.series}{span(self.step, closed=self.closed)} {offset})"
+
+        return self.expression.replaced(earlier)
+
+    def _among(self, series: Sequence[dict[str, str]]) -> str:
+        """What leaves these keys of a vector."""
+        labels = self.naming.labels or tuple(sorted({label for one in series for label in one}))
+        if not labels:
+            return ""
+        each = []
+        for one in series:
+            made = "vector(1)"
+            for label in labels:
+                if one.get(label):
+                    made = f'label_replace({made}, "{label}", {quoted(one[label].replace("$", "$$"))}, "", "")'
+            each.append(made)
+        return f"and on ({', '.join(labels)}) ({' or '.join(each)})"
+
+
+def rollup(question: Question, series: Sequence[dict[str, str]] | None, width: int, *, closed: bool) -> str:
+    """The figures of the hour before, of its buckets of `width` seconds: of each key a series a figure, by `FIELD`."""
+    buckets = f"({finite(question.bucket(series, width))}){every(HOUR, width, closed=closed)}"
+    second = second_percent(HOUR // width) / 100
+    figures = {
+        "p95": f"quantile_over_time(0.95, {buckets})",
+        "maximum": f"max_over_time({buckets})",
+        "minimum": f"min_over_time({buckets})",
+        "mean": f"avg_over_time({buckets})",
+        "count": f"count_over_time({buckets})",
+        "second": f"quantile_over_time({second!r}, {buckets})",
+        "p50": f"quantile_over_time(0.5, {buckets})",
+        "p20": f"quantile_over_time(0.2, {buckets})",
+    }
+    return " or ".join(f'label_replace({text}, "{FIELD}", "{name}", "", "")' for name, text in figures.items())
+
+
+def span(seconds: int, *, closed: bool) -> str:
+    """The range of a selector that looks a millisecond back: [t - seconds, t)."""
+    return f"[{seconds * 1000 - closed}ms]"
+
+
+def every(seconds: int, step: int, *, closed: bool) -> str:
+    """The range of a subquery: the multiples of `step` in (t - seconds, t]."""
+    return f"[{seconds * 1000 - closed}ms:{step}s]"
+
+
+def finite(text: str) -> str:
+    """Without values that are no number, or infinite: they are missing."""
+    return f"(({text}) > -Inf) < Inf"
+
+
+def grown(x: str, width: int, *, closed: bool) -> str:
+    """How much a counter grew from its last sample before the bucket to the last in it; none where either is missing.
+
+    Nothing is extrapolated, and what grew between two buckets is in one of them. Where the counter began anew
+    between the two it counts from 0; where it did in the bucket, it is what `increase` says of the bucket alone.
+    """
+    within = span(width, closed=closed)
+    last = f"last_over_time({x}{within} offset 1ms)"
+    more = f"({last} - last_over_time({x}{within} offset {width * 1000 + 1}ms))"
+    anew = f"(resets({x}{within} offset 1ms) > 0)"
+    return (
+        f"(({more} >= 0) unless {anew}) or (increase({x}{within} offset 1ms) and {anew}) or ({last} and ({more} < 0))"
+    )
