@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from itertools import chain
@@ -167,7 +167,7 @@ class PrometheusSource(RollupSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window, reach: Window) -> Coverage:  # noqa: ARG002 - of none
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002
         """Not counted."""
         return uncounted(self.name, "samples")
 
