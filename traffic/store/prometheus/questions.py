@@ -161,12 +161,22 @@ class Evaluated:
         return f"and on ({', '.join(labels)}) ({' or '.join(each)})"
 
 
-def rollup(question: Question, series: Sequence[dict[str, str]] | None, width: int, *, closed: bool) -> str:
-    """The figures of the hour before, of its buckets of `width` seconds: of each key a series a figure, by `FIELD`."""
+def rollup(
+    question: Question, series: Sequence[dict[str, str]] | None, width: int, *, percent: float, closed: bool
+) -> str:
+    """The figures of the hour before, of its buckets of `width` seconds: of each key a series a figure, by `FIELD`.
+
+    Args:
+        question: how a bucket is asked for.
+        series: the label sets of the keys that are wanted; None: all.
+        width: seconds of a bucket.
+        percent: which percentile `high` is.
+        closed: whether a window holds its left end.
+    """
     buckets = f"({finite(question.bucket(series, width))}){every(HOUR, width, closed=closed)}"
     second = second_percent(HOUR // width) / 100
     figures = {
-        "p95": f"quantile_over_time(0.95, {buckets})",
+        "high": f"quantile_over_time({percent / 100!r}, {buckets})",
         "maximum": f"max_over_time({buckets})",
         "minimum": f"min_over_time({buckets})",
         "mean": f"avg_over_time({buckets})",

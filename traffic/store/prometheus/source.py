@@ -146,7 +146,8 @@ class PrometheusSource(RollupSource):
         shape = (len(query.keys), grid.count)
         rolled: dict[str, Floats] = {name: np.full(shape, np.nan) for name in HOUR_FIELDS} | {"count": np.zeros(shape)}
         if known := self._known(query):
-            promql = rollup(self._asked(), known, query.resolution, closed=self._flavour.closed)
+            width, closed = query.resolution, self._flavour.closed
+            promql = rollup(self._asked(), known, width, percent=query.percent, closed=closed)
             factor = query.metric.factor(query.resolution)
             for row, line in self._rows(query, promql, grid):
                 name = line.labels.get(FIELD, "")
