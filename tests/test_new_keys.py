@@ -54,6 +54,9 @@ def test_the_port_that_was_never_there_is_named(tmp_path: Path) -> None:
     assert second["severity"] == pytest.approx(5 + 20 * second["excess"] / first["excess"])
     assert first["start"] == "2025-01-29T10:00:00Z"
     assert first["minutes"] == 45
+    words = well(sl("explain", first["event_id"], "--output", tmp_path / "out", "-q")).out
+    assert "class new, severity 25" in words
+    assert "123 was not there in the first week of the store: its first day is held against" in words
 
 
 def test_what_is_there_from_the_beginning_or_not_wanted_is_not_new(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ def place_of(run: LastRun, source: CachedSource, surveyed: Surveyed, key: str) -
         policy=run.findings.policy,
         end=surveyed.end,
         labels=run.findings.labels,
+        begin=surveyed.begin,
+        events=run.findings.events,
     )
 
 

@@ -13,6 +13,7 @@ from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
 from analyzer.judging.breaches import Piece
 from analyzer.judging.classes import SEVERITY
 from analyzer.judging.detect import read_days, suspect_hours, traced_in
+from analyzer.judging.first import with_new
 from analyzer.judging.judged import Judged, Learning, not_judged
 from analyzer.judging.reach import Known, Trial, reach_of
 from analyzer.kernels.severity import height_of, length_of
@@ -43,6 +44,10 @@ class Place:
     end: int | None
     labels: tuple[Label, ...] = ()
     """Of the truth: where one covers the time, all of it is looked at."""
+    begin: int | None = None
+    """Of the store's first value."""
+    events: tuple[Event, ...] = ()
+    """Of the run: what a new key comes to depends on the others."""
 
 
 def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanation:
@@ -70,6 +75,7 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
         end=place.end,
         learned=learned,
     )
+    block = with_new(block, place.spans, place.looked, place.begin)
     hour = (moment - rollup.grid.start) // HOUR
     hot = suspect_hours(block)
     hot[0, max(0, hour - _NEAR) : hour + _NEAR + 1] = True
@@ -78,6 +84,8 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
             hot[0, rollup.grid.slice(one.window.widen(HOUR))] = True
     pieces = read_days(place.source, block.query, hot)
     event = _event(block, pieces, moment, event_id)
+    if event is not None and event.event_class == "new":
+        event = next((one for one in place.events if one.id == event.id), event)
     known = Known(place.spans, place.looked, place.end, learned[rollup.keys])
     label = next((one for one in place.labels if one.key == key and one.start <= moment < one.end), None)
     return _told(Trial(rollup, block, pieces, known), moment, event, label)
@@ -100,7 +108,7 @@ def _judged(block: JudgedBlock, event: Event | None) -> Judged:
     if event is None:
         return block.judged[0]
     sign = -1 if event.direction == "below" else 1
-    raises = "unusual" if event.event_class == "unusual" else "policy"
+    raises = event.event_class if event.event_class in ("unusual", "new") else "policy"
     return next(one for one in block.judged if one.sign == sign and one.raises == raises)
 
 
@@ -153,7 +161,7 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
         unusual=() if below is None else tuple(case.ways(below, values)),
         buckets=shown,
         event=event,
-        terms=None if event is None else _terms(event),
+        terms=None if event is None or event.event_class == "new" else _terms(event),
         reach=reach_of(whole, trial, [], gaps),
     )
 

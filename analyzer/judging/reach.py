@@ -208,7 +208,8 @@ def _in_the_way(label: Label, trial: Trial) -> str:
     there = [event for event in trial.events(trial.block.policy) if event.window.overlap(label.window)]
     for event in there:
         if event.event_class != COUNTED:
-            return f"{event.id} is there, of the class {event.event_class}: it looks like an artefact of measuring"
+            why = ": it looks like an artefact of measuring" if event.event_class == "suspect" else ""
+            return f"{event.id} is there, of the class {event.event_class}{why}"
         longer = event.window.seconds - label.window.seconds
         if longer > LONGEST_EXTRA:
             return f"{event.id} is there and {length(longer)} longer than the label: at most {length(LONGEST_EXTRA)}"

@@ -144,6 +144,9 @@ def _buckets(found: Explanation) -> Iterator[str]:
 
 def _severity(found: Explanation) -> Iterator[str]:
     terms = found.terms
+    if found.event is not None and found.event.event_class == "new":
+        yield f"{visible(found.key)} was not there in the first week of the store: its first day is held against"
+        yield "nothing, above the floor. Severity is by volume: the largest new key has 25."
     if terms is None:
         return
     yield (
