@@ -89,6 +89,9 @@ HOMES: Table = {
         {"analyzer.report.chart", "analyzer.log_summary.pictures", "analyzer.notebook"},
         "it is slow to import and only the pictures need it, and a notebook that shows one",
     ),
+    "holidays": ({"analyzer.judging.holiday"}, "one place knows whose holidays are when"),
+    "icalendar": ({"analyzer.judging.holiday"}, "one place reads what calendars of others say"),
+    "dateutil": ({"analyzer.judging.holiday"}, "an entry of a calendar may recur"),
     "ua_parser": ({"analyzer.log_summary.groups"}, "only the summary of a log asks what a user agent is"),
     "pandas": (
         {"analyzer.frames", "analyzer.notebook", "analyzer.report", "traffic.truth"},

@@ -304,3 +304,51 @@ def test_a_zone_or_calendar_that_cannot_be_meant_is_exit_2(option: str, value: s
     answer = sl("discover", "--store", tmp_path / "office.csv", "--output", tmp_path / "o", "-q", option, value)
     assert says in refused(answer, 2)
     assert not (tmp_path / "o").exists()
+
+
+# --- calendars of others ---------------------------------------------------------------------------
+
+
+def test_a_region_is_its_holidays() -> None:
+    rows = {row.start: row for row in read_calendar(Path("DE-BY"))}
+    year = datetime.now(ZoneInfo("UTC")).year
+    assert rows[f"{year}-10-03"] == CalendarRow(f"{year}-10-03", "", "sunday", "", rows[f"{year}-10-03"].note)
+    assert f"{year}-01-06" in rows, "Epiphany, in Bavaria and not in all of Germany"
+    assert f"{year}-01-06" not in {row.start for row in read_calendar(Path("DE"))}
+    assert f"{year + 1}-12-25" in rows
+
+
+@pytest.mark.parametrize(
+    ("region", "line"),
+    [("ZZ", "no holidays of ZZ are known"), ("DE-XX", "DE has no region XX; there are BB, BE")],
+)
+def test_a_region_that_nobody_knows_is_refused(region: str, line: str) -> None:
+    with pytest.raises(UsageFailure, match=line):
+        read_calendar(Path(region))
+
+
+def test_an_icalendar_file_is_a_calendar(tmp_path: Path) -> None:
+    year = datetime.now(ZoneInfo("UTC")).year
+    path = tmp_path / "shop.ics"
+    path.write_text(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:x\r\n"
+        f"BEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:{year}1224\r\nDTEND;VALUE=DATE:{year}1227\r\n"
+        "SUMMARY:Christmas\r\nEND:VEVENT\r\n"
+        f"BEGIN:VEVENT\r\nUID:2\r\nDTSTART:{year}0314T220000Z\r\nDTEND:{year}0315T033000Z\r\n"
+        "SUMMARY:Core upgrade\r\nCATEGORIES:Not judged\r\nEND:VEVENT\r\n"
+        f"BEGIN:VEVENT\r\nUID:3\r\nDTSTART:{year}0102T010000\r\nDURATION:PT2H\r\nSUMMARY:Backup\r\nEND:VEVENT\r\n"
+        f"BEGIN:VEVENT\r\nUID:4\r\nDTSTART;VALUE=DATE:{year - 1}0501\r\nRRULE:FREQ=YEARLY\r\n"
+        f"EXDATE;VALUE=DATE:{year}0501\r\nSUMMARY:May Day\r\nEND:VEVENT\r\n"
+        "END:VCALENDAR\r\n"
+    )
+    assert read_calendar(path) == (
+        CalendarRow(f"{year - 1}-05-01", f"{year - 1}-05-01", "sunday", "", "May Day"),
+        CalendarRow(f"{year}-01-02T01:00:00", f"{year}-01-02T03:00:00", "ignore", "", "Backup"),
+        CalendarRow(f"{year}-03-14T22:00:00+00:00", f"{year}-03-15T03:30:00+00:00", "not judged", "", "Core upgrade"),
+        CalendarRow(f"{year}-12-24", f"{year}-12-26", "sunday", "", "Christmas"),
+        CalendarRow(f"{year + 1}-05-01", f"{year + 1}-05-01", "sunday", "", "May Day"),
+    )
+    assert span(read_calendar(path)[1], BERLIN).seconds == 2 * HOUR
+    (tmp_path / "no.ics").write_text("start,end\n")
+    with pytest.raises(UsageFailure, match=r"no\.ics: "):
+        read_calendar(tmp_path / "no.ics")

@@ -161,7 +161,9 @@ class Discover(click.Command):
 @click.option(
     "--calendar",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Holidays and maintenance (CSV: start,end,what,key,note): not judged, not learned from, or like Sundays.",
+    metavar="FILE|REGION",
+    help="Holidays and maintenance, not judged, not learned from, or like Sundays: a CSV (start,end,what,key,note), an "
+    ".ics file, or the holidays of a region (DE-BY, US).",
 )
 @click.option("--direction", type=click.Choice(["above", "below", "both"]), help="Look for rises, falls, or both.")
 @click.option(

@@ -12,6 +12,7 @@ from io import StringIO
 from pathlib import Path
 from typing import get_args
 
+from analyzer.judging.holiday import ICS, holidays_of, is_region, read_ics
 from analyzer.model import CalendarRow, Meaning
 from traffic.disk import storage
 from traffic.errors import UsageFailure
@@ -27,12 +28,17 @@ _YEARS = range(1970, 2200)
 
 
 def read_calendar(path: Path) -> tuple[CalendarRow, ...]:
-    """The rows of a calendar, in their order.
+    """The rows of a calendar, in their order: a CSV, an iCalendar file, or the holidays of a region (DE-BY).
 
     Raises:
         UsageFailure: the file is not there or a row of it is not valid: one line with file, line and what to do.
         StorageFailure: the file is there but cannot be read.
     """
+    year = datetime.now(UTC).year
+    if is_region(str(path)) and not path.exists():
+        return holidays_of(str(path), year)
+    if path.suffix.lower() == ICS:
+        return read_ics(path, year)
     text = _text(path)
     head = text.partition("\n")[0]
     # Spreadsheets of some countries part cells with semicolons.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from analyzer.judging.calendar import read_calendar
+from analyzer.judging.holiday import is_region
 from analyzer.model import CLASSES, RULES, Baseline, EventClass, Looking, Policy, Slots
 from traffic.config import load
 from traffic.errors import UsageFailure
@@ -93,7 +94,7 @@ def read_policy(
     plain = ALL in without
     _known([*settings.rules, *(name for name in without if name != ALL)])
     if calendar is None and path is not None and settings.calendar:
-        calendar = path.parent / settings.calendar
+        calendar = Path(settings.calendar) if is_region(settings.calendar) else path.parent / settings.calendar
     policy = Policy(
         **{name: getattr(settings, name) for name in AS_THEY_ARE},
         rollup_width=duration(settings.rollup_width),
