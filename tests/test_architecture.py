@@ -131,7 +131,12 @@ _STORES = {"source", "store", "sink", "log", "asked"}
 COMPUTED = "<computed>"
 
 # Package as imported -> as it is named in requirements.in, where the two differ.
-DISTRIBUTIONS = {"yaml": "pyyaml", "ua_parser": "ua-parser", "fastapi_offline": "fastapi-offline"}
+DISTRIBUTIONS = {
+    "dateutil": "python-dateutil",
+    "yaml": "pyyaml",
+    "ua_parser": "ua-parser",
+    "fastapi_offline": "fastapi-offline",
+}
 
 
 @dataclass(frozen=True)
