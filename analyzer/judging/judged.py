@@ -9,14 +9,15 @@ import numpy as np
 
 from analyzer.judging.silence import is_silent
 from analyzer.judging.slots import Marks, marks
+from analyzer.kernels import counts
 from analyzer.kernels.learning import Kept, Settings
 from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.unusual import unusual_of
 from analyzer.kernels.usual import IDLE_SHARE
-from analyzer.kernels.ways import WAYS
+from analyzer.kernels.ways import WAYS, Way
 from analyzer.model import CalendarRow, Event, EventClass, NotJudged, Policy, Slots, Suppressed
-from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Rollup, Window
+from traffic.model import HOUR, WEEK, Bools, Floats, Hours, Ints, Rollup, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +170,13 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     least = np.fmax(policy.floor, IDLE_SHARE * percentile(found.learned, 95.0)[:, None])
     unknown = sparse | short_history | ~(usual > least)
     limit = np.where(unknown, np.nan, -usual * (1 - policy.under_percent / 100))
-    ways = len(WAYS) if {"held", "tail"} <= set(policy.rules) else 1
+    ways = WAYS if {"held", "tail"} <= set(policy.rules) else WAYS[:1]
+    limits = np.stack([np.where(_chance(hours, usual, limit, way, policy, resolution), np.nan, limit) for way in ways])
     return Judged(
         rollup=rollup,
         baseline=-usual,
-        limits=np.broadcast_to(limit, (ways, *limit.shape)),
-        threshold=limit,
+        limits=limits,
+        threshold=np.where(np.isnan(limits).all(axis=0), np.nan, limit),
         sparse=sparse,
         short_history=short_history,
         why=np.zeros(limit.shape, dtype=np.int64),
@@ -185,6 +187,15 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
         fill=0.0 if policy.missing_is_fallen else np.nan,
         silent=silent,
     )
+
+
+def _chance(hours: Hours, usual: Floats, limit: Floats, way: Way, policy: Policy, resolution: int) -> Bools:
+    """Where a fall in this way is no more than chance, as counts are small; `limit` is turned round."""
+    needed, within = way.buckets(resolution, (policy.needed(resolution), policy.within))
+    # What falls lies under the limit.
+    below = counts.at_most(np.ceil(-limit) - 1, counts.mean_of_low(usual))
+    likely = counts.by_chance(below, needed, max(needed, within // resolution))
+    return counts.are_counts(hours) & likely
 
 
 def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> Judged:
