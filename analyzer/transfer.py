@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from analyzer.reading.scope import Progress, Selection
 from traffic.errors import UsageFailure
-from traffic.model import DAY, Grid, Matrix
+from traffic.model import DAY, Bools, Grid, Label, Matrix
 from traffic.store.base import Sink
 
 
@@ -29,6 +29,22 @@ class Copied:
 def pieces(what: Selection, progress: Progress) -> Iterator[Matrix]:
     """The series, a part at a time."""
     return what.read(what.store.metric, progress)
+
+
+def labelled(labels: Sequence[Label]) -> Callable[[Matrix], Bools]:
+    """Of series, which buckets lie in a label that is required or optional: whole or in part."""
+    known = [label for label in labels if label.kind in ("required", "optional")]
+
+    def flags(matrix: Matrix) -> Bools:
+        found = np.zeros(matrix.values.shape, dtype=bool)
+        rows = {key: row for row, key in enumerate(matrix.keys)}
+        for label in known:
+            part = matrix.grid.slice(label.window.widen(matrix.grid.step))
+            if not label.key or label.key in rows:
+                found[rows[label.key] if label.key else slice(None), part] = True
+        return found
+
+    return flags
 
 
 def copy(what: Selection, sink: Sink, progress: Progress) -> Copied:

@@ -15,6 +15,8 @@ from traffic.model import HOUR, Ints, Label, Window
 
 LONGEST_EXTRA = 3 * HOUR
 """An event may be this much longer than its label and still be that event."""
+MARKED = "mark"
+"""The shape of labels that are a person's marks on events."""
 AFTERMATH = 900
 """Neutral time reaches this far beyond an `ignore` label: what settles after it belongs to it."""
 COUNTED: EventClass = "policy"
@@ -38,7 +40,9 @@ def compare(
 
     A label that lies partly outside the window, or is too short to hold three whole buckets of the resolution, is
     neutral: finding it is right, missing it is no fault. A label with an empty key speaks of all keys: it is met by
-    any event that fits it, and all of these are hits. The rules are those of the table of words in docs/contracts.md.
+    any event that fits it, and all of these are hits. Where all labels are marks, nobody said that they are all there
+    is to find: an event that nobody marked is neutral then, unless it lies on a mark of a wrong one. The rules are
+    those of the table of words in docs/contracts.md.
 
     Args:
         window: what the run looked at.
@@ -46,6 +50,8 @@ def compare(
         keys: all that were looked at. A label of all keys is one that could be missed where one of them was judged.
     """
     told = [event for event in events if event.event_class == COUNTED]
+    labels = list(labels)
+    marks_alone = bool(labels) and all(label.shape == MARKED for label in labels)
     events_of, gaps_of = _by_key(told), _by_key(not_judged)
     labels_of = _by_key(label for label in labels if label.window.overlap(window))
     of_all = labels_of.pop("", [])
@@ -66,7 +72,9 @@ def compare(
         neutral = _spans([label for label in (*truth, *of_all) if label.kind == "ignore"]) + np.array([0, AFTERMATH])
         for event in found:
             half_inside = 2 * covered((event.start, event.end), neutral) >= event.end - event.start
-            of_event.setdefault(event.id, ("neutral" if half_inside else "false alarm", ""))
+            on_decoy = any(one.kind == "decoy" and one.window.overlap(event.window) for one in truth)
+            known = on_decoy or not marks_alone
+            of_event.setdefault(event.id, ("false alarm" if known and not half_inside else "neutral", ""))
         alarms = [event for event in found if of_event[event.id][0] == "false alarm"]
         gaps = gaps_of.get(key, [])
         outcomes += [_outcome(label, met.get(label.id), alarms, gaps, window, resolution) for label in truth]

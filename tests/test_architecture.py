@@ -82,8 +82,8 @@ HOMES: Table = {
     "typing_extensions": ({"traffic.store"}, "override, which Python has from 3.12 on"),
     "tzdata": (set(), "zoneinfo reads its zones from it where the system has none"),
     "tinydb": (
-        {"analyzer.database", "analyzer.reading.cache", "analyzer.runs"},
-        "it holds what a person may read: the list of runs, the log of answered queries; no figure comes out of it",
+        {"analyzer.database", "analyzer.reading.cache", "analyzer.runs", "analyzer.marks"},
+        "it holds what a person may read or say: runs, marks, the log of answered queries; no figure comes out of it",
     ),
     "matplotlib": (
         {"analyzer.report.chart", "analyzer.log_summary.pictures", "analyzer.notebook"},

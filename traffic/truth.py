@@ -101,6 +101,26 @@ def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], st
     return tuple(found), next(iter(identities), "") or None
 
 
+def read_times(path: Path) -> tuple[Label, ...]:
+    """Any list of key, start, end, whatever else is in it, in order of start and key; a row twice is two of them.
+
+    Raises:
+        UsageFailure: the file is not there or a row of it is not valid: one line with file, line and what to do.
+        StorageFailure: the file is there but cannot be read.
+    """
+    lines = csv.reader(StringIO(_text(path), newline=""), strict=True)
+    found: list[Label] = []
+    try:
+        for row in _rows(lines):
+            plain = _label({name: row[name] for name in NEEDED})
+            found.append(replace(plain, id=f"{len(found) + 1}-{plain.id}"))
+    except csv.Error as error:
+        raise UsageFailure(f"{path}:{lines.line_num}: this is not CSV ({error})") from None
+    except UsageFailure as failure:
+        raise UsageFailure(f"{path}:{max(1, lines.line_num)}: {visible(str(failure))}") from None
+    return tuple(sorted(found, key=lambda label: (label.start, label.key, label.id)))
+
+
 def looked_for(labels: Iterable[Label], looking: Direction | Literal["both"]) -> tuple[Label, ...]:
     """The labels, those optional that move in a direction that is not looked for."""
     return tuple(

@@ -234,6 +234,7 @@ def discover(**given: Any) -> int:
     """
     from analyzer.comparison import truth_for
     from analyzer.judging.calendar import unmet
+    from analyzer.marks import with_marks
     from analyzer.pipeline import Ledger, discover
     from analyzer.report.painters import painters
     from analyzer.report.saved import save, write_run
@@ -256,12 +257,13 @@ def discover(**given: Any) -> int:
     with lock(options.output):
         shows_in = None if options.preset is None else PRESETS[options.preset].shows_in
         truth = truth_for(source, options.output, options.truth, shows_in, job.policy.direction)
-        if truth.remark:
-            shared.note(truth.remark)
+        told = with_marks(truth.labels, options.output, source.name, source.metric.name)
+        for remark in filter(None, (truth.remark, told.remark)):
+            shared.note(remark)
         # They load what they need while the search runs.
         with painters(wanted=job.charts > 0) as ready:
             with shared.bar("discover", options.quiet) as progress:
-                findings = discover(source, job, truth.labels, ledger, progress)
+                findings = discover(source, job, told.labels, ledger, progress)
             slips = () if options.only or options.exclude else unmet(job.policy.calendar, findings.keys)
             covered = findings.coverage
             accounts = [] if covered.whole and not covered.notes else [covered.sentence()]
@@ -279,8 +281,9 @@ def discover(**given: Any) -> int:
         settings = replace(options, store=source.name, original_files=originals_too, resolution=resolution, user=None)
         cost = ledger.as_dict()
         # What several files are called in outputs opens none of them.
-        write_run(findings, options.output, {**asdict(settings), "opened": opened_as(source, options.store)}, cost)
-        if slip := record(options.output, document(findings, asdict(settings), cost, int(time.time()))):
+        said = {**asdict(settings), "opened": opened_as(source, options.store)}
+        write_run(findings, options.output, said, cost)
+        if slip := record(options.output, document(findings, said, cost, int(time.time()))):
             shared.note(slip)
     if options.verbose:
         shared.note(_cost(ledger))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.last_run import last_run, place_of
+from analyzer.cli.last_run import cached, event_of, last_run, place_of
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -60,7 +60,7 @@ def explain(**given: Any) -> None:
     key, moment, event_id = _meant(
         options, run.findings, instant(options.when, int(time.time())) if options.when else 0
     )
-    with lock(options.output), run.cached(options.output) as (source, asked):
+    with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         surveyed = survey(source, run.scope)
         place = place_of(run, source, surveyed, key)
         if place is None:
@@ -78,13 +78,8 @@ def _meant(options: ExplainOptions, findings: Findings, moment: int) -> tuple[st
     """The key, a time of the event, and its id where one was named."""
     if options.when is not None:
         return options.what, moment, ""
-    found = [event for event in findings.events if event.id.startswith(options.what)]
-    if len(found) == 1:
-        return found[0].key, found[0].start, found[0].id
-    if found:
-        raise UsageFailure(f"{len(found)} events of the last run begin with {options.what!r}: write more of the id")
-    hint = "; of a key say the time too" if options.what in findings.keys else ": events.csv lists them"
-    raise UsageFailure(f"the last run in {options.output} has no event {options.what!r}{hint}")
+    event = event_of(findings, options.what, options.output)
+    return event.key, event.start, event.id
 
 
 def _unknown(key: str, keys: list[str]) -> str:

@@ -14,9 +14,10 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from analyzer.reading.scope import Progress, Selection
+    from traffic.model import Label
 
 AnyForm = Literal["csv", "ndjson", "json", "parquet", "feather"]
 
@@ -43,6 +44,7 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
     start: str | None
     end: str | None
     resolution: str | None
+    labels: Path | None
     only: tuple[str, ...]
     exclude: tuple[str, ...]
     quiet: bool
@@ -73,6 +75,11 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
 )
 @click.option(*shared.end, cls=shared.Aliased, help="Up to here.  [default: all there is]")
 @click.option("--resolution", help="Width of a bucket.  [default: the data's own step, or 1m]")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Add a column label, 1 where an incident of this list (key, start, end) is, else 0.",
+)
 @click.option("--only", multiple=True, metavar="GLOB", help="These keys; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; can be repeated.")
 @shared.quiet
@@ -91,6 +98,7 @@ def export(**given: Any) -> None:
       ./sl.py export --wide-table --file frame.parquet      pandas.read_parquet("frame.parquet").plot()
     """
     from analyzer.reading.scope import Scope, own_resolution, select
+    from traffic import truth
     from traffic.disk import write_atomic
     from traffic.store import open_source
     from traffic.store.files.write import packed
@@ -112,9 +120,12 @@ def export(**given: Any) -> None:
         only=options.only,
         exclude=options.exclude,
     )
+    if options.labels is not None and options.wide_table:
+        raise UsageFailure("--labels adds a column to rows of time, key, value: leave --wide-table out")
+    labels = None if options.labels is None else truth.read(options.labels)[0]
     what = select(source, scope)
     with shared.bar("export", options.quiet) as progress:
-        chunks = _frame(what, form, progress) if options.wide_table else _table(what, form, progress)
+        chunks = _frame(what, form, progress) if options.wide_table else _table(what, form, progress, labels)
         if file is None:
             for chunk in chunks:
                 sys.stdout.buffer.write(chunk)
@@ -127,13 +138,14 @@ def export(**given: Any) -> None:
         shared.note(f"{len(what.spans):,} series in {file}")
 
 
-def _table(what: Selection, form: AnyForm, progress: Progress) -> Iterator[bytes]:
-    """A row for every value: time, key, value."""
-    from analyzer.transfer import pieces
+def _table(what: Selection, form: AnyForm, progress: Progress, labels: Sequence[Label] | None) -> Iterator[bytes]:
+    """A row for every value: time, key, value, and with labels whether one is there."""
+    from analyzer.transfer import labelled, pieces
     from traffic.store.files.write import encode
 
     assert form != "feather"
-    yield from encode(pieces(what, progress), what.store.metric.name or "value", form)
+    flags = None if labels is None else labelled(labels)
+    yield from encode(pieces(what, progress), what.store.metric.name or "value", form, flags)
 
 
 def _frame(what: Selection, form: AnyForm, progress: Progress) -> Iterator[bytes]:

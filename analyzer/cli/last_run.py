@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from analyzer.explaining.explain import Place
-    from analyzer.model import Findings
+    from analyzer.model import Event, Findings
     from analyzer.pipeline import Surveyed
     from analyzer.reading.cache import CachedSource
+    from analyzer.reading.fetch import Halving
     from analyzer.reading.scope import Scope
+    from analyzer.tuning.differences import Compared
+    from traffic.model import Window
     from traffic.store.base import Source
 
 RUN = "run.json"
@@ -41,18 +44,19 @@ class LastRun:
     source: Source
     scope: Scope
 
-    @contextmanager
-    def cached(self, output: Path) -> Iterator[tuple[CachedSource, Any]]:
-        """The store, answered from what is kept; and what counts the requests that are sent all the same."""
-        from analyzer.pipeline import BUFFER_LOG
-        from analyzer.reading.cache.log import write_log
-        from analyzer.reading.scope import opened
 
-        asked, source, files = opened(self.source, self.scope, output)
-        try:
-            yield source, asked
-        finally:
-            write_log(output / BUFFER_LOG, files)
+@contextmanager
+def cached(source: Source, scope: Scope, output: Path) -> Iterator[tuple[CachedSource, Halving]]:
+    """The store, answered from what is kept; and what counts the requests that are sent all the same."""
+    from analyzer.pipeline import BUFFER_LOG
+    from analyzer.reading.cache.log import write_log
+    from analyzer.reading.scope import opened
+
+    asked, answered, files = opened(source, scope, output)
+    try:
+        yield answered, asked
+    finally:
+        write_log(output / BUFFER_LOG, files)
 
 
 def place_of(run: LastRun, source: CachedSource, surveyed: Surveyed, key: str) -> Place | None:
@@ -86,34 +90,79 @@ def last_run(output: Path, entry: shared.EntryOptions) -> LastRun:
     """
     from analyzer.report.columns import readable
     from analyzer.report.saved import load
-    from traffic.store import open_source
 
     if not (output / RUN).exists():
         raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
     findings = load(output)
     with readable(output / RUN):
         said = json.loads((output / RUN).read_bytes())["settings"]
-        columns = _made(shared.ColumnOptions, said)
-        scope = _scope(said, findings)
-        name = said.get("opened", said["store"])
-        own = _made(shared.EntryOptions, said)
+        scope = _scope(said, findings.resolution, findings.window)
+    return LastRun(findings, said, _opened(said, entry), scope)
+
+
+def numbered_run(output: Path, number: int, entry: shared.EntryOptions) -> tuple[Compared, Source]:
+    """A run of runs.json, and its store.
+
+    Raises:
+        UsageFailure: there is none of that number, or it read what cannot be read twice.
+        StorageFailure: runs.json is damaged.
+    """
+    from analyzer.report.columns import readable
+    from analyzer.report.saved import policy_of
+    from analyzer.runs import RUNS, runs
+    from analyzer.tuning.differences import Compared
+    from traffic.model import Window
+    from traffic.times import instant
+
+    found = {run["run"]: run for run in runs(output)}
+    if number not in found:
+        there = f"they are {min(found)} to {max(found)}" if found else "there are none"
+        raise UsageFailure(f"there is no run {number} in {output / RUNS}: {there}; ./sl.py runs lists them")
+    run = found[number]
+    with readable(output / RUNS):
+        said = run["settings"]
+        window = Window(instant(run["window"]["start"], 0), instant(run["window"]["end"], 0))
+        scope = _scope(said, run["resolution"], window)
+        compared = Compared(number, run["store"], run["metric"], scope, policy=policy_of(run["policy"]))
+    return compared, _opened(said, entry)
+
+
+def event_of(findings: Findings, named: str, output: Path) -> Event:
+    """The event of that id, or the only one whose id begins so.
+
+    Raises:
+        UsageFailure: there is none, or there are several.
+    """
+    found = [event for event in findings.events if event.id.startswith(named)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UsageFailure(f"{len(found)} events of the last run begin with {named!r}: write more of the id")
+    hint = "; of a key say the time too" if named in findings.keys else ": events.csv lists them"
+    raise UsageFailure(f"the last run in {output} has no event {named!r}{hint}")
+
+
+def _opened(said: Mapping[str, Any], entry: shared.EntryOptions) -> Source:
+    from traffic.store import open_source
+
+    name = said.get("opened", said["store"])
     if name == "-":
-        raise UsageFailure("the last run read standard input, which is gone: run discover on a file")
-    login = entry if entry != shared.EntryOptions() else own
-    source = open_source(name, shared.columns_of(columns), shared.entry_of(name, login))
-    return LastRun(findings, said, source, scope)
+        raise UsageFailure("that run read standard input, which is gone: run discover on a file")
+    given = _made(shared.EntryOptions, vars(entry))
+    login = given if given != shared.EntryOptions() else _made(shared.EntryOptions, said)
+    return open_source(name, shared.columns_of(_made(shared.ColumnOptions, said)), shared.entry_of(name, login))
 
 
-def _scope(said: Mapping[str, Any], findings: Findings) -> Scope:
+def _scope(said: Mapping[str, Any], resolution: int, window: Window) -> Scope:
     """The window as it came out, so that times such as `now-7d` are those of the run."""
     from analyzer.reading.scope import Scope
     from traffic.times import duration
 
     return Scope(
-        findings.resolution,
+        resolution,
         int(time.time()),
-        start=None if said["start"] is None else findings.window.start,
-        end=findings.window.end,
+        start=None if said["start"] is None else window.start,
+        end=window.end,
         history=duration(said["history"]),
         only=tuple(said["only"]),
         exclude=tuple(said["exclude"]),

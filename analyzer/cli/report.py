@@ -83,7 +83,7 @@ def report(explain: int, **given: Any) -> None:
 
 def _explained(output: Path, count: int) -> Mapping[str, str]:
     """What `explain` says of the worst events, by their ids: from the answers that the run kept."""
-    from analyzer.cli.last_run import last_run, place_of
+    from analyzer.cli.last_run import cached, last_run, place_of
     from analyzer.explaining.explain import explain
     from analyzer.pipeline import survey
     from analyzer.report.explained import text
@@ -91,7 +91,7 @@ def _explained(output: Path, count: int) -> Mapping[str, str]:
 
     run = last_run(output, shared.EntryOptions())
     texts: dict[str, str] = {}
-    with run.cached(output) as (source, _):
+    with cached(run.source, run.scope, output) as (source, _):
         surveyed = survey(source, run.scope)
         for event in worst_first(run.findings.events)[:count]:
             place = place_of(run, source, surveyed, event.key)

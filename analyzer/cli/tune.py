@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.last_run import last_run
+from analyzer.cli.last_run import cached, last_run
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -76,7 +76,7 @@ def tune(**given: Any) -> None:
     options = TuneOptions(**given)
     budget = None if options.budget is None else _budget(options.budget)
     run = last_run(options.output, options)
-    with lock(options.output), run.cached(options.output) as (source, asked):
+    with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         labels = _labels(run, options)
         if not options.quiet and looser(candidates(run.findings.policy, options.vary or DEFAULT), run.findings.policy):
             shared.note("some of these policies are looser than the run's: what it did not ask for is asked for once")
@@ -101,11 +101,21 @@ def _budget(said: str) -> float:
 
 
 def _labels(run: LastRun, options: TuneOptions) -> Sequence[Label] | None:
+    from analyzer.marks import with_marks
+    from analyzer.verdict import MARKED
     from traffic import truth
 
-    if options.truth is not None:
-        return truth.read(options.truth)[0]
-    return None if run.findings.verdict is None else run.findings.labels
+    if options.truth is None:
+        known = None if run.findings.verdict is None else run.findings.labels
+    else:
+        known = truth.read(options.truth)[0]
+    # Marks of the run are labels of it already; those that were made since are not.
+    unmarked = None if known is None else [one for one in known if one.shape != MARKED]
+    nothing = options.truth is None and not unmarked and known is not None and len(known) > 0
+    told = with_marks(None if nothing else unmarked, options.output, run.findings.store, run.findings.metric.name)
+    if told.remark:
+        shared.note(told.remark)
+    return told.labels
 
 
 def _write(found: Tuned, run: LastRun, output: Path) -> None:

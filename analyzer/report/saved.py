@@ -212,14 +212,18 @@ def _about(path: Path) -> dict[str, Any]:
         if about["format"] != _FORMAT:
             raise ValueError("written by another version")
         start, end = (instant(text, now=0) for text in about["window"])
-        whole = {"metric": Metric(**about["metric"]), "policy": _policy(about["policy"]), "window": Window(start, end)}
+        whole = {
+            "metric": Metric(**about["metric"]),
+            "policy": policy_of(about["policy"]),
+            "window": Window(start, end),
+        }
         names = ("store", "resolution", "events", "not_judged", "suppressed", "coverage", "labels")
         later = {name: about.get(name, missing) for name, missing in _LATER.items()}
         return {name: about[name] for name in names} | later | whole
 
 
-def _policy(about: Mapping[str, Any]) -> Policy:
-    """JSON knows lists only; a policy holds tuples, and a calendar of rows."""
+def policy_of(about: Mapping[str, Any]) -> Policy:
+    """A policy as JSON has it. JSON knows lists only; a policy holds tuples, and a calendar of rows."""
     calendar = tuple(CalendarRow(**row) for row in about.get("calendar", ()))
     return Policy(**{name: _tuples(value) for name, value in about.items() if name != "calendar"}, calendar=calendar)
 

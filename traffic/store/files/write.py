@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from traffic.disk import storage
 from traffic.errors import StorageFailure
-from traffic.model import Matrix
+from traffic.model import Bools, Matrix
 from traffic.store.files.table import identifier, text
 
 Format = Literal["csv", "ndjson", "json", "parquet"]
@@ -31,9 +31,14 @@ _WRITTEN: dict[Format, str] = {
 }
 
 
-def encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[bytes]:
+Flags = Callable[[Matrix], Bools]
+"""Of a piece, shape (keys, buckets): whether each bucket is labelled."""
+
+
+def encode(pieces: Iterable[Matrix], value: str, form: Format, flags: Flags | None = None) -> Iterator[bytes]:
     """As `_encode`; JSON is the lines of NDJSON as one array."""
-    return _array(_encode(pieces, value, "ndjson")) if form == "json" else _encode(pieces, value, form)
+    lines = _encode(pieces, value, "ndjson" if form == "json" else form, flags)
+    return _array(lines) if form == "json" else lines
 
 
 def _array(lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -46,7 +51,7 @@ def _array(lines: Iterable[bytes]) -> Iterator[bytes]:
     yield b"\n]\n"
 
 
-def _encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[bytes]:
+def _encode(pieces: Iterable[Matrix], value: str, form: Format, flags: Flags | None) -> Iterator[bytes]:
     """The bytes of a table with a row for every bucket that is there, in the order of the pieces, key by key.
 
     Numbers have as many digits as it takes to read them back as they were; times are ISO 8601 with Z (Parquet: a
@@ -56,6 +61,7 @@ def _encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[byte
         pieces: series, each on a grid of its own.
         value: name of the column of the values; the others are `time` and `key`.
         form: of the table.
+        flags: adds a column `label` of 0 and 1.
 
     Raises:
         StorageFailure: the temporary folder is full.
@@ -68,11 +74,11 @@ def _encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[byte
         database.execute("SET TimeZone = 'UTC'")
         database.execute("CREATE TABLE names (code INTEGER, name VARCHAR)")
         if form == "csv":
-            yield (",".join(("time", "key", _cell(value))) + "\n").encode()
+            yield (",".join(("time", "key", _cell(value), *(("label",) if flags else ()))) + "\n").encode()
         parts = []
         for number, piece in enumerate(pieces):
             part = folder / f"{number}.part"
-            if _write(database, piece, value, form, part):
+            if _write(database, piece, value, form, part, flags):
                 if form == "parquet":
                     parts.append(part)
                 else:
@@ -80,7 +86,7 @@ def _encode(pieces: Iterable[Matrix], value: str, form: Format) -> Iterator[byte
                     part.unlink()
         if form == "parquet":
             whole = folder / "whole"
-            _join(database, parts, value, whole)
+            _join(database, parts, value, whole, labelled=flags is not None)
             yield from _chunks(whole)
     except duckdb.Error as error:
         said = str(error).partition("\n")[0]
@@ -100,7 +106,9 @@ def packed(chunks: Iterable[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
-def _write(database: duckdb.DuckDBPyConnection, piece: Matrix, value: str, form: Format, part: Path) -> bool:
+def _write(
+    database: duckdb.DuckDBPyConnection, piece: Matrix, value: str, form: Format, part: Path, flags: Flags | None
+) -> bool:
     """Write a piece; answers whether anything is in it."""
     row, bucket = np.nonzero(~np.isnan(piece.values))
     if not len(row):
@@ -113,19 +121,23 @@ def _write(database: duckdb.DuckDBPyConnection, piece: Matrix, value: str, form:
         "t": piece.grid.start + piece.grid.step * bucket.astype(np.int64),
         "v": piece.values[row, bucket],
     }
+    if flags is not None:
+        columns["l"] = flags(piece)[row, bucket].astype(np.int8)
     database.register("piece", columns)
     stamp = "make_timestamp(t * 1000000)"
     time = f"{stamp} AT TIME ZONE 'UTC'" if form == "parquet" else f"strftime({stamp}, '%Y-%m-%dT%H:%M:%SZ')"
+    names = f"{time} AS time, name AS key, v AS {identifier(value)}{'' if flags is None else ', l AS label'}"
     database.execute(
-        f"COPY (SELECT {time} AS time, name AS key, v AS {identifier(value)} FROM piece LEFT JOIN names ON k = code) "  # noqa: S608
+        f"COPY (SELECT {names} FROM piece LEFT JOIN names ON k = code) "  # noqa: S608
         f"TO {text(str(part))} ({_WRITTEN[form]})"
     )
     database.unregister("piece")
     return True
 
 
-def _join(database: duckdb.DuckDBPyConnection, parts: list[Path], value: str, whole: Path) -> None:
-    empty = f"SELECT now() AS time, '' AS key, 0::DOUBLE AS {identifier(value)} LIMIT 0"
+def _join(database: duckdb.DuckDBPyConnection, parts: list[Path], value: str, whole: Path, *, labelled: bool) -> None:
+    label = ", 0::TINYINT AS label" if labelled else ""
+    empty = f"SELECT now() AS time, '' AS key, 0::DOUBLE AS {identifier(value)}{label} LIMIT 0"
     source = f"SELECT * FROM read_parquet([{', '.join(text(str(part)) for part in parts)}])" if parts else empty  # noqa: S608
     database.execute(f"COPY ({source}) TO {text(str(whole))} ({_WRITTEN['parquet']})")
 

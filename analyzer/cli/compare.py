@@ -1,0 +1,58 @@
+"""`compare`: two runs of a folder, event by event."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from analyzer.cli.last_run import cached, numbered_run
+from traffic import options as shared
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOptions(shared.EntryOptions):
+    """What the command line says."""
+
+    one: int
+    other: int
+    output: Path
+    as_json: bool
+    quiet: bool
+
+
+@click.command(short_help="Compare the events of two runs.", context_settings=shared.SETTINGS)
+@click.argument("one", metavar="RUN", type=click.IntRange(1))
+@click.argument("other", metavar="RUN", type=click.IntRange(1))
+@shared.entry
+@shared.output
+@shared.as_json
+@shared.quiet
+def compare(**given: Any) -> None:
+    """Compare the events of two runs of a folder: new, gone, moved, and by which setting.
+
+    `./sl.py runs` lists the runs by number. Both policies are judged again over the answers that are kept; each setting
+    in which they differ is also tried alone.
+
+    \b
+    Example:
+      ./sl.py compare 3 7
+    """
+    from analyzer.tuning.differences import differences, document, text
+    from traffic.disk import lock
+
+    options = CompareOptions(**given)
+    one, store = numbered_run(options.output, options.one, options)
+    other, _ = numbered_run(options.output, options.other, options)
+    with (
+        lock(options.output),
+        cached(store, one.scope, options.output) as (source, asked),
+        shared.bar("compare", options.quiet) as progress,
+    ):
+        found = differences(source, one, other, progress)
+    if not options.quiet and asked.sent:
+        shared.note(f"{asked.sent} requests for what was not among the answers that are kept")
+    click.echo(json.dumps(document(found), indent=1) if options.as_json else text(found), nl=options.as_json)

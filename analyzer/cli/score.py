@@ -1,0 +1,69 @@
+"""`score`: the verdict for any detector's events."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from traffic import options as shared
+
+
+@click.command(short_help="Compare any detector's events with a truth.", context_settings=shared.SETTINGS)
+@click.option(
+    "--events",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What a detector raised: CSV with key, start, end.",
+)
+@click.option(
+    "--truth",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What happened: CSV with key, start, end, as `generate` writes it or of your own.",
+)
+@click.option("--start", help="Only from here.  [default: the first label or event]")
+@click.option("--end", help="Only up to here.  [default: the last one]")
+@click.option("--resolution", default="1m", show_default=True, help="Width of the detector's buckets.")
+@shared.output
+@shared.as_json
+def score(
+    events: Path, truth: Path, start: str | None, end: str | None, resolution: str, output: Path, as_json: bool
+) -> None:
+    """Compare the events of any detector with a truth, by the rules by which discover compares its own.
+
+    \b
+    Examples:
+      ./sl.py score --events mine.csv --truth output/ground_truth.csv
+      ./sl.py score --events output/events.csv --truth incidents.csv --json
+    """
+    import time
+
+    from analyzer.others import scored
+    from analyzer.report.machine import scores
+    from analyzer.report.table import COMPARISON
+    from traffic.disk import lock, write_atomic
+    from traffic.times import instant
+    from traffic.times import resolution as seconds
+
+    now = int(time.time())
+    verdict = scored(
+        events,
+        truth,
+        seconds(resolution),
+        None if start is None else instant(start, now),
+        None if end is None else instant(end, now),
+    )
+    with lock(output):
+        file = output / "scored.csv"
+        write_atomic(file, COMPARISON.encode(verdict.outcomes))
+    told = scores(verdict)
+    if as_json:
+        click.echo(json.dumps(told, indent=1))
+        return
+    for name in ("hits", "misses", "false_alarms", "decoys_fired", "neutral_events", "precision", "recall", "f1"):
+        value = told[name]
+        shown = "-" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
+        click.echo(f"{name.replace('_', ' '):<16} {shown:>8}")
+    click.echo(f"labels one by one: {file}")
