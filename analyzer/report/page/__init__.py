@@ -18,6 +18,7 @@ from analyzer.report.page.lanes import SeriesMarks, lanes, outcomes, ticks
 from analyzer.report.page.packed import packed
 from analyzer.report.page.rows import columns, filters, rows
 from analyzer.report.page.sentences import about, label_words
+from analyzer.report.page.sliders import Sliders, sliders_document
 from analyzer.report.table import as_written
 from analyzer.report.weeks import other_weeks
 from analyzer.report.words import FALLS, plural, rule, special, stretch
@@ -28,24 +29,33 @@ from traffic.text import visible
 PAGE = "report.html"
 LANES, EVENTS = 60, 5000
 """Series that have a lane, and events that are in the page: a browser has to hold them."""
-_SCRIPTS = ("start.js", "sort.js", "table.js", "lanes.js", "chart.js", "begin.js")
+_SCRIPTS = ("start.js", "sort.js", "table.js", "lanes.js", "chart.js", "begin.js", "sliders.js")
 
 
-def write_page(findings: Findings, folder: Path, title: str = "", explained: Mapping[str, str] | None = None) -> Path:
+def write_page(
+    findings: Findings,
+    folder: Path,
+    title: str = "",
+    explained: Mapping[str, str] | None = None,
+    sliders: Sliders | None = None,
+) -> Path:
     """Write report.html; its path.
 
     Args:
         explained: what `explain` says of events, by their ids.
+        sliders: what other policies raise.
 
     Raises:
         StorageFailure: the folder cannot be written.
     """
     path = folder / PAGE
-    write_atomic(path, page(findings, title, explained))
+    write_atomic(path, page(findings, title, explained, sliders))
     return path
 
 
-def page(findings: Findings, title: str = "", explained: Mapping[str, str] | None = None) -> bytes:
+def page(
+    findings: Findings, title: str = "", explained: Mapping[str, str] | None = None, sliders: Sliders | None = None
+) -> bytes:
     """The file: the same findings give the same bytes. Every text is escaped, and no script but its own may run."""
     events = [as_written(event) for event in worst_first(findings.events)[:EVENTS]]
     all_lanes, all_rows = lanes(findings, events), rows(findings, events)
@@ -68,7 +78,8 @@ def page(findings: Findings, title: str = "", explained: Mapping[str, str] | Non
         missed=list(_missed(findings)),
         not_judged=list(_not_judged(findings)),
         incidents=incidents(findings),
-        data=_data(findings, events, explained or {}),
+        data=_data(findings, events, explained or {}, sliders),
+        sliders=sliders,
     )
 
 
@@ -125,7 +136,7 @@ def _not_judged(findings: Findings) -> Iterator[str]:
         yield f"and {len(worst) - LISTED:,} more series (not_judged.csv)"
 
 
-def _data(findings: Findings, events: Sequence[Event], explained: Mapping[str, str]) -> str:
+def _data(findings: Findings, events: Sequence[Event], explained: Mapping[str, str], sliders: Sliders | None) -> str:
     traces = {trace.event_id: trace for trace in findings.traces}
     document = {
         "unit": {"bit/s": "b/s", "bit": "b"}.get(findings.metric.unit, findings.metric.unit),
@@ -133,6 +144,7 @@ def _data(findings: Findings, events: Sequence[Event], explained: Mapping[str, s
         "about": {event.id: about(findings, event) for event in events},
         "parts": contributions(findings, {event.id for event in events}),
         "explained": dict(explained),
+        "sliders": None if sliders is None else sliders_document(sliders, findings.metric, findings.window),
         "traces": {event.id: _trace(event, traces[event.id]) for event in events if event.id in traces},
     }
     # Neither the end of a script nor a comment can stand in it.
