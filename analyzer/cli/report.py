@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from analyzer.model import Findings
     from analyzer.report.chart.picture import Picture
+    from analyzer.report.page.sliders import Sliders
     from analyzer.report.painters import Painters
 
 RUN = "run.json"
@@ -61,13 +62,20 @@ class ReportOptions:
     show_default=True,
     help="The worst events whose page says each step, as `explain` does.",
 )
-def report(explain: int, **given: Any) -> None:
+@click.option(
+    "--sliders/--no-sliders",
+    default=False,
+    help="Two sliders in the page, percentage and floor: what `discover` would find with each.  [default: no]",
+)
+def report(explain: int, sliders: bool, **given: Any) -> None:
     """Draw everything of the last run again, without a query.
+
+    With --sliders, what looser policies need and the run did not is asked for once, as by `tune`.
 
     \b
     Example:
       ./sl.py report --charts 40
-      ./sl.py report --explain 20
+      ./sl.py report --explain 20 --sliders
     """
     from analyzer.report.saved import load
     from traffic.disk import lock
@@ -77,27 +85,46 @@ def report(explain: int, **given: Any) -> None:
     if not (output / RUN).exists():
         raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
     with lock(output):
-        explained = _explained(output, explain) if options.html and explain else {}
-        write_reports(load(output), options, wrote_original(output), explained=explained)
+        more = _more(output, explain, sliders, options.quiet) if options.html else PageParts()
+        write_reports(load(output), options, wrote_original(output), parts=more)
 
 
-def _explained(output: Path, count: int) -> Mapping[str, str]:
-    """What `explain` says of the worst events, by their ids: from the answers that the run kept."""
+@dataclass(frozen=True)
+class PageParts:
+    """What the page holds only where it was asked for."""
+
+    explained: Mapping[str, str] = field(default_factory=dict)
+    """What `explain` says of events, by their ids."""
+    sliders: Sliders | None = None
+
+
+def _more(output: Path, explain: int, sliders: bool, quiet: bool) -> PageParts:
+    """From the answers that the run kept."""
+    if not explain and not sliders:
+        return PageParts()
     from analyzer.cli.last_run import cached, last_run, place_of
-    from analyzer.explaining.explain import explain
+    from analyzer.explaining.explain import explain as explained
     from analyzer.pipeline import survey
     from analyzer.report.explained import text
     from analyzer.report.order import worst_first
+    from analyzer.tuning.sliders import judge_again
 
     run = last_run(output, shared.EntryOptions())
+    findings = run.findings
     texts: dict[str, str] = {}
     with cached(run.source, run.scope, output) as (source, _):
         surveyed = survey(source, run.scope)
-        for event in worst_first(run.findings.events)[:count]:
+        for event in worst_first(findings.events)[:explain]:
             place = place_of(run, source, surveyed, event.key)
             if place is not None:
-                texts[event.id] = text(explain(place, event.key, event.start, event.id), 100)
-    return texts
+                texts[event.id] = text(explained(place, event.key, event.start, event.id), 100)
+        if not sliders:
+            return PageParts(texts)
+        labels = None if findings.verdict is None else findings.labels
+        with shared.bar("policies", quiet) as progress:
+            resolution = run.scope.resolution
+            grid = judge_again(source, surveyed, resolution, findings.policy, findings.events, labels, progress)
+    return PageParts(texts, grid)
 
 
 def write_reports(
@@ -105,13 +132,9 @@ def write_reports(
     options: ReportOptions,
     original_files: bool,
     painters: Painters | None = None,
-    explained: Mapping[str, str] | None = None,
+    parts: PageParts | None = None,
 ) -> None:
-    """Tables and pictures into the folder, the summary or the JSON document to stdout.
-
-    Args:
-        explained: what the page says of how events came about, by their ids.
-    """
+    """Tables and pictures into the folder, the summary or the JSON document to stdout."""
     from analyzer.report.chart import draw
     from analyzer.report.machine import as_json
     from analyzer.report.original import original_pictures, remove_original, write_original
@@ -119,7 +142,7 @@ def write_reports(
     from analyzer.report.table import remove, write_tables
     from analyzer.report.terminal import summary
 
-    output = options.output
+    output, parts = options.output, parts or PageParts()
     written = write_tables(findings, output)
     more: Mapping[Path, Picture] = {}
     if original_files:
@@ -131,7 +154,7 @@ def write_reports(
     with shared.bar("pictures", options.quiet) as progress:
         drawn = draw(findings, output, options.charts, progress, more, painters, options.title)
     if options.html:
-        written.append(write_page(findings, output, options.title, explained or {}))
+        written.append(write_page(findings, output, options.title, parts.explained, parts.sliders))
     else:
         remove(output / PAGE)
     if options.as_json:

@@ -84,8 +84,8 @@ def _cell(
     arrays = [_joined(column) for column in (raised.key, raised.start, raised.end)]
     order = np.lexsort((arrays[0], arrays[1]))
     key, start, end = (array[order] for array in arrays)
-    verdict = None if labels is None else tuple(found.total(of) for of in (found.hits, found.misses, found.false_alarms))
-    return JudgedAgain(key=key, start=start, end=end, verdict=verdict)
+    counts = found.total(found.hits), found.total(found.misses), found.total(found.false_alarms)
+    return JudgedAgain(key=key, start=start, end=end, verdict=None if labels is None else counts)
 
 
 def _joined(parts: Sequence[Ints]) -> Ints:
