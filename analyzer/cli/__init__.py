@@ -14,6 +14,7 @@ from analyzer.cli.explain import explain
 from analyzer.cli.export import export
 from analyzer.cli.mark import mark
 from analyzer.cli.report import report
+from analyzer.cli.rules import rules
 from analyzer.cli.runs import runs
 from analyzer.cli.score import score
 from analyzer.cli.tune import tune
@@ -27,6 +28,7 @@ COMMANDS = (
     runs,
     compare,
     score,
+    rules,
     analyze,
     export,
     copy,
