@@ -32,6 +32,7 @@ if __name__ == "__main__":
 # What follows runs in the right Python.
 import _thread
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "discover", "generate", "score"]
 
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
 PATIENCE = 10
 """Seconds that a run has to end after it was asked to."""
 
@@ -58,7 +59,7 @@ _asked: list[int] = []
 
 
 class _Stopped(BaseException):
-    """Ctrl-C or SIGTERM: unwinds all that is open, so that nothing is left half-written."""
+    """Ctrl-C, SIGTERM or a closed terminal: unwinds all that is open, so that nothing is left half-written."""
 
 
 def __getattr__(name: str) -> Any:
@@ -111,7 +112,7 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _code_of(number: int) -> int:
-    return INTERRUPTED if number == signal.SIGINT else TERMINATED
+    return {signal.SIGINT: INTERRUPTED, signal.SIGHUP: HUNG_UP}.get(signal.Signals(number), TERMINATED)
 
 
 def _stopped() -> str:
@@ -133,8 +134,10 @@ def main() -> int:
         stream = getattr(sys, name) or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
         stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, stream)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # What nohup starts goes on when its terminal is closed.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _stop)
     try:
         # A command answers with its exit code, or with nothing.
         return cli.main(prog_name="sl.py", standalone_mode=False) or 0
@@ -169,7 +172,9 @@ def _misused(error: click.ClickException) -> int:
 
 
 def _say(message: str, code: int) -> int:
-    click.echo(f"sl: {' '.join(message.split())}", err=True)
+    # A terminal that was closed takes no more words.
+    with suppress(OSError):
+        click.echo(f"sl: {' '.join(message.split())}", err=True)
     return code
 
 

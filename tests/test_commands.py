@@ -288,7 +288,7 @@ def clean(folder: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_run_with_one_line(number: signal.Signals, code: int, tmp_path: Path) -> None:
     process = start("generate", "--store", tmp_path / "t", "--output", tmp_path, "--customers", "3000", "-q")
     until(process, lambda: bool(list(tmp_path.rglob("*.parquet"))))

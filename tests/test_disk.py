@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import start, until
 from tests.required import mounted
-from traffic.disk import lock, make_folder, storage, sweep, write_atomic
-from traffic.errors import LockedFailure, StorageFailure
+from traffic.disk import lock, make_folder, own_prefix, storage, sweep, sweep_dead, write_atomic
+from traffic.errors import LockedFailure, StorageFailure, UsageFailure
+from traffic.store.files.inputs import find_files
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -181,3 +183,45 @@ def test_an_error_inside_lets_go_of_the_lock_and_is_not_dressed_up(tmp_path: Pat
         raise FileNotFoundError
     with lock(tmp_path):
         pass
+
+
+# --- what killed runs leave in places that nobody holds ----------------------------------------------
+
+
+def test_what_a_process_that_is_gone_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import os; print(os.getpid())"]
+    gone = subprocess.run(command, capture_output=True, text=True, check=True)
+    mine = own_prefix()
+    theirs = mine.replace(str(os.getpid()), gone.stdout.strip())
+    elsewhere = f"sl-{gone.stdout.strip()}-00000000-x"
+    for name in (f"{mine}x", elsewhere, "sl-notes", "sl-1-x"):
+        (tmp_path / name).write_text("kept")
+    (tmp_path / f"{theirs}folder").mkdir()
+    (tmp_path / f"{theirs}folder" / "lines.parquet").write_text("swept")
+    (tmp_path / f"{theirs}file").write_text("swept")
+    assert sweep_dead(tmp_path) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([f"{mine}x", elsewhere, "sl-1-x", "sl-notes"])
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "run.json")
+    said = r"run\.json: it is a pipe where a file is needed: remove it"
+    with pytest.raises(StorageFailure, match=said), lock(tmp_path):
+        pass
+    with pytest.raises(UsageFailure, match=r"is a pipe or a device and no file: write  cat .* --store -"):
+        find_files(str(tmp_path / "run.json"))
+
+
+def test_a_closed_terminal_unwinds_a_run(tmp_path: Path) -> None:
+    rows = "".join(f"{1736121600 + place},a,{place % 7}\n" for place in range(400_000))
+    (tmp_path / "rows.csv").write_text("ts,key,value\n" + rows)
+    target = tmp_path / "out" / "rows.csv"
+    target.parent.mkdir()
+    command = ("export", "--store", tmp_path / "rows.csv", "--resolution", "1s", "--file", target)
+    process = start(*command, TMPDIR=str(tmp_path))
+    until(process, lambda: any(target.parent.iterdir()))
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 129
+    assert not list(target.parent.iterdir())
+    assert not list(tmp_path.glob("sl-*"))

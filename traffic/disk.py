@@ -6,7 +6,10 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 import socket
+import stat
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -76,7 +79,7 @@ def write_atomic(path: str | os.PathLike[str], data: Chunk | Iterable[Chunk]) ->
     """
     target = Path(path)
     # One folder for both names: a rename across file systems would not be atomic.
-    temporary = target.parent / f".sl-{os.getpid()}-{secrets.token_hex(6)}.tmp"
+    temporary = target.parent / f"{own_prefix('.sl-')}{secrets.token_hex(6)}.tmp"
     with storage(target):
         try:
             # Not tempfile: its files are private to the user, and these are results.
@@ -92,6 +95,41 @@ def write_atomic(path: str | os.PathLike[str], data: Chunk | Iterable[Chunk]) ->
                 temporary.unlink(missing_ok=True)
             raise
         _sync(target.parent)
+
+
+def own_prefix(lead: str = "sl-") -> str:
+    """What a temporary file of this process is called by: the process, and its machine, which tells whose it is."""
+    return f"{lead}{os.getpid()}-{_machine()}-"
+
+
+def sweep_dead(folder: str | os.PathLike[str], lead: str = "sl-") -> int:
+    """Remove what processes of this machine that are gone left directly in `folder` under their `own_prefix`.
+
+    Of this user only, and whatever the folder belongs to; answers how many files and folders.
+    """
+    found = 0
+    for stray in Path(folder).glob(f"{lead}*-{_machine()}-*"):
+        process = stray.name.removeprefix(lead).partition("-")[0]
+        with suppress(OSError):
+            if process.isdecimal() and stray.lstat().st_uid == os.getuid() and not _runs(int(process)):
+                shutil.rmtree(stray) if stray.is_dir() and not stray.is_symlink() else stray.unlink()
+                found += 1
+    return found
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _machine() -> str:
+    """Short for the name of this machine: the numbers of processes mean nothing on another."""
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
 def sweep(folder: str | os.PathLike[str]) -> int:
@@ -137,10 +175,19 @@ def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[N
                 ) from None
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, f"{_myself()}\n".encode(), 0)
+        _refuse_pipes(folder)
         sweep(folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def _refuse_pipes(folder: str | os.PathLike[str]) -> None:
+    """Stop where a pipe stands in place of a file: whoever opens it waits for ever."""
+    with storage(folder), os.scandir(folder) as entries:
+        for entry in entries:
+            if stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode):
+                raise StorageFailure(f"cannot use {entry.path}: it is a pipe where a file is needed: remove it")
 
 
 def _myself() -> str:

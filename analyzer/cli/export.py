@@ -99,7 +99,7 @@ def export(**given: Any) -> None:
     """
     from analyzer.reading.scope import Scope, own_resolution, select
     from traffic import truth
-    from traffic.disk import write_atomic
+    from traffic.disk import sweep_dead, write_atomic
     from traffic.store import open_source
     from traffic.store.files.write import packed
     from traffic.times import instant, resolution
@@ -131,6 +131,7 @@ def export(**given: Any) -> None:
                 sys.stdout.buffer.write(chunk)
             sys.stdout.buffer.flush()
         else:
+            sweep_dead(file.parent, ".sl-")
             write_atomic(file, packed(chunks) if file.suffix == ".gz" else chunks)
     for remark in source.remarks():
         shared.note(remark)

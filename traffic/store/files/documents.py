@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from traffic.disk import storage
+from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.errors import UsageFailure
 from traffic.store.files.cells import held_by
 from traffic.store.files.excerpts import GZIP
@@ -62,8 +62,9 @@ def rewritten(path: str, name: str) -> IO[bytes] | None:
         rows = _rows_of(_document(path, name, packed))
     if rows is None and not marked:
         return None
+    sweep_dead(tempfile.gettempdir())
     with storage(tempfile.gettempdir()):
-        copy = tempfile.NamedTemporaryFile(prefix="sl-")  # noqa: SIM115  # the caller keeps it
+        copy = tempfile.NamedTemporaryFile(prefix=own_prefix())  # noqa: SIM115  # the caller keeps it
         if rows is not None:
             for row in rows:
                 copy.write(json.dumps(row).encode() + b"\n")

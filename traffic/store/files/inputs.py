@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import IO, BinaryIO
 
-from traffic.disk import storage
+from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.store.base import SEVERAL, NoSuchStore
 from traffic.store.folder import STORE
 
@@ -45,6 +45,10 @@ def find_files(pattern: str) -> list[str]:
     with storage(pattern):
         if path.is_dir():
             return _tables(path)
+        if path.is_fifo() or path.is_socket() or path.is_char_device():
+            # A table has to be looked at before it is read, and one that nobody writes to has no end.
+            what = "is a pipe or a device and no file"
+            raise NoSuchStore(f"{pattern} {what}: write  cat {pattern} | ./sl.py ... --store -")
         if path.exists():
             return [pattern]
         if glob.has_magic(pattern):
@@ -122,8 +126,9 @@ def spool(stream: BinaryIO | None = None) -> tuple[IO[bytes], str]:
     if stream.isatty():
         raise NoSuchStore("nothing is piped in: write for instance  zcat flows.csv.gz | ./sl.py discover --store -")
     digest = blake2b(digest_size=16)
+    sweep_dead(tempfile.gettempdir())
     with storage(tempfile.gettempdir()):
-        file = tempfile.NamedTemporaryFile(prefix="sl-")  # noqa: SIM115  # the caller keeps it
+        file = tempfile.NamedTemporaryFile(prefix=own_prefix())  # noqa: SIM115  # the caller keeps it
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
             file.write(chunk)

@@ -15,7 +15,7 @@ from typing import Literal
 import duckdb
 import numpy as np
 
-from traffic.disk import storage
+from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.errors import StorageFailure
 from traffic.model import Bools, Matrix
 from traffic.store.files.table import identifier, text
@@ -66,8 +66,9 @@ def _encode(pieces: Iterable[Matrix], value: str, form: Format, flags: Flags | N
     Raises:
         StorageFailure: the temporary folder is full.
     """
+    sweep_dead(tempfile.gettempdir())
     with storage(tempfile.gettempdir()):
-        folder = Path(tempfile.mkdtemp(prefix="sl-"))
+        folder = Path(tempfile.mkdtemp(prefix=own_prefix()))
     # In one thread rows stay in their order.
     database = duckdb.connect(config={"threads": 1, "memory_limit": "512MiB"})
     try:

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from traffic.disk import storage
+from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore, NoSuchStore
 from traffic.store.files.database import Database, paths
@@ -85,8 +85,9 @@ class LaidLog:
             StorageFailure: the temporary folder is full.
         """
         self._name, self._said, self._database = name, said, database
+        sweep_dead(tempfile.gettempdir())
         with storage(tempfile.gettempdir()):
-            self._folder = Path(tempfile.mkdtemp(prefix="sl-"))
+            self._folder = Path(tempfile.mkdtemp(prefix=own_prefix()))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         database.spill_to(str(self._folder))
         self.path = self._folder / "lines.parquet"
