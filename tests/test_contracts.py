@@ -99,7 +99,7 @@ def test_the_verdicts_and_kinds_are_those_of_the_page() -> None:
 
 def test_every_exit_code_has_its_line() -> None:
     codes = {c.exit_code for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.Failure)}
-    codes |= {0, EVENTS_FOUND, sl.INTERRUPTED, sl.TERMINATED}
+    codes |= {0, EVENTS_FOUND, sl.INTERRUPTED, sl.TERMINATED, sl.HUNG_UP}
     assert {int(code) for code in rows("code")} == codes
 
 
