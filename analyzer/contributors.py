@@ -63,7 +63,7 @@ def contributors(
     answers = iter(source.flows(asked))
     made = [{name: _Split(next(answers)) for name in by} for _ in events]
     pairs = [(place, pair) for place, split in enumerate(made) for pair in _pairs(split)]
-    both = source.flows([FlowQuery(events[place].key, windows[place], tuple(pair)) for place, pair in pairs])
+    both = source.flows([_of_pair(events[place].key, windows[place], pair, made[place]) for place, pair in pairs])
     together: dict[int, list[tuple[dict[str, int], _Split]]] = {}
     for (place, pair), answer in zip(pairs, both, strict=True):
         together.setdefault(place, []).append((pair, _Split(answer)))
@@ -116,6 +116,10 @@ class _Split:
         return Contributor(
             event, dimension, name, actual=actual, usual=usual, excess=actual - usual, share=share, new=new
         )
+
+
+def _of_pair(key: str, windows: tuple[Window, ...], pair: Mapping[str, int], split: Mapping[str, _Split]) -> FlowQuery:
+    return FlowQuery(key, windows, tuple(pair), tuple(split[name].values[top][0] for name, top in pair.items()))
 
 
 def _pairs(split: Mapping[str, _Split]) -> Iterator[dict[str, int]]:

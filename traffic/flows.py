@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,36 @@ from traffic.model import Bools, Floats, Ints, Window
 
 DIMENSIONS = ("dst_port", "protocol", "src_as", "country")
 """What our own flow records say of each flow besides its time, its customer and its bytes."""
+
+
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "dst_port": (
+        "dst_port",
+        "dstport",
+        "dport",
+        "dp",
+        "port_dst",
+        "destination.port",
+        "dest_port",
+        "id.resp_p",
+        "dPort",
+    ),
+    "protocol": ("protocol", "proto", "pr", "ip_proto", "network.transport", "prot"),
+    "src_as": ("src_as", "srcas", "as_src", "source.as.number", "sas"),
+    "dst_as": ("dst_as", "dstas", "as_dst", "destination.as.number", "das"),
+    "country": ("country", "src_country", "srccountry", "source.geo.country_iso_code"),
+    "endpoint": ("endpoint", "url.path", "path"),
+    "status": ("status", "status_code", "response_code", "http.response.status_code"),
+    "method": ("method", "http.request.method"),
+}
+"""Dimensions -> how columns and fields are called that hold them, in any case of letters."""
+
+
+def like_dimensions(names: Sequence[str]) -> tuple[str, ...]:
+    """Those of some columns or fields that are called like a dimension, one for each."""
+    there = {name.lower(): name for name in reversed(names)}
+    found = (next((there[one.lower()] for one in known if one.lower() in there), None) for known in KNOWN.values())
+    return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +75,8 @@ class FlowQuery:
     key: str
     windows: tuple[Window, ...]
     by: tuple[str, ...]
+    only: tuple[str, ...] | None = None
+    """The one combination that is looked at: the answer may leave out others, but not of its totals."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from threading import Lock
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from traffic.coverage import LOAD_UNFINISHED, OTHER_KEYS, UNFINISHED, Coverage, Holding, LeftOut
 from traffic.errors import UsageFailure
+from traffic.flows import FlowAnswer, FlowQuery, like_dimensions
 from traffic.model import (
     BITS,
     HOUR,
@@ -29,7 +30,16 @@ from traffic.model import (
     Window,
 )
 from traffic.store.access import Access
-from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, SharedSource, StoreError, check_size
+from traffic.store.base import (
+    Columns,
+    FlowSource,
+    Limits,
+    NoSuchStore,
+    RollupSource,
+    SharedSource,
+    StoreError,
+    check_size,
+)
 from traffic.store.elastic.answers import Cells, SeveralKeys, cells, hours_of, keys_of, times_of, values_of
 from traffic.store.elastic.bodies import BUCKETS, COVERAGE, HOURS, KEY, TIME, Body, Fields, roll_up_percents
 from traffic.store.elastic.client import Cluster
@@ -39,8 +49,10 @@ from traffic.store.elastic.fields import (
     check_fields,
     field_types,
     read_filter,
+    readable,
     said_errors,
 )
+from traffic.store.elastic.flows import WANTED, flow_answer, flow_body
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.rates import LEAD, rates
@@ -62,7 +74,7 @@ AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
 
-class ElasticSource(RollupSource, SharedSource):
+class ElasticSource(RollupSource, SharedSource, FlowSource):
     """An index, alias or pattern in a cluster.
 
     Where there is one document a key and step, and the step is the asked resolution, the cluster makes the roll-ups;
@@ -103,6 +115,7 @@ class ElasticSource(RollupSource, SharedSource):
         self._spans: dict[str, Window] | None = None
         self._ends: tuple[int, int] | None = None
         self._asking = Lock()
+        self._groupable: dict[str, str] = {}
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """As many buckets as the cluster lets an answer have."""
@@ -228,6 +241,27 @@ class ElasticSource(RollupSource, SharedSource):
             missing = Holding(self.name, None, None, (LeftOut(UNFINISHED, None),))
             found = replace(found, parts=(*found.parts, missing))
         return found
+
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Fields that are called like ports, protocols, ASs ...; any other where it is asked for."""
+        able = not self._ours and self.metric.adds_up and not self._fields.counter
+        if not able:
+            if wanted:
+                raise UsageFailure(f"{self.name}: what is read does not add up by document, so it has no parts")
+            return ()
+        self._groupable = readable(field_types(self._cluster))
+        for name in wanted or ():
+            if name not in self._groupable:
+                raise UsageFailure(f"{self.name} has no field {name!r} to tell traffic apart by that can be grouped by")
+        used = {self._fields.time, self._fields.key, self._fields.value}
+        others = [name for name, field in self._groupable.items() if not used & {name, field}]
+        return like_dimensions(others) if wanted is None else tuple(wanted)
+
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """A search for each."""
+        for query in queries:
+            answer = self._cluster.search(flow_body(self._fields, query, self._groupable), WANTED)
+            yield flow_answer(self._fields, query, answer, self.metric.scale, self.name)
 
     def changes(self) -> int | None:
         """Operations of all kinds, by the numbers that the indices give to them."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from traffic.errors import UsageFailure
-from traffic.flows import FlowAnswer, FlowQuery
+from traffic.flows import FlowAnswer, FlowQuery, like_dimensions
 from traffic.model import Metric
 from traffic.store.base import Columns
 from traffic.store.files.database import Database, paths
@@ -16,36 +16,12 @@ from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in
 from traffic.store.files.sql import select_cells
 
-KNOWN: Mapping[str, tuple[str, ...]] = {
-    "dst_port": (
-        "dst_port",
-        "dstport",
-        "dport",
-        "dp",
-        "port_dst",
-        "destination.port",
-        "dest_port",
-        "id.resp_p",
-        "dPort",
-    ),
-    "protocol": ("protocol", "proto", "pr", "ip_proto", "network.transport", "prot"),
-    "src_as": ("src_as", "srcas", "as_src", "source.as.number", "sas"),
-    "dst_as": ("dst_as", "dstas", "as_dst", "destination.as.number", "das"),
-    "country": ("country", "src_country", "srccountry", "source.geo.country_iso_code"),
-    "endpoint": ("endpoint", "url.path", "path"),
-    "status": ("status", "status_code", "response_code", "http.response.status_code"),
-    "method": ("method", "http.request.method"),
-}
-"""Dimensions -> how columns are called that hold them, in any case of letters."""
-
 
 def default_dimensions(inputs: Sequence[Input], columns: Columns) -> tuple[str, ...]:
     """The columns that every file has and that are called like a dimension, as they are called."""
     used = {*columns_in(columns.time, inputs[0].columns), *columns_in(columns.key, inputs[0].columns), columns.value}
     shared = [name for name in inputs[0].columns if all(name in file.columns for file in inputs) and name not in used]
-    names = {name.lower(): name for name in reversed(shared)}
-    found = (next((names[one.lower()] for one in known if one.lower() in names), None) for known in KNOWN.values())
-    return tuple(dict.fromkeys(name for name in found if name is not None))
+    return like_dimensions(shared)
 
 
 def check_dimensions(
