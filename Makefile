@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-elasticsearch demo-kentik pictures cluster-env setup-dev check test bench lock clean
+.PHONY: help setup demo demo-elasticsearch demo-kentik demo-prometheus pictures cluster-env setup-dev check test bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -30,6 +30,9 @@ demo: setup ## generate traffic with events in it, discover them, compare with t
 
 demo-elasticsearch: $(DEV) ## the same with a real Elasticsearch, which is started for it and stopped (Linux, Java, Maven)
 	@$(PY) -m tests.elasticsearch.demo
+
+demo-prometheus: $(DEV) ## the same with a real Prometheus, which is started for it and stopped (Debian's prometheus)
+	@$(PY) -m tests.prometheus.demo
 
 demo-kentik: $(DEV) ## discover on a Kentik account without having one: against a stand-in with the published limits
 	@$(PY) -m tests.kentik.demo

@@ -10,11 +10,11 @@ from tests.prometheus.server import SERVERS, PromServer
 from tests.required import program
 
 
-def running(name: str, factory: pytest.TempPathFactory) -> Iterator[PromServer]:
+def running(name: str, factory: pytest.TempPathFactory, *more: str) -> Iterator[PromServer]:
     program(name)
     if name == "prometheus":
         program("promtool")
-    server = SERVERS[name](factory.mktemp(name))
+    server = SERVERS[name](factory.mktemp(name), *more)
     try:
         yield server
     finally:

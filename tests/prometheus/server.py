@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -87,6 +88,8 @@ class PromServer:
     def _ready(self) -> bool:
         try:
             self.ask("/-/ready")
+        except urllib.error.HTTPError as answer:
+            return answer.code == 401
         except OSError:
             return False
         return True

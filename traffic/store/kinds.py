@@ -144,6 +144,16 @@ def _prometheus_source(name: str, columns: Columns, entry: Access) -> Source:
     return PrometheusSource(name, columns, entry)
 
 
+def _prometheus_sink(name: str, filling: Filling, entry: Access) -> Sink:
+    from traffic.store.prometheus.place import SCHEME, is_address
+    from traffic.store.prometheus.sink import BlocksSink, ImportSink
+
+    what = (filling.field, filling.step, filling.scenario)
+    if is_address(name):
+        return ImportSink(name, *what, keys=filling.keys, replace=filling.replace, access=entry)
+    return BlocksSink(Path(name[len(SCHEME) :]), *what, keys=filling.keys, replace=filling.replace)
+
+
 def _folder_source(name: str, _columns: Columns, _entry: Access) -> Source:
     from traffic.store.parquet import ParquetSource
 
@@ -226,6 +236,7 @@ PROMETHEUS = StoreKind(
     takes=frozenset({"key", "value", "statistic", "counter", "unit", "scale", "step"}),
     instead="a server is asked in PromQL (--value), and its gaps stay gaps",
     source=_prometheus_source,
+    sink=_prometheus_sink,
     prefix=re.compile(r"prometheus:(?!//)", re.IGNORECASE),
     login=prometheus_access,
 )

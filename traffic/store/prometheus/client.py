@@ -20,6 +20,8 @@ CONNECT, READ = 10.0, 125.0
 """Seconds until a connection stands, and until an answer begins: a little more than a query may take by default."""
 _PASSING = (429, 500, 502, 503)
 _LARGEST = 512 << 20
+_MOST_SAID = 300
+"""Signs of what a server says, in a message."""
 _CHUNK = 1 << 20
 _LONGEST = 10.0
 """Of the pauses between two tries, in seconds."""
@@ -96,12 +98,28 @@ class Connection:
                     raise Away(f"{error}: check that it runs, and the address") from None
                 time.sleep(pause)
 
+    def send(self, path: str, body: bytes) -> None:
+        """Send something to a path of the server's own, whose answer says nothing.
+
+        Raises:
+            AccessDenied, TooLarge: as `ask`.
+            Away, StoreError: the server does not take it.
+        """
+        try:
+            status, _ = self._answer(path, body)
+        except _Unready as error:
+            raise Away(f"{error}: check that it runs, and the address") from None
+        if status in (401, 403):
+            raise AccessDenied(f"{self.name} refuses {self.who} ({status}): check the login")
+        if not 200 <= status < 300:
+            raise StoreError(f"{self.name} does not take what is sent to {path} ({status}): check the address")
+
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
 
     def _once(self, path: str, fields: Mapping[str, object]) -> Any:
-        status, content = self._answer(path, fields)
+        status, content = self._answer(f"/api/v1/{path}", fields)
         if status in (401, 403):
             raise AccessDenied(f"{self.name} refuses {self.who} ({status}): check the login")
         if 300 <= status < 400:
@@ -121,7 +139,7 @@ class Connection:
             raise PartialAnswer(f"{self.name} answered in part; nothing of it was used: try again when it is well")
         return answer["data"]
 
-    def _answer(self, path: str, fields: Mapping[str, object]) -> tuple[int, bytes]:
+    def _answer(self, path: str, fields: Mapping[str, object] | bytes) -> tuple[int, bytes]:
         """Status and body, or what went wrong on the way."""
         try:
             return self._exchange(path, fields)
@@ -138,11 +156,11 @@ class Connection:
         except requests.exceptions.RequestException as error:
             raise _Unready(f"{self.name} broke off its answer ({type(error).__name__})") from None
 
-    def _exchange(self, path: str, fields: Mapping[str, object]) -> tuple[int, bytes]:
+    def _exchange(self, path: str, fields: Mapping[str, object] | bytes) -> tuple[int, bytes]:
         """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
         with self._session.request(
-            "GET" if path.startswith("status/") else "POST",
-            f"{self._base}/api/v1/{path}",
+            "GET" if path.startswith("/api/v1/status/") else "POST",
+            f"{self._base}{path}",
             data=fields or None,
             timeout=(CONNECT, READ),
             allow_redirects=False,
@@ -162,8 +180,8 @@ class Connection:
 
     def _refusal(self, status: int, answer: Any) -> Failure:
         said = answer if isinstance(answer, dict) else {}
-        kind, reason = str(said.get("errorType", "")), _line(said.get("error", ""))
-        words = reason.lower()
+        kind, words = str(said.get("errorType", "")), str(said.get("error", ""))
+        reason, words = _line(words), words.lower()
         if any(part in words for part in _POINTS):
             return TooLong(f"{self.name}: {reason}")
         if kind in ("timeout", "canceled") or status in (413, 504):
@@ -187,5 +205,6 @@ def _no_other(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _line(told: Any) -> str:
     """What a server says, as a part of a line."""
-    text = "; ".join(map(str, told)) if isinstance(told, list) else str(told)
-    return " ".join(text.split())[:300]
+    text = " ".join(("; ".join(map(str, told)) if isinstance(told, list) else str(told)).split())
+    # VictoriaMetrics quotes the query first.
+    return text if len(text) <= _MOST_SAID else f"... {text[-_MOST_SAID:]}"

@@ -28,6 +28,11 @@ class Flavour:
     """For how long it keeps samples, as it says it."""
 
     @property
+    def imports(self) -> bool:
+        """Whether it takes samples of the past."""
+        return self.name == "VictoriaMetrics"
+
+    @property
     def points(self) -> int:
         """Of a series in an answer, at the most, unless it was set up otherwise."""
         return _POINTS[self.name]

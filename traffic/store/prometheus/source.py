@@ -15,16 +15,20 @@ from typing_extensions import override
 
 from traffic.coverage import Coverage, uncounted
 from traffic.errors import UsageFailure
-from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
+from traffic.model import BITS, DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Metric, Query, Rollup, Window
 from traffic.store.access import Access
 from traffic.store.base import Columns, Limits, NoSuchStore, RollupSource, StoreError, TooLarge, check_size
 from traffic.store.files.step import own_step
+from traffic.store.folder import Manifest
+from traffic.store.kinds import FOLDER, refuse_options
 from traffic.store.prometheus.answers import Answered, NoPromAnswer, lines, pairs
 from traffic.store.prometheus.client import Connection
+from traffic.store.prometheus.openmetrics import KEY, metric_name
 from traffic.store.prometheus.place import find_place
 from traffic.store.prometheus.promql import LABEL, read
 from traffic.store.prometheus.questions import FIELD, Evaluated, Naming, Question, Samples, rollup, span
 from traffic.store.prometheus.servers import FRESH, flavour_of
+from traffic.store.prometheus.sink import held
 from traffic.times import fitting
 
 LOOK = 3650 * DAY
@@ -59,19 +63,21 @@ class PrometheusSource(RollupSource):
         """
         place = find_place(name)
         self.name = place.name
-        if columns.value is None:
-            raise UsageFailure(f"{self.name}: say with --value what is looked at: a metric, or an expression in PromQL")
-        self._expression = read(columns.value)
-        self._naming = Naming(_labels_of(columns.key))
         self._notes: list[str] = []
-        columns = self._fitted(columns)
-        self._statistic = "rate" if columns.counter else columns.how
-        self.metric = replace(columns.metric(), empty="missing")
         self._connection = Connection(place, access)
+        self._extent: Window | None = None
+        self._ours: Manifest | None = None
+        if columns.value is None:
+            columns = self._open_ours(columns)
+        self._expression = read(columns.value or "")
+        self._naming = Naming(_labels_of(columns.key))
+        if self._ours is None:
+            columns = self._fitted(columns)
+            self.metric = replace(columns.metric(), empty="missing")
+        self._statistic = "rate" if columns.counter else columns.how
         self._flavour = flavour_of(self._connection)
         self._now = now
         self._asking = Lock()
-        self._extent: Window | None = None
         self._told: int | None = columns.step
         self._said_step = columns.step
         self._question: Question | None = None
@@ -81,8 +87,9 @@ class PrometheusSource(RollupSource):
 
     def limits(self, resolution: int) -> Limits:
         """As many points of a series as the server answers with."""
-        # A roll-up has one an hour; of those too there are never more than of buckets.
-        return Limits(seconds=self._flavour.points * resolution // HOUR * HOUR, buckets=_BUCKETS, at_once=AT_ONCE)
+        # A roll-up is made of that many too, and of some before them.
+        seconds = max(HOUR, self._flavour.points * resolution // HOUR * HOUR - 2 * HOUR)
+        return Limits(seconds=seconds, buckets=_BUCKETS, at_once=AT_ONCE)
 
     def step(self) -> int | None:
         """Seconds between two samples, as the newest tell; of an expression no less than a minute."""
@@ -165,8 +172,8 @@ class PrometheusSource(RollupSource):
         return blake2b(repr((*told, self._evaluated)).encode(), digest_size=16).hexdigest()
 
     def identity(self) -> str | None:
-        """None: the data is a user's own."""
-        return None
+        """What was generated into it; None where the data is a user's own."""
+        return None if self._ours is None else self._ours.identity
 
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002
         """Not counted."""
@@ -183,6 +190,20 @@ class PrometheusSource(RollupSource):
             return 1
         step = max(60, self.step() or 60) if self._said_step is None else self._said_step
         return fitting(step, 1, adds_up=False)
+
+    def _open_ours(self, columns: Columns) -> Columns:
+        """How what was generated into the server is read.
+
+        Raises:
+            UsageFailure: nothing was, or an option was given that it does not take.
+        """
+        self._ours = found = held(self._connection)
+        if found is None:
+            raise UsageFailure(f"{self.name}: say with --value what is looked at: a metric, or an expression in PromQL")
+        refuse_options(columns, FOLDER.takes, FOLDER.instead)
+        self.metric = BITS if found.field == BITS.field else Metric(found.field, found.field, "sum")
+        self._extent = found.window
+        return Columns(key=KEY, value=metric_name(found.field), statistic="sum", step=found.step)
 
     def _fitted(self, columns: Columns) -> Columns:
         """What the name of a metric says that nobody else did."""

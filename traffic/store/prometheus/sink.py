@@ -1,0 +1,275 @@
+"""Generated traffic for who has Prometheus or VictoriaMetrics: a folder of blocks, or what an import API takes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace as changed
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from traffic.disk import lock, make_folder, storage, write_atomic
+from traffic.errors import StorageFailure, UsageFailure
+from traffic.model import Grid, Ints, Window, block_bits, blocks, week_start
+from traffic.store.access import Access
+from traffic.store.base import DamagedStore, ForeignStore, Sink, StoreError
+from traffic.store.folder import FORMAT, Manifest
+from traffic.store.prometheus.answers import pairs
+from traffic.store.prometheus.client import Connection
+from traffic.store.prometheus.openmetrics import END, INFO, info_of, manifest_of, metric_name, text_of
+from traffic.store.prometheus.place import SCHEME, find_place
+from traffic.store.prometheus.servers import FRESH, flavour_of
+
+BLOCK = 64
+"""Keys a block, about."""
+_TEXTS, _MADE, _SAYS = "openmetrics", ".blocks", "sl.json"
+
+
+class _Whole(Sink):
+    """What is written anew each time: neither of the two can be told what it holds already."""
+
+    writers = 1
+
+    def __init__(self, field: str, step: int, scenario: str, keys: int) -> None:
+        self._manifest = Manifest(FORMAT, field, step, block_bits(keys, BLOCK), scenario)
+        self._samples = 0
+
+    def blocks(self, keys: Sequence[str]) -> list[tuple[str, ...]]:
+        """The keys in groups."""
+        return blocks(keys, self._manifest.bits)
+
+    def _hull(self, window: Window) -> Window:
+        whole = window.widen(self._manifest.step)
+        known = self._manifest.window
+        self._manifest = changed(self._manifest, window=whole if known is None else whole.hull(known))
+        assert self._manifest.window is not None
+        return self._manifest.window
+
+    def _take(self, found: Manifest, replace: bool) -> None:
+        """What is there already: its window goes on, unless it is dropped or of another scenario."""
+        wanted = self._manifest
+        if replace:
+            return
+        if (found.scenario, found.field, found.step) != (wanted.scenario, wanted.field, wanted.step):
+            raise ForeignStore(
+                f"{self.name} holds another scenario or seed ({found.scenario[:8]}, not {wanted.scenario[:8]}): "
+                f"name another one with --store, or drop what it holds with --replace"
+            )
+        self._manifest = changed(wanted, window=found.window)
+
+    @property
+    def _identity(self) -> str:
+        identity = self._manifest.identity
+        if identity is None:
+            raise ValueError("nothing was begun")
+        return identity
+
+
+class BlocksSink(_Whole):
+    """A folder of blocks, the data of a Prometheus: made by promtool, else left as OpenMetrics for it."""
+
+    def __init__(self, folder: Path, field: str, step: int, scenario: str, keys: int, replace: bool) -> None:
+        """Open the folder, made if need be.
+
+        Raises:
+            ForeignStore: it holds another scenario, or something else.
+            LockedFailure: another run writes to it.
+            StorageFailure: it cannot be written.
+        """
+        super().__init__(field, step, scenario, keys)
+        self.name = f"{SCHEME}{folder}"
+        self._folder = folder
+        self._own: tuple[str, ...] = ()
+        make_folder(folder)
+        self._held = ExitStack()
+        self._held.enter_context(lock(folder, option="--store"))
+        try:
+            self._look(replace)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def begin(self, window: Window) -> Window:
+        """Begin anew; the answer is the hull of what is asked and what is there."""
+        with storage(self._folder):
+            for name in (_TEXTS, _MADE):
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+        make_folder(self._folder / _TEXTS)
+        return self._hull(window)
+
+    def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
+        """Add to the text of a week."""
+        path = self._text(grid.start)
+        with storage(path), path.open("ab") as file:
+            file.write(text_of(self._manifest.field, keys, grid, amounts, ticks=1))
+        return int(np.count_nonzero(amounts >= 0))
+
+    def finish(self) -> str:
+        """Make blocks of the texts where promtool is there, and answer the identity.
+
+        Raises:
+            StoreError: promtool does not take them.
+        """
+        window = self._manifest.window
+        if window is None:
+            raise ValueError("nothing was begun")
+        first = self._text(window.start)
+        with storage(self._folder):
+            with first.open("ab") as file:
+                file.write(info_of(self._manifest, ticks=1))
+            texts = sorted((self._folder / _TEXTS).glob("*.metrics"))
+            for path in texts:
+                with path.open("ab") as file:
+                    file.write(END)
+        promtool = shutil.which("promtool")
+        if promtool is None:
+            sys.stderr.write(
+                f"sl: promtool is not installed: {self._folder / _TEXTS} holds OpenMetrics, of which it makes blocks\n"
+            )
+            made: list[str] = []
+        else:
+            made = self._blocks(promtool, texts)
+        said = {**_plain(self._manifest), "blocks": made}
+        write_atomic(self._folder / _SAYS, (json.dumps(said, indent=1) + "\n").encode())
+        self._held.close()
+        return self._identity
+
+    def _text(self, time: int) -> Path:
+        week = datetime.fromtimestamp(week_start(time), UTC).date().isoformat()
+        return self._folder / _TEXTS / f"{week}.metrics"
+
+    def _blocks(self, promtool: str, texts: list[Path]) -> list[str]:
+        """The blocks of the texts, in the place of those of before; the texts go."""
+        made = self._folder / _MADE
+        for path in texts:
+            command = [promtool, "tsdb", "create-blocks-from", "--max-block-duration=1000h", "-q", "openmetrics"]
+            done = subprocess.run([*command, path, made], check=False, capture_output=True, text=True)  # noqa: S603
+            if done.returncode:
+                reason = " ".join(done.stderr.split())[-200:]
+                raise StoreError(f"promtool makes no blocks of {path} ({reason}): see whether the disk is full")
+        with storage(self._folder):
+            for name in self._own:
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+            names = sorted(path.name for path in made.iterdir() if path.is_dir())
+            for name in names:
+                (made / name).rename(self._folder / name)
+            shutil.rmtree(made)
+            shutil.rmtree(self._folder / _TEXTS)
+        return names
+
+    def _look(self, replace: bool) -> None:
+        """What is in the folder: nothing, or what was made here."""
+        path = self._folder / _SAYS
+        with storage(self._folder):
+            there = {one.name for one in self._folder.iterdir() if not one.name.startswith(".")}
+            text = path.read_bytes() if path.is_file() else None
+        if text is not None:
+            try:
+                said: dict[str, Any] = json.loads(text)
+                found, self._own = manifest_of(said), tuple(map(str, said["blocks"]))
+            except (ValueError, TypeError, KeyError) as error:
+                raise DamagedStore(f"{path} is damaged ({error}): name another folder") from None
+            self._take(found, replace)
+        if others := sorted(there - {_SAYS, _TEXTS, *self._own}):
+            raise ForeignStore(
+                f"{self._folder} holds {others[0]}, which was not made here, or a server has run on it: name an empty "
+                f"or a new folder with --store"
+            )
+
+
+class ImportSink(_Whole):
+    """A VictoriaMetrics, by its import API. What was generated into it before is deleted first."""
+
+    def __init__(
+        self, name: str, field: str, step: int, scenario: str, keys: int, replace: bool, access: Access
+    ) -> None:
+        """Ask what it holds.
+
+        Raises:
+            UsageFailure: it is a Prometheus, which takes no samples of the past.
+            ForeignStore: it holds another scenario.
+        """
+        super().__init__(field, step, scenario, keys)
+        place = find_place(name)
+        self.name = place.name
+        self._connection = Connection(place, access)
+        if not (flavour := flavour_of(self._connection)).imports:
+            raise UsageFailure(
+                f"{self.name} is {flavour.name}, which takes no samples of the past: --store {SCHEME}FOLDER makes "
+                f"blocks for it"
+            )
+        if (found := held(self._connection)) is not None:
+            self._take(found, replace)
+
+    def begin(self, window: Window) -> Window:
+        """Delete what was generated before; the answer is the hull of it and of what is asked."""
+        for metric in (INFO, metric_name(self._manifest.field)):
+            self._connection.send(f"/api/v1/admin/tsdb/delete_series?match[]={metric}", b"")
+        return self._hull(window)
+
+    def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
+        """Send a block."""
+        count = int(np.count_nonzero(amounts >= 0))
+        if count:
+            self._import(text_of(self._manifest.field, keys, grid, amounts, ticks=1000))
+        self._samples += count
+        return count
+
+    def finish(self) -> str:
+        """Make it searchable, count it, say what it is, and answer its identity.
+
+        Raises:
+            StoreError: it does not hold just what was sent.
+        """
+        window = self._manifest.window
+        if window is None:
+            raise ValueError("nothing was begun")
+        self._connection.send("/internal/force_flush", b"")
+        metric, seconds = metric_name(self._manifest.field), window.seconds
+        promql = f"sum(count_over_time({metric}[{seconds}s] offset 1ms))"
+        answer = self._connection.ask("query", query=promql, time=window.end, **FRESH)
+        there = sum(value for _, found in pairs(answer, "vector") for value in found.values())
+        if there != self._samples:
+            raise StoreError(
+                f"{self.name} holds {there:,.0f} samples of {metric}, not the {self._samples:,} that were sent: "
+                f"run again"
+            )
+        self._import(info_of(self._manifest, ticks=1000))
+        self._connection.send("/internal/force_flush", b"")
+        self._connection.close()
+        return self._identity
+
+    def _import(self, text: bytes) -> None:
+        self._connection.send("/api/v1/import/prometheus", text)
+
+
+def held(connection: Connection) -> Manifest | None:
+    """What was generated into a server; None where nothing was.
+
+    Raises:
+        StoreError: several were, or it cannot be read.
+    """
+    # A start of 0 is none to VictoriaMetrics, which then looks at the last five minutes.
+    found = connection.ask("series", **{"match[]": INFO, "start": 1, "end": 4_102_444_800})
+    try:
+        said = [manifest_of(labels) for labels in found]
+    except (ValueError, TypeError, KeyError):
+        raise StoreError(f"{connection.name} holds a series {INFO} that says nothing: drop it") from None
+    if len(said) > 1:
+        raise StoreError(f"{connection.name} holds {len(said)} things that were generated: drop all but one")
+    return said[0] if said else None
+
+
+def _plain(manifest: Manifest) -> dict[str, Any]:
+    if manifest.window is None:
+        raise StorageFailure("nothing was begun")
+    window = manifest.window
+    said = {"scenario": manifest.scenario, "field": manifest.field, "step": manifest.step}
+    return {**said, "start": window.start, "end": window.end}
