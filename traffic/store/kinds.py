@@ -148,10 +148,10 @@ def _prometheus_sink(name: str, filling: Filling, entry: Access) -> Sink:
     from traffic.store.prometheus.place import SCHEME, is_address
     from traffic.store.prometheus.sink import BlocksSink, ImportSink
 
-    what = (filling.field, filling.step, filling.scenario)
+    field, step, scenario, keys = filling.field, filling.step, filling.scenario, filling.keys
     if is_address(name):
-        return ImportSink(name, *what, keys=filling.keys, replace=filling.replace, access=entry)
-    return BlocksSink(Path(name[len(SCHEME) :]), *what, keys=filling.keys, replace=filling.replace)
+        return ImportSink(name, field, step, scenario, keys=keys, replace=filling.replace, access=entry)
+    return BlocksSink(Path(name[len(SCHEME) :]), field, step, scenario, keys=keys, replace=filling.replace)
 
 
 def _folder_source(name: str, _columns: Columns, _entry: Access) -> Source:
