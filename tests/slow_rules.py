@@ -46,7 +46,7 @@ def slow_rare(values: list[float], every: float, body: float = 80, censored: flo
     above = [value for value in values if value > low]
     seen = [value for value in above if value <= high]
     height = sum(min(value, high) - low for value in above) / len(seen) if seen else 0.0
-    return min(low + height * math.log(max(1.0, (1 - body / 100) * every)), max(values))
+    return min(low + height * math.log(max(1.0, (1 - body / 100) * every)), max(values) * (1 + 1e-9))
 
 
 def slow_rules(

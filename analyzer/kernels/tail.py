@@ -17,6 +17,8 @@ BODY = 80.0
 """Percentile at which the tail begins."""
 CENSORED = 98.0
 """Percentile beyond which it is only counted that there was something, not how high: past events lie there."""
+_CLEAR = 1 + 1e-9
+"""A ratio is multiplied out again: rounding must not decide whether the highest hour passes itself. It does not."""
 _LEAST = 48
 """Hours without which there is no tail."""
 
@@ -40,4 +42,4 @@ def rare(values: Floats, every: float, body: float = BODY, censored: float = CEN
     sigma = np.divide(over, full, out=np.zeros(full.shape), where=full > 0)
     reached = low[..., 0] + sigma * np.log(max(1.0, (1 - body / 100) * every))
     top = np.take_along_axis(ordered, np.maximum(there - 1, 0)[..., None], -1)[..., 0]
-    return np.where(there >= _LEAST, np.minimum(reached, top), np.nan)
+    return np.where(there >= _LEAST, np.minimum(reached, top * _CLEAR), np.nan)
