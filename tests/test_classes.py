@@ -133,8 +133,13 @@ def test_a_job_that_wanders_is_a_habit_and_an_attack_beside_it_is_none(tmp_path:
     values[AT : AT + 30] *= 7
     night = minute(30, 2)
     values[night : night + 60] *= 12
-    found = events_of(values, tmp_path, Policy(classes=("policy",)))
-    assert [(e.start - MONDAY) // 60 for e in found] == [AT, night]
+    world = MemorySource(MONDAY, {"a": values}, metric=GAUGE)
+    search = Search(tmp_path, Policy(classes=("policy",)), Scope(60, MONDAY + 60 * WEEK))
+    findings = discover(world, search, None, Ledger(), lambda _done, _total: None)
+    assert [(e.start - MONDAY) // 60 for e in findings.events] == [AT, night]
+    # Said once, not 40 times.
+    [habit] = [some for some in findings.suppressed if some.reason.startswith("a habit")]
+    assert 35 <= habit.hours <= 80
 
 
 @pytest.mark.parametrize("growth", [35.0, 1 / 35.0])

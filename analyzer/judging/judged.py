@@ -84,6 +84,7 @@ WHY = (
     "hardly any traffic for this key, or what the hours beside it or a new level explain",
     "a bursty key: its ordinary peaks dwarf its p95",
     "ordinary for this key: it passes the threshold more often than once in {weeks}",
+    "a habit of this key: it passes the threshold on most days within two hours of that time",
 )
 """Reasons for which what the stated threshold calls an event is none."""
 
@@ -130,7 +131,7 @@ def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> 
     unknown = found.sparse | short_history
     limits = np.where(unknown, np.nan, found.limits)
     plain = settings_of(policy).threshold(found.baseline)
-    why = np.select([hours.second <= plain, found.bursty & (hours.second <= limits[0])], [1, 2], 3)
+    why = np.select([hours.second <= plain, found.bursty & (hours.second <= limits[0]), found.habitual], [1, 2, 4], 3)
     passed = (hours.second > found.stated) & (hours.second <= limits[0]) & ~unknown
     return Judged(
         rollup=rollup,

@@ -33,6 +33,8 @@ class HourLimits:
     """What must be passed in each way, shape (ways, keys, hours): those of `WAYS`, or the first of them alone."""
     bursty: Bools
     """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
+    habitual: Bools
+    """Whether what the key does on most days round that time decides; shape (keys, hours) or (keys, 1)."""
 
     @property
     def learned(self) -> Floats:
@@ -109,6 +111,7 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
     base = usually.baseline
     limit = settings.threshold(base)
     found, bursty = limit[None], np.zeros((len(base), 1), dtype=bool)
+    habitual = bursty
     if rare is not None:
         found = np.stack([_wanted(limit, base, rare, way, settings) for way in range(len(rare.times))])
         if "bursty" in rules:
@@ -116,7 +119,9 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
             found = np.fmax(found, np.where(bursty, BURSTY_FACTOR * rare.reached[0], 0.0))
         if rare.habits is not None:
             multiple = settings.times(np.where(base > 0, base, np.nan))
-            found = np.fmax(found, rare.habits.above(multiple, past.grid.slot % 24) * base)
+            mostly = rare.habits.above(multiple, past.grid.slot % 24) * base
+            habitual = mostly > found[0]
+            found = np.fmax(found, mostly)
         found = np.where(np.isnan(limit), np.nan, found)
     return HourLimits(
         usual=usually,
@@ -125,6 +130,7 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
         baseline=base,
         limits=found,
         bursty=bursty,
+        habitual=habitual,
     )
 
 
