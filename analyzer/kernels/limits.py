@@ -34,7 +34,7 @@ class HourLimits:
     bursty: Bools
     """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
     habitual: Bools
-    """Whether what the key does on most days round that time decides; shape (keys, hours) or (keys, 1)."""
+    """Whether the key passes the threshold on most days round that time; shape (keys, hours) or (keys, 1)."""
 
     @property
     def learned(self) -> Floats:
@@ -120,7 +120,8 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
         if rare.habits is not None:
             multiple = settings.times(np.where(base > 0, base, np.nan))
             mostly = rare.habits.above(multiple, past.grid.slot % 24) * base
-            habitual = mostly > found[0]
+            # What a key does at any time of day is no habit, but how it is.
+            habitual = (mostly > 0) & ((mostly > 0).mean(axis=1, keepdims=True) < 0.5)
             found = np.fmax(found, mostly)
         found = np.where(np.isnan(limit), np.nan, found)
     return HourLimits(
