@@ -465,7 +465,7 @@ def test_what_the_stated_threshold_alone_would_raise_is_counted_with_its_reason(
     assert [(event.start - MONDAY) // 600 for event in ruled.events] == [1500]
     assert {some.key for some in ruled.suppressed} == {"busy"}
     assert 20 < sum(some.hours for some in ruled.suppressed) <= 66
-    assert "ordinary" in ruled.suppressed[0].reason
+    assert any("ordinary" in some.reason for some in ruled.suppressed)
 
 
 def test_keys_with_settings_of_their_own_share_the_roll_ups_of_the_others(tmp_path: Path) -> None:
