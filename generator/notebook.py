@@ -32,7 +32,7 @@ def generate(  # noqa: PLR0913 - named arguments only: the settings of a run
         scenario: a file like input/scenario.yaml, which is the default.
         weeks, start, end: the window, instead of the scenario's.
         customers: how many, instead of the scenario's.
-        seed: another world of the same kind.
+        seed: of the random numbers, instead of the scenario's.
         replace: drop what the store holds first (only what was generated).
         output: where ground_truth.csv is written; by default the folder that the store is in.
 

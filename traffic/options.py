@@ -44,7 +44,7 @@ output = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default="output",
     show_default=True,
-    help="Folder of all files of the run.",
+    help="Folder for all output.",
 )
 store = click.option(
     "--store",
@@ -115,31 +115,31 @@ sources = stores(
     "output/traffic",
     "Folder of `generate`, files or 'globs' of your own, https://HOST:9200/INDEX, prometheus:URL, kentik:.",
 )
-as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Say the result as one JSON document.")
+as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Print the result as JSON.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
-verbose = click.option("-v", "--verbose", is_flag=True, help="Say where time went.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Print timings.")
 
 _ENTRY = (
-    click.option("--user", help="A service: log in as; the password is in the environment or a file."),
+    click.option("--user", help="User to log in as; the password comes from the environment or a file."),
     click.option(
         "--password-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="A service: holds the password or token.",
+        help="File with the password or token.",
     ),
     click.option(
         "--api-key-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Holds an API key of Elasticsearch, or a bearer token of Prometheus.",
+        help="File with an Elasticsearch API key or a Prometheus bearer token.",
     ),
-    click.option("--tenant", help="Prometheus: whose data are meant (X-Scope-OrgID)."),
+    click.option("--tenant", help="Prometheus: tenant (X-Scope-OrgID header)."),
     click.option(
         "--ca-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="A service: certificates of who signed the server's.",
+        help="CA certificates that sign the server's certificate.",
     ),
-    click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of a certificate to trust instead."),
-    click.option("--allow-http", is_flag=True, help="A service: log in to another machine by plain http."),
-    click.option("--wait", default="2m", show_default=True, help="A service: wait so long for one that is busy."),
+    click.option("--ca-fingerprint", help="Elasticsearch: SHA-256 of the certificate to trust instead of a CA."),
+    click.option("--allow-http", is_flag=True, help="Allow a login over plain http to another machine."),
+    click.option("--wait", default="2m", show_default=True, help="How long to wait for a busy service."),
 )
 data_zone = click.option(
     "--timezone-of-data",
@@ -147,19 +147,19 @@ data_zone = click.option(
     envvar="SL_TIMEZONE_OF_DATA",
     default="UTC",
     show_default=True,
-    help="Own file: zone of times that name none, as Europe/Berlin.",
+    help="Files: time zone of times without one, such as Europe/Berlin.",
 )
 skip_bad_lines = click.option(
     "--skip-bad-lines",
     is_flag=True,
-    help="Log lines: leave out those that are not understood, even where they are 1 % and more.",
+    help="Skip log lines that cannot be parsed, even if they are 1 % or more.",
 )
 data_filter = click.option(
     "--filter",
     "filter_file",
     envvar="SL_FILTER",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Own index: a file with a query that documents have to meet.",
+    help="Elasticsearch: file with a query that documents must match.",
 )
 _COLUMNS = (
     click.option(
@@ -175,7 +175,7 @@ _COLUMNS = (
         help='Log lines: which are errors, as "status >= 400" of a file, "status:>=400" of an index.  '
         "[default: status 500 and more, or a level such as ERROR, CRITICAL, FATAL]",
     ),
-    click.option("--time", "time_column", envvar="SL_TIME", help="Own data: column (field) of the time."),
+    click.option("--time", "time_column", envvar="SL_TIME", help="Time column (or field)."),
     click.option(
         "--key",
         "key_column",
@@ -183,7 +183,7 @@ _COLUMNS = (
         help="Own data: column that names the series; several with commas between of a file or of Prometheus "
         "(device,interface); of a file an SQL expression.",
     ),
-    click.option("--total", is_flag=True, help="Own file: all rows are one series."),
+    click.option("--total", is_flag=True, help="Files: treat all rows as one series."),
     click.option(
         "--value",
         "value_column",
@@ -196,25 +196,25 @@ _COLUMNS = (
         help="Own data: what a bucket of several rows is; rate: of counters.  "
         "[default: sum of bytes, packets, requests and the like, rate of what only grows, else avg]",
     ),
-    click.option("--unit", default="", help="Own data: unit of the value."),
+    click.option("--unit", default="", help="Unit of the values."),
     click.option(
         "--scale",
         type=Number(0, min_open=True),
         default=1.0,
         show_default=True,
-        help="Own data: factor on every value.",
+        help="Factor for all values.",
     ),
     click.option(
         "--empty",
         type=click.Choice(["zero", "missing"]),
-        help="Own data: what a bucket without rows is.  [default: zero for sum and count, else missing]",
+        help="How to treat empty buckets.  [default: zero for sum and count, else missing]",
     ),
-    click.option("--wide", is_flag=True, help="Own file: every column but the time is a series."),
+    click.option("--wide", is_flag=True, help="Files: every column but the time is a series."),
     click.option("--where", metavar="CONDITION", help="Own file: only these rows, as \"proto = 'tcp' and bytes > 0\"."),
     skip_bad_lines,
     data_zone,
-    click.option("--time-format", help="Own file: how times are written, as '%d/%m/%Y %H:%M'."),
-    click.option("--delimiter", help="Own file: what parts the cells of a row.  [default: told from the rows]"),
+    click.option("--time-format", help="Files: format of the times, such as '%d/%m/%Y %H:%M'."),
+    click.option("--delimiter", help="Files: column separator.  [default: told from the rows]"),
     click.option(
         "--decimal",
         type=click.Choice([".", ","]),

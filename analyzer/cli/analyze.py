@@ -75,9 +75,15 @@ class AnalyzeOptions(shared.EntryOptions):
 @click.option("--raw-paths", is_flag=True, help="Paths as they are, not /api/orders/{id}.")
 @shared.data_zone
 @shared.data_filter
-@click.option("--top", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Endpoints that are listed.")
 @click.option(
-    "--latest", type=click.IntRange(0, 1_000_000), default=20, show_default=True, help="Last lines that are listed."
+    "--top", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many endpoints to list."
+)
+@click.option(
+    "--latest",
+    type=click.IntRange(0, 1_000_000),
+    default=20,
+    show_default=True,
+    help="How many of the last lines to list.",
 )
 @click.option("--charts/--no-charts", default=True, help="Draw pictures.  [default: yes]")
 @click.option("--html/--no-html", default=True, help="Write analysis.html.  [default: yes]")

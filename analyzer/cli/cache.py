@@ -13,7 +13,7 @@ from traffic.errors import UsageFailure
 
 @click.command(short_help="Show, or clear, the answers that are kept.", context_settings=shared.SETTINGS)
 @shared.output
-@click.option("--clear", is_flag=True, help="Remove all kept answers.")
+@click.option("--clear", is_flag=True, help="Delete all cached answers.")
 @shared.as_json
 def cache(output: Path, clear: bool, as_json: bool) -> None:
     """Show, or clear, the answers that earlier runs were given.

@@ -35,9 +35,9 @@ class CopyOptions(shared.ColumnOptions, shared.EntryOptions):
 @shared.entry
 @click.option("--resolution", help="Width of what is stored.  [default: the data's own step, or 1m]")
 @click.option("--field", help="What the amounts are; network.bytes is shown in bit/s.  [default: as in FROM]")
-@click.option("--only", multiple=True, metavar="GLOB", help="These keys; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; can be repeated.")
-@click.option("--replace", is_flag=True, help="Drop what TO holds first (only what was generated or copied).")
+@click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
+@click.option("--replace", is_flag=True, help="First delete what TO holds (only generated or copied data).")
 @shared.as_json
 @shared.quiet
 def copy(**given: Any) -> None:

@@ -112,7 +112,7 @@ class Discover(click.Command):
 )
 @click.option(*shared.end, cls=shared.Aliased, help="Look up to here.  [default: all there is]")
 @click.option(
-    "--history", default="6w", show_default=True, help="Learn from this much before and after what is looked at."
+    "--history", default="6w", show_default=True, help="How much history before and after the window to learn from."
 )
 @click.option(
     "--resolution",
@@ -138,13 +138,13 @@ class Discover(click.Command):
     type=float,
     help="The threshold is at least this much above the baseline, in the metric's unit; alone with --over-percent 0.",
 )
-@click.option("--matches", type=int, help="Buckets above the threshold that make an event ...")
-@click.option("--within", help="... inside this time.")
-@click.option("--floor", type=float, help="The threshold is never below this.")
-@click.option("--merge", help="A later breach less than this after the last one belongs to the same event.")
+@click.option("--matches", type=int, help="Buckets above the threshold that open an event ...")
+@click.option("--within", help="... within this time.")
+@click.option("--floor", type=float, help="Lower bound of the threshold.")
+@click.option("--merge", help="Breaches less than this apart belong to the same event.")
 @click.option("--percentile", type=float, help="Of the other weeks' hourly p95s: the baseline.")
 @click.option("--rollup-percentile", type=float, help="Learn from this percentile of an hour's buckets.  [default: 95]")
-@click.option("--rollup-width", help="Roll so much up: hours, then the same percentile of them.  [default: 1h]")
+@click.option("--rollup-width", help="Width of a roll-up: hours, then the same percentile of them.  [default: 1h]")
 @click.option(
     "--slots",
     type=click.Choice(["week", "workdays", "day"]),
@@ -156,7 +156,7 @@ class Discover(click.Command):
     help="Compare an hour with all other weeks, with the weeks before it, or (to compare) with all, its own too.",
 )
 @click.option(
-    "--timezone", metavar="ZONE", help="Whose clock the hours of the week follow: Europe/Berlin ...  [default: UTC]"
+    "--timezone", metavar="ZONE", help="Time zone of the hours of the week, such as Europe/Berlin.  [default: UTC]"
 )
 @click.option(
     "--calendar",
@@ -171,12 +171,12 @@ class Discover(click.Command):
     metavar="CLASS,...",
     help="Report these classes of events: policy, unusual, new, suspect.  [default: all]",
 )
-@click.option("--min-weeks", type=int, help="Judge only hours with this many other weeks, and never by other days.")
+@click.option("--min-weeks", type=int, help="Judge only hours with this many other weeks to compare with.")
 @click.option(
     "--without",
     multiple=True,
     metavar="RULE",
-    help="Leave a rule out (see below); can be repeated. `all` leaves the plain policy.",
+    help="Disable a rule (see below); can be repeated. `all` leaves the plain policy.",
 )
 @click.option(
     "--by",
@@ -188,8 +188,8 @@ class Discover(click.Command):
     metavar="REGEX",
     help="Events of keys that have this in common may be one incident: '^(site-\\d+)'.",
 )
-@click.option("--only", multiple=True, metavar="GLOB", help="Look at these keys; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave these keys out; can be repeated.")
+@click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -202,16 +202,16 @@ class Discover(click.Command):
 @originals
 @no_database
 @click.option(
-    "--full-scan", is_flag=True, help="Look at every bucket, not only where an event can be: slower, the same."
+    "--full-scan", is_flag=True, help="Scan every bucket instead of candidate hours only; slower, same result."
 )
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 16),
     default=2,
     show_default=True,
-    help="Requests to a service that are under way at once.",
+    help="Parallel requests to a service.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what the run would ask for, and about how long that takes.")
+@click.option("--dry-run", is_flag=True, help="Print the requests that a run would send, and about how long they take.")
 @click.option("--require-f1", type=shared.Number(0, 1), help="Exit with 3 if the F1 against the truth is below this.")
 @click.option("--fail-on-incidents", is_flag=True, help="Exit with 3 if the policy raises an incident of several keys.")
 @click.option("--fail-on-events", is_flag=True, help="Exit with 3 if the policy raises events.")

@@ -66,7 +66,9 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
     help="A pandas frame: a row a time, a column a key (csv, parquet, feather), for spreadsheets and notebooks.",
 )
 @click.option(
-    "--file", type=click.Path(path_type=Path, dir_okay=False), help="Write here; .gz packs it.  [default: stdout]"
+    "--file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to this file; .gz compresses it.  [default: stdout]",
 )
 @click.option(
     *shared.start,
@@ -80,8 +82,8 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Add a column label, 1 where an incident of this list (key, start, end) is, else 0.",
 )
-@click.option("--only", multiple=True, metavar="GLOB", help="These keys; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these keys; can be repeated.")
+@click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
 @shared.quiet
 def export(**given: Any) -> None:
     """Write the series of a store as a table: time, key, value.

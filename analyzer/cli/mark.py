@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Say of an event that it is right or wrong.", context_settings=shared.SETTINGS)
 @click.argument("event", required=False)
 @click.argument("opinion", type=click.Choice(["right", "wrong", "none"]), required=False)
-@click.option("--note", default="", help="Why, for whoever reads it later.")
+@click.option("--note", default="", help="A note to keep with the mark.")
 @shared.output
 @shared.as_json
 @shared.quiet

@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 RUN = "run.json"
 
 charts = click.option(
-    "--charts", type=click.IntRange(0), default=12, show_default=True, help="Pictures of single events, worst first."
+    "--charts",
+    type=click.IntRange(0),
+    default=12,
+    show_default=True,
+    help="How many single events to draw, worst first.",
 )
 
 with_page = click.option("--html/--no-html", default=True, help="Write report.html.  [default: yes]")
-picture_title = click.option("--title", default="", help="What stands above the pictures, before what was found.")
+picture_title = click.option("--title", default="", help="Title of the pictures and the page.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ HEAD = ("run", "at", "store", "policy", "keys", "events", "hits", "misses", "fal
 
 @click.command(short_help="List the runs of a folder, with policy and scores.", context_settings=shared.SETTINGS)
 @shared.output
-@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N.")
+@click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N runs.")
 @shared.as_json
 def runs(output: Path, last: int | None, as_json: bool) -> None:
     """List the runs of a folder: their stores, policies, events and scores.

@@ -15,7 +15,7 @@ from traffic import options as shared
     "--events",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="What a detector raised: CSV with key, start, end.",
+    help="The detector's events: CSV with key, start, end.",
 )
 @click.option(
     "--truth",

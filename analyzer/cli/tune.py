@@ -44,7 +44,7 @@ class TuneOptions(shared.EntryOptions):
     help="Try these values of a setting: over-percent=50..400/25, matches=1,2,3, within=5m,10m, baseline=..., "
     "rules=all,none,-tail; can be repeated, all combinations are tried.  [default: a grid of 200 policies]",
 )
-@click.option("--budget", metavar="N/week", help="At most so many alerts a week, of all series together.")
+@click.option("--budget", metavar="N/week", help="Most alerts a week, over all series.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),

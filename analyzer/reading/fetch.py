@@ -20,7 +20,7 @@ class Halving:
     """Asks a store, and where a request is too much for it, asks for halves: keys first, then the window.
 
     What the store says it takes at once (`Limits`) is cut before it is sent; what it refuses all the same, then. A
-    request that cannot be halved any more is an error, never coarser data. Several are under way at once where the
+    request that cannot be halved any more is an error, never coarser data. Several run in parallel where the
     store lets one. Counts what reaches the store.
     """
 

@@ -38,7 +38,7 @@ class Scope:
     """Globs of keys; none means all."""
     exclude: tuple[str, ...] = ()
     concurrency: int = 2
-    """Requests that are under way at once, where a store does not answer from the machine itself."""
+    """Requests that run in parallel, where a store does not answer from the machine itself."""
 
 
 @dataclass(frozen=True)

@@ -55,17 +55,15 @@ class GenerateOptions(shared.EntryOptions):
 @click.option(
     "--customers",
     type=click.IntRange(0, 1_000_000),
-    help="How many customers with made-up names.  [default: the scenario's]",
+    help="Number of customers.  [default: the scenario's]",
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the scenario's]"
-)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Random seed.  [default: the scenario's]")
 @click.option(
     "--flows/--no-flows",
     default=None,
     help="Write flow records as well (port, protocol, AS, country), and by what each event comes.  [default: no]",
 )
-@click.option("--replace", is_flag=True, help="Drop what the store holds first (only what was generated).")
+@click.option("--replace", is_flag=True, help="First delete what the store holds (only generated data).")
 @shared.as_json
 @shared.quiet
 @shared.verbose

@@ -31,8 +31,10 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
 
 @click.command(context_settings=shared.SETTINGS)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="What to write.  [default: input/logs.yaml]")
-@click.option("-n", "--total", type=click.IntRange(0, 10**15), help="Lines in all; 0 is endless.  [default: 1000]")
-@click.option("-b", "--batch-size", type=click.IntRange(1, 100_000), help="Lines in a batch.  [default: 100]")
+@click.option(
+    "-n", "--total", type=click.IntRange(0, 10**15), help="Total number of lines; 0 means endless.  [default: 1000]"
+)
+@click.option("-b", "--batch-size", type=click.IntRange(1, 100_000), help="Lines per batch.  [default: 100]")
 @click.option(
     "-i",
     "--interval",
@@ -51,7 +53,7 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
     "--to",
     multiple=True,
     metavar="URL",
-    help="Also to tcp://HOST:PORT, redis://HOST:6379/0/LIST or http://HOST:9200/INDEX; may be given more than once.",
+    help="Also to tcp://HOST:PORT, redis://HOST:6379/0/LIST or http://HOST:9200/INDEX; can be repeated.",
 )
 @click.option(
     "-f",
@@ -63,7 +65,7 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
 )
 @click.option("-p", "--output-path", type=click.Path(), help="Folder and stem of the files.  [default: ./output/logs]")
 @click.option("-a", "--anomaly-rate", type=shared.Number(0, 1), help="Share of anomalous lines.  [default: 0.05]")
-@click.option("--no-labels", is_flag=True, help="Leave the labels out of the lines; log_incidents.csv has them still.")
+@click.option("--no-labels", is_flag=True, help="Omit labels from the lines (log_incidents.csv still has them).")
 @click.option("--start", help="Fill a window, as fast as possible: from here ...")
 @click.option("--end", help="... up to here.  [default: now]")
 @click.option(
@@ -74,9 +76,7 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
     type=click.Choice(["lines", "time"]),
     help="What incidents are measured in.  [default: time in a window, else lines]",
 )
-@click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the file's]"
-)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Random seed.  [default: the file's]")
 @click.option(
     "--smoke", is_flag=True, help="Instead: a steady series of 7 days with half an hour of ten times as much."
 )

@@ -28,19 +28,33 @@ class ServeOptions:
 @click.command(context_settings=shared.SETTINGS)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="What to write.  [default: input/logs.yaml]")
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; others can reach all but this one."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; any but 127.0.0.1 is reachable from other machines.",
 )
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 is any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
+)
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Holds what clients have to know; so does SL_SERVE_TOKEN.",
+    help="File with the client token (or set SL_SERVE_TOKEN).",
 )
-@click.option("--allow-host", multiple=True, metavar="NAME", help="A name that the server is known by, as of a proxy.")
-@click.option("--allow-origin", multiple=True, metavar="ORIGIN", help="Pages that may ask, as https://board.example.")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), help="Another world of the same kind.  [default: the file's]"
+    "--allow-host", multiple=True, metavar="NAME", help="Another host name that clients use, such as a proxy's."
 )
+@click.option(
+    "--allow-origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin allowed to call the API (CORS), such as https://board.example.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Random seed.  [default: the file's]")
 @shared.quiet
 def serve(**given: Any) -> int:
     """Serve log lines that are made while you watch.
