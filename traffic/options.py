@@ -193,7 +193,7 @@ _COLUMNS = (
     click.option(
         "--statistic",
         type=click.Choice(["avg", "sum", "count", "max", "share", "p95", "rate"]),
-        help="Own data: what a bucket of several rows is; rate: of counters.  "
+        help="How to combine several rows in a bucket; rate is for counters.  "
         "[default: sum of bytes, packets, requests and the like, rate of what only grows, else avg]",
     ),
     click.option("--unit", default="", help="Unit of the values."),
