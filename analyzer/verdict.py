@@ -128,6 +128,8 @@ def _outcome(
 
 def blind(label: Label, gaps: Sequence[NotJudged]) -> int:
     """Seconds of the label that were not judged."""
+    if not gaps:
+        return 0
     return covered((label.start, label.end), _spans(gaps))
 
 
@@ -144,6 +146,8 @@ def targets(labels: Iterable[Label]) -> list[Label]:
 
 def meet(events: Sequence[Event], labels: Sequence[Label], resolution: int) -> dict[str, Event]:
     """Label id -> the event that met it."""
+    if not events or not labels:
+        return {}
     pairs = one_to_one(_spans(events), _spans(labels), resolution, LONGEST_EXTRA)
     return {labels[j].id: events[i] for i, j in pairs}
 
