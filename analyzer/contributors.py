@@ -46,7 +46,7 @@ def windows_of(event: Event, extent: Window, policy: Policy) -> tuple[Window, ..
 
 
 def contributors(
-    source: FlowSource, events: Sequence[Event], extent: Window, by: Sequence[str], policy: Policy
+    source: FlowSource, events: Sequence[Event], extent: Window, by: Sequence[str], policy: Policy, width: int = 1
 ) -> Iterator[Contributor]:
     """What each event is made of, dimension by dimension, the largest share first.
 
@@ -57,16 +57,17 @@ def contributors(
         extent: what the store reaches.
         by: dimensions.
         policy: with `trailing`, only the weeks before say what is usual.
+        width: what sums are multiplied with: a bucket's seconds where values are so much a second.
     """
     windows = [windows_of(event, extent, policy) for event in events]
     asked = [FlowQuery(event.key, own, (name,)) for event, own in zip(events, windows, strict=True) for name in by]
     answers = iter(source.flows(asked))
-    made = [{name: _Split(next(answers)) for name in by} for _ in events]
+    made = [{name: _Split(next(answers), width) for name in by} for _ in events]
     pairs = [(place, pair) for place, split in enumerate(made) for pair in _pairs(split)]
     both = source.flows([_of_pair(events[place].key, windows[place], pair, made[place]) for place, pair in pairs])
     together: dict[int, list[tuple[dict[str, int], _Split]]] = {}
     for (place, pair), answer in zip(pairs, both, strict=True):
-        together.setdefault(place, []).append((pair, _Split(answer)))
+        together.setdefault(place, []).append((pair, _Split(answer, width)))
     for place, (event, split) in enumerate(zip(events, made, strict=True)):
         if any(one.shares is None for one in split.values()):
             continue
@@ -78,13 +79,13 @@ def contributors(
 class _Split:
     """An answer, and what it comes to; None where no other week is there."""
 
-    def __init__(self, answer: FlowAnswer) -> None:
+    def __init__(self, answer: FlowAnswer, width: int) -> None:
         there = answer.there.copy()
         there[0] = True
         self.values = answer.values
         self.shares: Shares | None = None
         if there[1:].any():
-            self.shares = shares(answer.amounts[:, there], answer.totals[there])
+            self.shares = shares(answer.amounts[:, there] * width, answer.totals[there] * width)
 
     def rows(self, event: str, dimension: str) -> Iterator[Contributor]:
         """The largest shares, the others, and what is not explained."""

@@ -173,9 +173,16 @@ def _contributors(
     by = store.dimensions(job.by)
     if not by or not events:
         return ()
-    about = {"by": by, "events": [(one.id, one.start, one.end) for one in events], "baseline": job.policy.baseline}
+    # What is made a rate of here is summed up as it is.
+    width = job.scope.resolution if store.metric.per_second and not store.metric.rate else 1
+    about = {
+        "by": by,
+        "events": [(one.id, one.start, one.end) for one in events],
+        "baseline": job.policy.baseline,
+        "width": width,
+    }
     text = source.kept_text(
-        "contributors", reach, about, lambda: encoded(contributors(store, events, reach, by, job.policy))
+        "contributors", reach, about, lambda: encoded(contributors(store, events, reach, by, job.policy, width))
     )
     return decoded(text)
 

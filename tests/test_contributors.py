@@ -296,3 +296,19 @@ def test_columns_of_ones_own_are_told_apart_by_and_what_does_not_add_up_is_not(t
     assert {one["dimension"] for lines in rows_of(tmp_path).values() for one in lines} == {"site"}
     assert "has no column 'sight'" in refused(sl(*run, "-q", "--by", "sight"), 2)
     assert "does not add up by row" in refused(sl(*run, "-q", "--statistic", "avg", "--by", "site"), 2)
+
+
+def test_amounts_are_in_the_unit_of_the_excess_also_of_values_that_are_rates_already(tmp_path: Path) -> None:
+    rows = []
+    for minute in range(0, 28 * 1440, 10):
+        rise = 40 if 30_000 <= minute < 30_060 else 1
+        rows += [f"{MONDAY + 60 * minute},a,{100 * rise},53", f"{MONDAY + 60 * minute},a,{1000 + minute % 3},443"]
+    (tmp_path / "rates.csv").write_text("\n".join(["time,key,value,dst_port", *rows]) + "\n")
+    columns = ("--key", "key", "--value", "value", "--statistic", "sum", "--unit", "bit/s")
+    run = ("discover", tmp_path / "rates.csv", *columns, "--output", tmp_path, "--charts", "0", "--no-html", "-q")
+    well(sl(*run, "--floor", "1"))
+    with (tmp_path / "events.csv").open(newline="") as file:
+        (event,) = csv.DictReader(file)
+    (port,) = [one for one in rows_of(tmp_path)[event["event_id"]] if one["value"] == "53"]
+    assert float(port["excess"]) == 100 * 39 * 6 * 600
+    assert float(port["excess"]) == pytest.approx(float(event["excess"]), rel=0.01)
