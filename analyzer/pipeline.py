@@ -20,7 +20,7 @@ from analyzer.reading.account import Tally
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.cache.log import write_log
-from analyzer.reading.scope import Progress, Scope, chosen, opened, windows
+from analyzer.reading.scope import Progress, Scope, chosen, opened, topmost, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
 from traffic.errors import UsageFailure
@@ -195,7 +195,7 @@ def survey(source: CachedSource, scope: Scope) -> Surveyed:
     """
     window, learned = windows(source, scope)
     there = source.keys(learned)
-    spans = chosen(there, scope, source.name, window)
+    spans = topmost(chosen(there, scope, source.name, window), scope, source, learned)
     end = max((span.end for span in spans.values()), default=None)
     lasting = until_the_end(list(spans), spans, window, source.metric, end)
     blocks = groups(lasting, learned, scope.resolution, source.limits(scope.resolution))

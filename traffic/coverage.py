@@ -20,7 +20,7 @@ LOAD_UNFINISHED = "the load of this store was not finished: run ./sl.py generate
 
 _SEVERAL = 1.5
 """Rows in a bucket from which on they are several."""
-OTHER_KEYS = "are of keys that --only and --exclude leave out"
+OTHER_KEYS = "are of keys that --only, --exclude or --top leave out"
 """The reason of what nobody asked for."""
 
 _SINGULAR = {"have": "has", "are": "is", "do": "does", "were": "was"}

@@ -67,6 +67,7 @@ class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
     group: str | None
     only: tuple[str, ...]
     exclude: tuple[str, ...]
+    top: int | None
     truth: Path | None
     original_files: bool | None
     full_scan: bool
@@ -191,6 +192,9 @@ class Discover(click.Command):
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
 @click.option(
+    "--top", type=click.IntRange(min=1), metavar="N", help="Own index: of these the N keys that have most, no others."
+)
+@click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Labels to compare with (key, start, end).  [default: what `generate` wrote for this store]",
@@ -264,7 +268,8 @@ def discover(**given: Any) -> int:
         with painters(wanted=job.charts > 0) as ready:
             with shared.bar("discover", options.quiet) as progress:
                 findings = discover(source, job, told.labels, ledger, progress)
-            slips = () if options.only or options.exclude else unmet(job.policy.calendar, findings.keys)
+            some = options.only or options.exclude or options.top
+            slips = () if some else unmet(job.policy.calendar, findings.keys)
             covered = findings.coverage
             accounts = [] if covered.whole and not covered.notes else [covered.sentence()]
             # Of files the account says all of it, and also where none was read because the answers were known.
@@ -327,6 +332,7 @@ def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
             history=times.duration(options.history),
             only=options.only,
             exclude=options.exclude,
+            top=options.top,
             concurrency=options.concurrency,
         ),
         full_scan=options.full_scan,

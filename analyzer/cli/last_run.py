@@ -166,6 +166,7 @@ def _scope(said: Mapping[str, Any], resolution: int, window: Window) -> Scope:
         history=duration(said["history"]),
         only=tuple(said["only"]),
         exclude=tuple(said["exclude"]),
+        top=said.get("top"),
         concurrency=said["concurrency"],
     )
 

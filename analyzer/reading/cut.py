@@ -26,10 +26,17 @@ class Tree:
             yield from half.leaves()
 
 
-def tree(query: Query, step: int, limits: Limits) -> Tree:
-    """The requests that a query is cut into before any is sent; `step`: of the buckets that are asked for."""
-    cut = _cut(query, step, limits)
-    return Tree(query, () if cut is None else tuple(tree(half, step, limits) for half in cut))
+def tree(query: Query, step: int, limits: Limits, filled: float = 1.0) -> Tree:
+    """The requests that a query is cut into before any is sent.
+
+    Args:
+        query: that is cut.
+        step: of the buckets that are asked for.
+        limits: what the store takes at once.
+        filled: share of these buckets that hold something.
+    """
+    cut = _cut(query, step, limits, filled)
+    return Tree(query, () if cut is None else tuple(tree(half, step, limits, filled) for half in cut))
 
 
 def halves(query: Query, step: int, keys_too: bool = True) -> tuple[Query, Query] | None:
@@ -58,7 +65,7 @@ def _join_rows(a: Counts | None, b: Counts | None, axis: int) -> Counts | None:
     return None if a is None or b is None else np.concatenate([a, b], axis=axis)
 
 
-def _cut(query: Query, step: int, limits: Limits) -> tuple[Query, Query] | None:
+def _cut(query: Query, step: int, limits: Limits, filled: float) -> tuple[Query, Query] | None:
     """In two, each no smaller than what the store takes at once; None where it takes it as it is."""
     keys, window = query.keys, Grid.over(query.window, query.resolution).window
     if limits.keys is not None and len(keys) > limits.keys:
@@ -66,7 +73,7 @@ def _cut(query: Query, step: int, limits: Limits) -> tuple[Query, Query] | None:
     if limits.seconds is not None and window.seconds > limits.seconds:
         return _by_time(query, window.start + _middle(window.seconds, limits.seconds))
     # A key is a bucket too, and holds those of its times.
-    fits = limits.buckets is None or len(keys) * (1 + Grid.over(query.window, step).count) <= limits.buckets
+    fits = limits.buckets is None or len(keys) * (1 + filled * Grid.over(query.window, step).count) <= limits.buckets
     return None if fits else halves(query, step)
 
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from analyzer.reading.cut import Tree, halves, join_rollups, join_series, tree
 from analyzer.reading.kept import KeptBuckets
 from traffic.model import HOUR, Matrix, Query, Rollup
-from traffic.store.base import RollupSource, ScarceSource, Source, StoreError, TooLarge, TooLong
+from traffic.store.base import RollupSource, ScarceSource, Source, SparseSource, StoreError, TooLarge, TooLong
 
 Answer = TypeVar("Answer", Matrix, Rollup)
 
@@ -60,7 +60,8 @@ class Halving:
         return list(self._tree(query, step).leaves())
 
     def _tree(self, query: Query, step: int) -> Tree:
-        return tree(query, step, self.store.limits(query.resolution))
+        filled = self.store.filled(step) if isinstance(self.store, SparseSource) else 1.0
+        return tree(query, step, self.store.limits(query.resolution), filled)
 
     def _each(
         self,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analyzer.reading.blocks import groups
-from analyzer.reading.scope import Scope, chosen, opened, windows
+from analyzer.reading.scope import Scope, chosen, opened, topmost, windows
 from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
 from traffic.store.base import ScarceSource, Source
 
@@ -52,7 +52,7 @@ def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0) -> Es
     asked, source, _ = opened(store, scope, output)
     pushed = asked.rolls_up(scope.resolution)
     window, learned = windows(source, scope)
-    spans = chosen(source.keys(learned), scope, source.name, window)
+    spans = topmost(chosen(source.keys(learned), scope, source.name, window), scope, source, learned)
     step = HOUR if pushed else scope.resolution
     blocks = [
         Query(source.metric, keys, reach, scope.resolution, percent)

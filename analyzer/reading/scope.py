@@ -17,6 +17,8 @@ from traffic.store.base import ScarceSource, Source
 from traffic.times import fitting, iso
 
 BUFFER_CACHE = "buffer_cache"
+_RANKED = 10_000
+"""Of the largest keys, as many are looked through for those that --only leaves."""
 
 Progress = Callable[[int, int], None]
 """Called with the keys that are done and the keys there are."""
@@ -37,6 +39,8 @@ class Scope:
     only: tuple[str, ...] = ()
     """Globs of keys; none means all."""
     exclude: tuple[str, ...] = ()
+    top: int | None = None
+    """So many keys of these, those that have most; None: all."""
     concurrency: int = 2
     """Requests that run in parallel, where a store does not answer from the machine itself."""
 
@@ -153,6 +157,22 @@ def chosen(spans: Mapping[str, Window], scope: Scope, name: str, window: Window)
         raise UsageFailure(f"{name} has no key with data from {iso(window.start)} to {iso(window.end)}")
     example = ", ".join(sorted(spans)[:3])
     raise UsageFailure(f"--only and --exclude leave none of the {len(spans)} keys of {name}, such as {example}")
+
+
+def topmost(spans: Mapping[str, Window], scope: Scope, source: CachedSource, window: Window) -> dict[str, Window]:
+    """Of these keys the largest that --top leaves, in order of name.
+
+    Raises:
+        UsageFailure: the store cannot tell which they are.
+    """
+    if scope.top is None or len(spans) <= scope.top:
+        return dict(spans)
+    # What --only leaves may be far down in the order of all.
+    ranked = source.largest(window, max(scope.top, _RANKED) if scope.only or scope.exclude else scope.top)
+    if ranked is None:
+        raise UsageFailure(f"{source.name} does not tell which keys are the largest: leave out --top, or say --only")
+    found = set([key for key in ranked if key in spans][: scope.top])
+    return {key: span for key, span in spans.items() if key in found}
 
 
 def own_resolution(store: Source) -> int:

@@ -260,6 +260,24 @@ class SharedSource(Source, Protocol):
 
 
 @runtime_checkable
+class SparseSource(Source, Protocol):
+    """A store that says how full its buckets are: requests are cut by what there is, and not by what could be."""
+
+    @abstractmethod
+    def filled(self, resolution: int) -> float:
+        """Share of the buckets of `resolution` seconds that hold something, of all keys: at most 1, rather too much."""
+
+
+@runtime_checkable
+class RankedSource(Source, Protocol):
+    """A store that can tell which keys have most, without reading all of them."""
+
+    @abstractmethod
+    def largest(self, window: Window, most: int) -> list[str]:
+        """So many keys, those with most in that window first: by the sum of their values, else by their rows."""
+
+
+@runtime_checkable
 class SizedSource(Source, Protocol):
     """A store that has to be read as a whole before it answers anything, which may take long."""
 

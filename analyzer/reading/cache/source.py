@@ -12,7 +12,7 @@ import numpy as np
 from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash
 from traffic.coverage import Coverage, CoverageRow, from_table
 from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
-from traffic.store.base import Limits, SizedSource, Source
+from traffic.store.base import Limits, RankedSource, SizedSource, Source
 from traffic.times import iso
 
 FORMAT = 3
@@ -155,6 +155,20 @@ class CachedSource:
         if self._sealed(window):
             self._files.put([(name, _encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
         return self._spans
+
+    def largest(self, window: Window, most: int) -> list[str] | None:
+        """As the source says, kept like any other answer; None where it cannot tell."""
+        if not isinstance(self._store, RankedSource):
+            return None
+        name = piece_hash({**self._about("largest", window), "most": most})
+        if (kept := self._files.get(name)) is not None:
+            self.cached += 1
+            return list(_decode_keys(kept))
+        found = self._store.largest(window, most)
+        if self._sealed(window):
+            about = {**_readable(self._about("largest", window)), "keys": len(found)}
+            self._files.put([(name, _encode_keys(dict.fromkeys(found, window)))], about)
+        return found
 
     def rollup(self, query: Query) -> Rollup:
         """As the source says, in pieces of (these keys, week)."""

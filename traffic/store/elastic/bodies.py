@@ -213,6 +213,20 @@ class Fields:
             query["bool"]["filter"].append({"terms": {"_index": list(indices)}})
         return {"size": 0, "track_total_hits": True, "query": query, "aggs": aggregations}
 
+    def many(self) -> Body:
+        """How many documents and keys there are."""
+        keys = {"keys": {"cardinality": {"field": self.key}}}
+        return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": keys}
+
+    def largest(self, window: Window, most: int, by_sum: bool) -> Body:
+        """The keys that have most in a window."""
+        terms: Body = {"field": self.key, "size": most, "shard_size": 10 * most + 1_000}
+        keys: Body = {"terms": terms}
+        if by_sum:
+            terms["order"] = {"sum": "desc"}
+            keys["aggs"] = {"sum": {"sum": {"field": self.value}}}
+        return {"size": 0, "track_total_hits": False, "query": self.query(window=window), "aggs": {"keys": keys}}
+
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Body:
         """How many documents each index holds by what can be done with them: of the window, without a time, astray.
 
@@ -375,6 +389,8 @@ HOURS = (
     f"{_BY_TIME},{_KEYS}.time.buckets.percents.values.value,{_STATS}.min,{_STATS}.max,{_STATS}.avg,"
     f"{_KEYS}.crowded.buckets.doc_count"
 )
+MANY = f"{_HITS},aggregations.keys.value"
+LARGEST = f"{_KEYS}.key,{_KEYS}.key_as_string"
 COVERAGE = f"{_HITS},aggregations.indices"
 SUMS = f"{_KEYS}.key,{_KEYS}.doc_count,{_KEYS}.sum.value"
 TOTAL = "aggregations.count.value,aggregations.sum.value"

@@ -35,8 +35,10 @@ from traffic.store.base import (
     FlowSource,
     Limits,
     NoSuchStore,
+    RankedSource,
     RollupSource,
     SharedSource,
+    SparseSource,
     StoreError,
     check_size,
 )
@@ -58,7 +60,7 @@ from traffic.store.elastic.place import find_place
 from traffic.store.elastic.rates import LEAD, rates
 from traffic.store.elastic.roles import log_roles
 from traffic.store.elastic.sample import sample, with_evidence
-from traffic.store.elastic.spans import ask_bounds, ask_ends, list_keys
+from traffic.store.elastic.spans import ask_bounds, ask_ends, ask_largest, ask_many, list_keys
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.elastic.view import view_of
 from traffic.store.kinds import FOLDER, refuse_options
@@ -70,11 +72,13 @@ _FIRST_YEAR = 315_532_800
 """1980: no store holds documents of before, but many that were stamped by a clock or a unit that was wrong."""
 _MATCHES = 1_000
 """Keys of several types that one query may name."""
+_FULLER = 4
+"""How much fuller than the mean the buckets of some keys are taken to be."""
 AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
 
-class ElasticSource(RollupSource, SharedSource, FlowSource):
+class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, FlowSource):
     """An index, alias or pattern in a cluster.
 
     Where there is one document a key and step, and the step is the asked resolution, the cluster makes the roll-ups;
@@ -114,12 +118,28 @@ class ElasticSource(RollupSource, SharedSource, FlowSource):
         self.settling = self._stamps.settling if self._view.steady else NEVER
         self._spans: dict[str, Window] | None = None
         self._ends: tuple[int, int] | None = None
+        self._documents: tuple[int, int] | None = None
         self._asking = Lock()
         self._groupable: dict[str, str] = {}
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """As many buckets as the cluster lets an answer have."""
         return Limits(buckets=self._max_buckets, at_once=AT_ONCE)
+
+    def filled(self, resolution: int) -> float:
+        """By the documents that there are; some keys have many more than others, so four times as many."""
+        if self._documents is None:
+            self._documents = ask_many(self._cluster, self._fields)
+        documents, keys = self._documents
+        first, last = self._all_ends()
+        there = keys * (1 + (last - first) // 1000 // resolution)
+        return min(1.0, _FULLER * documents / max(1, there))
+
+    def largest(self, window: Window, most: int) -> list[str]:
+        """By one request: where the index has several shards, each tells of many more than are asked for."""
+        if self._fields.mixed:
+            raise UsageFailure(f"{self._fields.key} is of several types, which have no common order: leave out --top")
+        return ask_largest(self._cluster, self._fields, window, most, self.metric.statistic == "sum")
 
     def rolls_up(self, resolution: int) -> bool:
         """Whether the cluster can make roll-ups of such buckets: where each is one document, as it is."""
@@ -382,6 +402,7 @@ class ElasticSource(RollupSource, SharedSource, FlowSource):
                         f"values with --key, or take them all with --key {self._fields.key}"
                     )
                 self._fields.several |= found.several
+                self._documents = found.documents, max(1, len(found.ends))
                 self._spans = {key: self._span(*ends) for key, ends in found.ends.items()}
             return self._spans
 

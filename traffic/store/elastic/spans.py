@@ -9,7 +9,7 @@ from typing import Any
 from traffic.model import WEEK, Window
 from traffic.store.base import TooLarge
 from traffic.store.elastic.answers import finite, text_of, total_of, understood, whole
-from traffic.store.elastic.bodies import ENDS, PAGE, WEEKS, Body, Fields
+from traffic.store.elastic.bodies import ENDS, LARGEST, MANY, PAGE, WEEKS, Body, Fields
 from traffic.store.elastic.client import Cluster
 
 _PAGE = 1_000
@@ -41,6 +41,8 @@ class Keys:
     ends: Mapping[str, Ends]
     several: bool
     """Whether a document has several of them."""
+    documents: int
+    """Of all keys."""
 
 
 def list_keys(cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequence[str] | None]) -> Keys:
@@ -56,7 +58,7 @@ def list_keys(cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequ
         StoreError: the list lacks documents that the cluster counts.
     """
     ends: dict[str, Ends] = {}
-    several = False
+    several, documents = False, 0
     for indices in groups:
         found = _list(cluster, fields, most, indices)
         for key, (first, last) in found.ends.items():
@@ -69,7 +71,22 @@ def list_keys(cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequ
                     f"{least - found.keyless:,} documents have a key, {found.documents:,} are of those listed"
                 )
             several |= found.documents > highest - found.keyless
-    return Keys({key: ends[key] for key in sorted(ends)}, several)
+            documents += found.documents
+    return Keys({key: ends[key] for key in sorted(ends)}, several, documents)
+
+
+def ask_many(cluster: Cluster, fields: Fields) -> tuple[int, int]:
+    """How many documents and, about, how many keys there are."""
+    answer = cluster.search(fields.many(), MANY)
+    with understood(cluster.name):
+        return total_of(answer), max(1, whole(answer["aggregations"]["keys"]["value"]))
+
+
+def ask_largest(cluster: Cluster, fields: Fields, window: Window, most: int, by_sum: bool) -> list[str]:
+    """The keys that have most, by the sum of their values or by their documents."""
+    answer = cluster.search(fields.largest(window, most, by_sum), LARGEST)
+    with understood(cluster.name):
+        return [text_of(one) for one in answer["aggregations"]["keys"]["buckets"]]
 
 
 def _list(cluster: Cluster, fields: Fields, most: int, indices: Sequence[str] | None) -> _Listing:
