@@ -23,7 +23,7 @@ from analyzer.reading.cache.log import write_log
 from analyzer.reading.scope import Progress, Scope, chosen, opened, topmost, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
-from traffic.errors import UsageFailure
+from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import HOUR, Label, Window
 from traffic.store.base import FlowSource, Source
 
@@ -133,7 +133,11 @@ def discover(
         write_log(job.output / BUFFER_LOG, files)
     ledger.points = {"read": asked.points, "judged hours": found.judged_hours, "suspect hours": found.suspect_hours}
     with ledger.stage("coverage"):
-        coverage = account.close(found.rows, found.buckets)
+        try:
+            coverage = account.close(found.rows, found.buckets)
+        except PartialAnswer:
+            files.doubt()
+            raise
     with ledger.stage("contributors"):
         made_of = _contributors(source, store, found.events, learned, job)
     with ledger.stage("incidents"):

@@ -168,7 +168,7 @@ class Coverage:
             much = f"{abs(self.missing):,} too {'few' if self.missing > 0 else 'many'}"
             raise PartialAnswer(
                 f"{name} counts {self._held} {self.noun} and answered with {self.read:,} ({much}); nothing of it "
-                f"was used: try again, and if it stays, ./sl.py cache --clear forgets the answers that were kept"
+                f"was used or kept: try again when it is well"
             )
         if not self.explained:
             bad = next(part for part in self.parts if not part.explained)

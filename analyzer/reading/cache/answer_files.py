@@ -70,6 +70,7 @@ class AnswerFiles:
         self._locations: dict[str, _Location] = {}
         self._about: dict[Path, dict[str, Any]] = {}
         self._body: tuple[Path | None, Floats] = (None, np.zeros(0))
+        self._used: set[Path] = set()
         for part in folder.glob("*/"):
             sweep(part)
         for path in sorted(folder.glob(f"*/*{_SUFFIX}")):
@@ -96,6 +97,7 @@ class AnswerFiles:
         except (Damaged, OSError):
             self._forget(location.path)
             return None
+        self._used.add(location.path)
         return body[location.offset : location.offset + int(np.prod(location.shape))].reshape(location.shape)
 
     def put(self, pieces: Sequence[tuple[str, Floats]], about: Mapping[str, Any]) -> None:
@@ -119,6 +121,15 @@ class AnswerFiles:
         if self._body[0] == path:
             self._body = (None, np.zeros(0))
         self._take(path, json.loads(encoded))
+        self._used.add(path)
+
+    def doubt(self) -> None:
+        """Remove every answer that was used or added: together they do not add up, and nobody knows which is wrong."""
+        for path in self._used:
+            path.unlink(missing_ok=True)
+            self._about.pop(path, None)
+        self._locations = {name: one for name, one in self._locations.items() if one.path not in self._used}
+        self._used.clear()
 
     def answers(self) -> list[dict[str, Any]]:
         """What was asked for, one entry per file, in order of file name; `file` and `bytes` say where it lies."""
