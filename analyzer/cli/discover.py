@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 EVENTS_FOUND = 3
 """Exit code of --fail-on-events and --require-f1."""
 
+_MANY_KEYS = 10_000
+"""Keys from which on a dry run says how to look at fewer."""
+
 _SECTIONS = {
     "store": "What is read",
     "user": "How to get in",
@@ -374,6 +377,8 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> int:
         click.echo(
             f"           then the days in which an event can be: usually few, {found.most_requests:,} at the most"
         )
+    if found.keys > _MANY_KEYS and job.scope.top is None:
+        click.echo("           --top 1000 looks at the 1,000 keys that have most, and says what it leaves out")
     if found.limited:
         click.echo(f"time       about {length(found.seconds)} for these, as fast as the service's limits allow")
     else:
