@@ -17,7 +17,7 @@ from analyzer.kernels.unusual import unusual_of
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.kernels.ways import WAYS, Way
 from analyzer.model import CalendarRow, Event, EventClass, NotJudged, Policy, Slots, Suppressed
-from traffic.model import HOUR, WEEK, Bools, Floats, Hours, Ints, Rollup, Window
+from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Hours, Ints, Rollup, Window
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +172,10 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     unknown = sparse | short_history | ~(usual > least)
     limit = np.where(unknown, np.nan, -usual * (1 - policy.under_percent / 100))
     ways = WAYS if {"held", "tail"} <= set(policy.rules) else WAYS[:1]
-    limits = np.stack([np.where(_chance(hours, usual, limit, way, policy, resolution), np.nan, limit) for way in ways])
+    sure = _surely_silent(rollup.grid, silent, usual, resolution)
+    limits = np.stack(
+        [np.where(_chance(hours, usual, limit, way, policy, resolution) & ~sure, np.nan, limit) for way in ways]
+    )
     return Judged(
         rollup=rollup,
         baseline=-usual,
@@ -188,6 +191,16 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
         fill=0.0 if policy.missing_is_fallen else np.nan,
         silent=silent,
     )
+
+
+def _surely_silent(grid: Grid, silent: Ints | None, usual: Floats, resolution: int) -> Bools:
+    """Hours of a silence up to the end that is too long for chance, however small the counts are."""
+    gone = is_silent(grid, silent)
+    if silent is None:
+        return gone
+    expected = np.where(gone, counts.mean_of_low(usual), 0.0) * (HOUR // resolution)
+    sure: Bools = gone & (np.nansum(expected, axis=1) > np.log(counts.ONCE_IN))[:, None]
+    return sure
 
 
 def _chance(hours: Hours, usual: Floats, limit: Floats, way: Way, policy: Policy, resolution: int) -> Bools:
