@@ -195,7 +195,7 @@ class Discover(click.Command):
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
 @click.option(
-    "--top", type=click.IntRange(min=1), metavar="N", help="Own index: of these the N keys that have most, no others."
+    "--top", type=click.IntRange(min=1), metavar="N", help="Own index: of these only the N series that have most."
 )
 @click.option(
     "--truth",
