@@ -86,7 +86,7 @@ def test_several_run_beside_each_other(warm: Warm, tmp_path: Path) -> None:
 
 def test_what_takes_too_long_is_killed(warm: Warm, tmp_path: Path) -> None:
     with pytest.raises(TimeoutError):
-        ran(warm, tmp_path, "import time; time.sleep(60)", seconds=0.5)
+        assert ran(warm, tmp_path, "import time; time.sleep(60)", seconds=0.5).code
     assert ran(warm, tmp_path, "print('here')").out == "here\n"
 
 
