@@ -10,7 +10,6 @@ import numpy as np
 from analyzer.explaining.steps import Case
 from analyzer.explaining.values import BucketStep, Explanation, SeverityTerms
 from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
-from analyzer.judging.breaches import Piece
 from analyzer.judging.classes import SEVERITY
 from analyzer.judging.detect import read_days, suspect_hours, traced_in
 from analyzer.judging.first import with_new
@@ -83,16 +82,16 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
         if one.key == key and one.start <= moment < one.end:
             hot[0, rollup.grid.slice(one.window.widen(HOUR))] = True
     pieces = read_days(place.source, block.query, hot)
-    event = _event(block, pieces, moment, event_id)
+    found = [one.event for one in traced_in(block, pieces)]
+    event = _event(found, moment, event_id)
     if event is not None and event.event_class == "new":
         event = next((one for one in place.events if one.id == event.id), event)
     known = Known(place.spans, place.looked, place.end, learned[rollup.keys])
     label = next((one for one in place.labels if one.key == key and one.start <= moment < one.end), None)
-    return _told(Trial(rollup, block, pieces, known), moment, event, label)
+    return _told(Trial(rollup, block, pieces, known, found), moment, event, label)
 
 
-def _event(block: JudgedBlock, pieces: list[Piece], moment: int, event_id: str) -> Event | None:
-    found = [one.event for one in traced_in(block, pieces)]
+def _event(found: list[Event], moment: int, event_id: str) -> Event | None:
     if event_id:
         event = next((one for one in found if one.id == event_id), None)
         if event is None:

@@ -132,7 +132,7 @@ def _find(
         judged_hours=int((~np.isnan(stated.threshold)).sum()),
         suspect_hours=int(hot.sum()),
         suppressed=tuple(suppressed(without_events(stated, events, query.keys), query.keys, policy)),
-        reaches=dict(reaches(part, pieces, labels, gaps, known)),
+        reaches=dict(reaches(part, pieces, labels, gaps, known, events)),
     )
 
 

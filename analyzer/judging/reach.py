@@ -38,9 +38,13 @@ class Trial:
     block: JudgedBlock
     pieces: Sequence[Piece]
     known: Known
+    present: Sequence[Event]
+    """What its own policy found."""
 
     def events(self, policy: Policy) -> list[Event]:
         """What the stated policy raises then."""
+        if policy == self.block.policy:
+            return [event for event in self.present if event.event_class in ("policy", "suspect")]
         plain = replace(policy, classes=("policy", "suspect"))
         query, known = self.block.query, self.known
         found: list[Event] = []
@@ -68,12 +72,14 @@ def reaches(
     labels: Mapping[str, Sequence[Label]],
     gaps: Sequence[NotJudged],
     known: Known,
+    present: Sequence[Event],
 ) -> Iterator[tuple[str, Reach]]:
     """How near each label of a block's keys came: its id, and that.
 
     Args:
         pieces: the buckets of the days of the labels at least.
         gaps: what was not judged of the block.
+        present: what was found in it.
     """
     rollup = block.judged[0].rollup
     for row, key in enumerate(block.query.keys):
@@ -83,6 +89,7 @@ def reaches(
         rows = [(rows.index(row), matrix) for rows, matrix in pieces if row in rows]
         blind_there = [gap for gap in gaps if gap.key == key]
         one = rows_of(rollup, (key,), [row])
+        there = [event for event in present if event.key == key]
         of_key = replace(known, learned=known.learned.rows([row]))
         for label in own:
             days = Window(label.start - DAY, label.end + DAY).widen(DAY)
@@ -91,7 +98,7 @@ def reaches(
                 for index, matrix in rows
                 if matrix.grid.window.overlap(days)
             ]
-            yield label.id, reach_of(label, Trial(one, block, near, of_key), own, blind_there)
+            yield label.id, reach_of(label, Trial(one, block, near, of_key, there), own, blind_there)
 
 
 def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[NotJudged]) -> Reach:
@@ -121,7 +128,10 @@ def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[
     truth = [other for other in truth if other.id != label.id]
     if label.direction == "below":
         return _fallen(near, policy, found)
-    at = highest_percent(100 * (near.ratio - 1), lambda percent: found(replace(policy, over_percent=percent)))
+    at = None
+    if label.kind == "required":
+        # What must not be found, or need not be, is not looked for any further: each look costs a judgement.
+        at = highest_percent(100 * (near.ratio - 1), lambda percent: found(replace(policy, over_percent=percent)))
     said = f"{near.ratio:.3g}x reached, {near.asked:.3g}x asked"
     if found(policy):
         return Reach(near.ratio, near.asked, at, said)
@@ -131,7 +141,6 @@ def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[
     if not why and at is not None and at < policy.over_percent:
         why = f"{said}: --over-percent {at:g} finds it"
     if not why:
-        # What must not be found, or need not be, is not looked for any further: each look costs a judgement.
         why = _what_else(said, near, trial, found) if label.kind == "required" else said
     return Reach(near.ratio, near.asked, at, why)
 
