@@ -12,11 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.commands import kill, refused, sl, start, until, well
 from tests.prometheus.fixtures import running
 from tests.prometheus.server import SERVERS, PromServer
+from traffic.model import WEEK, Query, Window
 from traffic.store import open_source
 
 WORLD = ("--customers", "8", "--start", "2026-09-07", "--end", "2026-10-05")
@@ -184,6 +186,16 @@ def test_what_logs_in_stands_in_nothing_that_is_written_or_said(
         texts += [path.read_bytes().decode("latin-1") for path in written]
         for secret in (password, user, "wr0ng"):
             assert not [text[:200] for text in texts if secret in text]
+
+
+def test_what_is_copied_out_of_a_server_is_what_was_generated(made: PromServer, own: Path, tmp_path: Path) -> None:
+    well(sl("copy", made.store, tmp_path / "copy"))
+    source, copy = open_source(str(own / "traffic")), open_source(str(tmp_path / "copy"))
+    window = source.extent(None, 60)
+    keys = tuple(source.keys(window))
+    query = Query(source.metric, keys, Window(window.start, window.start + WEEK), 60)
+    assert tuple(copy.keys(window)) == keys
+    np.testing.assert_array_equal(copy.series(query).values, source.series(query).values)
 
 
 def test_without_promtool_the_text_for_it_is_left(tmp_path: Path) -> None:

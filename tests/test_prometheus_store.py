@@ -159,8 +159,8 @@ def test_roll_ups_of_the_server_are_those_of_its_buckets(two_days: PromServer, s
     window = Window(MONDAY - HOUR, MONDAY + 2 * DAY + HOUR)
     keys = (*source.keys(window), "nobody")
     assert len(keys) > 1
-    query = Query(source.metric, keys, window, resolution)
-    made, ours = source.rollup(query), roll_up(ask(source, keys, window, resolution), HOUR // resolution)
+    query = Query(source.metric, keys, window, resolution, percent=90.0)
+    made, ours = source.rollup(query), roll_up(ask(source, keys, window, resolution), HOUR // resolution, 90.0)
     assert made.hours.count.sum() > 40 * HOUR / resolution
     for name, found, expected in zip(HOUR_FIELDS, made.hours, ours, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-9, err_msg=name)
@@ -198,7 +198,7 @@ def test_more_points_than_a_series_may_have_are_asked_for_in_parts(prom_server: 
 def test_several_series_of_a_key_are_said_or_refused(two_days: PromServer) -> None:
     source = open_source(two_days.store, Columns(value="x", key="k"))
     source.keys(Window(MONDAY, MONDAY + DAY))
-    assert any("2 series have one k" in note for note in source.notes())
+    assert any("2 series have one k: their mean is looked at" in remark for remark in source.remarks())
     with pytest.raises(UsageFailure, match="no p95 can be made"):
         open_source(two_days.store, Columns(value="x", key="k", statistic="p95")).keys(Window(MONDAY, MONDAY + DAY))
     with pytest.raises(StoreError, match=r"several series of 'a': .* sum by \(k\)"):

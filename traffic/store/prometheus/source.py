@@ -82,6 +82,7 @@ class PrometheusSource(RollupSource):
         self._said_step = columns.step
         self._question: Question | None = None
         self._days: dict[str, tuple[dict[str, str], Window]] = {}
+        self._averaged: list[str] = []
         self._nameless = 0
         self._infinite = 0
 
@@ -109,7 +110,7 @@ class PrometheusSource(RollupSource):
     @override
     def remarks(self) -> list[str]:
         """What was left out."""
-        found = []
+        found = list(self._averaged)
         if self._nameless:
             label = ", ".join(self._naming.labels or ())
             found.append(f"{self._nameless} series have no {label}: left out")
