@@ -255,7 +255,7 @@ class PrometheusSource(RollupSource):
                     f"{most:.0f} series have one {labels}, of which no p95 can be made: name more labels"
                 )
             instead = f"--value 'sum by ({labels}) ({self._expression.text})'"
-            self._notes.append(
+            self._averaged.append(
                 f"up to {most:.0f} series have one {labels}: their mean is looked at (their sum: {instead})"
             )
 
