@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from analyzer.model import Looking
 from traffic import truth
 from traffic.model import HOUR, Label
 from traffic.store.base import Source
+from traffic.text import visible
 
 TRUTH = "ground_truth.csv"
 """What `generate` writes."""
@@ -48,6 +50,16 @@ def truth_for(source: Source, output: Path, named: Path | None, shows_in: str | 
         remark = f"{own} was written for another store or window: no verdict (run ./sl.py generate again)"
         return Truth(None, remark)
     return Truth(labels)
+
+
+def unheard(labels: Sequence[Label] | None, keys: Collection[str]) -> Iterator[str]:
+    """A remark where labels speak of keys that were not looked at: they are compared with nothing."""
+    there = set(keys)
+    lost = [label for label in labels or () if label.key and label.key not in there]
+    if lost:
+        named = sorted({label.key for label in lost})
+        some = ", ".join(repr(visible(key)) for key in named[:3]) + (", ..." if len(named) > 3 else "")
+        yield f"labels left out, as nothing was read of their keys: {len(lost)} ({some})"
 
 
 def _incidents(source: Source, output: Path, shows_in: str, looking: Looking) -> Truth:

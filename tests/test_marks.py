@@ -124,3 +124,14 @@ def test_exported_rows_say_whether_something_was_happening(ran: Path) -> None:
     assert sum(row["label"] == "1" for row in rows) == 6 * 6
     assert all(float(row["v"]) > 200 for row in rows if row["label"] == "1")
     assert {row["label"] for row in rows} == {"0", "1"}
+
+
+def test_labels_of_keys_that_the_store_does_not_hold_are_said_to_be_left_out(ran: Path) -> None:
+    truth = ran / "more.csv"
+    truth.write_text((ran / "truth.csv").read_text() + f"A,{MONDAY + 9000},{MONDAY + 9900}\n")
+    run = (ran / "own.csv", "--output", ran / "out", "--resolution", "5m", "--charts", "0", "--no-html", "-q")
+    assert (
+        "labels left out, as nothing was read of their keys: 1 ('A')"
+        in well(sl("discover", *run, "--truth", truth)).err
+    )
+    assert "labels left out" not in well(sl("discover", *run, "--truth", ran / "truth.csv")).err

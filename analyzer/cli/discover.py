@@ -239,7 +239,7 @@ def discover(**given: Any) -> int:
       ./sl.py discover --store flows.csv --time ts --key customer --value bytes --statistic sum
       ./sl.py discover --store https://es.example:9200/app-logs --metric errors
     """
-    from analyzer.comparison import truth_for
+    from analyzer.comparison import truth_for, unheard
     from analyzer.judging.calendar import unmet
     from analyzer.marks import with_marks
     from analyzer.pipeline import Ledger, discover
@@ -272,7 +272,7 @@ def discover(**given: Any) -> int:
             with shared.bar("discover", options.quiet) as progress:
                 findings = discover(source, job, told.labels, ledger, progress)
             some = options.only or options.exclude or options.top
-            slips = () if some else unmet(job.policy.calendar, findings.keys)
+            slips = () if some else (*unmet(job.policy.calendar, findings.keys), *unheard(told.labels, findings.keys))
             covered = findings.coverage
             accounts = [] if covered.whole and not covered.notes else [covered.sentence()]
             # Of files the account says all of it, and also where none was read because the answers were known.
