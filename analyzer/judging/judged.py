@@ -13,6 +13,7 @@ from analyzer.kernels import counts
 from analyzer.kernels.learning import Kept, Settings
 from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import percentile
+from analyzer.kernels.tail import rare
 from analyzer.kernels.unusual import unusual_of
 from analyzer.kernels.usual import IDLE_SHARE
 from analyzer.kernels.ways import WAYS, Way
@@ -54,6 +55,8 @@ class Judged:
     """From when on each key is silent up to the end, shape (keys,): what is missing from there on is nothing."""
 
 
+LOWEST = 0.01
+"""Of what is usual: lower is as good as nothing, and how much lower says nothing about what a key does now and then."""
 OF_FALLS = frozenset({"level", "days", "pooled"})
 """The rules that usual lows are learned with."""
 
@@ -176,11 +179,13 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     limits = np.stack(
         [np.where(_chance(hours, usual, limit, way, policy, resolution) & ~sure, np.nan, limit) for way in ways]
     )
+    if "tail" in policy.rules and policy.baseline != "original":
+        limits[0] = np.maximum(limits[0], _seldom(hours, np.where(unknown, np.nan, usual), settings))
     return Judged(
         rollup=rollup,
         baseline=-usual,
         limits=limits,
-        threshold=np.where(np.isnan(limits).all(axis=0), np.nan, limit),
+        threshold=np.fmin.reduce(limits, axis=0),
         sparse=sparse,
         short_history=short_history,
         why=np.zeros(limit.shape, dtype=np.int64),
@@ -201,6 +206,18 @@ def _surely_silent(grid: Grid, silent: Ints | None, usual: Floats, resolution: i
     expected = np.where(gone, counts.mean_of_low(usual), 0.0) * (HOUR // resolution)
     sure: Bools = gone & (np.nansum(expected, axis=1) > np.log(counts.ONCE_IN))[:, None]
     return sure
+
+
+def _seldom(hours: Hours, usual: Floats, settings: Settings) -> Floats:
+    """How low a key falls about once in `settings.every` hours, turned round: shape (keys, hours), -inf where unknown.
+
+    By the lowest bucket of each hour in times of what is usual there, on a logarithmic scale. A policy that asks for
+    several buckets is a little stricter by it, for the second lowest is not known.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        depth = -np.log(np.maximum(hours.minimum / usual, LOWEST))
+    deep = rare(np.where(np.isfinite(depth), depth, np.nan), settings.every)[:, None]
+    return np.where(np.isnan(deep) | np.isnan(usual), -np.inf, -usual * np.exp(-deep))
 
 
 def _chance(hours: Hours, usual: Floats, limit: Floats, way: Way, policy: Policy, resolution: int) -> Bools:
