@@ -17,6 +17,8 @@ from traffic.store.files.evidence import Evidence, evidence_of
 
 _NEWEST = 1_000
 """Documents that are looked at."""
+_SURE = 200
+"""Documents that are enough to refuse what was said: fewer may have grown by chance."""
 _FEW = 20
 """Keys of which the newest ones are enough to tell whether they grow."""
 
@@ -75,7 +77,7 @@ def with_evidence(said: Columns, declared: bool, found: Evidence) -> tuple[Colum
             return replace(said, statistic="avg"), []
         told = ", as bit/s" if kind.octets and plain else ""
         return replace(said, statistic="sum", bits=kind.octets and plain), [f"{name} is an amount: summed up{told}"]
-    if declared or (only_grows and said.statistic == "sum"):
+    if declared or (only_grows and said.statistic == "sum" and found.rows >= _SURE):
         what = "is a counter (time_series_metric: counter)" if declared else "only grows, as a counter does"
         raise UsageFailure(
             f"{name} (--value) {what}: a total, whose {said.statistic} says nothing of what happened: say --statistic "
