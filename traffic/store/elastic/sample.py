@@ -77,7 +77,8 @@ def with_evidence(said: Columns, declared: bool, found: Evidence) -> tuple[Colum
             return replace(said, statistic="avg"), []
         told = ", as bit/s" if kind.octets and plain else ""
         return replace(said, statistic="sum", bits=kind.octets and plain), [f"{name} is an amount: summed up{told}"]
-    if declared or (only_grows and said.statistic == "sum" and found.rows >= _SURE):
+    # Counters are read at a beat; what came as it liked only grew for a while.
+    if declared or (only_grows and said.statistic == "sum" and found.step is not None and found.rows >= _SURE):
         what = "is a counter (time_series_metric: counter)" if declared else "only grows, as a counter does"
         raise UsageFailure(
             f"{name} (--value) {what}: a total, whose {said.statistic} says nothing of what happened: say --statistic "
