@@ -28,6 +28,8 @@ MAX_BUCKETS = 65_536
 """Of a request, unless the cluster says otherwise."""
 
 _LEVELS = ("transient", "persistent", "defaults")
+SHARDS_WAIT = 30.0
+"""Seconds in which a cluster that lost a node notices it, and uses the copies of its shards."""
 _PASSING = (429, 502, 503, 504)
 _TOO_LARGE = {
     "too_many_buckets_exception",
@@ -146,6 +148,27 @@ class Cluster:
         if not isinstance(answer, dict):
             raise StoreError(f"{self.name} does not answer like Elasticsearch: check the address")
         return answer
+
+    def ask_shards(self, method: str, path: str, params: Mapping[str, str] | None, least: int) -> dict[str, Any]:
+        """Send a request to all shards, and again for as long as some of them cannot be reached: a node may have died.
+
+        Args:
+            least: how many have to be there.
+
+        Raises:
+            PartialAnswer: some shards stay away, or the answer does not say.
+            AccessDenied, NoSuchStore, StoreError: as `ask`.
+        """
+        waiting = Waiting(self.name, min(self._wait, SHARDS_WAIT))
+        while True:
+            answer = self.ask(method, path, params)
+            try:
+                check_shards(answer, self.name, least)
+            except PartialAnswer:
+                if not waiting.longer("cannot reach all of its shards", None):
+                    raise
+            else:
+                return answer
 
     def search(self, body: object, wanted: str, index: str | None = None) -> dict[str, Any]:
         """Search, and accept nothing but a complete answer.

@@ -15,7 +15,7 @@ from traffic.errors import AccessDenied, PartialAnswer
 from traffic.model import WEEK, Window, week_start
 from traffic.store.elastic.answers import understood, whole
 from traffic.store.elastic.bodies import Fields
-from traffic.store.elastic.client import Cluster, check_shards
+from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.layout import week_of, whole_week
 
 _Stamp = tuple[str, list[tuple[str, int]]]
@@ -75,9 +75,9 @@ class Stamps:
         stamps = self._counted()
         # Afterwards: what was counted above can then be seen by every search below. The other way round a document in
         # between would be counted, not seen, and missing from a kept answer for ever.
-        path, name = f"/{self._cluster.place.index}", self._cluster.name
+        path = f"/{self._cluster.place.index}"
         try:
-            check_shards(self._cluster.ask("POST", f"{path}/_refresh"), name, sum(self._expected.values()))
+            self._cluster.ask_shards("POST", f"{path}/_refresh", None, sum(self._expected.values()))
         except AccessDenied:
             self._settling = SETTLING
         return stamps
@@ -86,8 +86,8 @@ class Stamps:
         path = f"/{self._cluster.place.index}"
         name = self._cluster.name
         paths = "_shards,indices.*.uuid,indices.*.shards.*.seq_no.max_seq_no"
-        found = self._cluster.ask("GET", f"{path}/_stats", {"level": "shards", "filter_path": paths})
-        check_shards(found, name, sum(self._expected.values()))
+        params = {"level": "shards", "filter_path": paths}
+        found = self._cluster.ask_shards("GET", f"{path}/_stats", params, sum(self._expected.values()))
         with understood(name):
             stamps = {index: _stamp(one) for index, one in sorted(found.get("indices", {}).items())}
         for index, shards in self._expected.items():
