@@ -28,8 +28,6 @@ MAX_BUCKETS = 65_536
 """Of a request, unless the cluster says otherwise."""
 
 _LEVELS = ("transient", "persistent", "defaults")
-SHARDS_WAIT = 30.0
-"""Seconds in which a cluster that lost a node notices it, and uses the copies of its shards."""
 _PASSING = (429, 502, 503, 504)
 _TOO_LARGE = {
     "too_many_buckets_exception",
@@ -159,7 +157,7 @@ class Cluster:
             PartialAnswer: some shards stay away, or the answer does not say.
             AccessDenied, NoSuchStore, StoreError: as `ask`.
         """
-        waiting = Waiting(self.name, min(self._wait, SHARDS_WAIT))
+        waiting = Waiting(self.name, self._wait)
         while True:
             answer = self.ask(method, path, params)
             try:
