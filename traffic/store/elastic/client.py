@@ -38,6 +38,9 @@ _TOO_LARGE = {
     "too_many_clauses",
     "too_many_nested_clauses",
 }
+_NOT_THERE = (0.1, 0.3)
+"""Seconds until it is asked again for an index that is not there: a node that starts knows of none for a moment, and behind
+a balancer another one answers."""
 _FULL = (0.5, 1.0, 2.0)
 """Seconds to wait for a node to collect its garbage before a request counts as too large."""
 _UNAVAILABLE = {
@@ -130,14 +133,15 @@ class Cluster:
         if body is not None:
             headers["content-type"] = "application/x-ndjson" if bulk else "application/json"
         # Who sends documents waits for a heap by itself.
-        waits = iter(() if bulk else _FULL)
+        waits, again = iter(() if bulk else _FULL), iter(() if bulk else _NOT_THERE)
         waiting = Waiting(self.name, self._wait)
         found = None
         while found is None:
             try:
                 found = self._client.perform_request(method, path, params=params, headers=headers, body=body)
             except (elastic_transport.TransportError, elastic_transport.ApiError, ValueError) as error:
-                if (wait := next(waits, None) if _is_full(error) else None) is not None:
+                of_error = waits if _is_full(error) else again if _is_missing(error) else ()
+                if (wait := next(iter(of_error), None)) is not None:
                     time.sleep(wait)
                 elif not self._passes(error) or not waiting.longer(_why(error), _retry_after(error)):
                     raise self._failure(error) from None
@@ -327,6 +331,13 @@ def _retry_after(error: Exception) -> str | None:
 def _is_full(error: Exception) -> bool:
     """Whether the node has no heap left at this moment, whoever took it; not: this request alone is too large."""
     return isinstance(error, elastic_transport.ApiError) and _reason(error.body).startswith("[parent]")
+
+
+def _is_missing(error: Exception) -> bool:
+    """Whether the node knows no such index."""
+    if not isinstance(error, elastic_transport.ApiError):
+        return False
+    return error.meta.status == 404 and "index_not_found_exception" in _types(error.body)
 
 
 def shown(text: str) -> str:
