@@ -46,11 +46,11 @@ def documents(start: int = MONDAY, end: int = END, keys: tuple[str, ...] = KEYS,
     return found
 
 
-def put(server: Server, index: str, there: Documents, **fields: Any) -> None:
+def put(server: Server, index: str, there: Documents, shards: int = 1, **fields: Any) -> None:
     """An index with these documents; `fields` are types, or whole mappings, that differ from the usual ones."""
     usual: dict[str, Any] = {"@timestamp": "date", "customer": "keyword", "bytes": "long"}
     properties = {name: {"type": kind} if isinstance(kind, str) else kind for name, kind in (usual | fields).items()}
-    settings = {"number_of_replicas": 0, "number_of_shards": 1}
+    settings = {"number_of_replicas": 0, "number_of_shards": shards}
     server.call("PUT", f"/{index}", {"settings": settings, "mappings": {"properties": properties}})
     lines = [line for one in there for line in (b'{"create":{}}', json.dumps(one).encode())]
     answer = server.call("POST", f"/{index}/_bulk?filter_path=errors&refresh=true", b"\n".join(lines) + b"\n")

@@ -39,8 +39,8 @@ _TOO_LARGE = {
     "too_many_nested_clauses",
 }
 _NOT_THERE = (0.1, 0.3)
-"""Seconds until it is asked again for an index that is not there: a node that starts knows of none for a moment, and behind
-a balancer another one answers."""
+"""Seconds until it is asked again for an index that is not there: a node that starts knows of none for a moment, and
+behind a balancer another one answers."""
 _FULL = (0.5, 1.0, 2.0)
 """Seconds to wait for a node to collect its garbage before a request counts as too large."""
 _UNAVAILABLE = {
