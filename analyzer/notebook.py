@@ -17,6 +17,7 @@ import pandas as pd
 from analyzer.comparison import truth_for
 from analyzer.judging.policy import classes_of, read_policy
 from analyzer.model import Event, Findings, Policy
+from analyzer.others import scored
 from analyzer.pipeline import Ledger, Search
 from analyzer.pipeline import discover as search
 from analyzer.reading.scope import Scope
@@ -25,10 +26,9 @@ from analyzer.report.machine import scores
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, NOT_JUDGED, event_rows
 from analyzer.report.terminal import summary
-from analyzer.verdict import compare
 from traffic import times, truth
 from traffic.errors import UsageFailure
-from traffic.model import Label, Metric, Statistic, Window
+from traffic.model import Label, Metric, Statistic
 from traffic.options import fitted
 from traffic.store import open_source
 from traffic.store.base import Columns, Source
@@ -198,12 +198,8 @@ def score(events: pd.DataFrame, truth: pd.DataFrame | str | Path, *, resolution:
         UsageFailure: a column is missing or a time is not valid.
     """
     with tempfile.TemporaryDirectory() as passing:
-        found = [_as_event(label) for label in _read(events, Path(passing) / "events.csv")]
-        labels = _read(truth, Path(passing) / "truth.csv")
-    windows = [*(event.window for event in found), *(label.window for label in labels)]
-    whole = Window(min((one.start for one in windows), default=0), max((one.end for one in windows), default=0))
-    keys = {*(event.key for event in found), *(label.key for label in labels)}
-    return scores(compare(found, labels, (), whole, times.resolution(resolution), keys))
+        raised, known = _file(events, Path(passing) / "events.csv"), _file(truth, Path(passing) / "truth.csv")
+        return scores(scored(raised, known, times.resolution(resolution), None, None))
 
 
 def frame(table: CsvTable[Any], rows: Iterable[Any]) -> pd.DataFrame:
@@ -269,40 +265,22 @@ def _labels(
     source: Source, folder: Path, given: pd.DataFrame | str | Path | None, job: Search, passing: Path
 ) -> tuple[Label, ...] | None:
     if given is not None:
-        return _read(given, passing / "truth.csv")
+        return truth.read(_file(given, passing / "truth.csv"))[0]
     # What `generate` left lies in the output of a run, or in the folder that the store is in.
     found = truth_for(source, folder, None, None, job.policy.direction).labels
     return found or truth_for(source, Path(source.name).parent, None, None, job.policy.direction).labels
 
 
-def _read(rows: pd.DataFrame | str | Path, path: Path) -> tuple[Label, ...]:
-    """Labels of a frame, by the way that reads them from a file."""
-    if isinstance(rows, pd.DataFrame):
-        written = rows.copy()
-        for name in ("start", "end"):
-            if name in written:
-                written[name] = pd.to_datetime(written[name], utc=True).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
-        written.to_csv(path, index=False)
-        rows = path
-    return truth.read(Path(rows))[0]
-
-
-def _as_event(label: Label) -> Event:
-    return Event(
-        id=label.id,
-        key=label.key,
-        start=label.start,
-        end=label.end,
-        detected=label.end,
-        breaches=1,
-        peak_at=label.start,
-        peak=0.0,
-        baseline=0.0,
-        threshold=0.0,
-        ratio=None,
-        excess=0.0,
-        direction=label.direction,
-    )
+def _file(rows: pd.DataFrame | str | Path, path: Path) -> Path:
+    """A list of events or labels as a file: a frame is read by the way that reads files."""
+    if not isinstance(rows, pd.DataFrame):
+        return Path(rows)
+    written = rows.copy()
+    for name in ("start", "end"):
+        if name in written:
+            written[name] = pd.to_datetime(written[name], utc=True).dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+    written.to_csv(path, index=False)
+    return path
 
 
 def _event(findings: Findings, wanted: str | int) -> Event:
