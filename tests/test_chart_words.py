@@ -9,12 +9,14 @@ import pytest
 from fontTools.fontBuilder import FontBuilder  # type: ignore[import-untyped]
 from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 
-from analyzer.model import Event, Policy
+from analyzer.model import Contributor, Event, Policy
 from analyzer.report.chart import letters
+from analyzer.report.chart.event import draw_event
 from analyzer.report.chart.letters import plain, text_width, wrapped
+from analyzer.report.chart.picture import without_lists
 from analyzer.report.chart.style import style
 from analyzer.report.words import known, limit_words, peak_words, volume
-from tests.findings_maker import MONDAY, make_event
+from tests.findings_maker import MONDAY, make_event, make_findings
 from traffic.model import BITS, Label, Metric
 
 
@@ -129,3 +131,18 @@ def test_a_letter_that_our_font_has_not_is_taken_from_one_that_is_there(
     for cached in (letters._others, letters._font_with):
         cached.cache_clear()
     assert "One Letter" not in mpl.rcParams["font.family"]
+
+
+def test_a_picture_says_by_what_the_event_came() -> None:
+    found = make_findings(3, traces=3)
+    event = found.events[0]
+    rows = tuple(
+        Contributor(event.id, "dst_port", value, actual=share, usual=0.0, excess=share, share=share)
+        for value, share in (("53", 0.97), ("(others)", 0.03))
+    )
+    findings = without_lists(replace(found, contributors=rows), event)
+    trace = next(one for one in found.traces if one.event_id == event.id)
+    told = [text.get_text() for text in draw_event(findings, event, trace, ()).figure.texts]
+    assert any("by dst_port=53 97 %" in text for text in told)
+    other = without_lists(replace(found, contributors=rows), found.events[1])
+    assert other.contributors == ()

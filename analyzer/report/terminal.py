@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
-from analyzer.contributors import leading, named
 from analyzer.model import CLASSES, Event, Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, INCIDENTS, NOT_JUDGED, SUPPRESSED, as_written
-from analyzer.report.words import FALLS, clock, day, made, plural, rule, special, stretch, times
+from analyzer.report.words import FALLS, came_by, clock, day, made, plural, rule, special, stretch, times
 from traffic.model import DAY, HOUR, WEEK, Label
 from traffic.text import length, si, visible
 
@@ -98,7 +97,7 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
     if findings.verdict is None:
         rows, aligned = [row[:-1] for row in rows], aligned[:-1]
     if findings.contributors:
-        came_by = ["by", *(_by(findings, event) for event in worst[:most])]
+        came_by = ["by", *(_shorten(came_by(findings, event), _BY) for event in worst[:most])]
         # Before the verdict, by which a line is painted.
         rows = [(*row[:6], by, *row[6:]) for row, by in zip(rows, came_by, strict=True)]
         aligned = f"{aligned[:5]}<{aligned[5:]}"
@@ -122,12 +121,6 @@ def _incidents(findings: Findings, width: int) -> Iterator[str]:
         figures = (_brief(one.end - one.start), f"{one.keys:,}", f"{one.severity:.0f}", chance)
         rows.append((_start(findings, one.start), *figures, visible(one.common) or "time and direction"))
     yield from ("  " + line for line in _table(rows, "<>>>><", width - 2))
-
-
-def _by(findings: Findings, event: Event) -> str:
-    """By what an event came: `dst_port=53 97 %`."""
-    found = leading([row for row in findings.contributors if row.event_id == event.id])
-    return "" if found is None else _shorten(visible(f"{named(found)} {found.share:.0%}".replace("%", " %")), _BY)
 
 
 def _verdict(findings: Findings, width: int, colour: bool) -> Iterator[str]:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from math import isclose, isfinite
 from zoneinfo import ZoneInfo
 
+from analyzer.contributors import leading, named
 from analyzer.model import Event, Findings, LabelVerdict, Policy
 from traffic.model import HOUR, Label, Metric, Window
-from traffic.text import length, si
+from traffic.text import length, si, visible
 
 FALLS = "Falls, such as outages, were not looked for"
 """What a summary says where it is so: nobody should take a silence for more than it is."""
@@ -165,6 +166,12 @@ def limit_words(event: Event, policy: Policy, metric: Metric) -> str:
         return f"{policy.multiple:g} × baseline"
     why = "higher" if event.threshold > stated else "lower"
     return f"{event.threshold / event.baseline:.3g} × baseline at the peak, {why} for this key"
+
+
+def came_by(findings: Findings, event: Event) -> str:
+    """By what an event came: `dst_port=53 97 %`; "" where nothing is known."""
+    found = leading([row for row in findings.contributors if row.event_id == event.id])
+    return "" if found is None else visible(f"{named(found)} {found.share:.0%}".replace("%", " %"))
 
 
 def known(label: Label) -> str:

@@ -31,7 +31,19 @@ from analyzer.report.chart.style import (
     scale_y,
 )
 from analyzer.report.weeks import other_weeks
-from analyzer.report.words import LABEL_WORDS, known, limit_words, local, made, peak_words, plural, usual, volume, when
+from analyzer.report.words import (
+    LABEL_WORDS,
+    came_by,
+    known,
+    limit_words,
+    local,
+    made,
+    peak_words,
+    plural,
+    usual,
+    volume,
+    when,
+)
 from traffic.model import HOUR, WEEK, Bools, Floats, Kind, Window
 from traffic.text import length, si
 
@@ -273,6 +285,8 @@ def _facts(findings: Findings, event: Event) -> str:
     facts = [f"{when(event.window)} UTC", length(event.window.seconds), peak_words(event, metric), baseline]
     if amount := volume(event, metric):
         facts.append(f"{amount} missing" if event.direction == "below" else f"{amount} above it in all")
+    if by := came_by(findings, event):
+        facts.append(f"by {plain(by, 80)}")
     timezone = findings.policy.of(event.key).timezone
     if timezone != "UTC":
         facts.append(f"starts {local(event.start, timezone)} in {timezone}")

@@ -90,6 +90,8 @@ def without_lists(findings: Findings, event: Event) -> Findings:
     gaps = findings.not_judged[first : bisect_right(findings.not_judged, event.key, lo=first, key=_key)]
     # Nor should it change with what it does not show.
     slim = replace(findings, store="", window=event.window, coverage=NOTHING, suppressed=())
+    parts = tuple(row for row in findings.contributors if row.event_id == event.id)
+    slim = replace(slim, contributors=parts, incidents=())
     return replace(slim, keys=(), events=(), not_judged=gaps, labels=(), verdict=verdict, traces=())
 
 
