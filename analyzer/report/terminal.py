@@ -97,9 +97,9 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
     if findings.verdict is None:
         rows, aligned = [row[:-1] for row in rows], aligned[:-1]
     if findings.contributors:
-        came_by = ["by", *(_shorten(came_by(findings, event), _BY) for event in worst[:most])]
+        words = ["by", *(_shorten(came_by(findings, event), _BY) for event in worst[:most])]
         # Before the verdict, by which a line is painted.
-        rows = [(*row[:6], by, *row[6:]) for row, by in zip(rows, came_by, strict=True)]
+        rows = [(*row[:6], by, *row[6:]) for row, by in zip(rows, words, strict=True)]
         aligned = f"{aligned[:5]}<{aligned[5:]}"
     for i, line in enumerate(_table(rows, aligned, width - 2)):
         verdict = rows[i][-1]
