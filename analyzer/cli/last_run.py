@@ -81,6 +81,16 @@ def place_of(run: LastRun, source: CachedSource, surveyed: Surveyed, key: str) -
     )
 
 
+def check_run(output: Path) -> None:
+    """Whether a folder holds a run.
+
+    Raises:
+        UsageFailure: it does not.
+    """
+    if not (output / RUN).exists():
+        raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
+
+
 def last_run(output: Path, entry: shared.EntryOptions) -> LastRun:
     """The last run in a folder.
 
@@ -91,8 +101,7 @@ def last_run(output: Path, entry: shared.EntryOptions) -> LastRun:
     from analyzer.report.columns import readable
     from analyzer.report.saved import load
 
-    if not (output / RUN).exists():
-        raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
+    check_run(output)
     findings = load(output)
     with readable(output / RUN):
         said = json.loads((output / RUN).read_bytes())["settings"]

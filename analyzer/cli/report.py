@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzer.cli.last_run import check_run
 from analyzer.cli.original import no_database
 from traffic import options as shared
-from traffic.errors import UsageFailure
 from traffic.text import visible
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ def report(explain: int, sliders: bool, **given: Any) -> None:
 
     options = ReportOptions(**given)
     output = options.output
-    if not (output / RUN).exists():
-        raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
+    check_run(output)
     with lock(output):
         more = _more(output, explain, sliders, options.quiet) if options.html else PageParts()
         write_reports(load(output), options, wrote_original(output), parts=more)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from analyzer.cli.last_run import check_run
 from traffic import options as shared
-from traffic.errors import UsageFailure
 
 
 @click.command(short_help="Write a policy as rules of Prometheus.", context_settings=shared.SETTINGS)
@@ -42,8 +42,7 @@ def rules(form: str, policy_file: Path | None, series: str | None, label: str, f
     from traffic.disk import write_atomic
 
     del form  # So far there is one.
-    if not (output / "run.json").exists():
-        raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
+    check_run(output)
     findings = load(output)
     policy = findings.policy if policy_file is None else read_policy(policy_file, findings.metric, {})
     name = series or re.sub(r"[^a-zA-Z0-9_:]", "_", findings.metric.name or "value")

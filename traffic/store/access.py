@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 
 from traffic.disk import storage
@@ -242,3 +243,11 @@ def _secret(path: Path | None, option: str) -> str | None:
     if not text:
         raise UsageFailure(f"{path} is empty: {option} names the file that holds the secret")
     return text
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: what is sent to it cannot be read on the way."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from traffic.errors import UsageFailure
-from traffic.store.access import URLS, first
+from traffic.store.access import URLS, first, is_loopback
 
 SCHEME = "elasticsearch:"
 """Before an index whose cluster the environment names."""
@@ -35,7 +34,7 @@ class IndexAddress:
     @property
     def local(self) -> bool:
         """Whether all of its nodes are on this machine, by their addresses."""
-        return all(_is_loopback(urlsplit(url).hostname or "") for url in self.urls)
+        return all(is_loopback(urlsplit(url).hostname or "") for url in self.urls)
 
     @property
     def remote(self) -> bool:
@@ -76,13 +75,6 @@ def _under_one_path(hosts: str) -> str:
     if len(set(paths[:-1]) - {""} | {paths[-1]}) > 1:
         raise UsageFailure(f"the hosts of {URLS[0]} lie under different paths: name those of one cluster")
     return ",".join(part.removesuffix(path) for part, path in zip(parts, paths, strict=True)) + paths[-1]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _place(hosts: list[str], prefix: str, index: str) -> IndexAddress:

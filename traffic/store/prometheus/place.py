@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from traffic.errors import UsageFailure
-from traffic.store.access import PROMETHEUS_URLS, first
+from traffic.store.access import PROMETHEUS_URLS, first, is_loopback
 
 SCHEME = "prometheus:"
 _FORM = "write prometheus:http://HOST:9090"
@@ -29,7 +28,7 @@ class ServerAddress:
     def open(self) -> bool:
         """Whether what is sent to it can be read on the way: plain HTTP to another machine."""
         parts = urlsplit(self.base)
-        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def is_address(name: str) -> bool:
@@ -62,10 +61,3 @@ def find_place(name: str) -> ServerAddress:
     shown = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/").removesuffix("/api/v1")
     return ServerAddress(f"{parts.scheme}://{shown}" + (f":{port}" if port else "") + path)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
