@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-elasticsearch demo-kentik demo-prometheus pictures cluster-env setup-dev check test bench lock clean
+.PHONY: help setup demo demo-elasticsearch demo-kentik demo-prometheus pictures cluster-env setup-dev check test search bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -58,6 +58,9 @@ check: $(DEV) ## style, format, types, who may import whom
 
 test: $(DEV) ## all tests, two at a time
 	$(PY) -m pytest -n 2 --dist loadgroup tests/
+
+search: $(DEV) ## the property tests that need no server, with new random examples on every run
+	$(PY) -m pytest -n 2 --dist loadgroup --hypothesis-profile search -m 'not elasticsearch' tests/
 
 bench: $(DEV) ## measure speed and memory, write docs/benchmarks.md
 	$(PY) -m bench

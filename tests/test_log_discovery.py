@@ -90,8 +90,8 @@ WRITERS = (write_ndjson, write_ecs, write_web, write_parquet)
 @given(data=st.data(), lines=logs())
 @pytest.mark.parametrize("write", WRITERS)
 def test_a_metric_of_a_log_is_what_the_twin_says(write: Write, data: st.DataObject, lines: list[Request]) -> None:
-    # Blanks around every cell of a column are layout, and no part of the names.
-    assume(write is not write_web or not lines or any(line.key == line.key.strip() for line in lines))
+    # Blanks around most cells of a CSV column are its layout, and no part of the names.
+    assume(write is not write_web or all(line.key == line.key.strip() for line in lines))
     with tempfile.TemporaryDirectory() as folder:
         path = write(lines, Path(folder))
         for metric in METRICS:
