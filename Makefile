@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-elasticsearch demo-kentik demo-prometheus pictures cluster-env setup-dev check test search bench lock clean
+.PHONY: help setup demo demo-elasticsearch demo-kentik demo-prometheus pictures docs cluster-env setup-dev check test search bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -44,6 +44,10 @@ pictures: setup-dev ## draw the pictures of docs/pictures again, from a world of
 	  && cp output/events.png $(CURDIR)/docs/pictures/events.png && $$SL discover -q --charts 1 \
 	  && cp output/events/01_*.png $(CURDIR)/docs/pictures/event.png \
 	  && cd $(CURDIR) && $(PY) -m bench.screenshots $$folder/output/report.html && rm -r $$folder
+
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(DEV) ## build the documentation as a site into build/site, with warnings as errors
+	$(PY) -m mkdocs build -q
 
 cluster-env: ## write .env with passwords of your own, for docker compose up -d (docs/stack.md)
 	@$(PYTHON) deploy/cluster/env.py
