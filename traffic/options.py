@@ -50,7 +50,7 @@ store = click.option(
     "--store",
     default="output/traffic",
     show_default=True,
-    help="Folder of `generate`, a file or 'glob' of your own, https://HOST:9200/INDEX, prometheus:URL, or kentik:.",
+    help="A folder that `generate` filled, your file or 'glob', https://HOST:9200/INDEX, prometheus:URL or kentik:.",
 )
 
 
@@ -113,7 +113,7 @@ def stores(default: str | None = None, help_text: str = "") -> Callable[[Callabl
 
 sources = stores(
     "output/traffic",
-    "Folder of `generate`, files or 'globs' of your own, https://HOST:9200/INDEX, prometheus:URL, kentik:.",
+    "A folder that `generate` filled, your files or 'globs', https://HOST:9200/INDEX, prometheus:URL or kentik:.",
 )
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Print the result as JSON.")
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
@@ -167,28 +167,28 @@ _COLUMNS = (
         "preset",
         envvar="SL_METRIC",
         type=click.Choice(["requests", "errors", "error-share", "latency", "latency-p95"]),
-        help="Log lines: what is looked at, by service; fields that are not named are told from the log.",
+        help="Logs: what to look at, per service. Fields that you do not name are recognised.",
     ),
     click.option(
         "--errors",
         metavar="CONDITION",
-        help='Log lines: which are errors, as "status >= 400" of a file, "status:>=400" of an index.  '
+        help='Logs: which lines are errors: "status >= 400" for files, "status:>=400" for an index.  '
         "[default: status 500 and more, or a level such as ERROR, CRITICAL, FATAL]",
     ),
-    click.option("--time", "time_column", envvar="SL_TIME", help="Time column (or field)."),
+    click.option("--time", "time_column", envvar="SL_TIME", help="Column or field of the time."),
     click.option(
         "--key",
         "key_column",
         envvar="SL_KEY",
-        help="Own data: column that names the series; several with commas between of a file or of Prometheus "
-        "(device,interface); of a file an SQL expression.",
+        help="Column or field that names the series. Files and Prometheus: several, such as device,interface. "
+        "Files: also an SQL expression.",
     ),
     click.option("--total", is_flag=True, help="Files: treat all rows as one series."),
     click.option(
         "--value",
         "value_column",
         envvar="SL_VALUE",
-        help="Own data: column of the value; of a file SQL, as 'bytes*sampling_rate'; of Prometheus PromQL.",
+        help="Column or field of the value. Files: also SQL, such as 'bytes*sampling_rate'. Prometheus: any PromQL.",
     ),
     click.option(
         "--statistic",
@@ -210,19 +210,22 @@ _COLUMNS = (
         help="How to treat empty buckets.  [default: zero for sum and count, else missing]",
     ),
     click.option("--wide", is_flag=True, help="Files: every column but the time is a series."),
-    click.option("--where", metavar="CONDITION", help="Own file: only these rows, as \"proto = 'tcp' and bytes > 0\"."),
+    click.option(
+        "--where", metavar="CONDITION", help="Files: read only these rows, such as \"proto = 'tcp' and bytes > 0\"."
+    ),
     skip_bad_lines,
     data_zone,
     click.option("--time-format", help="Files: format of the times, such as '%d/%m/%Y %H:%M'."),
-    click.option("--delimiter", help="Files: column separator.  [default: told from the rows]"),
+    click.option("--delimiter", help="Files: column separator.  [default: detected]"),
     click.option(
         "--decimal",
         type=click.Choice([".", ","]),
-        help="Own file: what parts decimals; the other one parts thousands.  [default: told from the rows]",
+        help="Files: decimal separator; the other one separates thousands.  [default: detected]",
     ),
     click.option(
         "--document-step",
-        help="Own index: one document a key and step, such as 1m: rolled up in place. Prometheus: evaluate so often.",
+        help="Elasticsearch: the index holds one document per key and step, such as 1m, to roll up in place. "
+        "Prometheus: evaluation step.",
     ),
     data_filter,
 )

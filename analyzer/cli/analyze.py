@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -42,7 +43,7 @@ class AnalyzeOptions(shared.EntryOptions):
     quiet: bool
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
 @shared.stores(help_text="Log files or 'globs', or https://HOST:9200/INDEX.")
 @shared.entry
 @click.option(

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from analyzer.cli.last_run import cached, numbered_run
+from traffic import help as help_pages
 from traffic import options as shared
 
 
@@ -24,7 +25,7 @@ class CompareOptions(shared.EntryOptions):
     quiet: bool
 
 
-@click.command(short_help="Compare the events of two runs.", context_settings=shared.SETTINGS)
+@click.command(cls=help_pages.Command, short_help="Compare the events of two runs.", context_settings=shared.SETTINGS)
 @click.argument("one", metavar="RUN", type=click.IntRange(1))
 @click.argument("other", metavar="RUN", type=click.IntRange(1))
 @shared.entry

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -28,7 +29,9 @@ class CopyOptions(shared.ColumnOptions, shared.EntryOptions):
     quiet: bool
 
 
-@click.command(short_help="Copy the series of a store into another.", context_settings=shared.SETTINGS)
+@click.command(
+    cls=help_pages.Command, short_help="Copy the series of a store into another.", context_settings=shared.SETTINGS
+)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @shared.columns

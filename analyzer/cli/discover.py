@@ -14,6 +14,7 @@ import click
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
 from analyzer.cli.report import ReportOptions, charts, picture_title, with_page, write_reports
+from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -28,15 +29,17 @@ EVENTS_FOUND = 3
 _MANY_KEYS = 10_000
 """Keys from which on a dry run says how to look at fewer."""
 
+_COMMON = (
+    *("store", "preset", "key_column", "value_column", "start", "end", "over_percent", "direction"),
+    *("only", "truth", "output", "dry_run"),
+)
 _SECTIONS = {
-    "store": "What is read",
-    "user": "How to get in",
+    "store": help_pages.READ,
     "start": "What is looked at",
     "policy_file": "The policy",
     "truth": "What is compared and written",
     "full_scan": "The run",
 }
-"""Of the options in --help: the first of each, and a title."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,41 +85,31 @@ class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
     verbose: bool
 
 
-class Discover(click.Command):
-    """Has its options in sections, and says at the end of its help what the rules of the policy are."""
+class Discover(help_pages.Command):
+    """Says at the end of its help what the rules of the policy are."""
 
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """In the order in which they are declared."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        title = ""
-        for option in self.get_params(ctx):
-            title = _SECTIONS.get(option.name or "", title)
-            if (record := option.get_help_record(ctx)) is not None:
-                sections.setdefault(title, []).append(record)
-        for title, records in sections.items():
-            with formatter.section(title):
-                formatter.write_dl(records)
-
-    def format_epilog(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """A sentence each; where they are kept loads numpy, which no other help has to wait for."""
+        if not help_pages.wants_all(ctx):
+            return
         from analyzer.kernels.rules import RULES
 
         with formatter.section("Rules on top of the threshold, all on by default"):
             formatter.write_dl(list(RULES.items()))
 
 
-@click.command(cls=Discover, context_settings=shared.SETTINGS)
+@click.command(cls=Discover, common=_COMMON, sections=_SECTIONS, context_settings=shared.SETTINGS)
 @shared.sources
 @shared.columns
 @shared.entry
 @click.option(
     *shared.start,
     cls=shared.Aliased,
-    help="Look from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
+    help="Start of the window to judge: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
 )
-@click.option(*shared.end, cls=shared.Aliased, help="Look up to here.  [default: all there is]")
+@click.option(*shared.end, cls=shared.Aliased, help="End of the window to judge.  [default: all there is]")
 @click.option(
-    "--history", default="6w", show_default=True, help="How much history before and after the window to learn from."
+    "--history", default="6w", show_default=True, help="How much history to learn from, before and after the window."
 )
 @click.option(
     "--resolution",
@@ -135,20 +128,22 @@ class Discover(click.Command):
     "--threshold",
     cls=shared.Aliased,
     type=float,
-    help="Threshold above the baseline; 200 means three times.",
+    help="How far above the baseline the threshold is; 200 means three times the baseline.",
 )
 @click.option(
     "--over-units",
     type=float,
-    help="The threshold is at least this much above the baseline, in the metric's unit; alone with --over-percent 0.",
+    help="Least distance of the threshold to the baseline, in the metric's unit; on its own with --over-percent 0.",
 )
 @click.option("--matches", type=int, help="Buckets above the threshold that open an event ...")
 @click.option("--within", help="... within this time.")
 @click.option("--floor", type=float, help="Lower bound of the threshold.")
 @click.option("--merge", help="Breaches less than this apart belong to the same event.")
-@click.option("--percentile", type=float, help="Of the other weeks' hourly p95s: the baseline.")
-@click.option("--rollup-percentile", type=float, help="Learn from this percentile of an hour's buckets.  [default: 95]")
-@click.option("--rollup-width", help="Width of a roll-up: hours, then the same percentile of them.  [default: 1h]")
+@click.option("--percentile", type=float, help="Which percentile of the other weeks' hourly p95s is the baseline.")
+@click.option("--rollup-percentile", type=float, help="Percentile of an hour's buckets to learn from.  [default: 95]")
+@click.option(
+    "--rollup-width", help="Width of a roll-up; over an hour it is the same percentile of its hours.  [default: 1h]"
+)
 @click.option(
     "--slots",
     type=click.Choice(["week", "workdays", "day"]),
@@ -157,7 +152,7 @@ class Discover(click.Command):
 @click.option(
     "--baseline",
     type=click.Choice(["retrospective", "trailing", "original"]),
-    help="Compare an hour with all other weeks, with the weeks before it, or (to compare) with all, its own too.",
+    help="Learn from all other weeks, from earlier ones (as a live alert would), or from all, its own included.",
 )
 @click.option(
     "--timezone", metavar="ZONE", help="Time zone of the hours of the week, such as Europe/Berlin.  [default: UTC]"
@@ -173,34 +168,36 @@ class Discover(click.Command):
 @click.option(
     "--classes",
     metavar="CLASS,...",
-    help="Report these classes of events: policy, unusual, new, suspect.  [default: all]",
+    help="Classes of events to report: policy, unusual, new, suspect.  [default: all]",
 )
-@click.option("--min-weeks", type=int, help="Judge only hours with this many other weeks to compare with.")
+@click.option(
+    "--min-weeks", type=int, help="Judge only hours that at least this many other weeks can be compared with."
+)
 @click.option(
     "--without",
     multiple=True,
     metavar="RULE",
-    help="Disable a rule (see below); can be repeated. `all` leaves the plain policy.",
+    help="Disable a rule (--help-all lists them); can be repeated. `all` leaves the plain policy.",
 )
 @click.option(
     "--by",
     metavar="DIMENSION,...",
-    help="Say by what events came: dst_port,src_as ...; `none` does not.  [default: all that the store knows]",
+    help="Dimensions to break events down by, such as dst_port,src_as, or `none`.  [default: all that the store knows]",
 )
 @click.option(
     "--group",
     metavar="REGEX",
-    help="Events of keys that have this in common may be one incident: '^(site-\\d+)'.",
+    help="Events of keys with the same match may be one incident, such as '^(site-\\d+)'.",
 )
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
 @click.option(
-    "--top", type=click.IntRange(min=1), metavar="N", help="Own index: of these only the N series that have most."
+    "--top", type=click.IntRange(min=1), metavar="N", help="Elasticsearch: read only the N series that have most."
 )
 @click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Labels to compare with (key, start, end).  [default: what `generate` wrote for this store]",
+    help="Known incidents to compare with (key, start, end).  [default: what `generate` wrote for this store]",
 )
 @shared.output
 @charts
@@ -208,9 +205,7 @@ class Discover(click.Command):
 @with_page
 @originals
 @no_database
-@click.option(
-    "--full-scan", is_flag=True, help="Scan every bucket instead of candidate hours only; slower, same result."
-)
+@click.option("--full-scan", is_flag=True, help="Scan every bucket, not only the candidate hours; slower, same result.")
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 16),
@@ -218,10 +213,12 @@ class Discover(click.Command):
     show_default=True,
     help="Parallel requests to a service.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the requests that a run would send, and about how long they take.")
-@click.option("--require-f1", type=shared.Number(0, 1), help="Exit with 3 if the F1 against the truth is below this.")
-@click.option("--fail-on-incidents", is_flag=True, help="Exit with 3 if the policy raises an incident of several keys.")
-@click.option("--fail-on-events", is_flag=True, help="Exit with 3 if the policy raises events.")
+@click.option("--dry-run", is_flag=True, help="Print the requests that a run would send and how long they would take.")
+@click.option("--require-f1", type=shared.Number(0, 1), help="Exit with code 3 if F1 is below this.")
+@click.option(
+    "--fail-on-incidents", is_flag=True, help="Exit with code 3 if the policy raises an incident of several keys."
+)
+@click.option("--fail-on-events", is_flag=True, help="Exit with code 3 if the policy raises events.")
 @shared.as_json
 @shared.quiet
 @shared.verbose

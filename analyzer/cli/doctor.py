@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from traffic import help as help_pages
 from traffic import options as shared
 
 
@@ -22,7 +23,9 @@ class DoctorOptions(shared.ColumnOptions, shared.EntryOptions):
 
 
 @click.command(
-    short_help="Say whether a run has all it needs, and what a store holds.", context_settings=shared.SETTINGS
+    cls=help_pages.Command,
+    short_help="Say whether a run has all it needs, and what a store holds.",
+    context_settings=shared.SETTINGS,
 )
 @shared.sources
 @shared.columns

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.cli.last_run import cached, event_of, last_run, place_of
+from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -29,7 +30,11 @@ class ExplainOptions(shared.EntryOptions):
     quiet: bool
 
 
-@click.command(short_help="Say why something is an event, or none, with all numbers.", context_settings=shared.SETTINGS)
+@click.command(
+    cls=help_pages.Command,
+    short_help="Say why something is an event, or none, with all numbers.",
+    context_settings=shared.SETTINGS,
+)
 @click.argument("what", metavar="EVENT|KEY")
 @click.argument("when", metavar="[TIME]", required=False)
 @shared.entry

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
+from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -50,7 +51,7 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
     quiet: bool
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
 @shared.sources
 @shared.columns
 @shared.entry

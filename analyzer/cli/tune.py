@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.cli.last_run import cached, last_run
+from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
@@ -36,7 +37,9 @@ class TuneOptions(shared.EntryOptions):
     quiet: bool
 
 
-@click.command(short_help="Try many policies on the last run's history.", context_settings=shared.SETTINGS)
+@click.command(
+    cls=help_pages.Command, short_help="Try many policies on the last run's history.", context_settings=shared.SETTINGS
+)
 @click.option(
     "--vary",
     multiple=True,

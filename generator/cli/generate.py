@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from traffic import help as help_pages
 from traffic import options as shared
 
 if TYPE_CHECKING:
@@ -36,7 +37,11 @@ class GenerateOptions(shared.EntryOptions):
     verbose: bool
 
 
-@click.command(short_help="Fill a store with traffic, and write down what happened.", context_settings=shared.SETTINGS)
+@click.command(
+    cls=help_pages.Command,
+    short_help="Fill a store with traffic, and write down what happened.",
+    context_settings=shared.SETTINGS,
+)
 @click.option(
     "--scenario",
     "scenario_file",

@@ -11,6 +11,7 @@ import click
 
 from generator.cli.stopping import stopping
 from generator.logs.options import LogOptions
+from traffic import help as help_pages
 from traffic import options as shared
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
     verbose: bool
 
 
-@click.command(context_settings=shared.SETTINGS)
+@click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
 @click.option("-c", "--config", type=click.Path(path_type=Path), help="What to write.  [default: input/logs.yaml]")
 @click.option(
     "-n", "--total", type=click.IntRange(0, 10**15), help="Total number of lines; 0 means endless.  [default: 1000]"
