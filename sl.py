@@ -44,10 +44,10 @@ import generator.cli
 from traffic.errors import Failure
 
 if TYPE_CHECKING:
-    from analyzer.notebook import Result, discover, score
+    from analyzer.notebook import Result, discover, explain, read, score, tune
     from generator.notebook import generate
 
-__all__ = ["Result", "discover", "generate", "score"]
+__all__ = ["Result", "discover", "explain", "generate", "read", "score", "tune"]
 
 INTERRUPTED, TERMINATED, HUNG_UP = 130, 143, 129
 PATIENCE = 10

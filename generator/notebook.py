@@ -22,6 +22,7 @@ def generate(  # noqa: PLR0913 - named arguments only: the settings of a run
     end: str | None = None,
     customers: int | None = None,
     seed: int | None = None,
+    flows: bool | None = None,
     replace: bool = False,
     output: str | Path | None = None,
 ) -> GenerationResult:
@@ -33,6 +34,7 @@ def generate(  # noqa: PLR0913 - named arguments only: the settings of a run
         weeks, start, end: the window, instead of the scenario's.
         customers: how many, instead of the scenario's.
         seed: of the random numbers, instead of the scenario's.
+        flows: whether flow records (port, AS, country) are written as well, instead of the scenario's.
         replace: drop what the store holds first (only what was generated).
         output: where ground_truth.csv is written; by default the folder that the store is in.
 
@@ -44,7 +46,13 @@ def generate(  # noqa: PLR0913 - named arguments only: the settings of a run
         StoreError: the store does not take it.
     """
     settings = configured(
-        None if scenario is None else Path(scenario), start=start, end=end, weeks=weeks, customers=customers, seed=seed
+        None if scenario is None else Path(scenario),
+        start=start,
+        end=end,
+        weeks=weeks,
+        customers=customers,
+        seed=seed,
+        flows=flows,
     )
     now = int(time.time())
     World(settings).check(settings.window.resolve(now, settings.seconds))

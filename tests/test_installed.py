@@ -61,4 +61,4 @@ def test_its_script_and_its_settings_are_there(site: Path, tmp_path: Path) -> No
 
 def test_python_imports_it(site: Path, tmp_path: Path) -> None:
     text = "import sl, pathlib; print(pathlib.Path(sl.__file__).parent, sl.discover.__module__)"
-    assert ran(site, tmp_path, sys.executable, "-c", text).stdout.split() == [str(site), "analyzer.notebook"]
+    assert ran(site, tmp_path, sys.executable, "-c", text).stdout.split() == [str(site), "analyzer.notebook.discover"]

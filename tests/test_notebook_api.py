@@ -137,9 +137,66 @@ def test_a_result_shows_itself(rows: pd.DataFrame) -> None:
         result.plot(7)
 
 
+def test_a_store_is_read_as_the_export_writes_it(run: Path) -> None:
+    well(command("export", "--store", "traffic", "--wide-table", "--file", "frame.parquet", cwd=run))
+    pd.testing.assert_frame_equal(sl.read(run / "traffic"), pd.read_parquet(run / "frame.parquet"))
+    week = sl.read(run / "traffic", resolution="60m", start="2026-09-14", end="2026-09-21", only=["*1"])
+    assert week.shape == (168, 1)
+
+
+@pytest.mark.filterwarnings("ignore:using")
+def test_an_event_of_a_frame_is_explained_and_so_is_an_hour_without_one(rows: pd.DataFrame) -> None:
+    result = sl.discover(rows, time="time", key="host", value="bps", resolution="5m")
+    worst = sl.explain(result, 0)
+    assert f"event {result.events['event_id'][0]}" in str(worst)
+    assert worst.as_dict()["event"]["start"] == "2026-10-08T06:00:00Z"
+    quiet = sl.explain(result, key="web-2", at="2026-10-08T06:10Z")
+    assert "web-2, Thu 8 Oct 2026 06:00-07:00 UTC: no event" in str(quiet)
+    for wrong, words in (
+        ({"event": 9}, "no event 9"),
+        ({"key": "web-3", "at": "2026-10-08"}, "'web-2'"),
+        ({}, "takes"),
+    ):
+        with pytest.raises(UsageFailure, match=words):
+            sl.explain(result, **wrong)
+    with pytest.raises(UsageFailure, match="knows no data"):
+        sl.explain(sl.Result(result.findings), 0)
+
+
+def test_tune_counts_what_discover_finds_and_its_policy_can_be_used(run: Path, tmp_path: Path) -> None:
+    result = sl.discover(run / "traffic", output=tmp_path)
+    tried = sl.tune(result, vary=["over-percent=100,200,900"])
+    table = tried.policies.set_index("policy")
+    strict = sl.discover(run / "traffic", output=tmp_path, policy={"over_percent": 900})
+    assert table.loc["over-percent=900", "alerts"] == (strict.events["class"] == "policy").sum()
+    assert "3 policies tried" in str(tried)
+    assert tried.recommended is None
+    assert "fewer than 5" in str(tried)
+
+
+def test_the_policy_that_tune_recommends_is_one_for_discover(tmp_path: Path) -> None:
+    sl.generate(tmp_path / "traffic", customers=15, start="2026-08-31", end="2026-10-12")
+    result = sl.discover(tmp_path / "traffic", output=tmp_path, policy={"over_percent": 900})
+    tried = sl.tune(result, vary=["over-percent=200,900"])
+    (chosen,) = tried.policies[tried.policies["chosen"] == "yes"].to_dict("records")
+    again = sl.discover(tmp_path / "traffic", output=tmp_path, policy=tried.recommended)
+    assert again.scores
+    assert (chosen["policy"], chosen["hits"]) == ("over-percent=200", again.scores["hits"])
+
+
+def test_incidents_and_contributors_are_frames(tmp_path: Path) -> None:
+    sl.generate(tmp_path / "traffic", customers=4, start="2026-09-07", end="2026-10-05", flows=True)
+    result = sl.discover(tmp_path / "traffic")
+    alone = result.contributors[~result.contributors["dimension"].str.contains(" & ")]
+    shares = alone.groupby(["event_id", "dimension"])["share"].sum()
+    assert len(shares)
+    np.testing.assert_allclose(shares, 1, rtol=1e-9)
+    assert set(result.events["incident_id"]) == set(result.incidents["incident_id"])
+
+
 def test_the_page_runs_as_it_stands(rows: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.DOTALL)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     monkeypatch.chdir(tmp_path)
     rows.to_csv("traffic.csv", index=False)
     names: dict[str, object] = {}
@@ -156,6 +213,6 @@ def test_the_page_runs_as_it_stands(rows: pd.DataFrame, tmp_path: Path, monkeypa
 def test_no_command_waits_for_pandas() -> None:
     """What `import sl` offers is loaded when it is asked for."""
     assert started("--help").code == 0
-    assert set(sl.__all__) == {"Result", "discover", "generate", "score"}
+    assert set(sl.__all__) == {"Result", "discover", "explain", "generate", "read", "score", "tune"}
     with pytest.raises(AttributeError, match="nope"):
         _ = sl.nope

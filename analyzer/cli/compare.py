@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from analyzer.cli.last_run import cached, numbered_run
+from analyzer.cli.last_run import numbered_run
 from traffic import help as help_pages
 from traffic import options as shared
 
@@ -42,6 +42,7 @@ def compare(**given: Any) -> None:
     Example:
       ./sl.py compare 3 7
     """
+    from analyzer.again import cached
     from analyzer.tuning.differences import differences, document, text
     from traffic.disk import lock
 

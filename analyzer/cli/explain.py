@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.last_run import cached, event_of, last_run, place_of
+from analyzer.cli.last_run import event_of, last_run
 from traffic import help as help_pages
 from traffic import options as shared
-from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
     from analyzer.model import Findings
@@ -54,6 +53,7 @@ def explain(**given: Any) -> None:
       ./sl.py explain customer-0013 2026-11-05T03:10Z
       ./sl.py explain customer-0013 2026-11-05T03:10Z --json
     """
+    from analyzer.again import cached, place_of
     from analyzer.explaining.explain import explain as explained
     from analyzer.pipeline import survey
     from analyzer.report.explained import document, text
@@ -67,10 +67,7 @@ def explain(**given: Any) -> None:
     )
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         surveyed = survey(source, run.scope)
-        place = place_of(run, source, surveyed, key)
-        if place is None:
-            raise UsageFailure(_unknown(key, list(surveyed.spans)))
-        found = explained(place, key, moment, event_id)
+        found = explained(place_of(run.findings, run.scope, source, surveyed, key), key, moment, event_id)
     if not options.quiet and asked.sent:
         shared.note(f"{asked.sent} requests: the buckets of that time were not among the answers that are kept")
     if options.as_json:
@@ -85,13 +82,3 @@ def _meant(options: ExplainOptions, findings: Findings, moment: int) -> tuple[st
         return options.what, moment, ""
     event = event_of(findings, options.what, options.output)
     return event.key, event.start, event.id
-
-
-def _unknown(key: str, keys: list[str]) -> str:
-    from difflib import get_close_matches
-
-    from traffic.text import visible
-
-    close = get_close_matches(key, keys, 1)
-    hint = f"did you mean {visible(close[0])!r}?" if close else f"there are {len(keys)}, such as {visible(keys[0])!r}"
-    return f"the run looked at no key {visible(key)!r}: {hint}"

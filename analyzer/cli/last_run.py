@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,9 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from analyzer.explaining.explain import Place
     from analyzer.model import Event, Findings
-    from analyzer.pipeline import Surveyed
-    from analyzer.reading.cache import CachedSource
-    from analyzer.reading.fetch import Halving
     from analyzer.reading.scope import Scope
     from analyzer.tuning.differences import Compared
     from traffic.model import Window
@@ -43,42 +38,6 @@ class LastRun:
     settings: Mapping[str, Any]
     source: Source
     scope: Scope
-
-
-@contextmanager
-def cached(source: Source, scope: Scope, output: Path) -> Iterator[tuple[CachedSource, Halving]]:
-    """The store, answered from what is kept; and what counts the requests that are sent all the same."""
-    from analyzer.pipeline import BUFFER_LOG
-    from analyzer.reading.cache.log import write_log
-    from analyzer.reading.scope import opened
-
-    asked, answered, files = opened(source, scope, output)
-    try:
-        yield answered, asked
-    finally:
-        write_log(output / BUFFER_LOG, files)
-
-
-def place_of(run: LastRun, source: CachedSource, surveyed: Surveyed, key: str) -> Place | None:
-    """Where the hours of a key are looked for; None of one that the run did not look at."""
-    from analyzer.explaining.explain import Place
-
-    block = next(((keys, reach) for keys, reach in surveyed.blocks if key in keys), None)
-    if block is None:
-        return None
-    return Place(
-        source=source,
-        keys=block[0],
-        spans=surveyed.spans,
-        learned=block[1],
-        looked=surveyed.window,
-        resolution=run.scope.resolution,
-        policy=run.findings.policy,
-        end=surveyed.end,
-        labels=run.findings.labels,
-        begin=surveyed.begin,
-        events=run.findings.events,
-    )
 
 
 def check_run(output: Path) -> None:

@@ -105,7 +105,8 @@ def _more(output: Path, explain: int, sliders: bool, quiet: bool) -> PageParts:
     """From the answers that the run kept."""
     if not explain and not sliders:
         return PageParts()
-    from analyzer.cli.last_run import cached, last_run, place_of
+    from analyzer.again import cached, place_of
+    from analyzer.cli.last_run import last_run
     from analyzer.explaining.explain import explain as explained
     from analyzer.pipeline import survey
     from analyzer.report.explained import text
@@ -118,8 +119,8 @@ def _more(output: Path, explain: int, sliders: bool, quiet: bool) -> PageParts:
     with cached(run.source, run.scope, output) as (source, _):
         surveyed = survey(source, run.scope)
         for event in worst_first(findings.events)[:explain]:
-            place = place_of(run, source, surveyed, event.key)
-            if place is not None:
+            if event.key in surveyed.spans:
+                place = place_of(findings, run.scope, source, surveyed, event.key)
                 texts[event.id] = text(explained(place, event.key, event.start, event.id), 100)
         if not sliders:
             return PageParts(texts)

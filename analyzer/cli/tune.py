@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.last_run import cached, last_run
+from analyzer.cli.last_run import last_run
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -71,6 +71,7 @@ def tune(**given: Any) -> None:
       ./sl.py tune --budget 3/week
       ./sl.py tune --vary over-percent=50..400/25 --vary matches=1,2,3 --truth incidents.csv
     """
+    from analyzer.again import cached
     from analyzer.tuning.grid import DEFAULT, candidates, looser
     from analyzer.tuning.run import tuned
     from analyzer.tuning.table import document, text

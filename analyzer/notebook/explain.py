@@ -1,0 +1,120 @@
+"""`sl.explain` and `sl.tune`: a result that is looked at again."""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analyzer.again import cached, place_of
+from analyzer.explaining.explain import explain as explained
+from analyzer.explaining.values import Explanation
+from analyzer.model import Policy
+from analyzer.notebook.frames import Moment, file_of, frame, instant, unseen
+from analyzer.notebook.result import Again, Result, event_of
+from analyzer.pipeline import survey
+from analyzer.reading.cache import CachedSource
+from analyzer.report import explained as said
+from analyzer.tuning import table
+from analyzer.tuning.run import tuned
+from traffic import truth as labels_of
+from traffic.errors import UsageFailure
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Explained:
+    """Why something is an event, or none; a notebook shows it as the command does."""
+
+    values: Explanation
+
+    def __str__(self) -> str:
+        return said.text(self.values, 100)
+
+    __repr__ = __str__
+
+    def as_dict(self) -> dict[str, Any]:
+        """All its numbers, as `./sl.py explain --json` has them."""
+        return said.document(self.values)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Tuning:
+    """What many policies find, miss and cost; a notebook shows it as the command does."""
+
+    values: table.Tuned
+
+    @property
+    def policies(self) -> pd.DataFrame:
+        """A row a policy: the columns of tuning.csv."""
+        return frame(table.TUNING, table.rows(self.values))
+
+    @property
+    def recommended(self) -> Policy | None:
+        """The policy for `sl.discover(policy=...)`; None where none is recommended, and `print` says why."""
+        return None if self.values.chosen is None else self.values.chosen.candidate.policy
+
+    def __str__(self) -> str:
+        return table.text(self.values, 100)
+
+    __repr__ = __str__
+
+
+def explain(result: Result, event: str | int | None = None, *, key: str = "", at: Moment | None = None) -> Explained:
+    """Why something is an event, or none: what `./sl.py explain` says.
+
+    Args:
+        result: of `sl.discover`.
+        event: its event_id, or its place among the worst (0 is the worst).
+        key, at: a series and a time instead, also where nothing was raised.
+
+    Raises:
+        UsageFailure: there is no such event or key, or the time lies outside of what was looked at.
+    """
+    if event is None:
+        if not key or at is None:
+            raise UsageFailure("explain takes an event, or a key and a time: explain(result, key=..., at=...)")
+        moment, event_id = instant(at, int(clock.time())), ""
+    else:
+        found = event_of(result.findings, event)
+        key, moment, event_id = found.key, found.start, found.id
+    with _again(result) as (source, again):
+        place = place_of(result.findings, again.scope, source, survey(source, again.scope), key)
+        return Explained(explained(place, key, moment, event_id))
+
+
+def tune(
+    result: Result,
+    *,
+    vary: Sequence[str] = (),
+    budget: float | None = None,
+    truth: pd.DataFrame | str | Path | None = None,
+) -> Tuning:
+    """Try many policies on what was read: what `./sl.py tune` does.
+
+    Args:
+        result: of `sl.discover`.
+        vary: settings and their values, as `--vary` takes them: "over-percent=50..400/25"; by default 200 policies.
+        budget: alerts a week, of all series, that the recommended policy may raise.
+        truth: incidents to be found, with the columns key, start, end; those of the result by default.
+
+    Raises:
+        UsageFailure: a setting is not valid.
+    """
+    known = None if result.findings.verdict is None else list(result.findings.labels)
+    with _again(result) as (source, again):
+        if truth is not None:
+            known = list(labels_of.read(file_of(truth, again.output / "truth.csv"))[0])
+        return Tuning(tuned(source, again.scope, result.findings.policy, vary, known, budget, unseen))
+
+
+@contextmanager
+def _again(result: Result) -> Iterator[tuple[CachedSource, Again]]:
+    if result.again is None:
+        raise UsageFailure("this result knows no data: make it with sl.discover")
+    with result.again() as again, cached(again.source, again.scope, again.output) as (source, _):
+        yield source, again
