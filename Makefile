@@ -71,12 +71,13 @@ bench: $(DEV) ## measure speed and memory, write docs/benchmarks.md
 
 # Keeps the locked versions where requirements*.in still allow them; `make lock UPGRADE=--upgrade` takes the newest.
 lock: export UV_CUSTOM_COMPILE_COMMAND := make lock
-lock: ## compile requirements*.in into their locks
+lock: ## compile requirements*.in and deploy/extras into their locks
 	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
 	$(PYTHON) -m venv "$$tmp" && "$$tmp/bin/python" -m pip --disable-pip-version-check install -q '$(UV)' && \
 	for name in requirements requirements-dev tests/elasticsearch/java deploy/jupyter; do \
 	    "$$tmp/bin/uv" pip compile -q --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	        --no-emit-index-url $(UPGRADE) $$name.in -o $$name.txt || exit 1; \
+	        --no-emit-index-url $(UPGRADE) $$name.in \
+	        $$([ $$name = requirements ] && echo deploy/extras/server.in deploy/extras/redis.in) -o $$name.txt || exit 1; \
 	done
 
 clean: ## remove .venv and all caches; output/ stays

@@ -7,9 +7,11 @@ import signal
 import sys
 
 _NEEDS = (
-    *("click", "duckdb", "fastapi", "jinja2", "matplotlib", "numpy", "pyarrow"),
-    *("redis", "requests", "tenacity", "tinydb", "uvicorn", "yaml"),
+    *("click", "duckdb", "jinja2", "matplotlib", "numpy", "pyarrow"),
+    *("requests", "tenacity", "tinydb", "yaml"),
 )
+_EXTRAS = {**dict.fromkeys(("fastapi", "fastapi_offline", "starlette", "uvicorn"), "server"), "redis": "redis"}
+"""Packages that only some commands need, and the extra that brings them."""
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -155,10 +157,16 @@ def main() -> int:
         if _asked:
             # DuckDB makes an error of its own of what ends its work.
             return _say(_stopped(), _code_of(_asked[0]))
-        # The last resort: a mistake of ours is still one line, and not a traceback.
         if "SL_DEBUG" in os.environ:
             raise
-        return _say(f"internal error ({type(error).__name__}: {error}); SL_DEBUG=1 shows where", 1)
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get(error.name or "")):
+        return _say(f"this needs the package {error.name}: pip install 'sl[{extra}]'", 2)
+    # The last resort: a mistake of ours is still one line, and not a traceback.
+    return _say(f"internal error ({type(error).__name__}: {error}); SL_DEBUG=1 shows where", 1)
 
 
 def _misused(error: click.ClickException) -> int:

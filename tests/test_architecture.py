@@ -430,7 +430,9 @@ def test_the_tables_speak_only_of_modules_that_exist() -> None:
 
 
 def test_every_required_package_has_a_home() -> None:
-    required = re.findall(r"^([a-z0-9._-]+)", (ROOT / "requirements.in").read_text(encoding="utf-8"), re.MULTILINE)
+    lists = [ROOT / "requirements.in", *(ROOT / "deploy" / "extras" / f"{name}.in" for name in ("server", "redis"))]
+    text = "".join(path.read_text(encoding="utf-8") for path in lists)
+    required = re.findall(r"^([a-z0-9._-]+)", text, re.MULTILINE)
     assert set(required) - {DISTRIBUTIONS.get(package, package) for package in HOMES} == set()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ran(site: Path, cwd: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(("SL_", "PYTHON"))}
     return subprocess.run(
         command,
         cwd=cwd,
-        env={**variables, "PYTHONPATH": str(site)},
+        env={**bare(), "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
         check=False,
@@ -62,3 +62,58 @@ def test_its_script_and_its_settings_are_there(site: Path, tmp_path: Path) -> No
 def test_python_imports_it(site: Path, tmp_path: Path) -> None:
     text = "import sl, pathlib; print(pathlib.Path(sl.__file__).parent, sl.discover.__module__)"
     assert ran(site, tmp_path, sys.executable, "-c", text).stdout.split() == [str(site), "analyzer.notebook.discover"]
+
+
+@pytest.fixture(scope="module")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """pipx and uv, in an environment of their own."""
+    folder = tmp_path_factory.mktemp("tools")
+    venv.create(folder, with_pip=True)
+    install = [
+        str(folder / "bin" / "python"),
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "install",
+        "-q",
+        "pipx",
+        "uv",
+    ]
+    subprocess.run(install, check=True, capture_output=True, timeout=300)
+    return folder / "bin"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("installed")
+def test_pipx_installs_a_command_that_says_which_extra_serve_needs(tools: Path, tmp_path: Path) -> None:
+    own = {**bare(), "PIPX_HOME": str(tmp_path / "home"), "PIPX_BIN_DIR": str(tmp_path / "bin")}
+    done = subprocess.run(
+        [tools / "pipx", "install", ROOT], env=own, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    sl = [str(tmp_path / "bin" / "sl")]
+    made = ["generate", "--customers", "2", "--start", "2026-09-07", "--end", "2026-10-05"]
+    for command in ([*sl, *made], [*sl, "discover", "--charts", "0"]):
+        done = subprocess.run(
+            command, cwd=tmp_path, env=bare(), capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    done = subprocess.run(
+        [*sl, "serve"], cwd=tmp_path, env=bare(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "sl: this needs the package starlette: pip install 'sl[server]'\n"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("installed")
+def test_uvx_runs_it_without_an_installation(tools: Path, tmp_path: Path) -> None:
+    own = {**bare(), "UV_CACHE_DIR": str(tmp_path / "cache"), "UV_PYTHON": sys.executable}
+    command = [str(tools / "uvx"), "--from", f"{ROOT}[server,redis]", "sl", "serve", "--help"]
+    done = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Serve log lines" in done.stdout
+
+
+def bare() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(("SL_", "PYTHON", "VIRTUAL_ENV"))}
