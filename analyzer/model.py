@@ -39,7 +39,7 @@ BANDS: tuple[tuple[Band, float], ...] = (("critical", 75.0), ("major", 50.0), ("
 
 RULES = (
     *("level", "recurring", "days", "pooled", "idle", "edges"),
-    *("tail", "artefacts", "volume", "held", "bursty", "habit"),
+    *("tail", "artefacts", "volume", "held", "habit"),
 )
 """The rules on top of the stated threshold, all on by default. `analyzer.kernels.rules` has a sentence for each."""
 

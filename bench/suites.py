@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 VARIABLE = "SL_DETECTION_DATA"
 OF_PEOPLE = ("aiops-", "wsd-", "ms-", "nab-")
 """How cases begin whose series are traffic of their own, labelled by people."""
+
+FILLS = 0.75
+"""Of a bucket, what a label fills at least that has to be found in it."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,34 @@ def load(folder: Path) -> Suite:
     for row in _rows(folder / "labels.csv"):
         labels[row["series"]].append(Labelled(int(row["start"]), int(row["end"]), int(row["cross"]), row["kind"]))
     return Suite(folder.name, tuple(series), {name: tuple(some) for name, some in labels.items()})
+
+
+def coarser(suite: Suite, width: int) -> Suite:
+    """The series with narrower buckets, averaged to buckets of `width` seconds: data that chose no rule.
+
+    A label that fills less than most of a bucket need not be found in it.
+    """
+    series = tuple(_wider(one, width) for one in suite.series if one.step < width)
+    labels = {
+        one.name: tuple(
+            replace(label, kind="optional")
+            if label.kind == "required" and label.end - label.start < FILLS * width
+            else label
+            for label in suite.labels[one.name]
+        )
+        for one in series
+    }
+    return Suite(suite.name, series, labels)
+
+
+def _wider(one: LabelledSeries, width: int) -> LabelledSeries:
+    count = width // one.step
+    skip = -(one.start // one.step) % count
+    values = one.values[skip:]
+    cells = values[: len(values) // count * count].reshape(-1, count)
+    there = (~np.isnan(cells)).sum(axis=1)
+    means = np.divide(np.nansum(cells, axis=1), there, out=np.full(len(cells), np.nan), where=there > 0)
+    return replace(one, step=width, start=one.start + skip * one.step, values=means)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analyzer.kernels.severity import severity
+from analyzer.kernels.severity import height_of, severity
 from analyzer.model import (
     Event,
     EventVerdict,
@@ -38,7 +38,7 @@ def make_event(key: str, start: int, minutes: float = 20, ratio: float | None = 
     peak = baseline * ratio if ratio is not None else 4e7
     threshold = max(3 * baseline, 1e6)
     peak_at = start + (end - start) // 120 * 60
-    matters = severity(np.array(peak / threshold), np.array(float(end - start)), 25.0, 100.0)
+    matters = severity(height_of(np.array(peak / threshold)), np.array(float(end - start)), 25.0, 100.0)
     return Event(
         *(event_id(key, "bits", "above", start), key, start, end, min(end, start + 120), max(1, round(minutes))),
         *(peak_at, peak, baseline, threshold, ratio, 0.8 * (peak - baseline) * (end - start)),

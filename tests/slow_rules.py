@@ -59,7 +59,7 @@ def slow_rules(
     past = _Past(policy, {hour: slow_place(hour, policy) for hour in _every(times)})
     factor = _factor(learned, policy, past, rules)
     known, filled = _usual(learned, factor, per_hour, policy, past, rules)
-    levels = _levels({hour: buckets[hour] for hour in learned}, per_hour)
+    levels = _levels({hour: buckets[hour] for hour in learned}, per_hour, policy)
     if "artefacts" in rules:
         levels[0] = {hour: p if (p := learned[hour]) * 20 < peak else peak for hour, peak in levels[0].items()}
     habits = _habits(learned, known, policy.multiple, past)
@@ -74,7 +74,7 @@ def slow_unusual(times: list[int], values: list[float], resolution: int, policy:
     """What is unusual in each hour that is judged: docs/detection.md, section Classes."""
     buckets, per_hour = _buckets(times, values), HOUR // resolution
     live = policy.baseline == "trailing"
-    rules = {"level", "recurring", "days", "pooled", "idle"} & set(policy.rules)
+    rules = {"level", "recurring", "days", "idle"} & set(policy.rules)
     past = _Past(policy, {hour: slow_place(hour, policy) for hour in _every(times)})
     tops = _learned(buckets, 95, per_hour, policy)
     factor = _factor(tops, policy, past, set(policy.rules))
@@ -89,9 +89,7 @@ def slow_unusual(times: list[int], values: list[float], resolution: int, policy:
     else:
         day = _running(ratio, sorted(past.places), 9)
     expected = {hour: usual * max(1.0, day[hour]) for hour, usual in base.items()}
-    highest = {hour: max(buckets[hour]) for hour in learned}
-    if policy.needed(resolution) > 1:
-        highest = _levels({hour: buckets[hour] for hour in learned}, per_hour)[0]
+    highest = _levels({hour: buckets[hour] for hour in learned}, per_hour, policy)[0]
     peaks = {hour: highest[hour] / usual for hour, usual in expected.items() if usual > 0}
     times_of = past.figures(peaks, lambda known: slow_rare(known, 3 * 168, 50, 90))
     bursts = {} if live else _habits(tops, expected, 2.0, past)
@@ -314,8 +312,8 @@ def _with_tail(
     for hour, usual in base.items():
         rare, height = ([one[hour] for one in hourly] for hourly in (rares, heights))
         limits = [_wanted(usual, t, r, policy.multiple, rules) for t, r in zip(rare, height, strict=True)]
-        if "bursty" in rules and (rare[0] or 0) > 20 and height[0] is not None:
-            limits = [max(limit, 1.5 * height[0]) for limit in limits]
+        if (rare[0] or 0) > 20:
+            limits = [max(limit, limits[0]) for limit in limits]
         found[hour] = [max(limit, stated[hour]) for limit in limits]
     return found
 
@@ -348,8 +346,11 @@ def _wanted(usual: float, times: float | None, height: float | None, multiple: f
     return times * usual
 
 
-def _levels(buckets: dict[int, list[float]], per_hour: int) -> list[Hourly]:
-    """What each hour is above with two buckets, for 20 minutes, for half of it, for four fifths."""
+def _levels(buckets: dict[int, list[float]], per_hour: int, policy: Policy) -> list[Hourly]:
+    """What each hour is above with two buckets, for 20 minutes, for half of it, for four fifths.
+
+    Where one bucket is enough to open an event in that way, the highest.
+    """
     q = 100 * (per_hour - 2) / (per_hour - 1) if per_hour > 1 else 100
     second = {hour: percentile(found, q) for hour, found in buckets.items()}
     half = {hour: percentile(found, 50) for hour, found in buckets.items()}
@@ -358,7 +359,10 @@ def _levels(buckets: dict[int, list[float]], per_hour: int) -> list[Hourly]:
         bucket = 60 / per_hour
         share = (20 - 2 * bucket) / (30 - 2 * bucket)
         twenty = {h: v * (half[h] / v) ** share if v > 0 else 0.0 for h, v in second.items()}
-    return [second, twenty, half, {hour: percentile(found, 20) for hour, found in buckets.items()}]
+    levels = [second, twenty, half, {hour: percentile(found, 20) for hour, found in buckets.items()}]
+    highest = {hour: max(found) for hour, found in buckets.items()}
+    needed = [policy.needed(HOUR // per_hour), *(math.ceil(way[1] * per_hour / 60) for way in WAYS if way)]
+    return [highest if count <= 1 else level for count, level in zip(needed, levels, strict=True)]
 
 
 def slow_ruled_events(

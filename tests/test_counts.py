@@ -58,3 +58,8 @@ def test_minutes_without_any_are_no_fall_where_few_are_usual_and_an_hour_without
     # What chance does within half an hour of a fall goes on with it: of a few a minute the end is not sharp.
     assert usual < 8 or event.end <= MONDAY + 60 * (at + 70)
     assert event.peak == 0
+    # Counts are no rate: what is missing is made seconds of the usual by the width of a bucket.
+    seconds = event.end - event.start
+    missing = min(1.0, event.excess * 60 / (event.baseline * seconds))
+    assert usual < 4 or missing > 0.5
+    assert event.severity == pytest.approx(25 + 75 * missing * seconds / (seconds + 900))

@@ -63,6 +63,9 @@ WORLDS = {
     "moved": lifted(moved(), AT + 2 * WEEK, 12, 4.0),
     "nightly": lifted(nightly(), AT + 600, 25, 7.0),
     "recurring": lifted(recurring(), AT, 40, 6.0),
+    "nothing": np.where(np.arange(6 * 10080) // 30 == (AT - MONDAY) // 1800, 7.0, 0.0),
+    "outage": lifted(steady(), AT, 50, 0.0),
+    "sagging": lifted(steady(), AT, 50, 0.2),
     "short": lifted(steady(), AT, 30, 5.0)[10080 * 2 : 10080 * 2 + 14400],
     "idle": np.where(np.arange(6 * 10080) % 1440 < 700, 0.5, 1.0) * steady(),
 }
@@ -115,8 +118,6 @@ def by_hand(found: Explanation) -> dict[str, tuple[float, float]]:
                 volume = "volume" in [one.rule for one in found.rules[: found.rules.index(step) + 1] if one.on]
                 wanted = (base * times * reached**3) ** 0.25 if volume else times * base
                 more = wanted if times > found.multiple else float("-inf")
-            if step.rule == "bursty" and figures["rare, times"] > 20:
-                more = max(more, 1.5 * figures["rare"])
             if step.rule == "habit" and figures.get("on half of the days, times", 0) > found.multiple:
                 more = max(more, figures["1.25 x four days of five, times"] * base)
             limit = max(limit, more)
@@ -171,6 +172,31 @@ def test_every_event_of_a_run_can_be_explained_and_its_severity_reckoned_again(n
         assert event.severity == pytest.approx(severity)
         assert json.loads(json.dumps(document(told)))["event"]["id"] == event.id
         assert event.id in text(told, 100)
+
+
+@pytest.mark.parametrize(("name", "share"), [("outage", 1.0), ("sagging", 0.78)])
+def test_a_falls_severity_is_reckoned_again_by_what_is_missing(name: str, share: float, tmp_path: Path) -> None:
+    there = place(name, Policy(direction="below"), tmp_path)
+    [event] = events(there, tmp_path)
+    told = explain(there, "a", event.start, event.id)
+    terms, seconds = told.terms, event.end - event.start
+    assert terms is not None
+    missing = min(1.0, event.excess / (event.baseline * seconds))
+    assert missing == pytest.approx(share, abs=0.03)
+    assert event.severity == pytest.approx(25 + 75 * missing * seconds / (seconds + 900))
+    assert terms.height == pytest.approx(missing)
+    assert (terms.margin, terms.severity) == (None, event.severity)
+    assert f"height {missing:.3f} (of the usual volume is missing)" in text(told, 200)
+    assert document(told)["terms"]["margin"] is None
+
+
+def test_a_rise_from_nothing_is_told_and_its_document_is_json(tmp_path: Path) -> None:
+    there = place("nothing", Policy(), tmp_path)
+    [event] = events(there, tmp_path)
+    told = explain(there, "a", event.start, event.id)
+    assert "height 1.000 (the limit is 0)" in text(told, 200)
+    assert json.loads(json.dumps(document(told), allow_nan=False))["terms"]["margin"] is None
+    assert event.severity == pytest.approx(25 + 75 * 1800 / 2700)
 
 
 def test_what_would_have_to_differ_is_tried(tmp_path: Path) -> None:

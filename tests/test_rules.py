@@ -22,7 +22,7 @@ from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import low_median, roll_up
 from analyzer.kernels.rollup import percentile as percentiles
 from analyzer.kernels.rules import RULES
-from analyzer.kernels.severity import severity
+from analyzer.kernels.severity import height_of, missing_of, severity
 from analyzer.model import Policy
 from tests.slow_rules import slow_rare
 from tests.worlds import MONDAY, percentile
@@ -181,7 +181,6 @@ def test_on_calm_traffic_the_rules_change_nothing(source: Learned) -> None:
     np.testing.assert_array_equal(plain.baseline * 3, plain.lowest)
     np.testing.assert_array_equal(ruled.lowest, plain.lowest)
     np.testing.assert_array_equal(ruled.limits[0], plain.lowest)
-    assert not ruled.bursty.any()
 
 
 @given(st.integers(0, 1000), st.sets(st.sampled_from(list(RULES))), st.sampled_from([1, 6, 60]))
@@ -223,15 +222,18 @@ def test_a_key_that_often_passes_three_times_must_pass_more() -> None:
     np.testing.assert_array_equal(without.lowest, without.stated)
 
 
-def test_a_bursty_key_must_pass_what_it_reaches_once_in_two_weeks() -> None:
+def test_a_bursty_key_must_pass_its_peaks_however_long_it_lasts() -> None:
     rng = np.random.default_rng(5)
     values = rng.lognormal(0, 0.2, (1, 6 * 10080))
     for at in rng.integers(0, values.shape[1] - 30, 400):
         values[:, at : at + rng.integers(3, 9)] += 100 * rng.lognormal(0, 0.7)
-    limits = found_in(values, replace(DEFAULT, rules=("tail", "volume", "held", "bursty")))
-    assert limits.bursty.all()
-    seconds = roll_up(values, 60).second
-    assert np.nanmin(limits.lowest) == pytest.approx(1.5 * float(tail.rare(seconds, 336.0)[0]), rel=1e-9)
+    limits = found_in(values, replace(DEFAULT, rules=("tail", "held")))
+    assert float(limits.limits[0, 0, 0] / limits.baseline[0, 0]) > 20
+    for way in limits.limits[1:]:
+        np.testing.assert_array_equal(way, limits.limits[0])
+    calmer = found_in(values + 40, replace(DEFAULT, rules=("tail", "held")))
+    assert 3 < float(calmer.limits[0, 0, 0] / calmer.baseline[0, 0]) < 20
+    assert (calmer.limits[3] < calmer.limits[0]).all(), "a key that bursts less is compared with what was held"
 
 
 def test_an_idle_hour_is_compared_with_a_tenth_of_the_weeks_p95() -> None:
@@ -275,12 +277,24 @@ def test_an_event_does_not_open_across_a_gap_that_parts_events() -> None:
     ],
 )
 def test_severity_is_height_times_length_and_height_saturates(margin: float, minutes: float, expected: float) -> None:
-    assert float(severity(np.array(margin), np.array(60.0 * minutes), 25.0, 100.0)) == pytest.approx(expected)
+    height = height_of(np.array(margin))
+    assert float(severity(height, np.array(60.0 * minutes), 25.0, 100.0)) == pytest.approx(expected)
 
 
 def test_an_attack_of_48_minutes_is_above_a_blip_of_two_at_300_times() -> None:
-    figures = severity(np.array([8 / 3, 100.0]), np.array([48 * 60.0, 120.0]), 25.0, 100.0)
+    figures = severity(height_of(np.array([8 / 3, 100.0])), np.array([48 * 60.0, 120.0]), 25.0, 100.0)
     assert figures[0] > figures[1]
+
+
+@pytest.mark.parametrize(
+    ("lost", "minutes", "expected"), [(1.0, 15, 62.5), (0.8, 15, 55.0), (0.8, 45, 70.0), (1.3, 15, 62.5)]
+)
+def test_severity_of_a_fall_is_the_share_that_is_missing_times_length(
+    lost: float, minutes: float, expected: float
+) -> None:
+    usual, seconds = np.array(4e6), np.array(60.0 * minutes)
+    share = missing_of(lost * usual * seconds, usual, seconds)
+    assert float(severity(share, seconds, 25.0, 100.0)) == pytest.approx(expected)
 
 
 def policy_of(text: str, folder: Path, **overrides: object) -> Policy:

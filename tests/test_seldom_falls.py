@@ -63,7 +63,7 @@ def test_the_limit_is_the_rare_depth_of_the_hours() -> None:
     depth[1, 7:9] = 20.0, np.inf
     lowest = usual * np.exp(-depth)
     hours = Hours(*[lowest] * 8)
-    settings = settings_of_falls(Policy())
+    settings = settings_of_falls(Policy(), 60)
     limits = _seldom(hours, usual, settings)
     for row in range(2):
         capped = np.minimum(depth[row], -np.log(LOWEST))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from analyzer.judging.detect import read_days, suspect_hours, traced_in
 from analyzer.judging.first import with_new
 from analyzer.judging.judged import Judged, Learning, not_judged
 from analyzer.judging.reach import Known, Trial, reach_of
-from analyzer.kernels.severity import height_of, length_of
+from analyzer.kernels.severity import height_of, length_of, missing_of
 from analyzer.model import Event, Policy
 from analyzer.reading.cache import CachedSource
 from traffic.errors import UsageFailure
@@ -160,7 +161,7 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
         unusual=() if below is None else tuple(case.ways(below, values)),
         buckets=shown,
         event=event,
-        terms=None if event is None or event.event_class == "new" else _terms(event),
+        terms=None if event is None or event.event_class == "new" else _terms(event, block.query),
         reach=reach_of(whole, trial, [], gaps),
     )
 
@@ -183,13 +184,16 @@ def _buckets(trial: Trial, judged: Judged, view: Window) -> tuple[BucketStep, ..
     return tuple(BucketStep(*row) for row in zip(*(array.tolist() for array in rows), strict=True))
 
 
-def _terms(event: Event) -> SeverityTerms:
+def _terms(event: Event, query: Query) -> SeverityTerms:
     least, most = SEVERITY[event.event_class]
-    margin = event.peak / event.threshold if event.direction == "above" else event.threshold / event.peak
-    seconds = np.array(float(event.end - event.start))
+    rises, seconds = event.direction == "above", np.array(float(event.end - event.start))
+    # A rate over a bucket was made a volume; what is not a rate is held against its baseline for as long as it lasts.
+    volume = np.array(event.excess * (1 if query.metric.per_second else query.resolution))
+    margin = (event.peak / event.threshold if event.threshold else math.inf) if rises else None
+    height = missing_of(volume, np.array(event.baseline), seconds) if margin is None else height_of(np.array(margin))
     return SeverityTerms(
         margin=margin,
-        height=float(height_of(np.array(margin))),
+        height=float(height),
         seconds=int(seconds),
         length=float(length_of(seconds)),
         least=least,

@@ -49,7 +49,8 @@ class Case:
     @property
     def settings(self) -> Settings:
         """What the policy says of limits."""
-        return settings_of_falls(self.policy) if self.judged.sign < 0 else settings_of(self.policy)
+        of = settings_of_falls if self.judged.sign < 0 else settings_of
+        return of(self.policy, self.resolution)
 
     @property
     def multiple(self) -> float:
@@ -166,14 +167,12 @@ class Case:
             return {side: float(base[place]) for side, place in beside.items() if 0 <= place < len(base)}
         if rare is None:
             return {}
-        if name in ("tail", "artefacts", "volume", "bursty"):
+        if name in ("tail", "artefacts", "volume"):
             return {"rare, times": at(rare.times[0]), "rare": at(rare.reached[0])}
         if name == "held":
-            named = enumerate(WAYS[: len(rare.times)])
+            named = list(enumerate(WAYS[: len(rare.times)]))
             figures = [(f"{way.name}: rare", at(rare.reached[place])) for place, way in named if place]
-            named = enumerate(WAYS[: len(rare.times)])
-            figures += [(f"{way.name}: rare, times", at(rare.times[place])) for place, way in named if place]
-            return dict(figures)
+            return dict(figures) | {f"{way.name}: rare, times": at(rare.times[place]) for place, way in named}
         if name == "habit" and rare.habits is not None:
             time = self.weeks.slot[hour] % 24
             middle, mostly = rare.habits.middle[0, time], rare.habits.mostly[0, time]

@@ -68,9 +68,10 @@ class BucketStep:
 class SeverityTerms:
     """least + (most - least) x height x length."""
 
-    margin: float
-    """Peak over threshold; of a fall threshold over peak."""
+    margin: float | None
+    """Peak over threshold, infinite over 0; None of a fall."""
     height: float
+    """By that; of a fall the share of the usual volume that is missing."""
     seconds: int
     length: float
     least: float

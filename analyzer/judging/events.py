@@ -12,7 +12,7 @@ from analyzer.judging.breaches import Breaches
 from analyzer.judging.classes import SEVERITY, is_suspect
 from analyzer.judging.judged import Judged
 from analyzer.kernels.breach import Runs
-from analyzer.kernels.severity import severity
+from analyzer.kernels.severity import height_of, missing_of, severity
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, EventClass, event_id
 from traffic.model import Bools, Direction, Floats, Ints, Query
@@ -49,10 +49,10 @@ def figures(found: Runs, breaches: Breaches, query: Query, judged: Judged) -> Fi
     # A rate over a bucket is a volume: bits for bit/s. Other values are added up as they are.
     volume = found.excess * (resolution if query.metric.per_second else 1)
     top, usual, limit = (sign * array[peak] for array in (breaches.value, breaches.baseline, breaches.threshold))
-    seconds = time[found.last] + resolution - time[found.first]
+    seconds = (time[found.last] + resolution - time[found.first]).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        margin = np.where(sign > 0, top / limit, limit / top)
         ratio = np.where(usual > 0, top / usual, np.nan)
+        height = height_of(top / limit) if sign > 0 else missing_of(found.excess * resolution, usual, seconds)
     count = found.last - found.first + 1
     classes = classes_of(found, breaches, resolution, sign, judged.raises)
     bounds = np.array([SEVERITY[name] for name in classes]).reshape(-1, 2)
@@ -67,7 +67,7 @@ def figures(found: Runs, breaches: Breaches, query: Query, judged: Judged) -> Fi
         "threshold": limit,
         "ratio": ratio,
         "excess": volume,
-        "severity": severity(margin, seconds.astype(float), bounds[:, 0], bounds[:, 1]),
+        "severity": severity(height, seconds, bounds[:, 0], bounds[:, 1]),
         "row": breaches.row[found.first],
         "way": found.opened,
         "low": judged.filled[breaches.row[peak], breaches.hour[peak]],

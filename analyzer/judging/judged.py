@@ -85,7 +85,6 @@ OF_WEEKS = ("recurring", "days")
 WHY = (
     "",
     "hardly any traffic for this key, or what the hours beside it or a new level explain",
-    "a bursty key: its ordinary peaks dwarf its p95",
     "ordinary for this key: it passes the threshold more often than once in {weeks}",
     "a habit of this key: it passes the threshold on most days within two hours of that time",
 )
@@ -106,7 +105,7 @@ def judge(
     learned = Learning() if learned is None else learned
     if policy.direction == "below":
         return [_falls(rollup, policy, resolution, silent, learned)]
-    marked, settings, per_hour = marks(policy, rollup.grid), settings_of(policy), HOUR // resolution
+    marked, settings, per_hour = marks(policy, rollup.grid), settings_of(policy, resolution), HOUR // resolution
     stated = limits_of(
         rollup.hours,
         rollup.hours.high,
@@ -116,26 +115,25 @@ def judge(
         unlearned=marked.unlearned,
         kept=learned.of(policy, "rises"),
     )
-    found = [replace(_rises(rollup, stated, marked, policy), silent=silent)]
+    found = [replace(_rises(rollup, stated, marked, policy, settings), silent=silent)]
     if policy.direction == "both":
         found.append(_falls(rollup, policy, resolution, silent, learned))
     if "unusual" in policy.classes and policy.baseline != "original":
-        alone = policy.needed(resolution) == 1
-        peaks = rollup.hours.maximum if alone else rollup.hours.second
-        unusual = unusual_of(rollup.hours, peaks, stated, marked.weeks, per_hour, settings)
+        unusual = unusual_of(rollup.hours, stated, marked.weeks, per_hour, settings)
         found.append(_unusual(rollup, unusual, marked, policy))
     return found
 
 
-def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> Judged:
+def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy, settings: Settings) -> Judged:
     """By the stated policy."""
     hours = rollup.hours
     short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
     unknown = found.sparse | short_history
     limits = np.where(unknown, np.nan, found.limits)
-    plain = settings_of(policy).threshold(found.baseline)
-    why = np.select([hours.second <= plain, found.bursty & (hours.second <= limits[0]), found.habitual], [1, 2, 4], 3)
-    passed = (hours.second > found.stated) & (hours.second <= limits[0]) & ~unknown
+    plain = settings.threshold(found.baseline)
+    peaks = hours.maximum if settings.alone else hours.second
+    why = np.select([peaks <= plain, found.habitual], [1, 3], 2)
+    passed = (peaks > found.stated) & (peaks <= limits[0]) & ~unknown
     return Judged(
         rollup=rollup,
         baseline=found.baseline,
@@ -156,7 +154,7 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
     """
     hours, marked = rollup.hours, marks(policy, rollup.grid)
-    settings = settings_of_falls(policy)
+    settings = settings_of_falls(policy, resolution)
     found = limits_of(
         hours,
         hours.p20,
@@ -248,14 +246,14 @@ def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -
     )
 
 
-def settings_of_falls(policy: Policy) -> Settings:
+def settings_of_falls(policy: Policy, resolution: int) -> Settings:
     """What it says of the limits of falls, which fewer rules hold for."""
-    stated = settings_of(policy)
+    stated = settings_of(policy, resolution)
     return replace(stated, rules=set(stated.rules) & OF_FALLS, high=20.0)
 
 
-def settings_of(policy: Policy) -> Settings:
-    """What a policy says of limits."""
+def settings_of(policy: Policy, resolution: int) -> Settings:
+    """What a policy says of limits, of buckets of so many seconds."""
     original = policy.baseline == "original"
     rules = policy.rules if policy.slots == "week" else [name for name in policy.rules if name not in OF_WEEKS]
     return Settings(
@@ -271,6 +269,7 @@ def settings_of(policy: Policy) -> Settings:
         width=policy.rollup_width // HOUR,
         high=policy.rollup_percentile,
         units=policy.over_units,
+        alone=policy.needed(resolution) == 1,
     )
 
 

@@ -56,6 +56,8 @@ class Settings:
     """... and the percentile of them that is learned from."""
     units: float = 0.0
     """How far above the baseline the threshold lies at least."""
+    alone: bool = False
+    """Whether one bucket is enough for an event."""
 
     def threshold(self, baseline: Floats) -> Floats:
         """What the policy states, before any rule."""
@@ -256,11 +258,12 @@ def rare_of(usually: Usual, hours: Hours, per_hour: int, past: Past) -> Rare:
     rules, base = past.settings.rules, usually.baseline
     some = np.where(base > 0, base, np.nan)
     unknown = np.isnan(usually.learned)
-    peaks = MATCHES.level(hours, per_hour)
+    alone = past.settings.alone
+    peaks = MATCHES.reached(hours, per_hour, alone=alone)
     if "artefacts" in rules:
         peaks = np.where(peaks > ARTEFACT * hours.high, hours.high, peaks)
-    others = WAYS[1:] if "held" in rules else ()
-    seen = [np.where(unknown, np.nan, held) for held in (peaks, *(way.level(hours, per_hour) for way in others))]
+    others = [way.reached(hours, per_hour, alone=alone) for way in (WAYS[1:] if "held" in rules else ())]
+    seen = [np.where(unknown, np.nan, held) for held in (peaks, *others)]
     habitual = "habit" in rules and past.settings.source == "retrospective"
     return Rare(
         times=np.stack([past.rarely(held / some) for held in seen]),

@@ -14,8 +14,8 @@ from analyzer.kernels.grid import Weeks
 from analyzer.kernels.learning import OF_RARE, OF_USUAL, Kept, Past, Rare, Settings, Usual, learned_from, rare_of
 from traffic.model import Bools, Floats, Hours, Ints
 
-BURSTY_REACH = 20.0
-BURSTY_FACTOR = 1.5
+BURSTY = 20.0
+"""A key that passes so many times its baseline by itself bursts for as long as it likes: only its peaks count."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,6 @@ class HourLimits:
     """NaN where the hour has too few buckets ..."""
     limits: Floats
     """What must be passed in each way, shape (ways, keys, hours): those of `WAYS`, or the first of them alone."""
-    bursty: Bools
-    """Whether the hour's key counted as bursty; shape (keys, hours) or (keys, 1)."""
     habitual: Bools
     """Whether the key passes the threshold on most days round that time; shape (keys, hours) or (keys, 1)."""
 
@@ -96,27 +94,24 @@ def limits_of(
     kept = Kept() if kept is None else kept
     past = Past(weeks, settings)
     # What is learned does not depend on these, so that policies that differ in nothing else learn once.
-    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, rules=OF_USUAL & set(settings.rules))
+    rules = set(settings.rules)
+    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, alone=False, rules=OF_USUAL & rules)
     usually = kept.get("usual", stage, lambda: learned_from(hours, learn, per_hour, past, unlearned, factor, kept))
     rare = None
-    if "tail" in settings.rules:
-        asked = (stage, settings.every, OF_RARE & set(settings.rules))
+    if "tail" in rules:
+        asked = (stage, settings.every, settings.alone, OF_RARE & rules)
         rare = kept.get("rare", asked, lambda: rare_of(usually, hours, per_hour, past))
     return _limited(usually, rare, past)
 
 
 def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
     """What a policy makes of it: the stated threshold, and the rules of what is ordinary for a key."""
-    settings, rules = past.settings, past.settings.rules
-    base = usually.baseline
+    settings, base = past.settings, usually.baseline
     limit = settings.threshold(base)
-    found, bursty = limit[None], np.zeros((len(base), 1), dtype=bool)
-    habitual = bursty
+    found, habitual = limit[None], np.zeros((len(base), 1), dtype=bool)
     if rare is not None:
         found = np.stack([_wanted(limit, base, rare, way, settings) for way in range(len(rare.times))])
-        if "bursty" in rules:
-            bursty = rare.times[0] > BURSTY_REACH
-            found = np.fmax(found, np.where(bursty, BURSTY_FACTOR * rare.reached[0], 0.0))
+        found[1:] = np.where(rare.times[0] > BURSTY, np.fmax(found[1:], found[0]), found[1:])
         if rare.habits is not None:
             multiple = settings.times(np.where(base > 0, base, np.nan))
             mostly = rare.habits.above(multiple, past.grid.slot % 24) * base
@@ -130,7 +125,6 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
         stated=settings.threshold(usually.first),
         baseline=base,
         limits=found,
-        bursty=bursty,
         habitual=habitual,
     )
 

@@ -16,9 +16,7 @@ RULES = {
     "volume": "Where the tail asks for more, it asks a quarter for what is rare for the hour, three quarters for what "
     "is rare for the key.",
     "held": "What is held for most of 25 minutes, of half an hour or of an hour is compared with what was held so long "
-    "before.",
-    "bursty": "A key that passes 20 x its baseline once in two weeks has no usual peak: an event must also pass 1.5 x "
-    "what the key reaches once in two weeks.",
+    "before; of a key that passes 20 x its baseline once in two weeks, with its peaks.",
     "habit": "What passes the threshold on most days within two hours of a time of day is a habit: an event must pass "
     "1.25 x what four days of five reach.",
 }

@@ -18,24 +18,40 @@ HALF = 900.0
 """Seconds that are half of the length."""
 
 
-def severity(margin: Floats, seconds: Floats, least: Floats | float, most: Floats | float) -> Floats:
+def severity(height: Floats, seconds: Floats, least: Floats | float, most: Floats | float) -> Floats:
     """From `least` to `most`: height times length.
 
-    least + (most - least) (0.2 + 0.8 min(1, (margin - 1) / 4)) seconds / (seconds + 900)
+    least + (most - least) height seconds / (seconds + 900)
 
     Args:
-        margin: peak over threshold, at least 1; of a fall, threshold over peak.
+        height: 0 to 1: `height_of` a rise, `missing_of` a fall.
         seconds: the event's length.
         least, most: of the event's class.
     """
-    figure: Floats = least + (most - least) * height_of(margin) * length_of(seconds)
+    figure: Floats = least + (most - least) * height * length_of(seconds)
     return figure
 
 
 def height_of(margin: Floats) -> Floats:
-    """0.2 at the threshold to 1 at five times it."""
+    """Of a rise: 0.2 at the threshold to 1 at five times it.
+
+    Args:
+        margin: peak over threshold, at least 1.
+    """
     height: Floats = LOW_SHARE + (1 - LOW_SHARE) * np.clip((margin - 1) / (HIGH - 1), 0.0, 1.0)
     return height
+
+
+def missing_of(volume: Floats, baseline: Floats, seconds: Floats) -> Floats:
+    """Of a fall: the share of the usual volume that is missing, 1 where nothing came.
+
+    Args:
+        volume: what is missing to the baseline, in its unit times seconds: bits, where it is bit/s.
+        baseline: what is usual at the lowest point, above 0.
+        seconds: the event's length; what recovers in between counts as usual.
+    """
+    share: Floats = np.clip(volume / (baseline * seconds), 0.0, 1.0)
+    return share
 
 
 def length_of(seconds: Floats) -> Floats:

@@ -18,6 +18,7 @@ from analyzer.kernels.habit import habit
 from analyzer.kernels.learning import Past, Settings
 from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import FEW, lerp, middles, percentile
+from analyzer.kernels.ways import MATCHES
 from traffic.model import Floats, Hours
 
 LEAST = 1.25
@@ -31,19 +32,16 @@ PEAKS = 1.5
 BODY, CENSORED = 50.0, 90.0
 BESIDE = 0.8
 """The usual of an hour is at least this share of that of the hours before and after: days are not alike to the hour."""
-BASELINE_RULES = frozenset({"level", "recurring", "days", "pooled", "idle"})
+BASELINE_RULES = frozenset({"level", "recurring", "days", "idle"})
 _DAY, _BLOCKS, _NEAR = 24, 9, 6
 """Hours before the judged one, or blocks of three round it, whose median is the day's level; and how many hours on
 either side a value must stand out of."""
 
 
-def unusual_of(
-    hours: Hours, peaks: Floats, stated: HourLimits, weeks: Weeks, per_hour: int, settings: Settings
-) -> HourLimits:
+def unusual_of(hours: Hours, stated: HourLimits, weeks: Weeks, per_hour: int, settings: Settings) -> HourLimits:
     """What is usual, and what is unusual, by `limits`, shape (1, keys, hours): NaN where the key is not quiet.
 
     Args:
-        peaks: what opens an event is compared with: the hours' highest where one bucket is enough, else the second.
         stated: what `limits_of` made of the same hours by the stated policy.
         weeks: where these hours stand.
         per_hour: buckets that an hour has room for.
@@ -57,6 +55,7 @@ def unusual_of(
     day = _before(ratio, _DAY)[:, : ratio.shape[1]] if live else level.running(ratio, _BLOCKS)
     expected = base * np.fmax(day, 1.0)
     learnable = np.where(np.isnan(stated.learned), np.nan, _positive(expected))
+    peaks = MATCHES.reached(hours, per_hour, alone=settings.alone)
     times = past.all_of_it(peaks / learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
     near = _beside(hours.p50, live=live)
     usual_peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)

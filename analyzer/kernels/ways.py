@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from traffic.model import Floats, Hours
+from traffic.model import HOUR, Floats, Hours
 
 SHARE = 0.8
 """The share of its length for which a level must be held."""
@@ -22,7 +22,20 @@ class Way:
     seconds: int | None
     """For how long; None: what the policy states, so many buckets inside so long a time."""
     level: Callable[[Hours, int], Floats]
-    """Of roll-ups and the buckets that an hour has room for: what the hour is above for so long."""
+    """Of roll-ups and the buckets that an hour has room for: what the hour is above for so long.
+
+    It holds where that is more than one bucket: `reached`.
+    """
+
+    def reached(self, hours: Hours, per_hour: int, *, alone: bool) -> Floats:
+        """What each hour is above in this way: its highest bucket where one is enough.
+
+        Args:
+            per_hour: buckets that an hour has room for.
+            alone: whether one bucket is enough for what the policy states.
+        """
+        lone = alone if self.seconds is None else self.buckets(HOUR // per_hour, (1, 0))[0] == 1
+        return hours.maximum if lone else self.level(hours, per_hour)
 
     def buckets(self, resolution: int, stated: tuple[int, int]) -> tuple[int, int]:
         """How many buckets must lie above the limit, and inside how many seconds they start."""

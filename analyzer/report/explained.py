@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from math import isnan
+from math import isfinite, isinf, isnan
 from textwrap import wrap
 from typing import Any
 
@@ -40,7 +40,7 @@ def _plain(value: Any) -> Any:
         return {name: _plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(one) for one in value]
-    return None if isinstance(value, float) and isnan(value) else value
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def text(found: Explanation, width: int) -> str:
@@ -149,9 +149,12 @@ def _severity(found: Explanation) -> Iterator[str]:
         yield "nothing, above the floor. Severity is by volume: the largest new key has 25."
     if terms is None:
         return
+    by = "of the usual volume is missing"
+    if terms.margin is not None:
+        by = "the limit is 0" if isinf(terms.margin) else f"{terms.margin:.3g}x the limit"
     yield (
         f"Severity {terms.severity:.1f} = {terms.least:g} + {terms.most - terms.least:g} x height {terms.height:.3f} "
-        f"({terms.margin:.3g}x the limit) x length {terms.length:.3f} ({length(terms.seconds)})"
+        f"({by}) x length {terms.length:.3f} ({length(terms.seconds)})"
     )
 
 

@@ -41,7 +41,7 @@ def prometheus_rules(policy: Policy, metric: Metric, resolution: int, series: st
 
 
 def _groups(policy: Policy, resolution: int, series: str, label: str) -> Iterator[str]:
-    settings = settings_of(policy)
+    settings = settings_of(policy, resolution)
     hour, fresh = f"{3600 - 1}s", f"{2 * resolution - 1}s"
     prefix = f"sl:{series}"
     weeks = [
