@@ -83,6 +83,7 @@ def create_app(engine: Engine, rules: Rules) -> FastAPI:
         # FastAPI's own pages load their scripts from elsewhere; ours works without a network.
         docs_url=None,
         redoc_url=None,
+        responses={400: {"description": "No JSON, or a type of anomaly that does not exist"}},
     )
     if rules.origins:
         app.add_middleware(
@@ -215,16 +216,19 @@ def _add_streams(app: FastAPI, engine: Engine) -> None:
         await serve_socket(websocket, engine, protocol_of(websocket.scope))
 
 
-async def _invalid(_request: Request, error: Exception) -> JSONResponse:
+async def _invalid(_request: Request, error: Exception) -> Response:
     """As FastAPI says it, but for values that JSON cannot hold, or that nobody wants back."""
     assert isinstance(error, RequestValidationError)
-    found = json.loads(json.dumps(jsonable_encoder(error.errors())), parse_constant=str)
+    encoded = jsonable_encoder(error.errors(), custom_encoder={bytes: lambda body: body.decode(errors="replace")})
+    found = json.loads(json.dumps(encoded), parse_constant=str)
     for one in found:
         if len(str(one.get("input"))) > LONGEST_ECHO:
             one.pop("input")
     unknown = any(one["type"] == "literal_error" and one["loc"][-1] == "anomaly_type" for one in found)
     # A type of anomaly that there is not has always been 400 here, all else is FastAPI's 422.
-    return JSONResponse({"detail": found}, 400 if unknown else 422)
+    # Half a character, which JSON can name and UTF-8 cannot hold, comes back as a question mark.
+    body = json.dumps({"detail": found}, ensure_ascii=False).encode(errors="replace")
+    return Response(body, 400 if unknown else 422, media_type="application/json")
 
 
 async def _unusable(_request: Request, failure: Exception) -> JSONResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hmac
@@ -18,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from generator.logs.server.pages import PAGES
 
 LARGEST_BODY = 1 << 20
+SLOWEST_BODY = 10.0
+"""Seconds between two parts of a body."""
 PROTOCOL = "sl.logs"
 """Subprotocol of the WebSocket; a browser, which cannot set headers there, offers it and `TOKEN_PREFIX` + token."""
 TOKEN_PREFIX = "sl.token."  # noqa: S105 - what stands before a token is none
@@ -175,12 +178,18 @@ def _too_long(headers: dict[str, list[str]]) -> bool:
 
 
 def _limited(receive: Receive) -> Receive:
-    """Bodies without a length count as well."""
+    """Bodies without a length count as well, and one that never ends is not waited for."""
     size = 0
+    whole = False
 
     async def limited() -> Message:
-        nonlocal size
-        message = await receive()
+        nonlocal size, whole
+        try:
+            # After the body it is waited for the end of the connection, for as long as an answer takes.
+            message = await asyncio.wait_for(receive(), None if whole else SLOWEST_BODY)
+        except TimeoutError:
+            raise HTTPException(408, "the body of the request did not come", {"connection": "close"}) from None
+        whole = not message.get("more_body", False)
         size += len(message.get("body", b""))
         if size > LARGEST_BODY:
             raise HTTPException(413, f"a request may have {LARGEST_BODY:,} bytes at the most", {"connection": "close"})

@@ -180,6 +180,10 @@ class _ErrorLines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
+        # Streams that are cut when the server ends, and clients that were refused a WebSocket: neither is an error of
+        # the server's, and anybody could fill its log with them.
+        if isinstance(error, asyncio.CancelledError) or "without completing handshake" in record.getMessage():
+            return
         text = record.getMessage().splitlines()
         what = f": {type(error).__name__}: {error}" if error is not None else ""
         self._complain(" ".join(f"{text[0] if text else ''}{what}".split()))
