@@ -47,7 +47,7 @@ pictures: setup-dev ## draw the pictures of docs/pictures again, from a world of
 
 docs: export NO_MKDOCS_2_WARNING := 1
 docs: $(DEV) ## build the documentation as a site into build/site, with warnings as errors
-	$(PY) -m mkdocs build -q
+	$(PY) -m mkdocs build
 
 cluster-env: ## write .env with passwords of your own, for docker compose up -d (docs/stack.md)
 	@$(PYTHON) deploy/cluster/env.py
@@ -59,6 +59,7 @@ check: $(DEV) ## style, format, types, who may import whom
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(PY) -m pytest -q tests/test_architecture.py
+	$(PY) -m tests.audit
 
 test: $(DEV) ## all tests, two at a time
 	$(PY) -m pytest -n 2 --dist loadgroup tests/
