@@ -15,6 +15,7 @@ SECTIONS = (
     "store",
     "end_to_end",
     "scale",
+    "page",
     "files",
     "elasticsearch",
     "logs",

@@ -12,6 +12,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from generator.logs.server.engine import Engine, Full, StreamClient
@@ -196,7 +197,7 @@ def _add_streams(app: FastAPI, engine: Engine) -> None:
         """Batches of lines as server-sent events, until the client leaves."""
         size, pause = wanted(batch_size, interval, 10, 1.0)
         client = engine.join(anomaly_rate, include_labels, pause)
-        return Live(events(engine, client, size, pause, max_batches), "text/event-stream", engine, client)
+        return Live(events(engine, client, size, pause, max_batches), EventSourceResponse.media_type, engine, client)
 
     @app.get("/api/stream/ndjson", tags=["Streaming"], response_class=StreamingResponse)
     async def stream_ndjson(

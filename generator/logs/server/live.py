@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from fastapi import WebSocket, WebSocketDisconnect
+from fastapi.sse import format_sse_event
 from pydantic import ValidationError
 
 from generator.logs.server.engine import Batch, Engine, Full, StreamClient
@@ -38,11 +39,11 @@ async def events(
         if await pace.wait(lambda: engine.stopping, HEARTBEAT):
             batch = await taken(engine, client, batch_size, pace.tick())
             number += 1
-            yield b'data: {"batch":%d,%b}\n\n' % (number, inside(batch))
+            yield format_sse_event(data_str=f'{{"batch":{number},{inside(batch).decode()}}}')
         elif engine.stopping:
             return
         else:
-            yield b": still here\n\n"
+            yield format_sse_event(comment="still here")
 
 
 async def ndjson(engine: Engine, client: StreamClient, batch_size: int, interval: float) -> AsyncIterator[bytes]:
