@@ -44,6 +44,7 @@ import click
 import analyzer.cli
 import generator.cli
 from traffic.errors import Failure
+from traffic.options import note
 
 if TYPE_CHECKING:
     from analyzer.notebook import Result, discover, explain, read, score, tune
@@ -182,7 +183,7 @@ def _misused(error: click.ClickException) -> int:
 def _say(message: str, code: int) -> int:
     # A terminal that was closed takes no more words.
     with suppress(OSError):
-        click.echo(f"sl: {' '.join(message.split())}", err=True)
+        note(" ".join(message.split()), "error", code=code)
     return code
 
 

@@ -71,7 +71,10 @@ HOMES: Table = {
     "elastic_transport": ({"traffic.store.elastic"}, "the errors of the same client"),
     "jinja2": ({"analyzer.report.page.file"}, "the page is the only template, and it escapes what it is given"),
     "orjson": ({"traffic.store.elastic", "traffic.store.prometheus"}, "answers of some megabytes are read with it"),
-    "requests": ({"traffic.store.kentik", "traffic.store.prometheus"}, "services of plain HTTP, without a client"),
+    "requests": (
+        {"traffic.store.kentik", "traffic.store.prometheus", "analyzer.watching.receivers"},
+        "services of plain HTTP, without a client",
+    ),
     "tenacity": ({"traffic.store.kentik"}, "only the Kentik client has no retries of its own"),
     "redis": ({"generator.logs.sinks"}, "one of the places where log lines go"),
     "fastapi": ({"generator.logs.server"}, "the live server is the only one who answers requests"),

@@ -5,6 +5,7 @@ stdout carries the result, stderr everything else. Every option can come from th
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -352,9 +354,39 @@ def entries_of(source: str, target: str, said: EntryOptions) -> tuple[Access | N
     return entry_of(source, _NO_ENTRY if unlike else said), entry_of(target, said)
 
 
-def note(text: str) -> None:
-    """Something to know that is not the result."""
-    click.echo(f"sl: {text}", err=True)
+@dataclass
+class _Voice:
+    """How stderr is written."""
+
+    as_json: bool = False
+
+
+_voice = _Voice()
+
+
+def _speak(_ctx: click.Context, _param: click.Parameter, value: str) -> None:
+    _voice.as_json = value == "json"
+
+
+log_format = click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_speak,
+    help="How to write to stderr: lines of text, or of JSON (at, level, message).",
+)
+
+
+def note(text: str, level: Literal["info", "error"] = "info", **more: int) -> None:
+    """Something to know that is not the result, one line on stderr."""
+    if not _voice.as_json:
+        click.echo(f"sl: {text}", err=True)
+        return
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    click.echo(json.dumps({"at": at, "level": level, "message": text, **more}), err=True)
 
 
 def introduce(source: Source, silent: bool) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzer.cli.every import WatchOptions, go_round, refuse_alone, watching
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
 from analyzer.cli.report import ReportOptions, charts, picture_title, with_page, write_reports
@@ -39,11 +40,12 @@ _SECTIONS = {
     "policy_file": "The policy",
     "truth": "What is compared and written",
     "full_scan": "The run",
+    "every": "Again and again",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscoverOptions(ReportOptions, shared.ColumnOptions, shared.EntryOptions):
+class DiscoverOptions(ReportOptions, WatchOptions, shared.ColumnOptions, shared.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     store: str
@@ -222,6 +224,8 @@ class Discover(help_pages.Command):
 @shared.as_json
 @shared.quiet
 @shared.verbose
+@watching
+@shared.log_format
 def discover(**given: Any) -> int:
     """Find events in a store's history.
 
@@ -235,7 +239,28 @@ def discover(**given: Any) -> int:
       ./sl.py discover --over-percent 100 --only 'customer-0*'
       ./sl.py discover --store flows.csv --time ts --key customer --value bytes --statistic sum
       ./sl.py discover --store https://es.example:9200/app-logs --metric errors
+      ./sl.py discover --every 1h --notify alertmanager:http://127.0.0.1:9093 >>events.ndjson
     """
+    options = DiscoverOptions(**given)
+    if options.every is None:
+        refuse_alone(options)
+    if options.dry_run or options.every is None:
+        found = _run(options)
+        return 0 if found is None else _gate(found[0], options)
+    if options.fail_on_events or options.fail_on_incidents or options.require_f1 is not None or options.as_json:
+        raise UsageFailure("--fail-on-..., --require-f1 and --json end a run, and --every has no end: leave them out")
+    silent = replace(options, quiet=True)
+
+    def again() -> tuple[Findings, Ledger]:
+        found = _run(silent)
+        assert found is not None
+        return found
+
+    return go_round(options, options.output, options.allow_http, again)
+
+
+def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
+    """Search once, and write the reports: what was found, and what it cost; None of a dry run, which only says."""
     from analyzer.comparison import truth_for, unheard
     from analyzer.judging.calendar import unmet
     from analyzer.marks import with_marks
@@ -248,7 +273,6 @@ def discover(**given: Any) -> int:
     from traffic.store.base import SizedSource
     from traffic.store.log_fields import PRESETS
 
-    options = DiscoverOptions(**given)
     ledger = Ledger()
     source = open_source(options.store, shared.columns_of(options), shared.entry_of(options.store, options))
     shared.introduce(source, options.quiet)
@@ -257,7 +281,8 @@ def discover(**given: Any) -> int:
     resolution = options.resolution or ("1m" if options.preset is None else "5m")
     job = _job(options, source, resolution)
     if options.dry_run:
-        return _say_plan(source, job, options.as_json)
+        _say_plan(source, job, options.as_json)
+        return None
     with lock(options.output):
         shows_in = None if options.preset is None else PRESETS[options.preset].shows_in
         truth = truth_for(source, options.output, options.truth, shows_in, job.policy.direction)
@@ -292,7 +317,7 @@ def discover(**given: Any) -> int:
             shared.note(slip)
     if options.verbose:
         shared.note(_cost(ledger))
-    return _gate(findings, options)
+    return findings, ledger
 
 
 def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
@@ -354,7 +379,7 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _say_plan(source: Source, job: Search, as_json: bool) -> int:
+def _say_plan(source: Source, job: Search, as_json: bool) -> None:
     from analyzer.reading.plan import plan
     from traffic.disk import lock
     from traffic.text import length
@@ -366,7 +391,7 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> int:
         shared.note(remark)
     if as_json:
         click.echo(json.dumps(asdict(found), indent=1))
-        return 0
+        return
     what = "hourly roll-ups" if found.pushed else f"buckets of {job.scope.resolution} s"
     click.echo(f"keys       {found.keys:,}, from {iso(found.window.start)} to {iso(found.window.end)}")
     click.echo(f"requests   {found.requests:,} for {found.buckets:,} {what} of {found.points:,} points")
@@ -380,7 +405,6 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> int:
         click.echo(f"time       about {length(found.seconds)} for these, as fast as the service's limits allow")
     else:
         click.echo(f"time       about {found.seconds:,.1f} s for these, by a small one that was sent")
-    return 0
 
 
 def _policy_file(named: Path | None) -> Path | None:

@@ -15,6 +15,7 @@ def missing() -> list[str]:
     programs = {"mvn": "maven", "redis-server": "redis-server", "chromium": "chromium"}
     programs |= {"docker-compose": "docker-compose", "curl": "curl", "openssl": "openssl"}
     programs |= {"prometheus": "prometheus", "victoria-metrics": "victoria-metrics"}
+    programs |= {"prometheus-alertmanager": "prometheus-alertmanager"}
     words = [package for program, package in programs.items() if not shutil.which(program)]
     for word, find in finders.items():
         try:
