@@ -114,6 +114,8 @@ def test_a_receiver_that_is_away_hears_it_later_and_a_token_is_shown_to_it_alone
     secret = "canary-7Jq"
     grow(tmp_path / "f.csv", 1)
     hook.status = 503
+    # The path of a webhook is a secret as well.
+    hook.url += f"/{secret}"
     away = sl(*command(tmp_path, "--notify", hook.url), SL_NOTIFY_TOKEN=secret)
     assert away.code == 0
     assert "wait for the next round" in away.err

@@ -308,7 +308,15 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
                 write_reports(findings, options, originals_too, ready)
         # By the name that holds no password. As whom one looked is no setting of the search, and the half of what one
         # logs in with.
-        settings = replace(options, store=source.name, original_files=originals_too, resolution=resolution, user=None)
+        settings = replace(
+            options,
+            store=source.name,
+            original_files=originals_too,
+            resolution=resolution,
+            user=None,
+            # The address of a webhook is a secret.
+            notify=(),
+        )
         cost = ledger.as_dict()
         # What several files are called in outputs opens none of them.
         said = {**asdict(settings), "opened": opened_as(source, options.store)}
