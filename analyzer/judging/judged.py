@@ -87,6 +87,7 @@ WHY = (
     "hardly any traffic for this key, or what the hours beside it or a new level explain",
     "ordinary for this key: it passes the threshold more often than once in {weeks}",
     "a habit of this key: it passes the threshold on most days within two hours of that time",
+    "small counts: chance alone passes the threshold now and then",
 )
 """Reasons for which what the stated threshold calls an event is none."""
 
@@ -115,7 +116,7 @@ def judge(
         unlearned=marked.unlearned,
         kept=learned.of(policy, "rises"),
     )
-    found = [replace(_rises(rollup, stated, marked, policy, settings), silent=silent)]
+    found = [replace(_rises(rollup, stated, marked, policy, settings, resolution), silent=silent)]
     if policy.direction == "both":
         found.append(_falls(rollup, policy, resolution, silent, learned))
     if "unusual" in policy.classes and policy.baseline != "original":
@@ -124,15 +125,19 @@ def judge(
     return found
 
 
-def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy, settings: Settings) -> Judged:
+def _rises(
+    rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy, settings: Settings, resolution: int
+) -> Judged:
     """By the stated policy."""
     hours = rollup.hours
     short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
     unknown = found.sparse | short_history
     limits = np.where(unknown, np.nan, found.limits)
+    if "tail" in settings.rules:
+        limits = _above_chance(hours, limits, found.baseline, policy, resolution)
     plain = settings.threshold(found.baseline)
     peaks = hours.maximum if settings.alone else hours.second
-    why = np.select([peaks <= plain, found.habitual], [1, 3], 2)
+    why = np.select([peaks <= plain, peaks > found.limits[0], found.habitual], [1, 4, 3], 2)
     passed = (peaks > found.stated) & (peaks <= limits[0]) & ~unknown
     return Judged(
         rollup=rollup,
@@ -176,6 +181,8 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     sure = _surely_silent(rollup.grid, silent, usual, resolution)
     limits = np.stack(
         [np.where(_chance(hours, usual, limit, way, policy, resolution) & ~sure, np.nan, limit) for way in ways]
+        if "tail" in policy.rules
+        else [limit]
     )
     if "tail" in policy.rules and policy.baseline != "original":
         limits[0] = np.maximum(limits[0], _seldom(hours, np.where(unknown, np.nan, usual), settings))
@@ -225,6 +232,21 @@ def _chance(hours: Hours, usual: Floats, limit: Floats, way: Way, policy: Policy
     below = counts.at_most(np.ceil(-limit) - 1, counts.mean_of_low(usual))
     likely = counts.by_chance(below, needed, max(needed, within // resolution))
     return counts.are_counts(hours) & likely
+
+
+def _above_chance(hours: Hours, limits: Floats, baseline: Floats, policy: Policy, resolution: int) -> Floats:
+    """The limits of rises, of small counts not below what chance passes; shape (ways, keys, hours)."""
+    counted = np.flatnonzero(counts.are_counts(hours))
+    if not len(counted):
+        return limits
+    stated = (policy.needed(resolution), policy.within)
+    mean = counts.mean_under(baseline[counted], policy.rollup_percentile / 100)
+    for number, way in zip(range(len(limits)), WAYS, strict=False):
+        needed, within = way.buckets(resolution, stated)
+        limits[number, counted] = np.maximum(
+            limits[number, counted], counts.passed_by_chance(mean, needed, max(needed, within // resolution))
+        )
+    return limits
 
 
 def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> Judged:

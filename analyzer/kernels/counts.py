@@ -1,20 +1,23 @@
 """Small counts: where four requests a minute are usual, a minute without any is chance, and half an hour is none.
 
-Counts are taken to be Poisson's. What a policy calls a fall is none where chance alone opens one more often than once
+Counts are taken to be Poisson's. What a policy calls an event is none where chance alone opens one more often than once
 in `ONCE_IN` buckets, two years of them by the minute.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from math import comb
 
 import numpy as np
 
-from traffic.model import Bools, Floats, Hours
+from traffic.model import Bools, Floats, Hours, Ints
 
 ONCE_IN = 1_000_000
 _SURE = 100.0
 """Means from which on a fall to less than half is never chance."""
+_LARGE = 200
+"""Counts from which on a rise by half is never chance."""
 
 
 def are_counts(hours: Hours) -> Bools:
@@ -48,3 +51,43 @@ def by_chance(probability: Floats, needed: int, buckets: int) -> Bools:
     """
     result: Bools = comb(buckets - 1, needed - 1) * probability**needed > 1 / ONCE_IN
     return result
+
+
+def mean_under(level: Floats, share: float) -> Floats:
+    """The highest mean at which counts are at most `level` for this share of the time; infinite for large counts."""
+    return _means(1 - share)[_place(level)]
+
+
+def passed(mean: Floats, probability: float) -> Floats:
+    """The least count that one of this mean passes with at most so small a probability; 0 for large counts.
+
+    Args:
+        probability: of one bucket.
+    """
+    means = _means(probability)
+    count = np.searchsorted(means, mean)
+    return np.where(np.isnan(mean) | (count >= _LARGE), 0.0, count)
+
+
+def passed_by_chance(mean: Floats, needed: int, buckets: int) -> Floats:
+    """What `needed` of so many `buckets` in a row pass by chance at most once in `ONCE_IN` buckets."""
+    return passed(mean, (1 / ONCE_IN / comb(buckets - 1, needed - 1)) ** (1 / needed))
+
+
+def _place(level: Floats) -> Ints:
+    whole: Ints = np.ceil(np.where(level < _LARGE, np.maximum(level, 0.0), _LARGE)).astype(np.int64)
+    return whole
+
+
+@cache
+def _means(probability: float) -> Floats:
+    """Of each count below `_LARGE`, the highest mean that passes it with at most this probability; then infinity."""
+    counts = np.arange(_LARGE)
+    factorials = np.cumsum(np.log(np.maximum(counts, 1)))
+    low, high = np.zeros(_LARGE), 4.0 * (counts + 10)
+    for _ in range(50):
+        middle = (low + high) / 2
+        each = np.exp(counts * np.log(middle)[:, None] - middle[:, None] - factorials)
+        rare = 1 - np.tril(each).sum(axis=1) <= probability
+        low, high = np.where(rare, middle, low), np.where(rare, high, middle)
+    return np.append(low, np.inf)

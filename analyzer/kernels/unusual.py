@@ -2,17 +2,19 @@
 
 Compared with is what a bucket of the hour usually is (the hours' medians, not their p95s), at the level that the day
 has; the multiple is learned from the key's own past, as `tail` does it, from the upper half of its hours without the
-top tenth: on a quiet key twenty minutes at 1.5 times the usual are an event to anybody who looks at them. All of it
-follows from hourly roll-ups, so it costs no query. Figures were measured in docs/detection.md, section Classes.
+top tenth: on a quiet key twenty minutes at 1.5 times the usual are an event to anybody who looks at them. Of small
+counts, what chance passes is as usual as the median. All of it follows from hourly roll-ups, so it costs no query.
+Figures were measured in docs/detection.md, section Classes.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import comb
 
 import numpy as np
 
-from analyzer.kernels import level, tail, usual
+from analyzer.kernels import counts, level, tail, usual
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.habit import habit
 from analyzer.kernels.learning import Past, Settings
@@ -54,18 +56,29 @@ def unusual_of(hours: Hours, stated: HourLimits, weeks: Weeks, per_hour: int, se
     ratio = hours.p50 / _positive(base)
     day = _before(ratio, _DAY)[:, : ratio.shape[1]] if live else level.running(ratio, _BLOCKS)
     expected = base * np.fmax(day, 1.0)
-    learnable = np.where(np.isnan(stated.learned), np.nan, _positive(expected))
+    yard = np.fmax(expected, _chance(hours, expected, per_hour, alone=settings.alone) / LEAST)
+    learnable = np.where(np.isnan(stated.learned), np.nan, _positive(yard))
     peaks = MATCHES.reached(hours, per_hour, alone=settings.alone)
     times = past.all_of_it(peaks / learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
     near = _beside(hours.p50, live=live)
     usual_peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)
-    limit = np.fmax.reduce([np.fmax(times, LEAST) * expected, usual_peaks, *(LEAST * beside for beside in near)])
+    limit = np.fmax.reduce([np.fmax(times, LEAST) * yard, usual_peaks, *(LEAST * beside for beside in near)])
     if "habit" in settings.rules and not live:
-        limit = np.fmax(limit, habit(hours.high / learnable, weeks, QUIET) * expected)
+        limit = np.fmax(limit, habit(hours.high / learnable, weeks, QUIET) * yard)
     # What the rules already ask more for than the policy states is a busy key's: its bursts were looked at there.
     busy = stated.limits[0] > settings.threshold(stated.baseline)
     quiet = (times <= QUIET) & ~busy & ~np.isnan(expected)
     return replace(found, baseline=expected, limits=np.where(quiet, limit, np.nan)[None])
+
+
+def _chance(hours: Hours, expected: Floats, per_hour: int, *, alone: bool) -> Floats:
+    """What small counts pass by chance once in `EVERY` hours, with two buckets of one; 0 for what is not counted."""
+    counted = counts.are_counts(hours)
+    if not counted.any():
+        return np.zeros(1)
+    needed = min(per_hour, 1 if alone else 2)
+    rarely = (1 / EVERY / comb(per_hour, needed)) ** (1 / needed)
+    return np.where(counted, counts.passed(counts.mean_under(expected, 0.5), rarely), 0.0)
 
 
 def _positive(values: Floats) -> Floats:
