@@ -12,12 +12,12 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from analyzer.model import Event, Findings
     from analyzer.reading.scope import Scope
     from analyzer.tuning.differences import Compared
-    from traffic.model import Window
+    from traffic.model import Label, Window
     from traffic.store.base import Source
 
 RUN = "run.json"
@@ -93,6 +93,29 @@ def numbered_run(output: Path, number: int, entry: shared.EntryOptions) -> tuple
         scope = _scope(said, run["resolution"], window)
         compared = Compared(number, run["store"], run["metric"], scope, policy=policy_of(run["policy"]))
     return compared, _opened(said, entry)
+
+
+def labels_of(run: LastRun, known_from: Path | None, output: Path) -> Sequence[Label] | None:
+    """What has to be found: of a file, or of the run, with the marks of its folder; None where nothing is known.
+
+    Args:
+        known_from: a file of incidents; None: what the run was compared with.
+    """
+    from analyzer.marks import with_marks
+    from analyzer.verdict import MARKED
+    from traffic import truth
+
+    if known_from is None:
+        known = None if run.findings.verdict is None else run.findings.labels
+    else:
+        known = truth.read(known_from)[0]
+    # Marks of the run are labels of it already; those that were made since are not.
+    unmarked = None if known is None else [one for one in known if one.shape != MARKED]
+    nothing = known_from is None and not unmarked and known is not None and len(known) > 0
+    told = with_marks(None if nothing else unmarked, output, run.findings.store, run.findings.metric.name)
+    if told.remark:
+        shared.note(told.remark)
+    return told.labels
 
 
 def event_of(findings: Findings, named: str, output: Path) -> Event:

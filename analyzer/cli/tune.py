@@ -10,17 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.last_run import last_run
+from analyzer.cli.last_run import labels_of, last_run
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from analyzer.cli.last_run import LastRun
     from analyzer.tuning.table import Tuned
-    from traffic.model import Label
 
 PICTURE = "tuning.png"
 
@@ -32,6 +29,7 @@ class TuneOptions(shared.EntryOptions):
     vary: tuple[str, ...]
     budget: str | None
     truth: Path | None
+    engine: str
     output: Path
     as_json: bool
     quiet: bool
@@ -52,6 +50,14 @@ class TuneOptions(shared.EntryOptions):
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Incidents to be found (key, start, end).  [default: those of the run]",
+)
+@click.option(
+    "--as",
+    "engine",
+    type=click.Choice(["discover", "prometheus"]),
+    default="discover",
+    show_default=True,
+    help="Whose alerts are counted: those of discover, or those of the rules that `rules` writes.",
 )
 @shared.entry
 @shared.output
@@ -81,11 +87,13 @@ def tune(**given: Any) -> None:
     budget = None if options.budget is None else _budget(options.budget)
     run = last_run(options.output, options)
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
-        labels = _labels(run, options)
+        labels = labels_of(run, options.truth, options.output)
         if not options.quiet and looser(candidates(run.findings.policy, options.vary or DEFAULT), run.findings.policy):
             shared.note("some of these policies are looser than the run's: what it did not ask for is asked for once")
         with shared.bar("tune", options.quiet) as progress:
-            found = tuned(source, run.scope, run.findings.policy, options.vary, labels, budget, progress)
+            found = tuned(
+                source, run.scope, run.findings.policy, options.vary, labels, budget, progress, options.engine
+            )
         _write(found, run, options.output)
     if not options.quiet and asked.sent:
         shared.note(
@@ -102,24 +110,6 @@ def _budget(said: str) -> float:
     if match is None:
         raise UsageFailure(f"--budget {said!r}: write alerts a week or a day, as 3/week or 1/day")
     return float(match[1]) * (7 if (match[2] or "week").startswith("d") else 1)
-
-
-def _labels(run: LastRun, options: TuneOptions) -> Sequence[Label] | None:
-    from analyzer.marks import with_marks
-    from analyzer.verdict import MARKED
-    from traffic import truth
-
-    if options.truth is None:
-        known = None if run.findings.verdict is None else run.findings.labels
-    else:
-        known = truth.read(options.truth)[0]
-    # Marks of the run are labels of it already; those that were made since are not.
-    unmarked = None if known is None else [one for one in known if one.shape != MARKED]
-    nothing = options.truth is None and not unmarked and known is not None and len(known) > 0
-    told = with_marks(None if nothing else unmarked, options.output, run.findings.store, run.findings.metric.name)
-    if told.remark:
-        shared.note(told.remark)
-    return told.labels
 
 
 def _write(found: Tuned, run: LastRun, output: Path) -> None:

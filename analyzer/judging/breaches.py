@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,17 +69,31 @@ def _criteria(policy: Policy, breaches: Breaches, resolution: int) -> list[Crite
 
 def above(pieces: Sequence[Piece], judged: Judged, resolution: int, lowest: Floats) -> Candidates:
     """The buckets above `lowest`, shape (keys, hours), NaN where none is wanted, in order of key, then time."""
-    hours, per_hour = judged.rollup.grid, HOUR // resolution
+    filled = (
+        (
+            some,
+            matrix.grid,
+            np.where(np.isnan(matrix.values), _fill(judged, some, matrix.grid), matrix.values) * judged.sign,
+        )
+        for some, matrix in pieces
+    )
+    return passing(filled, judged.rollup.grid, resolution, lowest)
+
+
+def passing(
+    pieces: Iterable[tuple[list[int], Grid, Floats]], hours: Grid, resolution: int, lowest: Floats
+) -> Candidates:
+    """The same of rows with their buckets, shape (rows, buckets), in hours of `hours`."""
+    per_hour = HOUR // resolution
     none, nowhere = np.zeros(0), np.zeros(0, dtype=np.int64)
     rows, places, times, found = [nowhere], [nowhere], [nowhere], [none]
-    for some, matrix in pieces:
-        span = hours.slice(matrix.grid.window)
-        values = np.where(np.isnan(matrix.values), _fill(judged, some, matrix.grid), matrix.values) * judged.sign
+    for some, grid, values in pieces:
+        span = hours.slice(grid.window)
         cube = values.reshape(len(some), -1, per_hour)
         row, hour, bucket = np.nonzero(cube > lowest[some, span][..., None])
         rows.append(np.asarray(some, dtype=np.int64)[row])
         places.append(span.start + hour)
-        times.append(matrix.grid.start + (hour * per_hour + bucket) * resolution)
+        times.append(grid.start + (hour * per_hour + bucket) * resolution)
         found.append(cube[row, hour, bucket])
     row, time = np.concatenate(rows), np.concatenate(times)
     order = np.lexsort((time, row))

@@ -9,9 +9,9 @@ from analyzer.pipeline import survey
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress, Scope
 from analyzer.tuning.grid import DEFAULT, candidates
-from analyzer.tuning.score import LEAST, choose, front, halves, interval, score
-from analyzer.tuning.sweep import sweep
+from analyzer.tuning.score import LEAST, choose, front, halves, interval
 from analyzer.tuning.table import Tuned
+from analyzer.tuning.tried import tried
 from traffic.model import Label
 
 
@@ -23,6 +23,7 @@ def tuned(
     labels: Sequence[Label] | None,
     budget: float | None,
     progress: Progress,
+    engine: str = "discover",
 ) -> Tuned:
     """Try the policies of a grid.
 
@@ -30,25 +31,16 @@ def tuned(
         vary: as `analyzer.tuning.grid.candidates` takes it; none: the default grid.
         labels: the truth; None where there is none.
         budget: alerts a week of all series that the recommended policy may raise.
+        engine: who raises the alerts, a name of `analyzer.tuning.tried.ENGINES`.
 
     Raises:
         UsageFailure: a setting is not valid, or there is nothing to look at.
     """
-    tried = candidates(present, vary or DEFAULT)
     surveyed = survey(source, scope)
-    truth = None if labels is None else [one for one in labels if one.key in surveyed.spans or not one.key]
-    keys = (
-        frozenset(surveyed.spans)
-        if truth and any(not one.key for one in truth)
-        else frozenset(one.key for one in truth or ())
-    )
-    swept = sweep(source, surveyed, scope.resolution, [one.policy for one in tried], keys, progress)
-    scores = [
-        score(one, raised, surveyed, truth, source.metric.name, scope.resolution)
-        for one, raised in zip(tried, swept, strict=True)
-    ]
+    found = tried(source, surveyed, scope.resolution, candidates(present, vary or DEFAULT), labels, progress, engine)
+    scores = [one.score for one in found]
     now = next(one for one in scores if one.candidate.policy == present)
-    incidents = None if truth is None else sum(now.total(what) for what in (now.hits, now.misses, now.not_judged))
+    incidents = None if labels is None else sum(now.total(what) for what in (now.hits, now.misses, now.not_judged))
     parts = halves(surveyed)
     why = ""
     chosen = None
@@ -68,6 +60,7 @@ def tuned(
         chosen=chosen,
         why_not=why,
         parts=parts,
+        engine=engine,
         sure=interval(chosen, parts.last) if chosen is not None and parts is not None else None,
         incidents=incidents,
         budget=budget,

@@ -12,9 +12,8 @@ from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress
 from analyzer.report.page.sliders import JudgedAgain, Sliders
-from analyzer.tuning.grid import Candidate, candidates
-from analyzer.tuning.score import score
-from analyzer.tuning.sweep import Swept, sweep
+from analyzer.tuning.grid import candidates
+from analyzer.tuning.tried import Tried, tried
 from traffic.model import Ints, Label
 
 PERCENTS = (50, 75, 100, 125, 150, 175, 200, 250, 300, 400, 500, 700, 1000)
@@ -39,17 +38,9 @@ def judge_again(
     percents = sorted({*map(float, PERCENTS), present.over_percent})
     floors = sorted({0.0, present.floor, *_floors(events)})
     grid = [f"over-percent={','.join(map(_exact, percents))}", f"floor={','.join(map(_exact, floors))}"]
-    tried = {(one.policy.over_percent, one.policy.floor): one for one in candidates(present, grid)}
-    order = [tried[percent, least] for percent in percents for least in floors]
-    truth = None if labels is None else [one for one in labels if one.key in surveyed.spans or not one.key]
-    labelled = frozenset(one.key for one in truth or ())
-    if "" in labelled:
-        labelled = frozenset(surveyed.spans)
-    swept = sweep(source, surveyed, resolution, [one.policy for one in order], labelled, progress)
-    cells = [
-        _cell(one, raised, surveyed, truth, source.metric.name, resolution)
-        for one, raised in zip(order, swept, strict=True)
-    ]
+    made = {(one.policy.over_percent, one.policy.floor): one for one in candidates(present, grid)}
+    order = [made[percent, least] for percent in percents for least in floors]
+    cells = [_cell(one, labels) for one in tried(source, surveyed, resolution, order, labels, progress)]
     return Sliders(
         percents=tuple(percents),
         floors=tuple(floors),
@@ -72,15 +63,8 @@ def _floors(events: Sequence[Event]) -> list[float]:
     return [10.0**power for power in powers][-FLOORS:]
 
 
-def _cell(
-    one: Candidate,
-    raised: Swept,
-    surveyed: Surveyed,
-    labels: Sequence[Label] | None,
-    metric: str,
-    resolution: int,
-) -> JudgedAgain:
-    found = score(one, raised, surveyed, labels, metric, resolution)
+def _cell(one: Tried, labels: Sequence[Label] | None) -> JudgedAgain:
+    raised, found = one.raised, one.score
     arrays = [_joined(column) for column in (raised.key, raised.start, raised.end)]
     order = np.lexsort((arrays[0], arrays[1]))
     key, start, end = (array[order] for array in arrays)

@@ -105,7 +105,7 @@ def sweep(
     Args:
         labelled: the keys of which is said what was not judged.
     """
-    found = [Swept(judged_by_week=np.zeros(_weeks(surveyed), dtype=np.int64)) for _ in policies]
+    found = [Swept(judged_by_week=np.zeros(weeks_in(surveyed), dtype=np.int64)) for _ in policies]
     places = {key: place for place, key in enumerate(surveyed.spans)}
     order = sorted(range(len(policies)), key=lambda place: _likeness(policies[place]))
     done = 0
@@ -121,7 +121,8 @@ def sweep(
     return found
 
 
-def _weeks(surveyed: Surveyed) -> int:
+def weeks_in(surveyed: Surveyed) -> int:
+    """How many weeks are looked at, the last as far as it goes."""
     return max(1, -(-surveyed.window.seconds // WEEK))
 
 

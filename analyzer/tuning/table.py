@@ -32,6 +32,8 @@ class Tuned:
     incidents: int | None
     """That have to be found; None without a truth."""
     budget: float | None
+    engine: str = "discover"
+    """Who raised the alerts."""
 
     def point(self, one: Score) -> tuple[float, float] | None:
         """Alerts a week, and the share of the incidents that is found; None where nothing was judged."""
@@ -100,6 +102,7 @@ def document(tuned: Tuned, sent: int) -> dict[str, Any]:
     return {
         "policies": len(tuned.scores),
         "queries_sent": sent,
+        "engine": tuned.engine,
         "incidents": tuned.incidents,
         "budget_per_week": tuned.budget,
         "chosen_on": None if parts is None else [iso(parts.window.start), iso(parts.border)],
@@ -130,6 +133,8 @@ def _lines(tuned: Tuned, width: int) -> Iterator[str]:
         if known
         else "; there is no truth, so only alerts are counted"
     )
+    if tuned.engine != "discover":
+        yield f"Alerts are those of its rules in {tuned.engine.capitalize()} (./sl.py rules), not of discover"
     yield ""
     listed = list(tuned.front) if known else sorted(tuned.scores, key=lambda one: one.per_week() or 0.0)
     step = max(1.0, (len(listed) - 1) / (SHOWN - 1))

@@ -1,0 +1,167 @@
+"""What an engine raises that knows a limit an hour and counts the buckets above it: alerts as Prometheus fires them.
+
+Its rules know neither the future nor a calendar. A limit comes of the same hour of the weeks before, and an alert lasts
+as long as its condition holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analyzer.judging.breaches import passing
+from analyzer.judging.detect import read_days
+from analyzer.judging.judged import settings_of
+from analyzer.kernels import baseline as plain
+from analyzer.kernels.baseline import suspects
+from analyzer.kernels.grid import utc
+from analyzer.model import NotJudged, Policy
+from analyzer.pipeline import Surveyed
+from analyzer.reading.cache import CachedSource
+from analyzer.reading.scope import Progress
+from analyzer.tuning.sweep import Swept, weeks_in
+from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Query, Rollup
+
+
+def live(policy: Policy) -> Policy:
+    """What rules can say of a policy: the weeks before, by the clock of UTC, alike for all keys; rises alone."""
+    return replace(
+        policy,
+        baseline="trailing",
+        rules=(),
+        timezone="UTC",
+        calendar=(),
+        of_keys=(),
+        direction="above",
+        classes=("policy",),
+    )
+
+
+def live_limits(rollup: Rollup, policy: Policy, resolution: int) -> Floats:
+    """The threshold of each hour, shape (keys, hours), NaN where too few weeks are known.
+
+    What fills an hour to less than `min_share` is not learned from, but judged: who lives in it does not know yet.
+    """
+    hours, settings = rollup.hours, settings_of(policy, resolution)
+    learned = plain.learnable(hours.high, hours.count, HOUR // resolution, policy.min_share)
+    weeks = utc(rollup.grid.start, rollup.grid.count)
+    usual, known = plain.weeks_before(learned, weeks, settings.percentile, policy.lookback)
+    return np.where(known >= min(policy.min_weeks, policy.lookback), settings.threshold(usual), np.nan)
+
+
+def stretches(row: Ints, time: Ints, needed: int, within: int) -> tuple[Ints, Ints, Ints]:
+    """When an alert fires that asks for `needed` buckets that start inside `within` seconds.
+
+    Args:
+        row, time: of the buckets above the limit, in order of key, then time.
+
+    Returns:
+        For each stretch without a gap the place of the bucket with which it begins among these, the start of that
+        bucket, and the time from which on it is over.
+    """
+    first, last = np.arange(max(0, len(time) - needed + 1)), np.arange(needed - 1, max(needed - 1, len(time)))
+    met = (row[first] == row[last]) & (time[last] - time[first] < within)
+    place, begins, ends = last[met], time[last[met]], time[first[met]] + within
+    if not len(place):
+        return place, begins, ends
+    goes_on = (row[place[1:]] == row[place[:-1]]) & (begins[1:] <= ends[:-1])
+    opening = np.append(True, ~goes_on)
+    # Both grow with the buckets, so the last of a stretch ends it.
+    return place[opening], begins[opening], ends[np.append(np.flatnonzero(opening)[1:] - 1, len(ends) - 1)]
+
+
+def fired(
+    source: CachedSource,
+    surveyed: Surveyed,
+    resolution: int,
+    policies: Sequence[Policy],
+    labelled: frozenset[str],
+    progress: Progress,
+) -> list[Swept]:
+    """What each policy raises where it is said in rules, in their order: a stretch of firing is an alert.
+
+    Args:
+        labelled: the keys of which is said what was not judged.
+    """
+    weeks = weeks_in(surveyed)
+    found = [Swept(judged_by_week=np.zeros(weeks, dtype=np.int64)) for _ in policies]
+    places = {key: place for place, key in enumerate(surveyed.spans)}
+    said = [live(policy) for policy in policies]
+    done = 0
+    for keys, reach in surveyed.blocks:
+        query = Query(source.metric, keys, reach, resolution)
+        rollups = {
+            percent: source.rollup(replace(query, percent=percent))
+            for percent in {policy.rollup_percentile for policy in said}
+        }
+        looked = _looked(surveyed, query)
+        limits = [
+            np.where(looked, live_limits(rollups[policy.rollup_percentile], policy, resolution), np.nan)
+            for policy in said
+        ]
+        alerts = raise_all(source, query, rollups[said[0].rollup_percentile], list(zip(said, limits, strict=True)))
+        place_of = np.array([places[key] for key in keys], dtype=np.int64)
+        week = np.clip(
+            (query.window.start + HOUR * np.arange(looked.shape[1]) - surveyed.window.start) // WEEK, 0, weeks - 1
+        )
+        for swept, limit, raised in zip(found, limits, alerts, strict=True):
+            known = ~np.isnan(limit)
+            swept.judged_by_week += np.bincount(week, known.sum(axis=0), weeks).astype(np.int64)
+            swept.judged_of_key |= dict(zip(place_of.tolist(), known.sum(axis=1).tolist(), strict=True))
+            swept.gaps += _gaps(keys, looked & ~known, query.window.start, labelled)
+            swept.key.append(place_of[raised.row])
+            swept.start.append(raised.start)
+            swept.end.append(raised.end)
+            swept.detected.append(raised.start + resolution)
+            swept.above.append(np.ones(len(raised.row), dtype=bool))
+        done += len(keys)
+        progress(done, len(surveyed.spans))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Fired:
+    """Alerts of a block, in order of key, then time: arrays of shape (alerts,)."""
+
+    row: Ints
+    start: Ints
+    """Of the bucket with which it begins to fire."""
+    end: Ints
+
+
+def raise_all(
+    source: CachedSource, query: Query, rollup: Rollup, asked: Sequence[tuple[Policy, Floats]]
+) -> list[Fired]:
+    """What each policy raises with limits of shape (keys, hours); the buckets of all are read once."""
+    lowest = np.fmin.reduce([limit for _, limit in asked])
+    pieces = read_days(source, query, suspects(rollup.hours.maximum, lowest))
+    buckets = [(rows, matrix.grid, matrix.values) for rows, matrix in pieces]
+    candidates = passing(buckets, rollup.grid, query.resolution, lowest)
+    found = []
+    for policy, limit in asked:
+        over = candidates.value > limit[candidates.row, candidates.hour]
+        row, time = candidates.row[over], candidates.time[over]
+        # Buckets start at whole steps, so that an alert does not last for a part of one.
+        within = -(-policy.within // query.resolution) * query.resolution
+        place, start, end = stretches(row, time, policy.needed(query.resolution), within)
+        found.append(Fired(row[place], start, end))
+    return found
+
+
+def _looked(surveyed: Surveyed, query: Query) -> Bools:
+    """The hours in which alerts count, shape (keys, hours): those of what is judged in which a key is there."""
+    grid = Grid.over(query.window, HOUR)
+    found = np.zeros((len(query.keys), grid.count), dtype=bool)
+    for row, key in enumerate(query.keys):
+        found[row, grid.slice(surveyed.spans[key].widen(HOUR).clip(surveyed.window))] = True
+    return found
+
+
+def _gaps(keys: tuple[str, ...], unknown: Bools, start: int, labelled: frozenset[str]) -> Iterator[NotJudged]:
+    """The stretches without a limit of keys with labels."""
+    for row in (row for row, key in enumerate(keys) if key in labelled):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], unknown[row], [False]]).astype(np.int8)))
+        for first, last in edges.reshape(-1, 2).tolist():
+            yield NotJudged(keys[row], start + first * HOUR, start + last * HOUR, "too few weeks before")
