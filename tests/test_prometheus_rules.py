@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from analyzer.model import CalendarRow, Policy
 from analyzer.tuning.forms.firing import stretches
-from analyzer.tuning.forms.prometheus import Named, prometheus_rules, prometheus_test
+from analyzer.tuning.forms.prometheus import Gauge, prometheus_rules, prometheus_test
 from tests.commands import refused, sl, well
 from tests.required import program
 from tests.test_tune import incidents
@@ -24,7 +24,7 @@ from traffic.model import BITS
 
 HALF_HOUR = 1800
 POLICY = Policy(baseline="trailing", lookback=2, matches=2, within=7200, rules=(), floor=50.0)
-KEYED = Named("bits", "key")
+KEYED = Gauge("bits", "key")
 
 
 def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
@@ -45,7 +45,7 @@ def promtool(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 )
 def test_promtool_finds_the_rules_valid(policy: Policy, resolution: int, tmp_path: Path) -> None:
     file = tmp_path / "rules.yml"
-    file.write_text(prometheus_rules(policy, BITS, resolution, Named("interface_bits", "interface")))
+    file.write_text(prometheus_rules(policy, BITS, resolution, Gauge("interface_bits", "interface")))
     done = promtool("check", "rules", file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 rules found" in done.stdout
@@ -119,19 +119,19 @@ def test_the_head_says_what_is_lost() -> None:
 )
 def test_what_rules_cannot_say_at_all_is_refused(policy: Policy, series: str, said: str) -> None:
     with pytest.raises(UsageFailure, match=said):
-        prometheus_rules(policy, BITS, 60, Named(series, "key"))
+        prometheus_rules(policy, BITS, 60, Gauge(series, "key"))
 
 
 @pytest.mark.parametrize(
     ("policy", "named", "resolution"),
     [
         (POLICY, KEYED, HALF_HOUR),
-        (replace(POLICY, over_units=400.0, floor=0.0, matches=3), Named("sl_bytes", "host", 8 / 1800), HALF_HOUR),
+        (replace(POLICY, over_units=400.0, floor=0.0, matches=3), Gauge("sl_bytes", "host", 8 / 1800), HALF_HOUR),
         (Policy(min_weeks=1, floor=1e6, matches=1), KEYED, 3600),
     ],
 )
 def test_the_test_that_is_written_passes_with_the_rules_and_fails_with_others(
-    policy: Policy, named: Named, resolution: int, tmp_path: Path
+    policy: Policy, named: Gauge, resolution: int, tmp_path: Path
 ) -> None:
     text = prometheus_rules(policy, BITS, resolution, named)
     test = tmp_path / "rules.yml.test.yml"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from analyzer.cli.last_run import LastRun
     from analyzer.model import Policy
     from analyzer.tuning.forms.measured import Loss
-    from analyzer.tuning.forms.prometheus import Named
+    from analyzer.tuning.forms.prometheus import Gauge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +109,9 @@ def _prometheus(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
     return {"": text, ".test.yml": prometheus_test(policy, resolution, named, options.file.name)}
 
 
-def _named(run: LastRun, options: RulesOptions) -> Named:
+def _named(run: LastRun, options: RulesOptions) -> Gauge:
     """How what was judged is called in Prometheus, as far as the run knows."""
-    from analyzer.tuning.forms.prometheus import Named
+    from analyzer.tuning.forms.prometheus import Gauge
 
     metric, series, scale = run.findings.metric, options.series, 1.0
     if run.source.name.startswith("prometheus:"):
@@ -122,7 +122,7 @@ def _named(run: LastRun, options: RulesOptions) -> Named:
             )
         series = series or run.settings.get("value") or f"sl_{re.sub('[^a-zA-Z0-9]', '_', metric.field)}"
     series = series or re.sub(r"[^a-zA-Z0-9_:]", "_", metric.name or "value")
-    return Named(series, options.label, scale if options.scale is None else options.scale)
+    return Gauge(series, options.label, scale if options.scale is None else options.scale)
 
 
 def _measured(run: LastRun, policy: Policy, options: RulesOptions) -> Loss:

@@ -20,7 +20,7 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 @dataclass(frozen=True)
-class Named:
+class Gauge:
     """What is judged, as it is called in Prometheus."""
 
     series: str
@@ -59,7 +59,7 @@ def check_sayable(policy: Policy) -> None:
         raise UsageFailure(f"rules: rollup_width: {policy.rollup_width // HOUR}h cannot be exported, only 1h")
 
 
-def prometheus_rules(policy: Policy, metric: Metric, resolution: int, named: Named, loss: Loss | None = None) -> str:
+def prometheus_rules(policy: Policy, metric: Metric, resolution: int, named: Gauge, loss: Loss | None = None) -> str:
     """Recording rules for the baseline and the threshold, and an alert.
 
     The baseline is that of a live alert: the percentile of the same hour of the `lookback` weeks before, of what each
@@ -78,7 +78,7 @@ def prometheus_rules(policy: Policy, metric: Metric, resolution: int, named: Nam
     return "\n".join([*_head(policy, metric, resolution, named, loss), *_groups(policy, resolution, named)]) + "\n"
 
 
-def _groups(policy: Policy, resolution: int, named: Named) -> Iterator[str]:
+def _groups(policy: Policy, resolution: int, named: Gauge) -> Iterator[str]:
     settings = settings_of(policy, resolution)
     prefix, series = named.prefix, named.series
     samples = max(1, math.ceil(policy.min_share * (HOUR // resolution)))
@@ -120,7 +120,7 @@ def _groups(policy: Policy, resolution: int, named: Named) -> Iterator[str]:
     )
 
 
-def alert(condition: str, named: Named) -> Iterator[str]:
+def alert(condition: str, named: Gauge) -> Iterator[str]:
     """The lines of the alert."""
     yield f"  - alert: {ALERT}"
     yield f"    expr: {condition}"
@@ -138,7 +138,7 @@ def _open(seconds: int) -> str:
     return f"{seconds - 1}s999ms"
 
 
-def _head(policy: Policy, metric: Metric, resolution: int, named: Named, loss: Loss | None) -> Iterator[str]:
+def _head(policy: Policy, metric: Metric, resolution: int, named: Gauge, loss: Loss | None) -> Iterator[str]:
     """What the file is, what it needs, and what it loses."""
     yield f"# {named.series}: {policy.needed(resolution)} samples inside {policy.within} s above"
     yield f"# {policy.multiple:g} times the same hour of the {policy.lookback} weeks before ({metric.name})."
@@ -181,7 +181,7 @@ def counted(loss: Loss | None) -> Iterator[str]:
     yield from (f"# {line}" for line in loss.lines())
 
 
-def prometheus_test(policy: Policy, resolution: int, named: Named, file: str) -> str:
+def prometheus_test(policy: Policy, resolution: int, named: Gauge, file: str) -> str:
     """A test of these rules for `promtool test rules`: what just passes fires, and what just does not, does not.
 
     Series of one level for as many weeks as a baseline needs, then as many samples as make an alert, and one less, a
