@@ -229,6 +229,38 @@ RIGHT: dict[str, Right] = {
         {"total": {"00:00": 3.0}},
         Columns(total=True, statistic="sum"),
     ),
+    "a series that sums the others up": Right(
+        rows("time,key,value", f"{at(0)},a,1", f"{at(0)},b,2", f"{at(0)},Total,3"),
+        {"a": {"00:00": 1.0}, "b": {"00:00": 2.0}, "Total": {"00:00": 3.0}},
+        told="a series is called Total: if it is the sum of the others, leave it out with --exclude",
+    ),
+    "a copy of a file": Right(
+        {name: many("time,key,load", "{t},a,{i}", 3) for name in ("a.csv", "b.csv")},
+        {"a": {"00:00": 10.0, "00:01": 17.0, "00:02": 13.0}},
+        told="begin with the same rows: if one is a copy, all of its rows count twice",
+    ),
+    "exports that overlap": Right(
+        {
+            "a.csv": many("time,key,requests", "{t},a,1", 8),
+            "b.csv": rows("time,key,requests", *(f"{at(n)},a,1" for n in range(7, 16))),
+        },
+        {"a": {at(n, "%H:%M"): 2.0 if n == 7 else 1.0 for n in range(16)}},
+        told="up to 2 rows of one key have the same time and are added up: if rows come twice, as in exports",
+    ),
+    "a column that only the second file has": Right(
+        {"a.csv": rows("time,key,v", f"{at(0)},a,1"), "b.csv": rows("time,key,v,w", f"{at(1)},a,2,5")},
+        {"a": {"00:00": 1.0, "00:01": 2.0}},
+        told="not used, for the first file does not have them: w (",
+    ),
+    "a zone of their own that was not asked for": Right(
+        rows("time,tz,key,value", "2025-01-06 00:00:00,CET,a,1"),
+        {"a": {"00:00": 1.0}},
+        Columns(time="time"),
+        told="tz seems to hold zones, which are not used: times are read as UTC",
+    ),
+    "a zone of their own that is UTC": Right(
+        rows("time,tz,key,value", "2025-01-06 00:00:00,UTC,a,1"), {"a": {"00:00": 1.0}}
+    ),
     "a file a day": Right(
         {f"if/rx-2025-01-0{day}": rows("epoch,rx", f"{MONDAY + 86400 * (day - 6)}.000,{day}") for day in (6, 7)},
         {"rx": {"00:00": 6.0}},
@@ -373,9 +405,25 @@ RIGHT: dict[str, Right] = {
     "a time that has not been yet": Right(
         rows("time,key,value", "4000000000,a,1"), {"a": {"07:06": 1.0}}, told="which has not been yet: check time"
     ),
-    "days since 1900": Right(
-        rows("time,key,value", "45663.5,a,1"),
-        {"a": {"12:41": 1.0}},
+    "days of a spreadsheet": Right(
+        rows("Time,Device,Mbps", "45663.5,a,1", "45663.50069,a,2"),
+        {"a": {"12:00": 1.0, "12:01": 2.0}},
+        told="the times in Time are read as days since 1899, as spreadsheets count them",
+    ),
+    "days of a spreadsheet with decimal commas, in Berlin": Right(
+        rows("Zeit;Gerät;Mbit/s", "45663,5;a;1,5", "45663,50069;a;2"),
+        {"a": {"11:00": 1.5, "11:01": 2.0}},
+        Columns(zone="Europe/Berlin"),
+    ),
+    "days of a spreadsheet beside a time of day": Right(
+        rows("Date,Time,Site,v", "45663,13:10,a,7", "45663,23:55,a,9"), BOTH
+    ),
+    "days of a spreadsheet beside parts of a day": Right(
+        rows("Date;Time;Site;v", "45663;0.548611;a;7", "45663;0.996528;a;9"), BOTH
+    ),
+    "seconds long ago": Right(
+        rows("time,key,value", "145663.5,a,1"),
+        {"a": {"16:27": 1.0}},
         Columns(time="time"),
         told="before 1995: check time",
     ),
@@ -619,6 +667,26 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
         Columns(time="time", time_format=("%Q",)),
         "--time-format '%Q' is no format",
     ),
+    "zones in a column of their own": (
+        rows("time,tz,key,value", "2025-01-06 00:00:00,UTC,a,1", "2025-01-06 01:01:00,CET,a,2"),
+        Columns(),
+        "tz holds the zones of time (UTC, CET): say --timezone-of-data ZONE where all are of one",
+    ),
+    "offsets in a column of their own": (
+        rows("time,utc_offset,key,value", "2025-01-06 00:00:00,3600,a,1", "2025-01-06 00:01:00,3600,a,1"),
+        Columns(),
+        "utc_offset holds the zones of time (3600)",
+    ),
+    "merged cells of times": (
+        rows("time,key,value", *(f"{at(n) if key == 'a' else ''},{key},{n}" for n in range(9) for key in "ab")),
+        Columns(),
+        "9 of 18 rows have no time (time): fill the cells if they were merged with the one above",
+    ),
+    "merged cells of keys": (
+        rows("key,time,value", *(f"{'' if n else 'a'},{at(n)},{n}" for n in range(9))),
+        Columns(),
+        "8 of 9 rows have no key (key): fill the cells if they were merged with the one above",
+    ),
     "days of a week": (rows("time,key,value", "2025-W02-1,a,1"), Columns(), "is no time: ISO 8601"),
     # --- what tells series apart -------------------------------------------------------------------
     "two interfaces of one device": (
@@ -720,6 +788,31 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
         rows("time,key,value", f"{at(0)},a,1", "time,key,value", f"{at(1)},a,2"),
         Columns(),
         "row 2: 'time' in column time (--time) is no time",
+    ),
+    "two tables one after the other": (
+        rows("time,key,value", f"{at(0)},a,1", f"{at(1)},a,2", *many("value,time,key", "{i},{t},a").splitlines()),
+        Columns(),
+        "line 4: a header (value, time, key) stands below other rows: cut the file there",
+    ),
+    "two tables of another width": (
+        many("key,time,value", "a,{t},{i}") + many("time,key,value,x", "{t},a,{i},7", 30),
+        Columns(),
+        "line 22: a header (time, key, value, x) stands below other rows: cut the file there",
+    ),
+    "fields that change": (
+        many("#fields\ttime\tkey\tv\tw", "{t}\ta\t{i}\t7") + many("#fields\ttime\tkey\tw\tv", "{t}\tb\t7\t{i}"),
+        Columns(value="v"),
+        "line 22: the fields change (",
+    ),
+    "fields with blanks that change": (
+        many("#Fields: key\ttime\tv\tw", "a\t{t}\t{i}\t7") + many("#Fields: key\tw\tv\ttime", "a\t7\t{i}\t{t}"),
+        Columns(key="key", value="v"),
+        "is no time",
+    ),
+    "the numbers of ASs": (
+        rows("time,asn,bytes", *(f"{at(n)},{64512 + n % 2},{n % 5}" for n in range(20))),
+        Columns(),
+        "with --key: it has time (time), asn (number), bytes (number)",
     ),
     "no header": (rows(f"{at(0)},a,1", f"{at(1)},a,1"), Columns(), "has no header, its first line is"),
     "blanks as delimiters": (rows("time host bytes", f"{MONDAY} a 1"), Columns(), "(or say --delimiter)"),

@@ -22,6 +22,9 @@ _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?: ?[AaPp][Mm])?")
 # 1995 to 2100, in seconds and in finer units: what a number has to be to be taken for a time.
 _SECONDS = (8e8, 4.1e9)
+EXCEL = ("excel",)
+"""The format of times that are days since 30 December 1899."""
+_EXCEL_DAYS = (36526, 55153)
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,14 @@ def time_format(cells: Iterable[str | None]) -> tuple[str, ...] | Literal["ambig
     if all(SUFFIX.search(cell) for cell in there) and not twelve:
         return tuple(f"{one}{blank}%Z" for one in formats for blank in ("", " "))
     return formats
+
+
+def excel_days(cells: Iterable[str | None]) -> bool:
+    """Whether a column holds days since 1899, as spreadsheets count them: of the years 2000 to 2050."""
+    there = [cell.strip().replace(",", ".") for cell in cells if cell is not None and not is_blank(cell)]
+    return bool(there) and all(
+        re.fullmatch(r"\d{5}(?:\.\d+)?", cell) and _EXCEL_DAYS[0] <= float(cell) < _EXCEL_DAYS[1] for cell in there
+    )
 
 
 def few_digits(cells: Iterable[str | None]) -> bool:

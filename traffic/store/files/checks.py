@@ -21,6 +21,8 @@ _ONCE = 2.0
 _FEWEST, _SEVERAL, _MOMENT = 100, 20, 0.01
 """Series, rows of each and the share of the time that it lasts, from which on it is told that they come and go."""
 _RESETS = 0.02
+_MERGED = 0.5
+"""Share of the rows without a key or a time from which on a guess is taken back."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,14 @@ class Seen:
     """Share of the time of all rows that half of the series last for, at most."""
     following: int
     """Series that are files, where each begins after the one before it ends; else 0."""
+    read: int
+    """Rows that were read."""
+    keyless: int
+    """Of these, rows without a key ..."""
+    timeless: int
+    """... and without a time."""
+    regular: bool
+    """Whether the first rows of a series follow a beat."""
 
 
 def check_all(
@@ -53,7 +63,14 @@ def check_all(
     """
     if said.key is None and used.key is not None and not used.wide:
         _refuse_identifiers(name, inputs, used, seen)
+    _refuse_merged(name, inputs, used, said, seen)
     found = []
+    if used.how == "sum" and said.statistic is None and seen.regular and not used.format and seen.repeated:
+        of = f"one {used.key}" if used.key else "a series"
+        found.append(
+            f"up to {seen.most:,} rows of {of} have the same time and are added up: if rows come twice, as in exports "
+            f"that overlap, --statistic avg counts them once"
+        )
     if seen.following:
         found.append(
             f"{seen.following:,} files follow each other in time, and each is read as a series of its own: call them "
@@ -77,6 +94,21 @@ def check_all(
         f"up to {most:,} rows of {of} have the same time and are averaged{what}{way}--statistic sum adds them up"
     )
     return found
+
+
+def _refuse_merged(name: str, inputs: Sequence[Input], used: Columns, said: Columns, seen: Seen) -> None:
+    """Stop where most rows of a CSV lack what was guessed: a spreadsheet writes merged cells once."""
+    if any(file.kind != "csv" for file in inputs):
+        return
+    for what, guessed, column, rows in (
+        ("key", said.key is None, used.key, seen.keyless),
+        ("time", said.time is None, used.time, seen.timeless),
+    ):
+        if guessed and column and rows > 1 and rows >= _MERGED * seen.read:
+            raise UsageFailure(
+                f"{name}: {rows:,} of {seen.read:,} rows have no {what} ({column}): fill the cells if they were merged "
+                f"with the one above, or say --{what} {column} to leave such rows out"
+            )
 
 
 def _refuse_identifiers(name: str, inputs: Sequence[Input], used: Columns, seen: Seen) -> None:

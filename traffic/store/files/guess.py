@@ -20,6 +20,7 @@ from traffic.store.files.layout import Row
 from traffic.store.files.look import listed
 from traffic.store.files.naming import KEYS, columns_in, joined, named, require
 from traffic.store.files.numerals import Numbers, measures
+from traffic.store.files.overlooked import numbers_that_name, refuse_zones
 from traffic.store.files.sampled import Sampled, contents
 from traffic.store.files.when import format_of, time_of
 
@@ -57,6 +58,7 @@ def complete(table: Sampled, said: Columns) -> Columns:
     guessed = [column for column, told in ((found.time, said.time), (found.value, said.value)) if column and not told]
     if any(held_by([column]) not in ("text", "nothing") for column in guessed):
         raise UsageFailure(_no_header(table))
+    refuse_zones(table, holds, found, said)
     if not found.wide:
         found = _with_statistic(found, said, known)
         refuse_rivals(table, holds, found, said)
@@ -120,7 +122,9 @@ def _by_name(table: Sampled, holds: dict[str, Holds], said: Columns) -> Columns:
         varied = [column for column in texts if len(set(table.cells(column))) > 1]
         one = varied if len(varied) == 1 else texts
         key = one[0] if len(one) == 1 else None
-        keyless = not texts and time is not None
+        # A port or the number of an AS is a name, though it looks like a number.
+        names = numbers_that_name(table, free, holds) if not texts else []
+        keyless = not texts and not names and time is not None
     numbers = [column for column in free if holds[column] in ("number", "epoch")]
     if keyless and not said.total and value is None and not counts and time is not None and len(numbers) > 1:
         # Nothing names series, and nothing says which number is meant: each of them is one.

@@ -24,6 +24,7 @@ _OF_A_BLOCK = 60
 _LAST = 100
 """Rows from which it is told what the columns hold."""
 _NEARLY = 0.9
+_ROWS_OF_A_TABLE = 5
 _FIELDS = re.compile(r"#fields:?\s", re.IGNORECASE)
 _SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 # Amazon writes its fields with blanks between them.
@@ -72,6 +73,7 @@ def find_layout(
     found = [(mark, _records(name, text, mark, _LOOKED_AT)) for mark in marks]
     mark, records = max(found, key=lambda one: _score(one[1], wanted))
     header, first, names = _header(records)
+    _refuse_second(name, records, header, lead)
     rows = [row for row in records[first:] if row]
     width = len(names)
     if rows and all(len(row) == width + 1 and not row[-1].strip() for row in rows):
@@ -164,6 +166,24 @@ def _header(records: Sequence[Sequence[str]]) -> tuple[int, int, list[str]]:
     return above[-1], first, names
 
 
+def _refuse_second(name: str, records: Sequence[Sequence[str]], header: int, lead: int) -> None:
+    """Stop where rows of another table stand above the header: they would be taken for its title.
+
+    Raises:
+        UsageFailure: several records above it have times where rows have them. In a title these stand behind a name.
+    """
+    found = Counter[tuple[int, int]]()
+    for row in records[:header]:
+        if row and not row[0].startswith("#"):
+            found.update((len(row), place) for place, cell in enumerate(row) if _timely([cell]))
+    if any(rows >= (_ROWS_OF_A_TABLE if place else 2) for (_, place), rows in found.items()):
+        shown = ", ".join(records[header])[:60]
+        raise UsageFailure(
+            f"{name}, line {lead + header + 1}: a header ({shown}) stands below other rows: cut the file there, and "
+            f"read the parts one by one"
+        )
+
+
 def _stripped(row: Sequence[str]) -> list[str]:
     return [cell.strip() for cell in row]
 
@@ -202,10 +222,21 @@ def _marked_header(text: str) -> str | None:
     return next((line for line in lines if _FIELDS.match(line)), None) if lines else None
 
 
+def other_fields(line: str, columns: Sequence[str], delimiter: str) -> bool:
+    """Whether a line names the fields of the rows below it, and they are not these columns."""
+    return bool(_FIELDS.match(line)) and numbered(_fields(line, delimiter)) != tuple(columns)
+
+
+def _fields(line: str, delimiter: str) -> list[str]:
+    """The names of the fields in a line that is marked."""
+    head = _FIELDS.split(line, maxsplit=1)[1] if len(line.split()) > 1 else ""
+    return [cell.strip() for cell in head.split(delimiter)]
+
+
 def _marked(name: str, text: str, blocks: Sequence[str], fields: str, delimiter: str | None) -> TableText:
     head = _FIELDS.split(fields, maxsplit=1)[1] if len(fields.split()) > 1 else ""
     mark = delimiter or next((one for one in "\t,;| " if one in head), "\t")
-    columns = numbered([cell.strip() for cell in head.split(mark)])
+    columns = numbered(_fields(fields, mark))
     records = _records(name, text, mark, _LOOKED_AT)
     first = next((index for index, row in enumerate(records) if row and not row[0].startswith("#")), len(records))
     rows = [*records[first:][:SAMPLE], *(row for block in blocks for row in _inside(block, mark))]

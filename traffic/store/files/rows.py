@@ -15,6 +15,7 @@ from traffic.store.base import Columns
 from traffic.store.files.database import Database, by_path, paths
 from traffic.store.files.formats import trailer_of
 from traffic.store.files.guess import series_of
+from traffic.store.files.layout import other_fields
 from traffic.store.files.look import Input
 from traffic.store.files.sampled import contents
 from traffic.store.files.scans import lines_may_differ
@@ -73,6 +74,11 @@ def refuse_odd_lines(database: Database, inputs: Sequence[Input]) -> int:
     files = by_path(inputs)
     for path, line, written in odd:
         file, said = files.get(path), written.strip()
+        if file is not None and file.marked and other_fields(said, file.columns, file.delimiter):
+            raise UsageFailure(
+                f"{file.name}, line {line}: the fields change ({said[:60]!r}): cut the file there, and read the parts "
+                f"one by one"
+            )
         allowed = (file is not None and file.marked and said.startswith("#")) or not said
         trailer = trailer_of(file.columns) if file else ""
         if not allowed and not (trailer and re.fullmatch(trailer, said)):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 
 from traffic.model import DAY
 from traffic.store.base import Columns
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.cells import few_digits
+from traffic.store.files.cells import EXCEL, few_digits
 from traffic.store.files.evidence import Evidence
 from traffic.store.files.guess import series_of, unused
-from traffic.store.files.look import listed
+from traffic.store.files.look import Input, listed
 from traffic.store.files.naming import columns_in
 from traffic.store.files.numerals import ambiguous_thousands
+from traffic.store.files.overlooked import copies, later_columns, zones_beside
 from traffic.store.files.sampled import Sampled
 from traffic.times import iso
 
@@ -69,6 +71,10 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
     if rate and said.value is None and used.value in table.columns and set(table.cells(rate)) - {"1", "0"}:
         found.append(f"{rate} is not used: --value '{used.value}*{rate}' if the rows are samples")
     times = columns_in(used.time, table.columns)
+    if said.time and (zones := zones_beside(table, table.holds(), used)):
+        found.append(f"{zones} seems to hold zones, which are not used: times are read as {used.zone}")
+    if used.time_format == EXCEL and said.time_format is None:
+        found.append(f"the times in {used.time} are read as days since 1899, as spreadsheets count them")
     if len(times) == 1 and few_digits(table.cells(times[0])):
         cell = table.cells(times[0])[0]
         found.append(
@@ -78,6 +84,17 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
         clocks = [column for column, held in table.holds().items() if held == "clock"]
         if clocks:
             found.append(f"{said.time} holds days only: --time {said.time},{clocks[0]} adds the time of day")
+    return found
+
+
+def of_several(inputs: Sequence[Input], used: Columns) -> list[str]:
+    """What is odd about files that are read together."""
+    found = []
+    if (used.key is not None or used.total) and (twice := copies(inputs)):
+        found.append(f"{twice[0]} begin with the same rows: if one is a copy, all of its rows count twice")
+    later = [] if used.wide else later_columns(inputs)
+    if later:
+        found.append(f"not used, for the first file does not have them: {listed(later[:_MOST])}")
     return found
 
 

@@ -36,7 +36,12 @@ def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str]
         # Notes between the rows, and headers that come again.
         last = len(file.columns) - 1
         again = f"sl_{last} = {text(file.columns[last])}"
-        scan = f"(SELECT * FROM {scan} WHERE NOT starts_with(coalesce(sl_0, ''), '#') AND ({again}) IS NOT TRUE)"  # noqa: S608
+        # Names of other fields stay, and stop the reading where a time is looked for: below them columns are others.
+        others = (
+            " OR ".join(f"sl_{place} <> {text(name)}" for place, name in enumerate(file.columns) if place) or "TRUE"
+        )
+        note = f"starts_with(coalesce(sl_0, ''), '#') AND NOT (starts_with(lower(sl_0), '#fields') AND ({others}))"
+        scan = f"(SELECT * FROM {scan} WHERE NOT ({note}) AND ({again}) IS NOT TRUE)"  # noqa: S608
     if file.padded:
         cells = ", ".join(f"trim({name}) AS {name}" if known[c] == "VARCHAR" else name for c, name in names.items())
         scan = f"(SELECT {cells} FROM {scan})"  # noqa: S608

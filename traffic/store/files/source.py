@@ -27,7 +27,8 @@ from traffic.store.files.flows import able, check_dimensions, default_dimensions
 from traffic.store.files.guess import series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.opening import HEAD, head_apart, head_of, open_files, with_evidence
-from traffic.store.files.said import dated, doubts, how_read, tried
+from traffic.store.files.overlooked import totals_among
+from traffic.store.files.said import dated, doubts, how_read, of_several, tried
 from traffic.store.files.sql import BETWEEN
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
@@ -113,6 +114,7 @@ class FilesSource(SizedSource, FlowSource):
         found = [f"{name} is empty: left out" for name in self._empty]
         found += how_read(self._table, self._columns, self._said)
         found += doubts(self._table, self._columns, self._said)
+        found += of_several(self._inputs, self._columns)
         found += tried(self._columns, self._said, self._evidence) if self._evidence else []
         return found + self._apart
 
@@ -292,10 +294,16 @@ class FilesSource(SizedSource, FlowSource):
             resets=rows.resets,
             lasting=lasting,
             following=self._following(rows),
+            read=rows.seen,
+            keyless=rows.left_out.get("without a key", 0),
+            timeless=rows.left_out.get("without a time", 0),
+            regular=self._evidence is not None and self._evidence.step is not None,
         )
         said = check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
         if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
             said.append(f"{len(alike):,} keys differ from others in blanks only, such as {alike[0]!r}")
+        if totals := totals_among(list(rows.ids)):
+            said.append(f"a series is called {totals[0]}: if it is the sum of the others, leave it out with --exclude")
         return said
 
     def _following(self, rows: Staged) -> int:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from traffic.errors import UsageFailure
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.cells import Holds, time_format
+from traffic.store.files.cells import EXCEL, Holds, excel_days, time_format
 from traffic.store.files.look import listed
 from traffic.store.files.naming import KEYS, columns_in, joined, named, plain
 from traffic.store.files.numerals import is_blank
@@ -57,6 +57,8 @@ def time_of(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str
     found = found or (None if written else named(TIMES, stamps))
     if found is None and not written:
         found = _day(table, days, free, holds) if days else _parts(table, free, holds)
+    if found is None and not stamps and not days:
+        found = _excel(table, free, holds)
     epochs = [column for column in stamps if holds[column] == "epoch"]
     return (
         found
@@ -79,6 +81,8 @@ def format_of(table: Sampled, time: str) -> tuple[str, ...] | None:
     places = [table.columns.index(name) for name in names]
     rows = [[(row[place] or "").strip() for place in places] for row in table.rows]
     whole = [parts for parts in rows if not any(is_blank(part) for part in parts)]
+    if excel_days(parts[0] for parts in whole):
+        return EXCEL
     width = _digits(table, names[1]) if len(names) == 2 else 0
     texts = [parts[0] if width else together(names, parts) for parts in whole]
     found = time_format(texts)
@@ -143,6 +147,17 @@ def _day(table: Sampled, days: Sequence[str], free: Sequence[str], holds: dict[s
             f"the day: write HH:MM or hours from 0 to 23, or say --time {day} if a day is all that is meant"
         )
     return day
+
+
+def _excel(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str | None:
+    """A column of the days of a spreadsheet that is called like a time, with the time of day beside it where one is."""
+    days = [column for column in free if holds[column] == "number" and excel_days(table.cells(column))]
+    day = named(TIMES, days)
+    if day is None or any("." in cell or "," in cell for cell in table.cells(day)):
+        return day
+    clocks = [column for column in free if holds[column] == "clock" or (plain(column) in _CLOCKS and column != day)]
+    clock = named(_CLOCKS, clocks) or (clocks[0] if len(clocks) == 1 else None)
+    return joined([day, clock]) if clock else day
 
 
 def _parts(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
+from traffic.store.files.cells import EXCEL
 from traffic.store.files.naming import columns_in
 from traffic.store.files.table import ISO, NUMBERS, Table, there
 from traffic.store.files.when import MIDNIGHT, by_year
@@ -30,6 +31,8 @@ def time_sql(name: str, table: Table, columns: Columns) -> tuple[str, str]:
     names = columns_in(columns.time, table.names)
     if len(names) == 1 and columns.time_format is None:
         return _seconds(name, table, names[0], columns.zone)
+    if columns.time_format == EXCEL:
+        return _seconds_of_days([f"trim(CAST({table.names[column]} AS VARCHAR))" for column in names])
     cells = [f"trim(CAST({table.names[column]} AS VARCHAR))" for column in names]
     raw = cells[0] if len(cells) == 1 else _together(names, cells, columns.time_format or ())
     if columns.time_format is not None:
@@ -50,6 +53,22 @@ def _seconds(name: str, table: Table, column: str, zone: str) -> tuple[str, str]
     if kind == "VARCHAR":
         return _seconds_of_text(f"trim({sql})", zone), sql
     raise UsageFailure(f"{name}: column {column} (--time) holds {kind}, which is no time: name another column")
+
+
+def _seconds_of_days(cells: Sequence[str]) -> tuple[str, str]:
+    """Of days since 30 December 1899, on the clocks of the data's zone; a time of the day may be a cell of its own.
+
+    To the nearest second: spreadsheets write five digits of a day, which are 0.9 s.
+    """
+    days = f"TRY_CAST(replace({cells[0]}, ',', '.') AS DOUBLE)"
+    raw = cells[0]
+    for cell in cells[1:]:
+        part = f"TRY_CAST(replace({cell}, ',', '.') AS DOUBLE)"
+        days += f" + CASE WHEN contains({cell}, ':') THEN epoch(TRY_CAST({cell} AS TIME)) / 86400 ELSE {part} END"
+        raw += f" || ' ' || {there(cell)}"
+    # Other numbers are no such days, and would be times of other centuries.
+    seconds = f"CASE WHEN ({days}) BETWEEN 20000 AND 80000 THEN CAST(round((({days}) - 25569) * 86400) AS BIGINT) END"
+    return f"epoch(CAST(make_timestamp({seconds} * 1000000) AS TIMESTAMPTZ))", raw
 
 
 def _seconds_of_text(cell: str, zone: str) -> str:
