@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ import requests
 
 from generator.logs.server.pages import PAGES
 from tests.commands import refused, sl
+from tests.required import program
 from tests.serving import Events, Server, events, served
 
 KINDS = (
@@ -216,6 +218,19 @@ def test_post_reset_counts_from_zero(server: Server) -> None:
     assert status["current_anomaly_active"] is False
 
 
+def test_get_metrics_says_what_status_says_as_prometheus_takes_it(server: Server) -> None:
+    server.told("POST", "/api/generate", {"count": 7})
+    answer = server.ask("GET", "/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    command = [program("promtool"), "check", "metrics"]
+    checked = subprocess.run(command, input=answer.content, capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stderr
+    told = server.get("/api/status")
+    figures = dict(line.split() for line in answer.text.splitlines() if not line.startswith("#"))
+    assert int(figures["sl_serve_lines_total"]) == told["logs_generated"]
+    assert set(figures) >= {"sl_serve_streams", "sl_serve_skipped_lines_total", "sl_serve_anomalous_lines_total"}
+
+
 def test_get_health_says_that_the_server_lives(server: Server) -> None:
     told = server.get("/health")
     assert (told["status"], told["generator_ready"]) == ("healthy", True)
@@ -237,6 +252,7 @@ def test_get_docs_and_openapi_name_every_endpoint_and_need_nothing_from_elsewher
         "/api/stream/ndjson": {"get"},
         "/api/reset": {"post"},
         "/health": {"get"},
+        "/metrics": {"get"},
     }
     for name in PAGES:
         answer = server.ask("GET", name)

@@ -36,7 +36,7 @@ def test_a_command_of_the_page_works_as_it_stands(server: Server, command: str) 
     assert done.returncode == (STREAMS if "--max-time" in command else 0)
     lines = [line.removeprefix("data: ") for line in done.stdout.decode().splitlines() if line]
     assert lines
-    for line in lines:
+    for line in lines if "/metrics" not in command else ():
         assert isinstance(json.loads(line), dict)
 
 

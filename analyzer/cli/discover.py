@@ -15,6 +15,7 @@ from analyzer.cli.every import WatchOptions, go_round, refuse_alone, watching
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
 from analyzer.cli.report import ReportOptions, charts, picture_title, with_page, write_reports
+from analyzer.cli.write_events import events_target, into_an_index, write_events
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -78,6 +79,7 @@ class DiscoverOptions(ReportOptions, WatchOptions, shared.ColumnOptions, shared.
     top: int | None
     truth: Path | None
     original_files: bool | None
+    write_events: str | None
     full_scan: bool
     concurrency: int
     dry_run: bool
@@ -207,6 +209,7 @@ class Discover(help_pages.Command):
 @with_page
 @originals
 @no_database
+@into_an_index
 @click.option("--full-scan", is_flag=True, help="Scan every bucket, not only the candidate hours; slower, same result.")
 @click.option(
     "--concurrency",
@@ -280,6 +283,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     # Few lines fall into a minute, and a share of few is noise.
     resolution = options.resolution or ("1m" if options.preset is None else "5m")
     job = _job(options, source, resolution)
+    target = None if options.write_events is None else events_target(options.write_events, options.store, options)
     if options.dry_run:
         _say_plan(source, job, options.as_json)
         return None
@@ -306,6 +310,10 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             with ledger.stage("report"):
                 save(findings, options.output, most=max(200, job.charts))
                 write_reports(findings, options, originals_too, ready)
+        if target is not None:
+            chosen = (options.only, options.exclude, options.top, job.policy.classes, job.policy.direction)
+            with ledger.stage("write events"):
+                write_events(findings, target, chosen, options.quiet)
         # By the name that holds no password. As whom one looked is no setting of the search, and the half of what one
         # logs in with.
         settings = replace(
@@ -314,8 +322,9 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             original_files=originals_too,
             resolution=resolution,
             user=None,
-            # The address of a webhook is a secret.
+            # The address of a webhook, or a login in another one, is a secret.
             notify=(),
+            write_events=None,
         )
         cost = ledger.as_dict()
         # What several files are called in outputs opens none of them.

@@ -1,4 +1,4 @@
-"""Writes sl.ndjson, what Kibana imports: data views, charts and dashboards of our two indices.
+"""Writes sl.ndjson, what Kibana imports: data views, charts and dashboards of our indices.
 
 python -m deploy.kibana.make
 """
@@ -13,11 +13,12 @@ from deploy.kibana.saved import chart, dashboard, measured, over_time, saved, to
 
 FILE = Path(__file__).resolve().parent / "sl.ndjson"
 
-TRAFFIC, LOGS, SMOKE = "sl-traffic", "sl-logs", "sl-smoke"
+TRAFFIC, LOGS, SMOKE, FOUND = "sl-traffic", "sl-logs", "sl-smoke", "sl-events"
 VIEWS = {
     TRAFFIC: ("traffic", "Traffic of customers"),
     LOGS: ("app-logs*", "Log lines"),
     SMOKE: ("smoke_event-*", "Smoke events"),
+    FOUND: ("sl-events*", "Events that discover found"),
 }
 
 
@@ -167,6 +168,7 @@ def objects() -> list[dict[str, Any]]:
     return [
         *views,
         *charts,
+        *_found(),
         dashboard(
             "sl-traffic-dashboard",
             "sl: traffic",
@@ -192,6 +194,84 @@ def objects() -> list[dict[str, Any]]:
             "sl: smoke events",
             "What ./sl.py logs --smoke wrote: a steady series, and half an hour of ten times as many.",
             [("sl-smoke-events", 48, 18), ("sl-smoke-responses", 24, 10)],
+        ),
+    ]
+
+
+def _found() -> list[dict[str, Any]]:
+    """Charts and dashboard of what `discover --write-events` writes."""
+    events, incidents, contributors = (f"event.dataset: sl.{name}" for name in ("events", "incidents", "contributors"))
+    count, worst = measured("count", label="events"), measured("max", "event.risk_score", "severity")
+    percent: dict[str, Any] = {"params": {"format": {"id": "percent", "params": {"decimals": 0}}}}
+    return [
+        chart(
+            "sl-events-band",
+            "Events by severity",
+            FOUND,
+            "bar_stacked",
+            {"time": over_time(), "split": top("sl.band", 4), "value": count},
+            events,
+        ),
+        chart(
+            "sl-events-class",
+            "Events by class",
+            FOUND,
+            "bar_stacked",
+            {"time": over_time(), "split": top("sl.class", 4), "value": count},
+            events,
+        ),
+        chart(
+            "sl-events-keys",
+            "Series with most events",
+            FOUND,
+            "table",
+            {
+                "split": top("sl.key", 50),
+                "value": count,
+                "value2": worst,
+                "value3": measured("max", "sl.ratio", "times the baseline"),
+                "value4": measured("sum", "sl.minutes", "minutes"),
+            },
+            events,
+        ),
+        chart(
+            "sl-events-incidents",
+            "Incidents of several series",
+            FOUND,
+            "table",
+            {
+                "split": top("sl.incident_id", 50),
+                "split2": top("sl.common", 1),
+                "value": measured("max", "sl.keys", "series"),
+                "value2": worst,
+                "value3": measured("max", "sl.events", "events"),
+            },
+            f"{incidents} and sl.keys > 1",
+        ),
+        chart(
+            "sl-events-contributors",
+            "By what they came",
+            FOUND,
+            "table",
+            {
+                "split": top("sl.dimension", 10),
+                "split2": top("sl.value", 10),
+                "value": measured("count", label="events"),
+                "value2": measured("average", "sl.share", "share", **percent),
+            },
+            contributors,
+        ),
+        dashboard(
+            "sl-events-dashboard",
+            "sl: events",
+            "What ./sl.py discover --write-events found.",
+            [
+                ("sl-events-band", 24, 13),
+                ("sl-events-class", 24, 13),
+                ("sl-events-keys", 48, 14),
+                ("sl-events-incidents", 24, 14),
+                ("sl-events-contributors", 24, 14),
+            ],
         ),
     ]
 

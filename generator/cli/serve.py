@@ -56,6 +56,7 @@ class ServeOptions:
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Random seed.  [default: the file's]")
 @shared.quiet
+@shared.log_format
 def serve(**given: Any) -> int:
     """Serve log lines that are made while you watch.
 

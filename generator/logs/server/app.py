@@ -11,7 +11,7 @@ from fastapi import FastAPI, Query, Request, Response, WebSocket
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.sse import EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
@@ -35,6 +35,7 @@ from generator.logs.server.payloads import (
 )
 from generator.logs.types import TYPES
 from traffic.errors import Failure, UsageFailure
+from traffic.exposition import CONTENT_TYPE, counter, exposed, gauge
 
 VERSION = "0.1.0"
 DESCRIPTION = """Application and access logs whose anomalies are labelled, made while you watch: [live view](/ui).
@@ -135,6 +136,18 @@ def _add_information(app: FastAPI, engine: Engine) -> None:
     async def health() -> Health:
         """Whether the server lives."""
         return Health(timestamp=_time(engine.now()))
+
+    @app.get("/metrics", tags=["Health"], response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        """The same figures as Prometheus takes them."""
+        figures = [
+            counter("sl_serve_lines_total", "Lines that were made since the start or the last reset.", engine.lines),
+            counter("sl_serve_anomalous_lines_total", "Of these, anomalous ones.", engine.anomalous),
+            counter("sl_serve_skipped_lines_total", "Lines that were not made, for clients too slow.", engine.skipped),
+            gauge("sl_serve_streams", "Streams that are open.", len(engine.clients)),
+            gauge("sl_serve_start_timestamp_seconds", "The start, or the last reset.", engine.started_us / 1e6),
+        ]
+        return Response(exposed(figures), media_type=CONTENT_TYPE)
 
 
 def _add_configuration(app: FastAPI, engine: Engine) -> None:
