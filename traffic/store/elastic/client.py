@@ -239,6 +239,9 @@ class Cluster:
         status, kinds = error.meta.status, set(_types(error.body))
         reason = _reason(error.body) or f"status {status}"
         if status in (401, 403):
+            # Of a key, the reason says only that it does not let one in; why stands beside it.
+            more = next((found for found in _more(error.body) if found not in reason), "")
+            reason = f"{reason}: {more}" if more else reason
             advice = "check the login" if status == 401 else "see docs/elasticsearch.md for the rights that it needs"
             return AccessDenied(f"{self.name} refuses {self.who} ({status}, {reason}): {advice}")
         if kinds & _TOO_LARGE or status == 413:
@@ -357,10 +360,25 @@ def _types(body: object) -> Iterator[str]:
             yield from _types(inner)
 
 
+def _more(body: object) -> Iterator[str]:
+    """What an error says of credentials that do not let one in, as that a key is expired."""
+    if isinstance(body, dict):
+        said = body.get("additional_unsuccessful_credentials")
+        yield from (shown(str(one)) for one in (said if isinstance(said, list) else [said] if said else []))
+        for inner in body.values():
+            yield from _more(inner)
+    elif isinstance(body, list):
+        for inner in body:
+            yield from _more(inner)
+
+
 def _reason(body: object) -> str:
     """The innermost reason that an error gives."""
     if not isinstance(body, dict):
         return ""
+    if isinstance(body.get("error"), str):
+        # What no handler of the cluster knows.
+        return shown(body["error"])
     for inner in ("error", "caused_by"):
         if isinstance(body.get(inner), dict) and (found := _reason(body[inner])):
             return found
