@@ -17,6 +17,7 @@ from analyzer.kernels import rules
 from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
 from analyzer.report import table
 from analyzer.report.columns import CsvTable
+from analyzer.tuning.sizes import SMALLEST
 from analyzer.tuning.table import TUNING
 from generator.logs import truth as logs
 from traffic import errors, truth
@@ -43,7 +44,7 @@ def cells(heading: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("file", "columns"),
     [
-        *((one.file, one.names) for one in (*table.TABLES, TUNING)),
+        *((one.file, one.names) for one in (*table.TABLES, TUNING, SMALLEST)),
         (TRUTH, truth.COLUMNS),
         ("a calendar", calendar.COLUMNS),
         (logs.NAME, logs.COLUMNS),
@@ -53,7 +54,7 @@ def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[s
     assert tuple(rows("file")[file].split(", ")) == columns
 
 
-@pytest.mark.parametrize("one", [*table.TABLES, TUNING], ids=lambda one: one.file)
+@pytest.mark.parametrize("one", [*table.TABLES, TUNING, SMALLEST], ids=lambda one: one.file)
 def test_what_stands_in_a_column_is_what_the_page_says(one: CsvTable[Any]) -> None:
     said = cells(f"column of {one.file}")
     assert said == [[column.name, column.unit, column.meaning] for column in one.written]

@@ -163,6 +163,8 @@ def made(words: str, hits: list[int], alerts: list[int], wrong: list[int]) -> Sc
         worst_per_week=1.0,
         night=None,
         delay=None,
+        found=frozenset(),
+        missed=frozenset(),
     )
 
 

@@ -116,11 +116,12 @@ def _write(found: Tuned, run: LastRun, output: Path) -> None:
     from analyzer.report.chart.front import FrontPicture
     from analyzer.report.table import remove
     from analyzer.tuning.policy_file import CALENDAR, POLICY, policy_files
+    from analyzer.tuning.sizes import SMALLEST
     from analyzer.tuning.table import TUNING, rows
     from traffic.disk import write_atomic
 
     write_atomic(output / TUNING.file, TUNING.encode(rows(found)))
-    for name in (POLICY, CALENDAR, PICTURE):
+    for name in (POLICY, CALENDAR, PICTURE, SMALLEST.file):
         remove(output / name)
     if found.incidents:
         picture = FrontPicture(
@@ -132,6 +133,10 @@ def _write(found: Tuned, run: LastRun, output: Path) -> None:
             title=f"{len(found.scores):,} policies on the same history",
         )
         write_atomic(output / PICTURE, picture.png())
+    if found.sizes:
+        write_atomic(
+            output / SMALLEST.file, SMALLEST.encode(found.sizes.get("recommended", found.sizes["present"]).series)
+        )
     if found.chosen is not None:
         words = f"Written by ./sl.py tune, of {len(found.scores)} policies: {found.chosen.candidate.words}"
         for name, content in policy_files(found.chosen.candidate.policy, run.findings.metric, words).items():

@@ -10,6 +10,7 @@ from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress, Scope
 from analyzer.tuning.grid import DEFAULT, candidates
 from analyzer.tuning.score import LEAST, choose, front, halves, interval
+from analyzer.tuning.sizes import sizes_of
 from analyzer.tuning.table import Tuned
 from analyzer.tuning.tried import tried
 from traffic.model import Label
@@ -61,6 +62,11 @@ def tuned(
         why_not=why,
         parts=parts,
         engine=engine,
+        sizes={
+            name: sizes
+            for name, one in (("present", now), ("recommended", chosen))
+            if one is not None and (sizes := sizes_of(one, labels or ())) is not None
+        },
         sure=interval(chosen, parts.last) if chosen is not None and parts is not None else None,
         incidents=incidents,
         budget=budget,

@@ -42,6 +42,10 @@ class Score:
     """Share of its alerts; None without any."""
     delay: float | None
     """Seconds, the median over the hits."""
+    found: frozenset[str]
+    """The ids of the labels that are hits ..."""
+    missed: frozenset[str]
+    """... and of the misses."""
 
     def total(self, what: Ints, part: Bools | None = None) -> int:
         """The sum over some weeks; over all."""
@@ -94,6 +98,8 @@ def score(
         worst_per_week=worst,
         night=_night(candidate.policy, [(event.key, event.detected) for event in events]),
         delay=_delay(verdict),
+        found=frozenset(one.label.id for one in verdict.outcomes if one.verdict == "hit"),
+        missed=frozenset(one.label.id for one in verdict.outcomes if one.verdict == "miss"),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import Any
 
 from analyzer.report.columns import COUNT, NUMBER, TEXT, Column, CsvTable, optional, rounded
 from analyzer.report.words import plural
+from analyzer.tuning import sizes as by_size
 from analyzer.tuning.score import Halves, Interval, Score
+from analyzer.tuning.sizes import Sizes
 from traffic.text import length
 from traffic.times import iso
 
@@ -34,6 +36,8 @@ class Tuned:
     budget: float | None
     engine: str = "discover"
     """Who raised the alerts."""
+    sizes: Mapping[str, Sizes] = field(default_factory=dict)
+    """Of the present and the recommended policy, where the sizes of incidents are known."""
 
     def point(self, one: Score) -> tuple[float, float] | None:
         """Alerts a week, and the share of the incidents that is found; None where nothing was judged."""
@@ -113,6 +117,7 @@ def document(tuned: Tuned, sent: int) -> dict[str, Any]:
         "interval_90": None
         if sure is None
         else {"recall": _pair(sure.recall), "alerts_per_week": _pair(sure.per_week)},
+        "sizes": {name: by_size.document(one) for name, one in tuned.sizes.items()},
         "front": [TUNING.document(TuningRow(one, tuned)) for one in tuned.front],
     }
 
@@ -157,6 +162,9 @@ def _lines(tuned: Tuned, width: int) -> Iterator[str]:
         yield f"  ({len(shown)} of {len(listed)}; all in {TUNING.file})"
     yield ""
     yield from _choice(tuned, width)
+    for name, one in tuned.sizes.items():
+        yield ""
+        yield from by_size.lines(one, f"{name} policy")
 
 
 _HEAD = ("  ", "policy", "hits", "misses", "not judged", "false", "alerts/week", "worst series", "at night", "delay")

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from generator.cli.background import BackgroundOptions, background_options, put_into_own
 from traffic import help as help_pages
 from traffic import options as shared
+from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
     from generator.pipeline import GenerationResult
@@ -19,21 +21,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateOptions(shared.EntryOptions):
+class GenerateOptions(BackgroundOptions):
     """What the command line says; None where it says nothing."""
 
     scenario_file: Path | None
-    store: str
-    output: Path
-    start: str | None
-    end: str | None
     weeks: float | None
     customers: int | None
     seed: int | None
     flows: bool | None
-    replace: bool
     as_json: bool
-    quiet: bool
     verbose: bool
 
 
@@ -69,6 +65,8 @@ class GenerateOptions(shared.EntryOptions):
     help="Write flow records as well (port, protocol, AS, country), and by what each event comes.  [default: no]",
 )
 @click.option("--replace", is_flag=True, help="First delete what the store holds (only generated data).")
+@background_options
+@shared.columns
 @shared.as_json
 @shared.quiet
 @shared.verbose
@@ -79,17 +77,17 @@ def generate(**given: Any) -> None:
     like events and are none. Same scenario, same seed: same traffic, to the byte. Generating again changes nothing, a
     longer window adds; another scenario or seed needs another store, or --replace.
 
+    With --background the traffic is your own, from a file or any store, and incidents of the scenario's shapes are put
+    into it: `discover` and `tune` on that store say what size of attack would be noticed on your traffic.
+
     \b
     Examples:
       ./sl.py generate
       ./sl.py generate --customers 500 --weeks 8 --replace
       ./sl.py generate --store /tmp/other --output /tmp/other --seed 7
+      ./sl.py generate --background flows.csv --store output/attacked --output output/attacked
     """
-    from generator.pipeline import generate
-    from generator.scenario import FIELD, configured
-    from generator.world import World
-    from traffic.disk import lock
-    from traffic.store import open_sink
+    from generator.scenario import configured
 
     options = GenerateOptions(**given)
     scenario = configured(
@@ -101,6 +99,34 @@ def generate(**given: Any) -> None:
         seed=options.seed,
         flows=options.flows,
     )
+    if options.background is not None:
+        if options.customers is not None or options.flows is not None or options.weeks is not None:
+            raise UsageFailure(
+                "--customers, --flows and --weeks are of traffic that is made up: leave them out with --background"
+            )
+        done, store = put_into_own(options, scenario)
+    else:
+        if options.sizes or options.lengths or options.per_week is not None:
+            raise UsageFailure(
+                "--sizes, --lengths and --per-week are of --background: name traffic of your own with it"
+            )
+        done, store = _made(options, scenario)
+    if options.as_json:
+        click.echo(json.dumps(_document(scenario, done, store), indent=1))
+    elif not options.quiet:
+        click.echo(_summary(done, store))
+    if options.verbose:
+        shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
+
+
+def _made(options: GenerateOptions, scenario: Scenario) -> tuple[GenerationResult, str]:
+    """Traffic that is made up; and what the store is called."""
+    from generator.pipeline import generate
+    from generator.scenario import FIELD
+    from generator.world import World
+    from traffic.disk import lock
+    from traffic.store import open_sink
+
     now = int(time.time())
     # Refused before the store is opened: with --replace that already drops what it holds.
     World(scenario).check(scenario.window.resolve(now, scenario.seconds))
@@ -116,13 +142,7 @@ def generate(**given: Any) -> None:
             refused=options.output / "refused.ndjson",
         )
         with shared.bar("generate", options.quiet, "points") as progress:
-            done = generate(scenario, sink, now, options.output, progress)
-    if options.as_json:
-        click.echo(json.dumps(_document(scenario, done, sink.name), indent=1))
-    elif not options.quiet:
-        click.echo(_summary(done, sink.name))
-    if options.verbose:
-        shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
+            return generate(scenario, sink, now, options.output, progress), sink.name
 
 
 def _summary(done: GenerationResult, store: str) -> str:
