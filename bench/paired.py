@@ -35,17 +35,22 @@ HEADER = """\
 | --- | --- | --- | --- | --- |"""
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """How long it took."""
+def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """How long it took, by that clock."""
     gc.collect()
-    begun = time.perf_counter()
+    begun = clock()
     work()
-    return time.perf_counter() - begun
+    return clock() - begun
 
 
-def paired(ours: Callable[[], object], theirs: Callable[[], object], rounds: int) -> Ratio:
+def paired(
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Ratio:
     """One warm-up each, then `rounds` rounds in turn."""
     ours()
     theirs()
-    times = [(seconds(ours), seconds(theirs)) for _ in range(rounds)]
+    times = [(seconds(ours, clock), seconds(theirs, clock)) for _ in range(rounds)]
     return Ratio(tuple(a for a, _ in times), tuple(b for _, b in times))

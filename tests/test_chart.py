@@ -9,6 +9,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
 from PIL import Image
 
@@ -110,6 +111,23 @@ def test_a_lane_a_series_is_readable_of_few_and_of_many(series, count, direction
         for event in events[falls]
     ]
     assert_readable(draw_lanes(replace(findings, events=tuple(events)), title="a title of one's own"))
+
+
+def test_what_is_below_the_policy_is_counted_apart_and_hollow():
+    findings = make_findings(6, traces=0)
+    below = [replace(event, event_class="unusual") for event in findings.events[:2]]
+    sheet = draw_lanes(replace(findings, events=(*below, *findings.events[2:])))
+    texts = [text.get_text() for text in sheet.figure.findobj(Text)]
+    assert any(text.startswith("4 events (2 more, below your policy) in ") for text in texts)
+    assert "unusual and so on (2)" in texts
+    hollow = [
+        one
+        for one in sheet.axes.collections
+        if isinstance(one, PolyCollection) and one.get_hatch() is None and not len(one.get_facecolor())
+    ]
+    assert [len(one.get_paths()) for one in hollow] == [2]
+    plain = [text.get_text() for text in draw_lanes(findings).figure.findobj(Text)]
+    assert not any("below your policy" in text for text in plain)
 
 
 def test_lanes_are_in_the_order_of_the_worst_event_and_name_every_series():

@@ -37,7 +37,7 @@ def test_the_chance_of_so_few_is_poissons(mean: float) -> None:
 
 def test_where_means_are_high_or_missing_nothing_is_chance() -> None:
     assert at_most(np.array([30.0, 5.0]), np.array([150.0, np.nan]))[0] == 0
-    assert not by_chance(at_most(np.array([30.0, 5.0]), np.array([150.0, np.nan])), 2, 10).any()
+    assert not by_chance(at_most(np.array([30.0, 5.0]), np.array([150.0, np.nan])), 2, 10, 60).any()
 
 
 def test_the_mean_is_told_by_what_a_fifth_of_counts_lies_below() -> None:

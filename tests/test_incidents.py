@@ -187,6 +187,38 @@ def test_campaigns_are_found_as_they_were_made(world: Path) -> None:
     assert all(float(row["chance"]) < 0.5 for row in several)
 
 
+COMMON = """
+seed: 7
+window: {start: 2026-10-05, end: 2026-11-09}
+customers: {count: 24}
+events: {per_week: 0}
+hard:
+  many_keys: {share: 0.45, factor: [1.6, 2.2], minutes: [15, 40]}
+"""
+
+
+def test_a_rise_of_many_keys_by_less_than_twice_is_one_unusual_incident_each_time(tmp_path: Path) -> None:
+    (tmp_path / "scenario.yaml").write_text(COMMON)
+    well(
+        sl("generate", "--scenario", tmp_path / "scenario.yaml", "--store", tmp_path / "s", "--output", tmp_path, "-q")
+    )
+    well(sl("discover", "--store", tmp_path / "s", "--output", tmp_path, "--charts", "0", "--no-html", "-q"))
+    labels = [one for one in truth.read(tmp_path / "ground_truth.csv")[0] if one.shape == "many_keys"]
+    by_start = sorted(labels, key=lambda one: one.start)
+    rises = [[by_start[0]]]
+    for one in by_start[1:]:
+        rises.append([one]) if one.start > rises[-1][0].start + 3600 else rises[-1].append(one)
+    assert [len(rise) for rise in rises] == [10] * 5
+    events, rows = read(tmp_path / "events.csv"), read(tmp_path / "incidents.csv")
+    several = [row for row in rows if int(row["keys"]) > 2]
+    assert len(several) == len(rises), "and no other incident of more than two keys"
+    for rise, row in zip(rises, sorted(several, key=lambda row: row["start"]), strict=True):
+        mine = [event for event in events if event["incident_id"] == row["incident_id"]]
+        assert len({event["key"] for event in mine} & {one.key for one in rise}) >= 6
+        assert {event["class"] for event in mine} == {"unusual"}
+        assert float(row["chance"]) < 1e-6
+
+
 def test_they_are_told_shown_again_and_can_fail_a_pipeline(world: Path) -> None:
     store = ("--store", world / "s", "--output", world, "--charts", "0", "--no-html")
     told = well(sl("discover", *store)).out

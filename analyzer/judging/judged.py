@@ -209,7 +209,7 @@ def _surely_silent(grid: Grid, silent: Ints | None, usual: Floats, resolution: i
     if silent is None:
         return gone
     expected = np.where(gone, counts.mean_of_low(usual), 0.0) * (HOUR // resolution)
-    sure: Bools = gone & (np.nansum(expected, axis=1) > np.log(counts.ONCE_IN))[:, None]
+    sure: Bools = gone & (np.nansum(expected, axis=1) > np.log(counts.ONCE_IN / resolution))[:, None]
     return sure
 
 
@@ -230,7 +230,7 @@ def _chance(hours: Hours, usual: Floats, limit: Floats, way: Way, policy: Policy
     needed, within = way.buckets(resolution, (policy.needed(resolution), policy.within))
     # What falls lies under the limit.
     below = counts.at_most(np.ceil(-limit) - 1, counts.mean_of_low(usual))
-    likely = counts.by_chance(below, needed, max(needed, within // resolution))
+    likely = counts.by_chance(below, needed, max(needed, within // resolution), resolution)
     return counts.are_counts(hours) & likely
 
 
@@ -244,7 +244,8 @@ def _above_chance(hours: Hours, limits: Floats, baseline: Floats, policy: Policy
     for number, way in zip(range(len(limits)), WAYS, strict=False):
         needed, within = way.buckets(resolution, stated)
         limits[number, counted] = np.maximum(
-            limits[number, counted], counts.passed_by_chance(mean, needed, max(needed, within // resolution))
+            limits[number, counted],
+            counts.passed_by_chance(mean, needed, max(needed, within // resolution), resolution),
         )
     return limits
 

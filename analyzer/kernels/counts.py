@@ -1,7 +1,7 @@
 """Small counts: where four requests a minute are usual, a minute without any is chance, and half an hour is none.
 
-Counts are taken to be Poisson's. What a policy calls an event is none where chance alone opens one more often than once
-in `ONCE_IN` buckets, two years of them by the minute.
+Counts are taken to be Poisson's. What a policy calls an event is none where chance alone opens one of a key more often
+than once in `ONCE_IN`, be buckets wide or narrow.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from math import comb
 
 import numpy as np
 
-from traffic.model import Bools, Floats, Hours, Ints
+from traffic.model import DAY, Bools, Floats, Hours, Ints
 
-ONCE_IN = 1_000_000
+ONCE_IN = 2 * 365 * DAY
+"""Seconds: two years."""
 _SURE = 100.0
 """Means from which on a fall to less than half is never chance."""
 _LARGE = 200
@@ -43,13 +44,13 @@ def at_most(count: Floats, mean: Floats) -> Floats:
     return np.where(mean >= _SURE, 0.0, total)
 
 
-def by_chance(probability: Floats, needed: int, buckets: int) -> Bools:
-    """Whether `needed` of so many `buckets` in a row fall by chance more often than once in `ONCE_IN` buckets.
+def by_chance(probability: Floats, needed: int, buckets: int, resolution: int) -> Bools:
+    """Whether `needed` of so many `buckets` in a row fall by chance more often than once in `ONCE_IN`.
 
     Args:
         probability: of one bucket.
     """
-    result: Bools = comb(buckets - 1, needed - 1) * probability**needed > 1 / ONCE_IN
+    result: Bools = comb(buckets - 1, needed - 1) * probability**needed > resolution / ONCE_IN
     return result
 
 
@@ -69,9 +70,9 @@ def passed(mean: Floats, probability: float) -> Floats:
     return np.where(np.isnan(mean) | (count >= _LARGE), 0.0, count)
 
 
-def passed_by_chance(mean: Floats, needed: int, buckets: int) -> Floats:
-    """What `needed` of so many `buckets` in a row pass by chance at most once in `ONCE_IN` buckets."""
-    return passed(mean, (1 / ONCE_IN / comb(buckets - 1, needed - 1)) ** (1 / needed))
+def passed_by_chance(mean: Floats, needed: int, buckets: int, resolution: int) -> Floats:
+    """What `needed` of so many `buckets` in a row pass by chance at most once in `ONCE_IN`."""
+    return passed(mean, (resolution / ONCE_IN / comb(buckets - 1, needed - 1)) ** (1 / needed))
 
 
 def _place(level: Floats) -> Ints:

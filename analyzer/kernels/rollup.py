@@ -33,6 +33,15 @@ def percentile_of_sorted(ordered: Floats, count: Ints, q: float) -> Floats:
     return lerp(a, b, position - low)
 
 
+def there_of_sorted(ordered: Floats) -> Ints:
+    """How many values of each row are there, NaN at the end; counted only in rows where one is missing: few are."""
+    there: Ints = np.full(ordered.shape[:-1], ordered.shape[-1], dtype=np.int64)
+    if ordered.shape[-1]:
+        gaps = np.isnan(ordered[..., -1])
+        there[gaps] -= np.isnan(ordered[gaps]).sum(axis=-1)
+    return there
+
+
 def low_median(values: Floats) -> tuple[Floats, Ints]:
     """The lower of the middle values along the last axis, NaN where there is none; and how many values are there.
 
@@ -43,7 +52,7 @@ def low_median(values: Floats) -> tuple[Floats, Ints]:
         low, _, there = middles(values)
         return low, there
     ordered = np.sort(values, axis=-1)
-    there = values.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    there = there_of_sorted(ordered)
     middle = np.take_along_axis(ordered, np.maximum((there - 1) // 2, 0)[..., None], -1)[..., 0]
     return middle, there
 
@@ -76,7 +85,7 @@ def middles(values: Floats) -> tuple[Floats, Floats, Ints]:
 def percentile(values: Floats, q: float) -> Floats:
     """The linear percentile `q` of what is there along the last axis; NaN where nothing is."""
     ordered = np.sort(values, axis=-1)
-    return percentile_of_sorted(ordered, values.shape[-1] - np.isnan(ordered).sum(axis=-1), q)
+    return percentile_of_sorted(ordered, there_of_sorted(ordered), q)
 
 
 def lerp(a: Floats, b: Floats, t: Floats | float) -> Floats:

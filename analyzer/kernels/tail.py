@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.kernels.rollup import percentile_of_sorted
+from analyzer.kernels.rollup import percentile_of_sorted, there_of_sorted
 from traffic.model import Floats
 
 BODY = 80.0
@@ -34,7 +34,7 @@ def rare(values: Floats, every: float, body: float = BODY, censored: float = CEN
         every: hours between two that pass it, at least 1.
     """
     ordered = np.sort(values, axis=-1)
-    there = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
+    there = there_of_sorted(ordered)
     low, high = (percentile_of_sorted(ordered, there, q)[..., None] for q in (body, censored))
     above = ordered > low
     full = np.count_nonzero(above & ~(ordered > high), axis=-1)

@@ -283,6 +283,8 @@ def _facts(findings: Findings, event: Event) -> str:
     metric = findings.metric
     baseline = f"{'usual low' if event.direction == 'below' else 'baseline'} {si(event.baseline, metric.unit)}"
     facts = [f"{when(event.window)} UTC", length(event.window.seconds), peak_words(event, metric), baseline]
+    if event.event_class != "policy":
+        facts.append(f"below your policy ({event.event_class})")
     if amount := volume(event, metric):
         facts.append(f"{amount} missing" if event.direction == "below" else f"{amount} above it in all")
     if by := came_by(findings, event):

@@ -66,6 +66,8 @@ _COLOURS: Mapping[str, Mapping[Band, str]] = {
     "above": {"critical": "#7A0C2E", "major": "#D1432B", "minor": "#F0902F", "warning": "#F5CF6B"},
     "below": {"critical": "#10206B", "major": "#2C5FB3", "minor": "#5AA0D0", "warning": "#A9D3E5"},
 }
+_HOLLOW: dict[str, Any] = {"facecolor": "none", "linewidth": 1.2}
+"""What the policy does not raise, as on the page."""
 _TRUTH = {"hit": GREEN, "miss": VERMILION, "not judged": GREY, "quiet": PURPLE, "fired": PURPLE, "neutral": GREY}
 _WORDS = {"above": "rise", "below": "fall"}
 
@@ -147,7 +149,6 @@ def _draw_lanes(
         _boxes(axes, of_it, place, pixel, _LEAST_LABEL, **look)
     apart = len({event.direction for event in events}) > 1
     mild_first = worst_first(events)[::-1]
-    colours = [_COLOURS[event.direction][event.band] for event in mild_first]
 
     def half(event: Any, lane: _Lane) -> tuple[float, float]:
         edge = lane.height * (0.14 if lane.named else 0)
@@ -156,7 +157,11 @@ def _draw_lanes(
             return top, bottom
         return (top, middle) if event.direction == "above" else (middle, bottom)
 
-    _boxes(axes, mild_first, place, pixel, _LEAST_MARK, half, facecolor=colours, zorder=2)
+    for below in (True, False):
+        these = [event for event in mild_first if (event.event_class != "policy") == below]
+        colours = [_COLOURS[event.direction][event.band] for event in these]
+        look = _HOLLOW | {"edgecolor": colours} if below else {"facecolor": colours}
+        _boxes(axes, these, place, pixel, _LEAST_MARK, half, zorder=2, **look)
     verdicts = zip(events, _verdicts(findings, events), strict=True)
     wrong = [event for event, verdict in verdicts if verdict == "false alarm" and place[event.key].named]
     beside = [event.end + 5 * pixel for event in wrong]
@@ -207,12 +212,19 @@ def _draw_peaks(sheet: Sheet, findings: Findings, events: Sequence[Event]) -> No
     mild_first = worst_first(events)[::-1]
     ratios = [high / 1.3 if event.ratio is None else max(_LOWEST, event.ratio) for event in mild_first]
     at = np.array([(event.start, ratio) for event, ratio in zip(mild_first, ratios, strict=True)])
+    size = 46 if len(events) < _CROWD else 20
     for direction, marker in (("above", "^"), ("below", "v")):
-        these = [index for index, event in enumerate(mild_first) if event.direction == direction]
-        colours = [_COLOURS[direction][mild_first[index].band] for index in these]
-        size = 46 if len(events) < _CROWD else 20
-        look: dict[str, Any] = {"marker": marker, "s": size, "edgecolors": "white", "linewidths": 0.5, "zorder": 2}
-        axes.scatter(at[these, 0], at[these, 1], c=colours, **look)
+        for stated in (False, True):
+            these = [
+                index
+                for index, event in enumerate(mild_first)
+                if event.direction == direction and (event.event_class == "policy") == stated
+            ]
+            colours = [_COLOURS[direction][mild_first[index].band] for index in these]
+            look: dict[str, Any] = {"c": colours, "edgecolors": "white", "linewidths": 0.5}
+            if not stated:
+                look = {"facecolors": "none", "edgecolors": colours, "linewidths": 1.2}
+            axes.scatter(at[these, 0], at[these, 1], marker=marker, s=size, zorder=2, **look)
     marks: Floats = axes.transData.transform(at)
     names = [(plain(event.key, 28), mark, 9.0) for event, mark in zip(mild_first, marks, strict=True)]
     name_beside(sheet, axes, names[: -_TRIED - 1 : -1], marks, _BESIDE)
@@ -237,6 +249,9 @@ def _draw_legends(sheet: Sheet, findings: Findings, events: Sequence[Event], lab
         if counts:
             bands = [Patch(color=_COLOURS[direction][band], label=f"{band} ({counts[band]:,})") for band, _ in BANDS]
             top = _draw_legend(sheet, f"severity of a {word}", bands, top) + 14
+    if below := sum(event.event_class != "policy" for event in events):
+        hollow = Patch(edgecolor=_COLOURS["above"]["minor"], label=f"unusual and so on ({below:,})", **_HOLLOW)
+        top = _draw_legend(sheet, "below your policy", [hollow], top) + 14
     if findings.not_judged:
         top = _draw_legend(sheet, "not judged", [Patch(color=PALE, label="time of a series")], top) + 14
     if findings.verdict is None:
@@ -274,7 +289,9 @@ def _write_title(
     sheet: Sheet, findings: Findings, events: Sequence[Event], lanes: Sequence[_Lane], longer_than: int, title: str
 ) -> None:
     longer = " longer than a minute" if longer_than else ""
-    found = f"{plural(len(events), 'event')}{longer} in {plain(findings.store, 48)}"
+    stated = sum(event.event_class == "policy" for event in events)
+    more = f" ({len(events) - stated:,} more, below your policy)" if len(events) > stated else ""
+    found = f"{plural(stated, 'event')}{longer}{more} in {plain(findings.store, 48)}"
     sheet.write(20, 14, f"{plain(title, 100)}  ·  {found}" if title else found, WIDTH - 40, size=14, weight="bold")
     quiet = len(findings.keys) - len({event.key for event in events})
     series = plural(len(findings.keys), "series", "series") + (f", {quiet:,} without an event" if quiet else "")
