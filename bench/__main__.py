@@ -16,6 +16,7 @@ SECTIONS = (
     "end_to_end",
     "scale",
     "page",
+    "contributors",
     "files",
     "elasticsearch",
     "logs",
