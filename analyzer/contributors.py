@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
+from math import isnan
 from typing import Literal
 
 import numpy as np
 
-from analyzer.kernels.shares import Shares, shares
+from analyzer.kernels.shares import Shares, mean_shares, shares
 from analyzer.model import Contributor, Event, Policy
-from traffic.flows import FlowAnswer, FlowQuery
-from traffic.model import WEEK, Window
+from traffic.flows import Beyond, FlowAnswer, FlowQuery, split_of
+from traffic.model import WEEK, Ints, Split, Window
 from traffic.store.base import FlowSource
 
 TOP = 10
@@ -47,8 +48,8 @@ def windows_of(event: Event, extent: Window, policy: Policy) -> tuple[Window, ..
 
 def contributors(
     source: FlowSource, events: Sequence[Event], extent: Window, by: Sequence[str], policy: Policy, width: int = 1
-) -> Iterator[Contributor]:
-    """What each event is made of, dimension by dimension, the largest share first.
+) -> Iterator[tuple[Contributor, ...]]:
+    """What each event is made of, dimension by dimension, the largest share first: a tuple for each of the events.
 
     Each dimension's shares add up to 1 with the rows of the others and of what is not explained. An event of whose
     hours no other week is known has none.
@@ -59,71 +60,96 @@ def contributors(
         policy: with `trailing`, only the weeks before say what is usual.
         width: what sums are multiplied with: a bucket's seconds where values are so much a second.
     """
+    kind = split_of(source.metric)
     windows = [windows_of(event, extent, policy) for event in events]
-    asked = [FlowQuery(event.key, own, (name,)) for event, own in zip(events, windows, strict=True) for name in by]
+    beyond = [Beyond(event.threshold, event.direction) if kind == "rows" else None for event in events]
+    asked = [
+        FlowQuery(event.key, own, (name,), beyond=limit)
+        for event, own, limit in zip(events, windows, beyond, strict=True)
+        for name in by
+    ]
     answers = iter(source.flows(asked))
-    made = [{name: _Split(next(answers), width) for name in by} for _ in events]
+    made = [{name: _Part(next(answers), kind, width) for name in by} for _ in events]
     pairs = [(place, pair) for place, split in enumerate(made) for pair in _pairs(split)]
-    both = source.flows([_of_pair(events[place].key, windows[place], pair, made[place]) for place, pair in pairs])
-    together: dict[int, list[tuple[dict[str, int], _Split]]] = {}
-    for (place, pair), answer in zip(pairs, both, strict=True):
-        together.setdefault(place, []).append((pair, _Split(answer, width)))
+    queries = [
+        replace(_of_pair(events[place].key, windows[place], pair, made[place]), beyond=beyond[place])
+        for place, pair in pairs
+    ]
+    together: dict[int, list[tuple[dict[str, int], _Part]]] = {}
+    for (place, pair), answer in zip(pairs, source.flows(queries), strict=True):
+        together.setdefault(place, []).append((pair, _Part(answer, kind, width)))
     for place, (event, split) in enumerate(zip(events, made, strict=True)):
         if any(one.shares is None for one in split.values()):
+            yield ()
             continue
-        for name, one in split.items():
-            yield from one.rows(event.id, name)
-        yield from _narrowest(event.id, split, together.get(place, ()))
+        rows = [row for name, one in split.items() for row in one.rows(event.id, name)]
+        yield (*rows, *_narrowest(event.id, split, together.get(place, ())))
 
 
-class _Split:
+class _Part:
     """An answer, and what it comes to; None where no other week is there."""
 
-    def __init__(self, answer: FlowAnswer, width: int) -> None:
-        there = answer.there.copy()
+    def __init__(self, answer: FlowAnswer, kind: Split, width: int) -> None:
+        there, rows, every = answer.there.copy(), answer.rows, answer.all_rows
         there[0] = True
-        self.values = answer.values
+        if kind == "mean":
+            assert rows is not None
+            assert every is not None
+            there = every > 0
+        self.values, self.kind = answer.values, kind
         self.shares: Shares | None = None
-        if there[1:].any():
-            self.shares = shares(answer.amounts[:, there] * width, answer.totals[there] * width)
+        if not there[0] or not there[1:].any():
+            return
+        amounts, totals = answer.amounts[:, there], answer.totals[there]
+        if rows is None or every is None:
+            self.shares = shares(amounts * width, totals * width)
+        elif kind == "mean":
+            self.shares = mean_shares(amounts, totals, rows[:, there], every[there])
+        else:
+            self.shares = shares(amounts, totals, rows[:, there], every[there])
 
     def rows(self, event: str, dimension: str) -> Iterator[Contributor]:
         """The largest shares, the others, and what is not explained."""
         found = self.shares
         assert found is not None
-        order = np.lexsort(
-            (
-                np.arange(len(found.share)),
-                -np.abs(np.nan_to_num(found.share)),
-            )
-        )
+        order = np.argsort(-np.abs(np.nan_to_num(found.share)), kind="stable")
         for place in order[:TOP].tolist():
             yield self.row(event, dimension, place)
-        rest = order[TOP:]
-        actual, usual = float(found.actual[rest].sum()), float(found.usual[rest].sum())
-        # What is added up in another order would differ in the last bit: the shares add up as they stand in the rows.
-        others = float(found.share[rest].sum()) if len(rest) else 0.0
-        yield Contributor(event, dimension, OTHERS, actual=actual, usual=usual, excess=actual - usual, share=others)
-        yield Contributor(event, dimension, UNEXPLAINED, actual=None, usual=None, excess=None, share=found.rest)
+        yield self._row(event, dimension, OTHERS, order[TOP:])
+        yield Contributor(event, dimension, UNEXPLAINED, None, None, None, found.rest, split=self.kind)
 
     def row(self, event: str, dimension: str, place: int) -> Contributor:
         """One value."""
+        assert self.shares is not None
+        name = TOGETHER.join(value or NONE for value in self.values[place])
+        new: Literal["", "yes"] = "yes" if self.shares.new[place] else ""
+        return replace(self._row(event, dimension, name, np.array([place])), new=new)
+
+    def _row(self, event: str, dimension: str, name: str, places: Ints) -> Contributor:
+        """Some values together. What is added up in another order would differ in the last bits: shares are summed."""
         found = self.shares
         assert found is not None
-        name = TOGETHER.join(value or NONE for value in self.values[place])
-        actual, usual = float(found.actual[place]), float(found.usual[place])
-        new: Literal["", "yes"] = "yes" if found.new[place] else ""
-        share = float(found.share[place])
+        actual, usual = (None if isnan(one) else one for one in found.levels(places))
         return Contributor(
-            event, dimension, name, actual=actual, usual=usual, excess=actual - usual, share=share, new=new
+            event,
+            dimension,
+            name,
+            actual=actual,
+            usual=usual,
+            excess=float(found.excess[places].sum()),
+            share=float(found.share[places].sum()),
+            weight=float(found.weight[places].sum()),
+            split=self.kind,
+            rate=None if found.rate is None else float(found.rate[places].sum()),
+            mix=None if found.mix is None else float(found.mix[places].sum()),
         )
 
 
-def _of_pair(key: str, windows: tuple[Window, ...], pair: Mapping[str, int], split: Mapping[str, _Split]) -> FlowQuery:
+def _of_pair(key: str, windows: tuple[Window, ...], pair: Mapping[str, int], split: Mapping[str, _Part]) -> FlowQuery:
     return FlowQuery(key, windows, tuple(pair), tuple(split[name].values[top][0] for name, top in pair.items()))
 
 
-def _pairs(split: Mapping[str, _Split]) -> Iterator[dict[str, int]]:
+def _pairs(split: Mapping[str, _Part]) -> Iterator[dict[str, int]]:
     """Pairs of dimensions of which one value each has most of the excess: dimension -> place of that value."""
     tops: dict[str, int] = {}
     for name, one in split.items():
@@ -133,7 +159,7 @@ def _pairs(split: Mapping[str, _Split]) -> Iterator[dict[str, int]]:
 
 
 def _narrowest(
-    event: str, split: Mapping[str, _Split], pairs: Sequence[tuple[dict[str, int], _Split]]
+    event: str, split: Mapping[str, _Part], pairs: Sequence[tuple[dict[str, int], _Part]]
 ) -> Iterator[Contributor]:
     """The narrowest combination of two values that explains as much as either, and leaves traffic of both outside."""
     best: tuple[float, Contributor] | None = None
@@ -142,9 +168,9 @@ def _narrowest(
         if both.shares is None or values not in both.values:
             continue
         place = both.values.index(values)
-        usual, share = float(both.shares.usual[place]), float(both.shares.share[place])
+        usual, share = float(both.shares.weight[place]), float(both.shares.share[place])
         alone = [(found, top) for name, top in pair.items() if (found := split[name].shares) is not None]
-        narrower = all(one.usual[top] - usual >= NARROWER * one.usual[top] > 0 for one, top in alone)
+        narrower = all(one.weight[top] - usual >= NARROWER * one.weight[top] > 0 for one, top in alone)
         most = max(float(one.share[top]) for one, top in alone)
         if narrower and share >= AS_MUCH * most and (best is None or usual < best[0]):
             best = usual, both.row(event, TOGETHER.join(pair), place)
@@ -159,7 +185,7 @@ def leading(rows: Sequence[Contributor]) -> Contributor | None:
     if pairs or not known:
         return pairs[0] if pairs else None
     most = max(row.share for row in known)
-    return min((row for row in known if row.share >= most - NEAR), key=lambda row: (row.usual or 0.0, -row.share))
+    return min((row for row in known if row.share >= most - NEAR), key=lambda row: (row.weight or 0.0, -row.share))
 
 
 def named(row: Contributor) -> str:

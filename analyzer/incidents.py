@@ -76,9 +76,7 @@ def _distinct(rows: Sequence[Contributor]) -> Contributor | None:
     one = leading(rows)
     if one is None or one.share < LEAST_SHARE:
         return None
-    whole = sum(row.usual or 0.0 for row in rows if row.dimension == rows[0].dimension)
-    usual = (one.usual or 0.0) / whole if whole else 0.0
-    return one if one.share - usual >= ABOVE_USUAL else None
+    return one if one.share - (one.weight or 0.0) >= ABOVE_USUAL else None
 
 
 def _incident(events: Sequence[Event], common: frozenset[str], count: int, window: Window) -> Incident:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from traffic.coverage import NOTHING, Coverage
-from traffic.model import HOUR, Direction, Floats, Grid, Label, Metric, Window
+from traffic.model import HOUR, Direction, Floats, Grid, Label, Metric, Split, Window
 
 EventVerdict = Literal["hit", "false alarm", "neutral", ""]
 LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
@@ -222,15 +222,23 @@ class Contributor:
     value: str
     """`(others)` and `(not explained)` are what is left: with these a dimension's shares add up to 1."""
     actual: float | None
-    """Over the event, as much as `Event.excess` says it: bits of bit/s."""
+    """Over the event, as much as `Event.excess` says it: bits of bit/s; a mean's own mean; rows beyond the limit."""
     usual: float | None
-    """The mean of the same hours of other weeks."""
+    """The same of the same hours of other weeks, on average."""
     excess: float | None
-    """What lies between them."""
+    """What lies between them; of a mean, its part in what lies between those of all."""
     share: float
     """Of the excess of all; NaN where there is none."""
     new: Literal["", "yes"] = ""
     """Whether it was there in none of the other weeks."""
+    weight: float | None = None
+    """Of what there usually is, how much is of this value: of a mean and of a percentile, of the rows."""
+    split: Split = "excess"
+    """What was split."""
+    rate: float | None = None
+    """Of a mean: of the excess, what comes of the value's own mean ..."""
+    mix: float | None = None
+    """... and of having more or fewer of the rows."""
 
 
 @dataclass(frozen=True)

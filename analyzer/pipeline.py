@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analyzer.contributors import contributors, decoded, encoded
+from analyzer.causes import causes
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
 from analyzer.judging.silence import until_the_end
-from analyzer.model import Contributor, Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
+from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
 from analyzer.reading.account import Tally
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
@@ -23,9 +23,9 @@ from analyzer.reading.cache.log import write_log
 from analyzer.reading.scope import Progress, Scope, chosen, opened, topmost, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
-from traffic.errors import PartialAnswer, UsageFailure
+from traffic.errors import PartialAnswer
 from traffic.model import HOUR, Label, Window
-from traffic.store.base import FlowSource, Source
+from traffic.store.base import Source
 
 BUFFER_LOG = "buffer_log.json"
 TRACES = 200
@@ -139,7 +139,7 @@ def discover(
             files.doubt()
             raise
     with ledger.stage("contributors"):
-        made_of = _contributors(source, store, found.events, learned, job)
+        made_of = causes(source, store, found.events, learned, job.policy, resolution, job.by)
     with ledger.stage("incidents"):
         group = None if job.group is None else re.compile(job.group)
         events, groups = incidents(found.events, made_of, window, resolution, group)
@@ -164,31 +164,6 @@ def discover(
         contributors=made_of,
         incidents=groups,
     )
-
-
-def _contributors(
-    source: CachedSource, store: Source, events: Sequence[Event], reach: Window, job: Search
-) -> tuple[Contributor, ...]:
-    """By what each event came, where the store knows."""
-    if not isinstance(store, FlowSource):
-        if job.by:
-            raise UsageFailure(f"{store.name} cannot tell traffic apart by {job.by[0]!r}: leave out --by")
-        return ()
-    by = store.dimensions(job.by)
-    if not by or not events:
-        return ()
-    # What is made a rate of here is summed up as it is.
-    width = job.scope.resolution if store.metric.per_second and not store.metric.rate else 1
-    about = {
-        "by": by,
-        "events": [(one.id, one.start, one.end) for one in events],
-        "baseline": job.policy.baseline,
-        "width": width,
-    }
-    text = source.kept_text(
-        "contributors", reach, about, lambda: encoded(contributors(store, events, reach, by, job.policy, width))
-    )
-    return decoded(text)
 
 
 def survey(source: CachedSource, scope: Scope) -> Surveyed:

@@ -15,7 +15,7 @@ from traffic.store import open_source
 from traffic.store.base import FlowSource
 
 CUSTOMERS, WEEKS, EVENTS, ROUNDS = 1000, 8, 100, 3
-_QUIET = ("--charts", "0", "--no-html", "--no-database", "-q")
+_QUIET = ("--charts", "0", "--no-html", "-q")
 
 
 def report() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 import shutil
 from collections import defaultdict
@@ -12,12 +13,12 @@ from statistics import mean
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analyzer.contributors import OTHERS, TOP, UNEXPLAINED, contributors, leading, named, windows_of
-from analyzer.kernels.shares import middle, shares
+from analyzer.kernels.shares import mean_shares, middle, shares
 from analyzer.model import Contributor, Policy
 from tests.commands import refused, sl, well
 from tests.findings_maker import make_event
@@ -27,6 +28,7 @@ from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import HOUR, WEEK, Floats, Window
 from traffic.store import Columns, open_source
 from traffic.store.base import FlowSource
+from traffic.times import iso
 
 amounts = hnp.arrays(
     np.float64,
@@ -45,13 +47,43 @@ def test_shares_are_what_their_words_say(parts: Floats, besides: int) -> None:
     usual = [sum(row[week] for week in calm) / len(calm) for row in parts]
     whole = totals[0] - sum(totals[week] for week in calm) / len(calm)
     for place, row in enumerate(parts):
-        assert found.usual[place] == pytest.approx(usual[place], rel=1e-12)
+        assert found.levels([place])[1] == pytest.approx(usual[place], rel=1e-12)
         assert found.new[place] == (row[0] > 0 and not any(row[1:]))
         if whole:
             assert found.share[place] == pytest.approx((row[0] - usual[place]) / whole, rel=1e-9, abs=1e-9)
         else:
             assert math.isnan(found.share[place])
     if whole:
+        assert found.share.sum() + found.rest == pytest.approx(1, abs=1e-9 * max(1, np.abs(found.share).sum()))
+
+
+@given(amounts, st.integers(0, 10**6), st.data())
+def test_a_mean_differs_by_rate_and_mix_and_by_nothing_else(rows: Floats, besides: int, data: st.DataObject) -> None:
+    means = data.draw(hnp.arrays(np.float64, rows.shape, elements=st.integers(0, 100).map(float)))
+    sums = rows * means
+    all_rows = rows.sum(axis=0) + besides
+    totals = sums.sum(axis=0) + besides * 7
+    assume((all_rows > 0).all())
+    found = mean_shares(sums, totals, rows, all_rows)
+    assert found.rate is not None
+    assert found.mix is not None
+    chosen = (1 + middle(totals[1:] / all_rows[1:])).tolist()
+
+    def usually(figures: Sequence[float]) -> float:
+        return sum(figures[week] for week in chosen) / len(chosen)
+
+    mean, usual = totals[0] / all_rows[0], usually(totals) / usually(all_rows)
+    for place in range(len(rows)):
+        weight, weight0 = rows[place][0] / all_rows[0], usually(rows[place]) / usually(all_rows)
+        own0 = usually(sums[place]) / usually(rows[place]) if usually(rows[place]) else usual
+        own = sums[place][0] / rows[place][0] if rows[place][0] else 0.0
+        assert found.rate[place] == pytest.approx(weight * (own - own0), rel=1e-9, abs=1e-7)
+        assert found.mix[place] == pytest.approx((weight - weight0) * (own0 - usual), rel=1e-9, abs=1e-7)
+        assert found.weight[place] == pytest.approx(weight0, rel=1e-9, abs=1e-7)
+        assert found.new[place] == (rows[place][0] > 0 and not rows[place][1:].any())
+    left = (besides / all_rows[0]) * (7 - usual) - (besides / usually(all_rows)) * (7 - usual)
+    assert found.excess.sum() + left == pytest.approx(mean - usual, rel=1e-9, abs=1e-7)
+    if not math.isnan(found.rest):
         assert found.share.sum() + found.rest == pytest.approx(1, abs=1e-9 * max(1, np.abs(found.share).sum()))
 
 
@@ -78,10 +110,10 @@ def test_the_rows_of_a_dimension_add_up_to_1(parts: Floats) -> None:
     source.split, source.totals = parts, parts.sum(axis=0) * 1.25
     event = make_event("a", MONDAY + 4 * WEEK)
     reach = Window(MONDAY, MONDAY + (4 + parts.shape[1]) * WEEK)
-    rows = list(contributors(source, [event], reach, ("port",), Policy()))
+    (rows,) = contributors(source, [event], reach, ("port",), Policy())
     windows = windows_of(event, reach, Policy())
     if not (source.totals[1 : len(windows)] > 0).any():
-        assert rows == []
+        assert rows == ()
         return
     assert [row.value for row in rows][-2:] == [OTHERS, UNEXPLAINED]
     assert len(rows) == min(TOP, len(parts)) + 2
@@ -108,7 +140,7 @@ def test_the_nearest_weeks_that_are_there_say_what_is_usual(at: int, baseline: s
 
 
 def row(dimension: str, value: str, share: float, usual: float) -> Contributor:
-    return Contributor("e", dimension, value, 1.0, usual, 1.0, share)
+    return Contributor("e", dimension, value, 1.0, usual, 1.0, share, weight=usual / 100)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +213,7 @@ def test_no_value_is_blamed_for_a_decoy_beyond_the_share_that_it_has(world: Path
     assert labels
     for label in labels:
         event = make_event(label.key, label.start, (label.end - label.start) / 60)
-        found = list(contributors(source, [event], extent, source.dimensions(), Policy()))
+        (found,) = contributors(source, [event], extent, source.dimensions(), Policy())
         actual = sum(one.actual or 0.0 for one in found if one.dimension == "dst_port")
         assert not [one for one in found if "&" in one.dimension]
         excess = sum(one.excess or 0.0 for one in found if one.dimension == "dst_port")
@@ -295,7 +327,10 @@ def test_columns_of_ones_own_are_told_apart_by_and_what_does_not_add_up_is_not(t
     well(sl(*run, "--by", "site", "-q"))
     assert {one["dimension"] for lines in rows_of(tmp_path).values() for one in lines} == {"site"}
     assert "has no column 'sight'" in refused(sl(*run, "-q", "--by", "sight"), 2)
-    assert "does not add up by row" in refused(sl(*run, "-q", "--statistic", "avg", "--by", "site"), 2)
+    grown = [f"{MONDAY + 60 * minute},a,{minute * 100},x" for minute in range(0, 30 * 1440, 10)]
+    (tmp_path / "grown.csv").write_text("\n".join(["ts,customer,octets,site", *grown]) + "\n")
+    counter = ("discover", tmp_path / "grown.csv", "--output", tmp_path, "-q", "--statistic", "rate", "--by", "site")
+    assert "have no parts" in refused(sl(*counter, "--floor", "1", "--over-percent", "0", "--matches", "1"), 2)
 
 
 def test_amounts_are_in_the_unit_of_the_excess_also_of_values_that_are_rates_already(tmp_path: Path) -> None:
@@ -312,3 +347,51 @@ def test_amounts_are_in_the_unit_of_the_excess_also_of_values_that_are_rates_alr
     (port,) = [one for one in rows_of(tmp_path)[event["event_id"]] if one["value"] == "53"]
     assert float(port["excess"]) == 100 * 39 * 6 * 600
     assert float(port["excess"]) == pytest.approx(float(event["excess"]), rel=0.01)
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A log of a service whose /pay fails and is slow for an hour in the fifth week."""
+    rng, rows = np.random.default_rng(5), []
+    for at in range(MONDAY, MONDAY + 5 * WEEK, 180):
+        bad = MONDAY + 4 * WEEK + 100 * HOUR <= at < MONDAY + 4 * WEEK + 101 * HOUR
+        for path in ("/pay", "/cart", "/cart", "/home"):
+            fails = rng.random() < (0.9 if bad and path == "/pay" else 0.02)
+            slow = 4000 if bad and path == "/pay" else 100
+            rows.append(
+                f'{{"time":{at},"service":"shop","endpoint":"{path}","status":{500 if fails else 200},'
+                f'"duration_ms":{slow * rng.lognormal(0, 0.1):.3f}}}'
+            )
+    path = tmp_path_factory.mktemp("log") / "shop.ndjson"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("metric", "split"), [("error-share", "mean"), ("errors", "excess"), ("latency", "mean"), ("latency-p95", "rows")]
+)
+def test_lines_of_a_log_say_by_what_shares_means_and_percentiles_rose(
+    lines: Path, tmp_path: Path, metric: str, split: str
+) -> None:
+    run = ("discover", "--store", lines, "--metric", metric, "--output", tmp_path, "--charts", "0", "--no-html", "-q")
+    well(sl(*run, "--resolution", "60m", "--by", "endpoint"))
+    found = rows_of(tmp_path)
+    with (tmp_path / "events.csv").open(newline="") as file:
+        (event,) = [one for one in csv.DictReader(file) if one["start"] == iso(MONDAY + 4 * WEEK + 100 * HOUR)]
+    rows = found[event["event_id"]]
+    assert {one["split"] for one in rows} == {split}
+    assert rows[0]["value"] == "/pay"
+    assert float(rows[0]["share"]) > 0.95
+    for rows in found.values():
+        shares = [float(one["share"]) for one in rows if one["share"]]
+        assert math.fsum(shares) == pytest.approx(1, abs=1e-8 * max(1, sum(map(abs, shares))))
+        for one in rows:
+            if one["rate"]:
+                assert float(one["rate"]) + float(one["mix"]) == pytest.approx(float(one["excess"]), rel=1e-8, abs=1e-9)
+    told = well(sl("explain", event["event_id"], "--output", tmp_path)).out
+    assert "By what it came" in told
+    assert "/pay" in told.partition("By what it came")[2]
+    assert ("a percentile has no parts" in told) == (split == "rows")
+    document = json.loads(well(sl("explain", event["event_id"], "--output", tmp_path, "--json")).out)
+    assert document["contributors"][0]["value"] == "/pay"
+    assert document["contributors"][0]["share"] == float(rows_of(tmp_path)[event["event_id"]][0]["share"])

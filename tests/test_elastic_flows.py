@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from analyzer.contributors import contributors, windows_of
+from analyzer.model import Policy
 from tests.commands import refused, sl, well
 from tests.conformance import MONDAY
 from tests.elasticsearch.server import Server
+from tests.findings_maker import make_event
 from traffic.errors import UsageFailure
-from traffic.flows import FlowQuery
-from traffic.model import WEEK, Window
+from traffic.flows import MORE, MOST, FlowQuery
+from traffic.model import WEEK, Metric, Window
 from traffic.store import Columns, open_source
 from traffic.store.base import FlowSource
 from traffic.store.elastic.bodies import Fields
-from traffic.store.elastic.flows import MOST, OTHERS, flow_answer, flow_body
+from traffic.store.elastic.flows import SEVERAL, Told, flow_answer, flow_body
 
 COLUMNS = Columns("@timestamp", "customer", "bytes", statistic="sum", unit="B", scale=8.0)
 MAPPING = {
@@ -49,15 +55,8 @@ def documents(weeks: int = 4, step: int = 3600) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def both(elasticsearch: Server, elasticsearch_index: str, tmp_path: Path) -> tuple[str, Path]:
-    settings = {"number_of_shards": 2, "number_of_replicas": 0}
-    body = {"settings": settings, "mappings": {"properties": MAPPING}}
-    elasticsearch.call("PUT", f"/{elasticsearch_index}", body)
     rows = documents()
-    lines = [line for row in rows for line in ('{"create":{}}', json.dumps(row))]
-    answer = elasticsearch.call(
-        "POST", f"/{elasticsearch_index}/_bulk?refresh=true", ("\n".join(lines) + "\n").encode()
-    )
-    assert answer["errors"] is False
+    load(elasticsearch, elasticsearch_index, rows, MAPPING)
     path = tmp_path / "rows.ndjson"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return f"{elasticsearch.url}/{elasticsearch_index}", path
@@ -100,25 +99,122 @@ def test_discover_says_by_what_an_event_in_an_index_came(both: tuple[str, Path],
     assert said[0] == said[1]
 
 
+BYTES = Metric("bytes", "bytes", "sum", scale=8.0)
+TWO = FlowQuery("a", (Window(0, 60), Window(60, 120)), ("port",))
+
+
+def bucket(total: float, *values: tuple[int, float], none: float = 0.0, more: int = 0) -> dict[str, Any]:
+    listed = [{"key": key, "doc_count": 1, "value": {"value": amount}} for key, amount in values]
+    return {
+        "doc_count": len(values) + more,
+        "value": {"value": total},
+        "values": {"buckets": listed, "sum_other_doc_count": more},
+        "none": {"doc_count": int(none > 0), "value": {"value": none}},
+    }
+
+
+def told(*buckets: dict[str, Any]) -> Told:
+    answer = {"aggregations": {"windows": {"buckets": {str(place): one for place, one in enumerate(buckets)}}}}
+    return flow_answer(TWO, answer, BYTES, "x")
+
+
 def test_what_lies_beyond_the_values_that_an_answer_lists_is_one_more() -> None:
     fields = Fields("@timestamp", "customer", "bytes", "sum")
-    query = FlowQuery("a", (Window(0, 60), Window(60, 120)), ("port",))
-    body = flow_body(fields, query, {"port": "port"})
-    assert body["aggs"]["windows"]["aggs"]["values"]["terms"] == {"field": "port", "size": MOST}
+    body = flow_body(fields, TWO, {"port": "port"}, BYTES)
+    terms = body["aggs"]["windows"]["aggs"]["values"]["terms"]
+    assert (terms["size"], terms["order"]) == (MOST, {"value": "desc"}), "few documents may hold most of it"
+    found = told(bucket(10, (53, 4), none=1, more=3), bucket(2, (80, 2)))
+    amounts = dict(zip(found.answer.values, found.answer.amounts.tolist(), strict=True))
+    assert amounts == {("53",): [32, 0], ("",): [8, 0], (MORE,): [40, 0], ("80",): [0, 16]}
+    assert found.answer.totals.tolist() == [80, 16]
+    assert found.named == ("53", "80"), "whether 53 was there before is not known yet"
+    again = flow_body(fields, TWO, {"port": "port"}, BYTES, found.named)["aggs"]["windows"]["aggs"]
+    assert again["named"]["filters"]["filters"] == {"0": {"term": {"port": "53"}}, "1": {"term": {"port": "80"}}}
 
-    def bucket(total: float, *values: tuple[int, float], none: float = 0.0, more: int = 0) -> dict[str, Any]:
-        listed = [{"key": key, "doc_count": 1, "value": {"value": amount}} for key, amount in values]
-        return {
-            "doc_count": len(values) + more,
-            "value": {"value": total},
-            "values": {"buckets": listed, "sum_other_doc_count": more},
-            "none": {"doc_count": int(none > 0), "value": {"value": none}},
-        }
 
-    answer = {
-        "aggregations": {"windows": {"buckets": {"0": bucket(10, (53, 4), none=1, more=3), "1": bucket(2, (80, 2))}}}
+def test_what_documents_with_several_values_count_too_often_is_one_more() -> None:
+    found = told(bucket(10, (53, 10), (80, 10)), bucket(2, (80, 2)))
+    amounts = dict(zip(found.answer.values, found.answer.amounts.tolist(), strict=True))
+    assert amounts == {("53",): [80, 0], ("80",): [80, 16], (SEVERAL,): [-80, 0]}
+    assert found.named == ()
+
+
+VALUES = 100_000
+EVENT_AT = MONDAY + 3 * WEEK + 50 * 3600
+
+
+def awkward_documents() -> Iterator[dict[str, Any]]:
+    """Of one customer four weeks of one hour: a field of 100,000 values, one that is missing, one of several values."""
+    for week in range(4):
+        time = (EVENT_AT + (week - 3) * WEEK) * 1000
+        for number in range(VALUES // 4):
+            row: dict[str, Any] = {"@timestamp": time + number, "customer": "a", "bytes": 10 + number % 7}
+            row["client"] = f"c{number % 20_000 if number < 20_000 else week * VALUES + number}"
+            row["tags"] = ["x", "y"] if number % 3 == 0 else "x"
+            if number % 2:
+                row["site"] = "s"
+            if week == 3:
+                row["since"] = "now"
+            yield row
+    yield {
+        "@timestamp": EVENT_AT * 1000,
+        "customer": "a",
+        "bytes": 9_000_000,
+        "client": "c7",
+        "tags": "z",
+        "since": "now",
     }
-    found = flow_answer(fields, query, answer, 8.0, "x")
-    amounts = dict(zip(found.values, found.amounts.tolist(), strict=True))
-    assert amounts == {("53",): [32, 0], ("",): [8, 0], (OTHERS,): [40, 0], ("80",): [0, 16]}
-    assert found.totals.tolist() == [80, 16]
+
+
+def load(server: Server, index: str, rows: Iterable[dict[str, Any]], mapping: dict[str, Any]) -> None:
+    settings = {"number_of_shards": 2, "number_of_replicas": 0}
+    server.call("PUT", f"/{index}", {"settings": settings, "mappings": {"properties": mapping}})
+    for part in batches(rows, 20_000):
+        lines = [line for row in part for line in ('{"create":{}}', json.dumps(row))]
+        answer = server.call("POST", f"/{index}/_bulk?refresh=true", ("\n".join(lines) + "\n").encode())
+        assert answer["errors"] is False
+
+
+def batches(rows: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    there = iter(rows)
+    while part := list(islice(there, size)):
+        yield part
+
+
+def test_fields_with_many_values_several_or_none_are_a_line_each_and_add_up(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
+) -> None:
+    keyword = {"type": "keyword"}
+    mapping = {**MAPPING, "client": keyword, "tags": keyword, "since": keyword}
+    rows = list(awkward_documents())
+    load(elasticsearch, elasticsearch_index, rows, mapping)
+    path = tmp_path / "rows.ndjson"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    event = make_event("a", EVENT_AT, 60)
+    by = ("client", "tags", "site", "since")
+    found = []
+    for name in (f"{elasticsearch.url}/{elasticsearch_index}", str(path)):
+        source = open_source(name, COLUMNS)
+        assert isinstance(source, FlowSource)
+        source.dimensions(by)
+        (many,) = source.flows([FlowQuery("a", windows_of(event, source.extent(None, 3600), Policy()), ("client",))])
+        assert (MORE,) in many.values
+        assert len(many.values) <= MOST + 2
+        (made,) = contributors(source, [event], source.extent(None, 3600), by, Policy())
+        for dimension in by:
+            shares = [row.share for row in made if row.dimension == dimension]
+            assert math.fsum(shares) == pytest.approx(1, abs=1e-9 * max(1, sum(map(abs, shares)))), dimension
+        found.append({(row.dimension, row.value): row for row in made})
+    theirs, ours = found
+    for rows_of in found:
+        evil = rows_of["client", "c7"]
+        assert evil.share > 0.99
+        assert not evil.new, "it was there before, with little"
+        assert rows_of["site", "(none)"].share > 0.99
+        assert rows_of["since", "now"].new == "yes"
+        assert rows_of["since", "(none)"].actual == 0
+    for one in (("client", "c7"), ("site", "s"), ("site", "(none)"), ("since", "now"), ("since", "(none)")):
+        assert theirs[one].actual == ours[one].actual
+        assert theirs[one].usual == pytest.approx(ours[one].usual, rel=1e-12)
+    assert theirs["tags", SEVERAL].share == pytest.approx(-theirs["tags", "y"].share, abs=1e-9)
+    assert ("tags", '["x","y"]') in ours, "a file has them as one value"

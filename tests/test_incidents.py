@@ -88,8 +88,8 @@ def came_by(
     event: Event, value: str, share: float = 1.0, usual: float = 1.0, all_of_it: float = 100.0
 ) -> list[Contributor]:
     return [
-        Contributor(event.id, "port", value, actual=9.0, usual=usual, excess=8.0, share=share),
-        Contributor(event.id, "port", "rest", actual=9.0, usual=all_of_it - usual, excess=0.0, share=1 - share),
+        Contributor(event.id, "port", value, 9.0, usual, 8.0, share, weight=usual / all_of_it),
+        Contributor(event.id, "port", "rest", 9.0, all_of_it - usual, 0.0, 1 - share, weight=1 - usual / all_of_it),
     ]
 
 

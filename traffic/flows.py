@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from traffic.model import Bools, Floats, Ints, Window
+from traffic.model import Bools, Direction, Floats, Ints, Metric, Split, Window
 
 DIMENSIONS = ("dst_port", "protocol", "src_as", "country")
 """What our own flow records say of each flow besides its time, its customer and its bytes."""
@@ -44,6 +44,18 @@ def like_dimensions(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name is not None))
 
 
+MOST = 1_000
+"""Values of a dimension that an answer tells apart, those that differ most; the others are one more."""
+MORE = f"(beyond the first {MOST:,})"
+
+
+def split_of(metric: Metric) -> Split:
+    """What of a metric can be split."""
+    if metric.adds_up:
+        return "excess"
+    return "mean" if metric.statistic in ("avg", "share") else "rows"
+
+
 @dataclass(frozen=True, eq=False)
 class Flows:
     """Flows of one key on a grid of steps: arrays of shape (flows,), in order of time."""
@@ -77,11 +89,21 @@ class FlowQuery:
     by: tuple[str, ...]
     only: tuple[str, ...] | None = None
     """The one combination that is looked at: the answer may leave out others, but not of its totals."""
+    beyond: Beyond | None = None
+    """Count the rows whose values lie there, as is asked of a percentile; None: what the metric is made of."""
+
+
+@dataclass(frozen=True)
+class Beyond:
+    """Values above a limit, or below it, in the metric's unit."""
+
+    limit: float
+    direction: Direction
 
 
 @dataclass(frozen=True, eq=False)
 class FlowAnswer:
-    """Sums of a metric that adds up, times its scale: bits of bytes."""
+    """Sums times the metric's scale: bits of bytes. Of a mean or a share what it is the mean of; or a count of rows."""
 
     values: tuple[tuple[str, ...], ...]
     """Of the dimensions that were asked for, each combination that is there; "" where a record says none."""
@@ -91,3 +113,7 @@ class FlowAnswer:
     """Of all records of the key, whatever they say of the dimensions: shape (windows,)."""
     there: Bools
     """Whether the store holds anything of the key in a window: shape (windows,)."""
+    rows: Floats | None = None
+    """How many records the amounts were made of, as `amounts`; None of a metric that adds up."""
+    all_rows: Floats | None = None
+    """As `totals`."""

@@ -28,6 +28,9 @@ Statistic = Literal["sum", "count", "avg", "max", "share", "p95"]
 Empty = Literal["zero", "missing"]
 Kind = Literal["required", "optional", "ignore", "decoy"]
 Direction = Literal["above", "below"]
+Split = Literal["excess", "mean", "rows"]
+"""What is split: an amount; a mean or a share, by rate and mix; of what has no parts, such as a p95, the rows that lie
+beyond the limit."""
 
 
 def floor_to(time: int, step: int) -> int:

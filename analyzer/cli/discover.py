@@ -403,7 +403,7 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> None:
     from traffic.times import iso
 
     with lock(job.output):
-        found = plan(source, job.scope, job.output, job.policy.rollup_percentile)
+        found = plan(source, job.scope, job.output, job.policy.rollup_percentile, job.by)
     for remark in source.remarks():
         shared.note(remark)
     if as_json:
@@ -416,6 +416,8 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> None:
         click.echo(
             f"           then the days in which an event can be: usually few, {found.most_requests:,} at the most"
         )
+    if found.event_requests:
+        click.echo(f"           and by what each event came: {found.event_requests:,} an event at the most")
     if found.keys > _MANY_KEYS and job.scope.top is None:
         click.echo("           --top 1000 looks at the 1,000 keys that have most, and says what it leaves out")
     if found.limited:

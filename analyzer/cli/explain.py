@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,9 @@ def explain(**given: Any) -> None:
     """Say why something is an event, or none, with the numbers to do it again by hand.
 
     Of an event of the last run (its id, or how it begins), or of a key and a time, also where nothing was raised: the
-    weeks that the hour was compared with, what each rule changed, the limits, the buckets, the terms of severity, and
-    what would have to differ. Computed by what judged the run, from the answers that it kept.
+    weeks that the hour was compared with, what each rule changed, the limits, the buckets, the terms of severity, by
+    what it came where the run knows, and what would have to differ. Computed by what judged the run, from the answers
+    that it kept.
 
     \b
     Examples:
@@ -68,6 +69,10 @@ def explain(**given: Any) -> None:
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         surveyed = survey(source, run.scope)
         found = explained(place_of(run.findings, run.scope, source, surveyed, key), key, moment, event_id)
+    if found.event is not None:
+        own = found.event.id
+        made_of = tuple(row for row in run.findings.contributors if row.event_id == own)
+        found = replace(found, contributors=made_of)
     if not options.quiet and asked.sent:
         shared.note(f"{asked.sent} requests: the buckets of that time were not among the answers that are kept")
     if options.as_json:

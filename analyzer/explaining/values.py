@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analyzer.model import Event, Reach
+from analyzer.model import Contributor, Event, Reach
 from traffic.model import Direction, Metric
 
 
@@ -117,3 +117,5 @@ class Explanation:
     terms: SeverityTerms | None
     reach: Reach
     """How near it came, and what would have to differ."""
+    contributors: tuple[Contributor, ...] = ()
+    """By what the event came, as the run found it."""

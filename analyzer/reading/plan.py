@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analyzer.causes import event_requests
 from analyzer.reading.blocks import groups
 from analyzer.reading.scope import Scope, chosen, opened, topmost, windows
 from traffic.model import DAY, HOUR, WEEK, Grid, Query, Window
@@ -37,13 +38,16 @@ class Estimate:
     """About how long these will take."""
     limited: bool = False
     """Whether that follows from the limits of the service; else from a small request that was sent."""
+    event_requests: int = 0
+    """At the most, to tell by what an event came: for each event, and how many there are is not known before."""
 
 
-def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0) -> Estimate:
+def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0, by: Sequence[str] | None = None) -> Estimate:
     """Find the keys, cut the requests, and say how long they take: by the service's limits, or by a small one sent.
 
     Args:
         percent: which percentile of their buckets roll-ups hold.
+        by: dimensions by which events are told apart; None: all that the store knows.
 
     Raises:
         UsageFailure: there is nothing in that window, or no key is left to look at.
@@ -77,6 +81,7 @@ def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0) -> Es
         most_requests=sum(len(asked.parts(day, scope.resolution)) for day in days) if pushed else 0,
         seconds=seconds,
         limited=isinstance(store, ScarceSource),
+        event_requests=event_requests(store, by),
     )
 
 

@@ -9,13 +9,15 @@ from textwrap import wrap
 from typing import Any
 
 from analyzer.explaining.values import Explanation, RuleStep, WayStep
-from analyzer.report.words import clock, day, peak_words, when
+from analyzer.report.words import SPLIT_WORDS, clock, day, part_amount, peak_words, short_list, when
 from traffic.model import HOUR, Window
 from traffic.text import length, si, visible
 from traffic.times import iso
 
 SHOWN = 30
 """Buckets that the text lists."""
+SHOWN_VALUES = 5
+"""Values of a dimension that the text lists."""
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
@@ -45,7 +47,15 @@ def _plain(value: Any) -> Any:
 
 def text(found: Explanation, width: int) -> str:
     """For a person: lines of about `width` columns."""
-    blocks = (_head(found), _weeks(found), _rules(found, width), _limits(found), _buckets(found), _severity(found))
+    blocks = (
+        _head(found),
+        _weeks(found),
+        _rules(found, width),
+        _limits(found),
+        _buckets(found),
+        _severity(found),
+        _made_of(found),
+    )
     parts = ["\n".join(block) for block in blocks]
     return "\n\n".join(part for part in (*parts, "\n".join(_end(found, width))) if part) + "\n"
 
@@ -156,6 +166,27 @@ def _severity(found: Explanation) -> Iterator[str]:
         f"Severity {terms.severity:.1f} = {terms.least:g} + {terms.most - terms.least:g} x height {terms.height:.3f} "
         f"({by}) x length {terms.length:.3f} ({length(terms.seconds)})"
     )
+
+
+def _made_of(found: Explanation) -> Iterator[str]:
+    if not found.contributors:
+        return
+    kind = found.contributors[0].split
+    yield f"By what it came: {SPLIT_WORDS[kind]}, against the same hours of other weeks"
+    shown = short_list(found.contributors, SHOWN_VALUES)
+    names = [(visible(row.dimension), visible(row.value)) for row in shown]
+    first, second = (max(len(one[place]) for one in names) for place in (0, 1))
+    for row, (dimension, value) in zip(shown, names, strict=True):
+        share = f"{100 * row.share:.1f} %" if not isnan(row.share) else "-"
+        more = []
+        if row.actual is not None and row.usual is not None:
+            now, usual = (part_amount(one, row, found.metric) for one in (row.actual, row.usual))
+            more.append(f"{now}, usually {usual}")
+        if row.rate is not None and row.mix is not None:
+            rate, mix = (part_amount(one, row, found.metric) for one in (row.rate, row.mix))
+            more.append(f"rate {rate}, mix {mix}")
+        more += ["new"] if row.new else []
+        yield f"  {dimension:<{first}}  {value:<{second}}  {share:>8}  {'; '.join(more)}".rstrip()
 
 
 def _end(found: Explanation, width: int) -> Iterator[str]:

@@ -11,7 +11,19 @@ from analyzer.model import CLASSES, Event, Findings, NotJudged, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, INCIDENTS, NOT_JUDGED, SUPPRESSED, as_written
-from analyzer.report.words import FALLS, came_by, clock, day, made, plural, rule, special, stretch, times
+from analyzer.report.words import (
+    FALLS,
+    SPLIT_WORDS,
+    came_by,
+    clock,
+    day,
+    made,
+    plural,
+    rule,
+    special,
+    stretch,
+    times,
+)
 from traffic.model import DAY, HOUR, WEEK, Label
 from traffic.text import length, si, visible
 
@@ -106,6 +118,8 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
         yield "  " + _paint(line, _DIM if i == 0 else _COLOURS.get(verdict, ""), colour)
     if len(worst) > most:
         yield f"  ... and {len(worst) - most:,} more in {EVENTS.file}"
+    if findings.contributors and (kind := findings.contributors[0].split) != "excess":
+        yield f"  by: {SPLIT_WORDS[kind]}"
 
 
 def _incidents(findings: Findings, width: int) -> Iterator[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from math import isclose, isfinite
+from itertools import groupby
+from math import isclose, isfinite, isnan
 from zoneinfo import ZoneInfo
 
-from analyzer.contributors import leading, named
-from analyzer.model import Event, Findings, LabelVerdict, Policy
-from traffic.model import HOUR, Label, Metric, Window
+from analyzer.contributors import OTHERS, UNEXPLAINED, leading, named
+from analyzer.model import Contributor, Event, Findings, LabelVerdict, Policy
+from traffic.model import HOUR, Label, Metric, Split, Window
 from traffic.text import length, si, visible
 
+LEAST_TOLD = 0.0005
+"""Share of what is left that is worth a line."""
 FALLS = "Falls, such as outages, were not looked for"
 """What a summary says where it is so: nobody should take a silence for more than it is."""
 
@@ -172,6 +177,41 @@ def came_by(findings: Findings, event: Event) -> str:
     """By what an event came: `dst_port=53 97 %`; "" where nothing is known."""
     found = leading([row for row in findings.contributors if row.event_id == event.id])
     return "" if found is None else visible(f"{named(found)} {found.share:.0%}".replace("%", " %"))
+
+
+SPLIT_WORDS: dict[Split, str] = {
+    "excess": "shares of what is more or less",
+    "mean": "shares of what the mean differs by",
+    "rows": "shares of the rows beyond the limit, for a percentile has no parts",
+}
+"""What a share is one of."""
+
+
+def part_amount(figure: float, row: Contributor, metric: Metric) -> str:
+    """An amount of a contributor, in the unit of what was split."""
+    if row.split == "rows":
+        return f"{figure:,.4g} rows"
+    return amount(figure, metric) if row.split == "excess" else si(figure, metric.unit)
+
+
+def short_list(rows: Sequence[Contributor], most: int) -> list[Contributor]:
+    """Of each dimension the first values, and what is left, to which the others are added: shares still add up."""
+    found: list[Contributor] = []
+    for _, group in groupby(rows, key=lambda row: row.dimension):
+        mine = list(group)
+        named_ones = [row for row in mine if row.value not in (OTHERS, UNEXPLAINED)]
+        over = named_ones[most:]
+        found += named_ones[:most]
+        left = [_with_more(row, over) if row.value == OTHERS else row for row in mine[len(named_ones) :]]
+        found += [row for row in left if isnan(row.share) or abs(row.share) >= LEAST_TOLD]
+    return found
+
+
+def _with_more(others: Contributor, more: Sequence[Contributor]) -> Contributor:
+    if not more:
+        return others
+    share = sum((one.share for one in more), others.share)
+    return replace(others, share=share, actual=None, usual=None, rate=None, mix=None)
 
 
 def known(label: Label) -> str:

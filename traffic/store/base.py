@@ -313,6 +313,10 @@ class FlowSource(Source, Protocol):
             DamagedStore: a part of the answer could not be read; there is no half answer.
         """
 
+    def flow_requests(self) -> int:
+        """How many requests to a service a query takes at the most; 0 of what lies on this machine."""
+        return 0
+
 
 class Sink(Protocol):
     """Where generated traffic is written to. It is opened for one scenario; a store that holds another is refused."""

@@ -118,23 +118,35 @@ class CachedSource:
         self._files.put([(piece_hash(about), _encode_coverage(found))], _readable(about))
         return found
 
-    def kept_text(self, kind: str, window: Window, asked: Mapping[str, Any], make: Callable[[], str]) -> str:
-        """What `make` finds of the store in a window, kept like any other answer.
+    def kept_texts(
+        self,
+        kind: str,
+        window: Window,
+        asked: Sequence[Mapping[str, Any]],
+        make: Callable[[Sequence[int]], Iterator[str]],
+        together: int,
+    ) -> list[str]:
+        """What is found of the store in a window, kept like any other answer: a text for each of what is asked.
 
         Args:
             kind: of answer.
-            asked: what besides it depends on.
+            asked: what besides it each depends on.
+            make: finds those that are not kept, given their places in `asked`.
+            together: so many are committed at once.
         """
         about = self._about(kind, window)
-        name = piece_hash({**about, "asked": asked})
-        if (kept := self._files.get(name)) is not None:
-            self.cached += 1
-            return kept.astype(np.uint8).tobytes().decode()
-        found = make()
-        if self._sealed(window):
-            self._files.put(
-                [(name, np.frombuffer(found.encode(), dtype=np.uint8).astype(np.float64))], _readable(about)
-            )
+        names = [piece_hash({**about, "asked": one}) for one in asked]
+        kept = [self._files.get(name) for name in names]
+        found = ["" if one is None else one.astype(np.uint8).tobytes().decode() for one in kept]
+        missing = [place for place, one in enumerate(kept) if one is None]
+        self.cached += len(asked) - len(missing)
+        made: list[tuple[str, Floats]] = []
+        for count, (place, text) in enumerate(zip(missing, make(missing) if missing else (), strict=True), 1):
+            found[place] = text
+            made.append((names[place], np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64)))
+            if self._sealed(window) and (len(made) == together or count == len(missing)):
+                self._files.put(made, {**_readable(about), "pieces": len(made)})
+                made = []
         return found
 
     def fingerprint(self, window: Window) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from analyzer.model import Event, Findings, Trace
 from analyzer.report.machine import LISTED, hours_not_judged
 from analyzer.report.order import worst_first
-from analyzer.report.page.causes import contributions, incidents
+from analyzer.report.page.causes import contributions, incidents, told_split
 from analyzer.report.page.file import HERE, rendered
 from analyzer.report.page.lanes import SeriesMarks, lanes, outcomes, ticks
 from analyzer.report.page.packed import packed
@@ -78,6 +78,7 @@ def page(
         missed=list(_missed(findings)),
         not_judged=list(_not_judged(findings)),
         incidents=incidents(findings),
+        split=told_split(findings),
         data=_data(findings, events, explained or {}, sliders),
         sliders=sliders,
     )

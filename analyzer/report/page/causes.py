@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import isnan
 
-from analyzer.contributors import OTHERS, UNEXPLAINED
-from analyzer.model import Findings
-from analyzer.report.words import amount, when
+from analyzer.contributors import OTHERS
+from analyzer.model import Contributor, Findings
+from analyzer.report.words import SPLIT_WORDS, part_amount, short_list, when
 from traffic.model import Window
 from traffic.text import visible
 
@@ -21,24 +21,23 @@ def contributions(findings: Findings, events: Collection[str]) -> dict[str, list
 
     The largest values of each dimension, and what is left, so that each dimension adds up to all of the excess.
     """
-    found: dict[str, list[list[str]]] = {}
-    shown: dict[tuple[str, str], int] = {}
-    rest: dict[tuple[str, str], float] = {}
+    of: dict[str, list[Contributor]] = {event: [] for event in events}
     for row in findings.contributors:
-        if row.event_id not in events:
-            continue
-        rows, of = found.setdefault(row.event_id, []), (row.event_id, row.dimension)
-        if row.value not in (OTHERS, UNEXPLAINED):
-            shown[of] = shown.get(of, 0) + 1
-            if shown[of] > PARTS:
-                rest[of] = rest.get(of, 0.0) + (0.0 if isnan(row.share) else row.share)
-                continue
-        share = row.share + rest.pop(of, 0.0) if row.value == OTHERS else row.share
-        if isnan(share) or (row.value in (OTHERS, UNEXPLAINED) and abs(share) < 0.0005):
-            continue
-        excess = "" if row.excess is None or row.value == OTHERS else amount(row.excess, findings.metric)
-        rows.append([visible(row.dimension), visible(row.value), f"{share:.1%}".replace("%", " %"), excess, row.new])
-    return found
+        if row.event_id in of:
+            of[row.event_id].append(row)
+    return {event: [_told(row, findings) for row in short_list(rows, PARTS)] for event, rows in of.items() if rows}
+
+
+def _told(row: Contributor, findings: Findings) -> list[str]:
+    excess = "" if row.excess is None or row.value == OTHERS else part_amount(row.excess, row, findings.metric)
+    share = "" if isnan(row.share) else f"{row.share:.1%}".replace("%", " %")
+    return [visible(row.dimension), visible(row.value), share, excess, row.new]
+
+
+def told_split(findings: Findings) -> str:
+    """What shares are those of, where that is not an amount."""
+    kind = findings.contributors[0].split if findings.contributors else "excess"
+    return "" if kind == "excess" else SPLIT_WORDS[kind].capitalize()
 
 
 def incidents(findings: Findings) -> list[tuple[str, str]]:

@@ -54,7 +54,7 @@ from traffic.store.elastic.fields import (
     readable,
     said_errors,
 )
-from traffic.store.elastic.flows import WANTED, flow_answer, flow_body
+from traffic.store.elastic.flows import WANTED, Told, flow_answer, flow_body
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.rates import LEAD, rates
@@ -66,6 +66,7 @@ from traffic.store.elastic.view import view_of
 from traffic.store.kinds import FOLDER, refuse_options
 from traffic.store.log_fields import PRESETS, SERIES_MOST, LogFields, asks_errors, understood
 
+NO_FLOWS = "it holds no flow records (generate --flows)"
 NEVER = 2**40
 """Seconds after which an answer is kept that tomorrow may be another: more than there are."""
 _FIRST_YEAR = 315_532_800
@@ -264,24 +265,37 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Fields that are called like ports, protocols, ASs ...; any other where it is asked for."""
-        able = not self._ours and self.metric.adds_up and not self._fields.counter
-        if not able:
+        if self._fields.counter or self._ours:
             if wanted:
-                raise UsageFailure(f"{self.name}: what is read does not add up by document, so it has no parts")
+                what = "counters have no parts" if self._fields.counter else NO_FLOWS
+                raise UsageFailure(f"{self.name}: {what}: leave out --by")
             return ()
         self._groupable = readable(field_types(self._cluster))
         for name in wanted or ():
             if name not in self._groupable:
                 raise UsageFailure(f"{self.name} has no field {name!r} to tell traffic apart by that can be grouped by")
+        if wanted is not None:
+            return tuple(wanted)
         used = {self._fields.time, self._fields.key, self._fields.value}
         others = [name for name, field in self._groupable.items() if not used & {name, field}]
-        return like_dimensions(others) if wanted is None else tuple(wanted)
+        # Most values that are averaged, and are those of no lines, are states, such as a temperature.
+        return like_dimensions(others) if self.metric.adds_up or self._lines else ()
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """A search for each."""
+        """A search for each, and one more where a field has more values than an answer lists."""
         for query in queries:
-            answer = self._cluster.search(flow_body(self._fields, query, self._groupable), WANTED)
-            yield flow_answer(self._fields, query, answer, self.metric.scale, self.name)
+            told = self._flows(query)
+            yield self._flows(query, told.named).answer if told.named else told.answer
+
+    @override
+    def flow_requests(self) -> int:
+        """One, and one more where the field has many values."""
+        return 2
+
+    def _flows(self, query: FlowQuery, named: Sequence[str] = ()) -> Told:
+        body = flow_body(self._fields, query, self._groupable, self.metric, named)
+        answer = self._cluster.search(body, WANTED)
+        return flow_answer(query, answer, self.metric, self.name, named)
 
     def changes(self) -> int | None:
         """Operations of all kinds, by the numbers that the indices give to them."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
 from traffic.errors import UsageFailure
-from traffic.flows import FlowAnswer, FlowQuery, like_dimensions
-from traffic.model import Metric
+from traffic.flows import MORE, MOST, Beyond, FlowAnswer, FlowQuery, like_dimensions, split_of
+from traffic.model import Metric, Window
 from traffic.store.base import Columns
 from traffic.store.files.database import Database, paths
 from traffic.store.files.look import Input
@@ -17,23 +18,26 @@ from traffic.store.files.naming import columns_in
 from traffic.store.files.sql import select_cells
 
 
-def default_dimensions(inputs: Sequence[Input], columns: Columns) -> tuple[str, ...]:
-    """The columns that every file has and that are called like a dimension, as they are called."""
+def default_dimensions(inputs: Sequence[Input], columns: Columns, metric: Metric) -> tuple[str, ...]:
+    """The columns that every file has and that are called like a dimension, as they are called.
+
+    None where values are averaged that nobody said are those of lines: most are states, such as a temperature.
+    """
+    if not able(columns) or not metric.adds_up:
+        return ()
     used = {*columns_in(columns.time, inputs[0].columns), *columns_in(columns.key, inputs[0].columns), columns.value}
     shared = [name for name in inputs[0].columns if all(name in file.columns for file in inputs) and name not in used]
     return like_dimensions(shared)
 
 
-def check_dimensions(
-    name: str, wanted: Sequence[str], inputs: Sequence[Input], columns: Columns, metric: Metric
-) -> None:
+def check_dimensions(name: str, wanted: Sequence[str], inputs: Sequence[Input], columns: Columns) -> None:
     """Make sure that traffic can be told apart by these columns.
 
     Raises:
         UsageFailure: one is not there, or what is read does not add up.
     """
-    if not able(columns, metric):
-        raise UsageFailure(f"{name}: what is read does not add up by row, so it has no parts: leave out --by")
+    if not able(columns):
+        raise UsageFailure(f"{name}: counters and series in columns have no parts: leave out --by")
     for one in wanted:
         for file in inputs:
             if one not in file.columns:
@@ -41,9 +45,9 @@ def check_dimensions(
                 raise UsageFailure(f"{file.name} has no column {one!r} to tell traffic apart by (columns: {there})")
 
 
-def able(columns: Columns, metric: Metric) -> bool:
-    """Whether values of rows add up to those of buckets."""
-    return metric.adds_up and not columns.counter and not columns.wide
+def able(columns: Columns) -> bool:
+    """Whether what is read has parts: not the growth of counters, nor what stands in columns of its own."""
+    return not columns.counter and not columns.wide
 
 
 def split(
@@ -56,38 +60,102 @@ def split(
         alike = list(group)
         parts.append(select_cells(database.table(alike[0]), alike[0], columns, dimensions))
         parameters.append(paths(alike))
-    windows = sorted({(query.key, window.start, window.end) for query in queries for window in query.windows})
-    bounds: list[object] = [list(column) for column in zip(*windows, strict=True)]
+    events = {asked: place for place, asked in enumerate(dict.fromkeys(map(_asked, queries)))}
+    windows = [
+        (key, event, place, window.start, window.end, *_edge(beyond, metric), 1.0 if not place else -1 / (len(own) - 1))
+        for (key, own, beyond), event in events.items()
+        for place, window in enumerate(own)
+    ]
     cells = [f"c{place}" for place in range(len(dimensions))]
-    wanted = {query.by: [f"c{dimensions.index(name)}" for name in query.by] for query in queries}
-    sets = ", ".join(f"({', '.join(('key', 'start', 'stop', *own))})" for own in wanted.values())
-    sql = f"""
-        WITH asked AS (
-            SELECT unnest(?::VARCHAR[]) AS key, unnest(?::BIGINT[]) AS start, unnest(?::BIGINT[]) AS stop
-        ), found AS ({" UNION ALL ".join(parts)})
-        SELECT grouping({", ".join(cells)}), key, start, stop, {", ".join(cells)}, sum(v)
-        FROM found JOIN asked ON k = key AND t >= start AND t < stop
-        WHERE isfinite(v) GROUP BY GROUPING SETS ({sets})"""  # noqa: S608
-    summed: dict[tuple[int, str, int, int], list[tuple[tuple[str | None, ...], float]]] = {}
-    for grouped, key, start, stop, *rest in database.run(sql, [*bounds, *parameters], inputs).fetchall():
-        summed.setdefault((grouped, key, start, stop), []).append((tuple(rest[:-1]), rest[-1] * metric.scale))
+    by = {query.by: [f"c{dimensions.index(name)}" for name in query.by] for query in queries}
+    sql = _sql(cells, list(by.values()), parts, _amount(columns, metric, queries[0].beyond))
+    bounds: list[object] = [list(column) for column in zip(*windows, strict=True)]
+    found: dict[tuple[int, int], list[_Row]] = {}
+    for grouped, event, more, *names, place, amount, rows in database.run(
+        sql, [*bounds, *parameters], inputs
+    ).fetchall():
+        found.setdefault((grouped, event), []).append((more, names, place, amount, rows))
+    means, scale = split_of(metric), 1.0 if queries[0].beyond is not None else metric.scale
     for query in queries:
         places = [dimensions.index(name) for name in query.by]
         # Of the columns that are grouped by the bit is 0; the first one is the highest.
         grouped = sum(1 << (len(cells) - 1 - place) for place in range(len(cells)) if place not in places)
-        there = [summed.get((grouped, query.key, window.start, window.end), []) for window in query.windows]
-        yield _answer([[(tuple(row[one] or "" for one in places), amount) for row, amount in rows] for rows in there])
+        rows = found.get((grouped, events[_asked(query)]), [])
+        answer = _answer(rows, places, len(query.windows), scale)
+        yield answer if means != "excess" else replace(answer, rows=None, all_rows=None)
 
 
-def _answer(windows: Sequence[Sequence[tuple[tuple[str, ...], float]]]) -> FlowAnswer:
-    """Of each window, the values and their sums."""
-    known = {value: None for rows in windows for value, _ in rows}
-    places = {value: place for place, value in enumerate(known)}
-    amounts = np.zeros((len(known), len(windows)))
-    for column, rows in enumerate(windows):
-        for value, amount in rows:
-            amounts[places[value], column] += amount
-    return FlowAnswer(tuple(known), amounts, amounts.sum(axis=0), np.array([bool(rows) for rows in windows]))
+_Row = tuple[bool, list[str | None], int, float, int]
+"""Whether it is all values beyond those that are told apart, the values, which window, the amount, how many rows."""
+
+
+def _asked(query: FlowQuery) -> tuple[str, tuple[Window, ...], Beyond | None]:
+    return query.key, query.windows, query.beyond
+
+
+def _edge(beyond: Beyond | None, metric: Metric) -> tuple[float, float]:
+    """A sign, and the limit times that, as the values of the rows have it."""
+    if beyond is None:
+        return 1.0, 0.0
+    sign = 1.0 if (beyond.direction == "above") == (metric.scale > 0) else -1.0
+    return sign, sign * beyond.limit / metric.scale
+
+
+def _amount(columns: Columns, metric: Metric, beyond: Beyond | None) -> str:
+    """SQL of what is added up of a row."""
+    if beyond is not None:
+        return "CAST(sign * v > edge AS DOUBLE)"
+    # Rows that are marked as errors with a 1 are added up; others are counted, whatever their value is.
+    return "1.0::DOUBLE" if metric.statistic == "count" and columns.errors is None else "v"
+
+
+def _sql(cells: Sequence[str], by: Sequence[Sequence[str]], parts: Sequence[str], amount: str) -> str:
+    """Of each set of columns, event and window the sums of the values that differ most, and of all others together."""
+    names = ", ".join(cells)
+    sets = ", ".join(f"({', '.join(('event', 'place', *own))})" for own in by)
+    left = ", ".join(f"CASE WHEN more THEN NULL ELSE {cell} END AS {cell}" for cell in cells)
+    return f"""
+        WITH asked AS (
+            SELECT unnest(?::VARCHAR[]) AS key, unnest(?::BIGINT[]) AS event, unnest(?::BIGINT[]) AS place,
+                unnest(?::BIGINT[]) AS start, unnest(?::BIGINT[]) AS stop, unnest(?::DOUBLE[]) AS sign,
+                unnest(?::DOUBLE[]) AS edge, unnest(?::DOUBLE[]) AS weight
+        ), found AS ({" UNION ALL ".join(parts)}), summed AS (
+            SELECT grouping({names}) AS g, event, place, {names}, sum({amount}) AS a, count(*) AS n,
+                any_value(weight) AS weight
+            FROM found JOIN asked ON k = key AND t >= start AND t < stop
+            WHERE isfinite(v) GROUP BY GROUPING SETS ({sets})
+        ), valued AS (
+            SELECT g, event, {names}, list({{'place': place, 'a': a, 'n': n}}) AS parts,
+                abs(sum(a * weight)) AS excess
+            FROM summed GROUP BY ALL
+        ), ranked AS (
+            SELECT *, row_number() OVER (PARTITION BY g, event ORDER BY excess DESC, {names}) > {MOST} AS more
+            FROM valued
+        )
+        SELECT g, event, more, {names}, part.place, sum(part.a), sum(part.n)
+        FROM (SELECT g, event, more, {left}, unnest(parts) AS part FROM ranked) GROUP BY ALL"""  # noqa: S608
+
+
+def _answer(rows: Sequence[_Row], places: Sequence[int], windows: int, scale: float) -> FlowAnswer:
+    """Of the rows of a query their values and sums."""
+    known: dict[tuple[str, ...], int] = {}
+    amounts, counts = list[tuple[int, int, float]](), list[tuple[int, int, float]]()
+    for more, names, window, amount, count in sorted(rows, key=_order):
+        value = (MORE,) * len(places) if more else tuple(names[one] or "" for one in places)
+        row = known.setdefault(value, len(known))
+        amounts.append((row, window, amount * scale))
+        counts.append((row, window, float(count)))
+    whole, numbers = (np.zeros((len(known), windows)) for _ in range(2))
+    for to, some in ((whole, amounts), (numbers, counts)):
+        for row, window, figure in some:
+            to[row, window] += figure
+    every = numbers.sum(axis=0)
+    return FlowAnswer(tuple(known), whole, whole.sum(axis=0), every > 0, numbers, every)
+
+
+def _order(row: _Row) -> tuple[bool, list[str], int]:
+    more, names, window, _, _ = row
+    return more, [name or "" for name in names], window
 
 
 def _layout(file: Input) -> str:

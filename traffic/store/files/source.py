@@ -23,7 +23,7 @@ from traffic.store.files.apart import able_to_tell, counters_within, grown, stag
 from traffic.store.files.checks import Seen, check_all
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
-from traffic.store.files.flows import able, check_dimensions, default_dimensions, split
+from traffic.store.files.flows import check_dimensions, default_dimensions, split
 from traffic.store.files.guess import series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.opening import HEAD, head_apart, head_of, open_files, with_evidence
@@ -220,9 +220,9 @@ class FilesSource(SizedSource, FlowSource):
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Columns that are called like ports, protocols, ASs ...; any other where it is asked for."""
         if wanted is not None:
-            check_dimensions(self.name, wanted, self._inputs, self._columns, self.metric)
+            check_dimensions(self.name, wanted, self._inputs, self._columns)
             return tuple(wanted)
-        return default_dimensions(self._inputs, self._columns) if able(self._columns, self.metric) else ()
+        return default_dimensions(self._inputs, self._columns, self.metric)
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
         """From the files, which are read once more for all queries together."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing_extensions import override
 from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.disk import storage
 from traffic.errors import UsageFailure
+from traffic.flows import FlowAnswer, FlowQuery, like_dimensions
 from traffic.model import Matrix, Query, Window
-from traffic.store.base import Columns, Limits, SizedSource
+from traffic.store.base import Columns, FlowSource, Limits, SizedSource
 from traffic.store.files.database import Database
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.log.account import Said
@@ -25,7 +26,7 @@ from traffic.store.log_fields import PRESETS, SERIES_MOST, check_preset
 _OPTIONS = {"time": "--time", "latency": "--value"}
 
 
-class LinesSource(SizedSource):
+class LinesSource(SizedSource, FlowSource):
     """Requests, errors or response times, by service, virtual host or endpoint.
 
     The lines are read when it is opened, for what they mean is told from all of them; series are then answered by a
@@ -158,6 +159,20 @@ class LinesSource(SizedSource):
         left = tuple(LeftOut(reason, count) for reason, count in reasons.items() if count)
         part = Holding(self.name, account.read - outside, used, left)
         return Coverage((part,), "lines")
+
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Endpoint, status and method, as far as the lines say them and they do not tell the series apart."""
+        if wanted is not None:
+            return self._inner.dimensions(wanted)
+        role = self._said.key or next(iter(self._laid.series), "")
+        names = like_dimensions([one for one in ("endpoint", "status", "method") if one != role])
+        told = ", ".join(f"count(DISTINCT nullif(CAST({name} AS VARCHAR), '')) > 1" for name in names)
+        ((*several,),) = self._laid.ask(f"SELECT {told} FROM lines")
+        return tuple(name for name, one in zip(names, several, strict=True) if one)
+
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """From the lines, which are read once more for all queries together."""
+        return self._inner.flows(queries)
 
     def size(self) -> int:
         """Bytes of the files."""
