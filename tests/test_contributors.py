@@ -355,11 +355,11 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng, rows = np.random.default_rng(5), []
     for at in range(MONDAY, MONDAY + 5 * WEEK, 180):
         bad = MONDAY + 4 * WEEK + 100 * HOUR <= at < MONDAY + 4 * WEEK + 101 * HOUR
-        for path in ("/pay", "/cart", "/cart", "/home"):
-            fails = rng.random() < (0.9 if bad and path == "/pay" else 0.02)
-            slow = 4000 if bad and path == "/pay" else 100
+        for endpoint in ("/pay", "/cart", "/cart", "/home"):
+            fails = rng.random() < (0.9 if bad and endpoint == "/pay" else 0.02)
+            slow = 4000 if bad and endpoint == "/pay" else 100
             rows.append(
-                f'{{"time":{at},"service":"shop","endpoint":"{path}","status":{500 if fails else 200},'
+                f'{{"time":{at},"service":"shop","endpoint":"{endpoint}","status":{500 if fails else 200},'
                 f'"duration_ms":{slow * rng.lognormal(0, 0.1):.3f}}}'
             )
     path = tmp_path_factory.mktemp("log") / "shop.ndjson"
