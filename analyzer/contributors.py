@@ -69,15 +69,15 @@ def contributors(
         for name in by
     ]
     answers = iter(source.flows(asked))
-    made = [{name: _Part(next(answers), kind, width) for name in by} for _ in events]
+    made = [{name: _MadeOf(next(answers), kind, width) for name in by} for _ in events]
     pairs = [(place, pair) for place, split in enumerate(made) for pair in _pairs(split)]
     queries = [
         replace(_of_pair(events[place].key, windows[place], pair, made[place]), beyond=beyond[place])
         for place, pair in pairs
     ]
-    together: dict[int, list[tuple[dict[str, int], _Part]]] = {}
+    together: dict[int, list[tuple[dict[str, int], _MadeOf]]] = {}
     for (place, pair), answer in zip(pairs, source.flows(queries), strict=True):
-        together.setdefault(place, []).append((pair, _Part(answer, kind, width)))
+        together.setdefault(place, []).append((pair, _MadeOf(answer, kind, width)))
     for place, (event, split) in enumerate(zip(events, made, strict=True)):
         if any(one.shares is None for one in split.values()):
             yield ()
@@ -86,7 +86,7 @@ def contributors(
         yield (*rows, *_narrowest(event.id, split, together.get(place, ())))
 
 
-class _Part:
+class _MadeOf:
     """An answer, and what it comes to; None where no other week is there."""
 
     def __init__(self, answer: FlowAnswer, kind: Split, width: int) -> None:
@@ -145,11 +145,11 @@ class _Part:
         )
 
 
-def _of_pair(key: str, windows: tuple[Window, ...], pair: Mapping[str, int], split: Mapping[str, _Part]) -> FlowQuery:
+def _of_pair(key: str, windows: tuple[Window, ...], pair: Mapping[str, int], split: Mapping[str, _MadeOf]) -> FlowQuery:
     return FlowQuery(key, windows, tuple(pair), tuple(split[name].values[top][0] for name, top in pair.items()))
 
 
-def _pairs(split: Mapping[str, _Part]) -> Iterator[dict[str, int]]:
+def _pairs(split: Mapping[str, _MadeOf]) -> Iterator[dict[str, int]]:
     """Pairs of dimensions of which one value each has most of the excess: dimension -> place of that value."""
     tops: dict[str, int] = {}
     for name, one in split.items():
@@ -159,7 +159,7 @@ def _pairs(split: Mapping[str, _Part]) -> Iterator[dict[str, int]]:
 
 
 def _narrowest(
-    event: str, split: Mapping[str, _Part], pairs: Sequence[tuple[dict[str, int], _Part]]
+    event: str, split: Mapping[str, _MadeOf], pairs: Sequence[tuple[dict[str, int], _MadeOf]]
 ) -> Iterator[Contributor]:
     """The narrowest combination of two values that explains as much as either, and leaves traffic of both outside."""
     best: tuple[float, Contributor] | None = None

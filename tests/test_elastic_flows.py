@@ -24,7 +24,7 @@ from traffic.model import WEEK, Metric, Window
 from traffic.store import Columns, open_source
 from traffic.store.base import FlowSource
 from traffic.store.elastic.bodies import Fields
-from traffic.store.elastic.flows import SEVERAL, Told, flow_answer, flow_body
+from traffic.store.elastic.flows import SEVERAL, FlowTold, flow_answer, flow_body
 
 COLUMNS = Columns("@timestamp", "customer", "bytes", statistic="sum", unit="B", scale=8.0)
 MAPPING = {
@@ -113,7 +113,7 @@ def bucket(total: float, *values: tuple[int, float], none: float = 0.0, more: in
     }
 
 
-def told(*buckets: dict[str, Any]) -> Told:
+def told(*buckets: dict[str, Any]) -> FlowTold:
     answer = {"aggregations": {"windows": {"buckets": {str(place): one for place, one in enumerate(buckets)}}}}
     return flow_answer(TWO, answer, BYTES, "x")
 

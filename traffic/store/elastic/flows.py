@@ -22,7 +22,7 @@ _ROUNDED = 1e-9
 
 
 @dataclass(frozen=True)
-class Told:
+class FlowTold:
     """An answer to `flow_body`, and which values are worth being asked for by themselves."""
 
     answer: FlowAnswer
@@ -76,7 +76,7 @@ def flow_body(
 
 def flow_answer(
     query: FlowQuery, answer: Mapping[str, Any], metric: Metric, name: str, named: Sequence[str] = ()
-) -> Told:
+) -> FlowTold:
     """What an answer to `flow_body` says.
 
     What lies beyond the values that it lists is one more; what several values of one document were counted too often
@@ -118,7 +118,7 @@ def flow_answer(
     scale = 1.0 if query.beyond is not None else metric.scale
     found_answer = FlowAnswer(tuple(sums), amounts * scale, totals[0] * scale, totals[1] > 0, rows, totals[1])
     worth = _most_differing(found_answer) if cut else ()
-    return Told(replace(found_answer, rows=None, all_rows=None) if adds_up else found_answer, worth)
+    return FlowTold(replace(found_answer, rows=None, all_rows=None) if adds_up else found_answer, worth)
 
 
 def _most_differing(answer: FlowAnswer) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ from traffic.store.elastic.fields import (
     readable,
     said_errors,
 )
-from traffic.store.elastic.flows import WANTED, Told, flow_answer, flow_body
+from traffic.store.elastic.flows import WANTED, FlowTold, flow_answer, flow_body
 from traffic.store.elastic.layout import Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.rates import LEAD, rates
@@ -292,7 +292,7 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         """One, and one more where the field has many values."""
         return 2
 
-    def _flows(self, query: FlowQuery, named: Sequence[str] = ()) -> Told:
+    def _flows(self, query: FlowQuery, named: Sequence[str] = ()) -> FlowTold:
         body = flow_body(self._fields, query, self._groupable, self.metric, named)
         answer = self._cluster.search(body, WANTED)
         return flow_answer(query, answer, self.metric, self.name, named)

@@ -53,7 +53,7 @@ Cell = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class _Cells:
+class _FlowCells:
     """What a key's traffic in some windows was made of: by all dimensions together, which is a few dozen of values."""
 
     values: tuple[Cell, ...]
@@ -127,7 +127,7 @@ class FlowFiles:
         """`bits`: of a key's hash, that choose its block. `scale`: what bytes are multiplied with."""
         self._folder, self._bits, self._scale = folder, bits, scale
         self._opened: OrderedDict[Path, tuple[pq.ParquetFile, dict[tuple[str, int], int]]] = OrderedDict()
-        self._cells: dict[tuple[str, tuple[Window, ...]], _Cells] = {}
+        self._cells: dict[tuple[str, tuple[Window, ...]], _FlowCells] = {}
 
     @property
     def there(self) -> bool:
@@ -144,13 +144,13 @@ class FlowFiles:
             self._cells[asked] = self._joined([self._window(query.key, window) for window in query.windows])
         return self._cells[asked].answer(query.by, self._scale)
 
-    def _joined(self, found: Sequence[Mapping[Cell, float]]) -> _Cells:
+    def _joined(self, found: Sequence[Mapping[Cell, float]]) -> _FlowCells:
         places = {cell: row for row, cell in enumerate({cell: None for one in found for cell in one})}
         amounts = np.zeros((len(places), len(found)))
         for column, one in enumerate(found):
             for cell, amount in one.items():
                 amounts[places[cell], column] = amount
-        return _Cells(tuple(places), amounts, np.array([bool(one) for one in found]))
+        return _FlowCells(tuple(places), amounts, np.array([bool(one) for one in found]))
 
     def _window(self, key: str, window: Window) -> dict[Cell, float]:
         """Bytes by cell."""
