@@ -116,7 +116,10 @@ class _MadeOf:
         for place in order[:TOP].tolist():
             yield self.row(event, dimension, place)
         yield self._row(event, dimension, OTHERS, order[TOP:])
-        yield Contributor(event, dimension, UNEXPLAINED, None, None, None, found.rest, split=self.kind)
+        left = found.rest
+        yield Contributor(
+            event, dimension, UNEXPLAINED, actual=None, usual=None, excess=None, share=left, split=self.kind
+        )
 
     def row(self, event: str, dimension: str, place: int) -> Contributor:
         """One value."""

@@ -131,4 +131,14 @@ def _found(
     rest = float(1 - share.sum()) if whole else float("nan")
     # What is added up in another order differs in the last bits, and says nothing.
     rest = 0.0 if abs(rest) < ROUNDED * np.abs(share).sum() else rest
-    return Shares(amounts, rows, excess, share, new, rest, weight, rate, mix)
+    return Shares(
+        amounts=amounts,
+        rows=rows,
+        excess=excess,
+        share=share,
+        new=new,
+        rest=rest,
+        weight=weight,
+        rate=rate,
+        mix=mix,
+    )

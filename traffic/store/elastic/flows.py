@@ -116,7 +116,9 @@ def flow_answer(
             sums[SEVERAL,] = left
     amounts, rows = (np.array([one[part] for one in sums.values()]).reshape(len(sums), count) for part in (0, 1))
     scale = 1.0 if query.beyond is not None else metric.scale
-    found_answer = FlowAnswer(tuple(sums), amounts * scale, totals[0] * scale, totals[1] > 0, rows, totals[1])
+    found_answer = FlowAnswer(
+        tuple(sums), amounts * scale, totals[0] * scale, there=totals[1] > 0, rows=rows, all_rows=totals[1]
+    )
     worth = _most_differing(found_answer) if cut else ()
     return FlowTold(replace(found_answer, rows=None, all_rows=None) if adds_up else found_answer, worth)
 

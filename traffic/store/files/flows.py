@@ -150,7 +150,7 @@ def _answer(rows: Sequence[_Row], places: Sequence[int], windows: int, scale: fl
         for row, window, figure in some:
             to[row, window] += figure
     every = numbers.sum(axis=0)
-    return FlowAnswer(tuple(known), whole, whole.sum(axis=0), every > 0, numbers, every)
+    return FlowAnswer(tuple(known), whole, whole.sum(axis=0), there=every > 0, rows=numbers, all_rows=every)
 
 
 def _order(row: _Row) -> tuple[bool, list[str], int]:
