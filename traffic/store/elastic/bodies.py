@@ -64,17 +64,24 @@ def bulk_bodies(
             if count and count + len(there) > most:
                 yield count, b"".join(parts)
                 parts, count = [], 0
-            parts.append(_lines(key, times[first + there], digits(part[there], numbers), field))
+            parts.append(lines_of({KEY: key}, times[first + there], digits(part[there], numbers), field))
             count += len(there)
     if count:
         yield count, b"".join(parts)
 
 
-def _lines(key: str, times: Bytes, numbers: Bytes, field: str) -> bytes:
-    """A document for each row of `times` and `numbers`, with the line before it that says what to do with it."""
+def lines_of(about: Body, times: Bytes, numbers: Bytes, field: str) -> bytes:
+    """A document for each row of `times` and `numbers`, with the line before it that says what to do with it.
+
+    Args:
+        about: what all of them say besides.
+        times: digits, shape (documents, width).
+        numbers: as `times`, of the amounts.
+        field: of the amounts.
+    """
     head = f'{{"create":{{}}}}\n{{"{TIME}":'.encode()
     middle = f",{json.dumps(field)}:".encode()
-    tail = f',"{KEY}":{json.dumps(key)}}}\n'.encode()
+    tail = f",{json.dumps(about, separators=(',', ':'))[1:]}\n".encode()
     start, end = len(head), len(head) + times.shape[1]
     blank = head + b" " * times.shape[1] + middle + b" " * numbers.shape[1] + tail
     lines = np.tile(np.frombuffer(blank, dtype=np.uint8), (len(times), 1))

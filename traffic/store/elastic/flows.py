@@ -123,6 +123,27 @@ def flow_answer(
     return FlowTold(replace(found_answer, rows=None, all_rows=None) if adds_up else found_answer, worth)
 
 
+def whole_body(fields: Fields, query: FlowQuery, metric: Metric) -> Body:
+    """The search for what all documents of a key come to in each window."""
+    body = flow_body(fields, replace(query, by=(), only=()), {}, metric)
+    del body["aggs"]["windows"]["aggs"]["only"]
+    return body
+
+
+def whole_answer(query: FlowQuery, answer: Mapping[str, Any], metric: Metric, name: str) -> Floats:
+    """What an answer to `whole_body` says: shape (windows,).
+
+    Raises:
+        StoreError: it is none.
+    """
+    try:
+        buckets = answer["aggregations"]["windows"]["buckets"]
+        found = [_figures(buckets[str(place)])[0] for place in range(len(query.windows))]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{name}: the answer of what traffic comes to makes no sense ({error!r})") from error
+    return np.array(found) * metric.scale
+
+
 def _most_differing(answer: FlowAnswer) -> tuple[str, ...]:
     """The values that differ most between the first window and the others; what a window does not list counts as 0."""
     weights = np.full(answer.amounts.shape[1], -1.0 / max(1, answer.amounts.shape[1] - 1))

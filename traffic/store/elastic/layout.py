@@ -17,7 +17,8 @@ from traffic.store.elastic.answers import understood
 from traffic.store.elastic.client import Cluster
 from traffic.store.folder import FORMAT, Manifest
 
-META = "sl"
+META, FLOW_META = "sl", "sl_flows"
+"""Under which name indices of totals, and of flow records, say what they are."""
 WAY_OUT = "run ./sl.py generate --replace to make it anew"
 
 
@@ -45,14 +46,18 @@ class Layout:
         return self.ours.identity if there else None
 
 
-def look(cluster: Cluster) -> Layout:
+def look(cluster: Cluster, meta: str = META) -> Layout:
     """What is behind the name of the store now; nothing where there is no such index.
+
+    Args:
+        cluster: and the name.
+        meta: what ours are, totals or flow records.
 
     Raises:
         DamagedStore: what our indices say makes no sense.
         ForeignStore: they were made by another version.
     """
-    shards, closed, metas = _behind(cluster)
+    shards, closed, metas = _behind(cluster, meta)
     names = set(shards) or ({cluster.place.index} if cluster.place.remote else set())
     ours = {name: _parse(name, one) for name, one in metas.items()}
     others = tuple(sorted(names - set(ours)))
@@ -66,14 +71,14 @@ def look(cluster: Cluster) -> Layout:
     return Layout(common, weeks, others, shards, closed)
 
 
-def drop(cluster: Cluster) -> None:
+def drop(cluster: Cluster, meta: str = META) -> None:
     """Remove all of our indices behind the name, in one request: a run that is killed leaves all of them or none."""
-    *_, metas = _behind(cluster)
+    *_, metas = _behind(cluster, meta)
     if metas:
         cluster.ask("DELETE", "/" + ",".join(sorted(metas)))
 
 
-def _behind(cluster: Cluster) -> tuple[dict[str, int], tuple[str, ...], dict[str, Any]]:
+def _behind(cluster: Cluster, meta: str) -> tuple[dict[str, int], tuple[str, ...], dict[str, Any]]:
     """The indices behind the name and their shards, those that are closed, and what those say that are ours."""
     if cluster.place.remote:
         # Indices of another cluster cannot be looked into from here, only searched.
@@ -82,7 +87,7 @@ def _behind(cluster: Cluster) -> tuple[dict[str, int], tuple[str, ...], dict[str
     paths = (f"*.settings.index.{name}" for name in ("uuid", "number_of_shards", "verified_before_close"))
     wanted = {"filter_path": ",".join(paths), "expand_wildcards": "open,closed"}
     try:
-        found = cluster.ask("GET", f"{path}/_mapping", {"filter_path": f"*.mappings._meta.{META}"})
+        found = cluster.ask("GET", f"{path}/_mapping", {"filter_path": f"*.mappings._meta.{meta}"})
         settings = cluster.ask("GET", f"{path}/_settings", wanted)
     except NoSuchStore:
         return {}, (), {}
@@ -90,7 +95,7 @@ def _behind(cluster: Cluster) -> tuple[dict[str, int], tuple[str, ...], dict[str
         about = {name: one["settings"]["index"] for name, one in settings.items()}
         closed = tuple(sorted(name for name, one in about.items() if one.get("verified_before_close") == "true"))
         shards = {name: int(one["number_of_shards"]) for name, one in sorted(about.items()) if name not in closed}
-        metas = {name: one["mappings"]["_meta"][META] for name, one in found.items() if name in shards}
+        metas = {name: one["mappings"]["_meta"][meta] for name, one in found.items() if name in shards}
     return shards, closed, metas
 
 
@@ -113,11 +118,11 @@ def whole_week(week: int) -> Window:
     return Window(week, week + WEEK)
 
 
-def said(manifest: Manifest) -> dict[str, Any]:
+def said(manifest: Manifest, meta: str = META) -> dict[str, Any]:
     """A manifest as `_meta`."""
     windows = {"window": manifest.window, "begun": manifest.begun}
     return {
-        META: {
+        meta: {
             "format": manifest.format,
             "field": manifest.field,
             "step": manifest.step,

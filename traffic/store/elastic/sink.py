@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
 from threading import Lock
@@ -11,13 +11,15 @@ from threading import Lock
 import numpy as np
 
 from traffic.errors import UsageFailure
+from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Bools, Grid, Ints, Window, block_bits, blocks, week_start
 from traffic.store.access import Access
-from traffic.store.base import ForeignStore, Sink, StoreError
+from traffic.store.base import FlowSink, ForeignStore, StoreError
 from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields, bulk_bodies, weekly
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
-from traffic.store.elastic.layout import drop, look, said, week_index, whole_week
+from traffic.store.elastic.flow_index import FlowLoad, beside
+from traffic.store.elastic.layout import FLOW_META, drop, look, said, week_index, whole_week
 from traffic.store.elastic.place import find_place
 from traffic.store.folder import FORMAT, Manifest
 
@@ -28,7 +30,7 @@ _EXACT = 2**53
 """Up to here a sum of whole numbers is exact in a float, which is what the server adds in."""
 
 
-class ElasticSink(Sink):
+class ElasticSink(FlowSink):
     """An index in a cluster that generated traffic is written to."""
 
     writers = 2
@@ -67,6 +69,7 @@ class ElasticSink(Sink):
         self._fields = Fields(TIME, KEY, field, "sum")
         if replace:
             drop(self._cluster)
+            drop(Cluster(beside(place), access), FLOW_META)
         layout = look(self._cluster)
         if layout.others:
             raise ForeignStore(f"{self.name} holds an index that is not ours ({layout.others[0]}): name another one")
@@ -83,6 +86,8 @@ class ElasticSink(Sink):
         self._manifest = layout.ours or Manifest(FORMAT, field, step, 0, scenario)
         self._weeks = dict(layout.weeks)
         self._begun_before = frozenset(layout.weeks)
+        self._access = access
+        self._flows: FlowLoad | None = None
 
     def begin(self, window: Window) -> Window:
         """Announce what will be written; the answer is the hull of it and of what is there or was announced."""
@@ -140,6 +145,12 @@ class ElasticSink(Sink):
         bodies = bulk_bodies(keys, grid, amounts, self._manifest.field)
         return sum(self._loader.load(self._weeks[week], count, body) for count, body in bodies)
 
+    def write_flows(self, keys: tuple[str, ...], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue) -> None:
+        """Store flow records in an index of their own, NAME-flows."""
+        if self._flows is None:
+            self._flows = FlowLoad(self._cluster.place, self._access, self._loader, self._manifest)
+        self._flows.write(keys, grid, flows, catalogue, self._manifest)
+
     def finish(self) -> str:
         """Make all of it searchable, verify it, say that it is there, and answer its identity.
 
@@ -155,7 +166,10 @@ class ElasticSink(Sink):
         for week in sorted(self._documents):
             self._verify(week, whole)
         self._cluster.ask("POST", f"/{index}/_flush")
-        self._say(changed(self._manifest, window=whole, begun=None))
+        done = changed(self._manifest, window=whole, begun=None)
+        if self._flows is not None:
+            self._flows.finish(done)
+        self._say(done)
         self._cluster.close()
         identity = self._manifest.identity
         assert identity is not None

@@ -54,8 +54,9 @@ from traffic.store.elastic.fields import (
     readable,
     said_errors,
 )
+from traffic.store.elastic.flow_index import FIELDS, FlowIndex
 from traffic.store.elastic.flows import WANTED, FlowTold, flow_answer, flow_body
-from traffic.store.elastic.layout import Layout, look
+from traffic.store.elastic.layout import FLOW_META, META, Layout, look
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.rates import LEAD, rates
 from traffic.store.elastic.roles import log_roles
@@ -63,10 +64,10 @@ from traffic.store.elastic.sample import sample, with_evidence
 from traffic.store.elastic.spans import ask_bounds, ask_ends, ask_largest, ask_many, list_keys
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.elastic.view import view_of
+from traffic.store.folder import Manifest
 from traffic.store.kinds import FOLDER, refuse_options
 from traffic.store.log_fields import PRESETS, SERIES_MOST, LogFields, asks_errors, understood
 
-NO_FLOWS = "it holds no flow records (generate --flows)"
 NEVER = 2**40
 """Seconds after which an answer is kept that tomorrow may be another: more than there are."""
 _FIRST_YEAR = 315_532_800
@@ -102,6 +103,8 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         self.name = place.name
         self._cluster = Cluster(place, access)
         layout = look(self._cluster)
+        self._records: FlowIndex | None = None
+        records = look(self._cluster, FLOW_META) if layout.ours is None and layout.others else None
         if layout.ours is None and not layout.others:
             raise NoSuchStore(f"there is no index {self.name}: check its name, or run ./sl.py generate to make it")
         self._layout = layout
@@ -110,7 +113,10 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         self._chosen = False
         self._notes: list[str] = []
         if layout.ours is not None and not layout.others:
-            self._open_ours(columns)
+            self._open_ours(columns, layout.ours)
+            self._records = FlowIndex.of(self._cluster, access, layout.ours, self._fields, self.metric)
+        elif records is not None and records.ours is not None:
+            self._open_records(columns, records)
         else:
             self._open_foreign(columns, layout)
         self._max_buckets = self._cluster.max_buckets()
@@ -176,7 +182,7 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         values = np.full((len(query.keys), grid.count), np.nan)
         rows = np.zeros(values.shape, dtype=np.uint32)
         if query.keys and grid.count:
-            if query.metric.empty == "zero" and self._step is None:
+            if query.metric.empty == "zero" and self._step is None and not self._ours:
                 self._fill_zeros(values, query, grid)
             answer, found = self._asked(query, grid, BUCKETS, self._fields.buckets)
             if self._step is not None and len(found.documents) and found.documents.max() > grid.step // self._step:
@@ -236,11 +242,14 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
 
     def fingerprint(self, window: Window) -> str:
         """A hash over what could answer for that window (`stamps.py`), and over how it is read."""
-        return self._stamps.fingerprint(window, repr((self._reading, self._view.told)))
+        records = () if self._records is None else (self._records.fingerprint(window),)
+        return self._stamps.fingerprint(window, repr((self._reading, self._view.told, *records)))
 
     def identity(self) -> str | None:
         """What was generated into it, or None while that is not there as a whole, or the data is a user's own."""
-        return look(self._cluster).identity if self._ours else None
+        if not self._ours:
+            return None
+        return look(self._cluster, META if self._step is not None else FLOW_META).identity
 
     @override
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
@@ -265,10 +274,11 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Fields that are called like ports, protocols, ASs ...; any other where it is asked for."""
-        if self._fields.counter or self._ours:
+        if self._ours:
+            return self._own_dimensions(wanted)
+        if self._fields.counter:
             if wanted:
-                what = "counters have no parts" if self._fields.counter else NO_FLOWS
-                raise UsageFailure(f"{self.name}: {what}: leave out --by")
+                raise UsageFailure(f"{self.name}: counters have no parts: leave out --by")
             return ()
         self._groupable = readable(field_types(self._cluster))
         for name in wanted or ():
@@ -281,8 +291,21 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         # Most values that are averaged, and are those of no lines, are states, such as a temperature.
         return like_dimensions(others) if self.metric.adds_up or self._lines else ()
 
+    def _own_dimensions(self, wanted: Sequence[str] | None) -> tuple[str, ...]:
+        ours = self._layout.ours
+        there = self._step is None or (self._records is not None and ours is not None and self._records.whole(ours))
+        self._groupable = dict(FIELDS)
+        for name in wanted or ():
+            if name not in FIELDS or not there:
+                known = f"it knows {', '.join(FIELDS)}" if there else "it holds no flow records (generate --flows)"
+                raise UsageFailure(f"{self.name} cannot tell traffic apart by {name!r}: {known}")
+        return tuple(wanted if wanted is not None else FIELDS) if there else ()
+
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
         """A search for each, and one more where a field has more values than an answer lists."""
+        if self._records is not None:
+            yield from self._records.flows(queries)
+            return
         for query in queries:
             told = self._flows(query)
             yield self._flows(query, told.named).answer if told.named else told.answer
@@ -301,16 +324,23 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         """Operations of all kinds, by the numbers that the indices give to them."""
         return self._stamps.changes()
 
-    def _open_ours(self, columns: Columns) -> None:
-        assert self._layout.ours is not None
+    def _open_records(self, columns: Columns, layout: Layout) -> None:
+        """Flow records of ours: several documents of a key and step, which add up to the totals beside them."""
+        assert layout.ours is not None
+        if layout.others:
+            raise UsageFailure(f"{self.name} mixes flow records of ours with {layout.others[0]}: name one of them")
+        self._open_ours(columns, layout.ours, several=True)
+        self._layout = layout
+
+    def _open_ours(self, columns: Columns, ours: Manifest, several: bool = False) -> None:
         refuse_options(columns, FOLDER.takes | {"filter_file"}, FOLDER.instead)
-        field = self._layout.ours.field
+        field = ours.field
         self._ours, self._lines = True, False
-        self._step: int | None = self._layout.ours.step
-        self._told: int | None = None
+        self._step: int | None = None if several else ours.step
+        self._told: int | None = ours.step if several else None
         self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
         also = read_filter(columns.filter_file)
-        self._reading = repr((field, self._step, self._layout.ours.scenario, also))
+        self._reading = repr((field, self._step, ours.scenario, also))
         self._view = view_of(self._cluster, also)
         self._fields = Fields(TIME, KEY, field, "sum", also)
 
@@ -437,7 +467,8 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
 
     def _span(self, first: int, last: int) -> Window:
         # How long a value holds is not written in a user's own documents.
-        return Window(first // 1000, last // 1000 + (self._step or 1))
+        step = self._step or (self._told if self._ours else None) or 1
+        return Window(first // 1000, last // 1000 + step)
 
 
 def _fields_of(
