@@ -108,7 +108,8 @@ def generate(
 
 def _flow_sink(sink: Sink) -> FlowSink:
     if not isinstance(sink, FlowSink):
-        raise UsageFailure(f"{sink.name} takes no flow records: name a folder or an index of Elasticsearch with --store, or leave out --flows")
+        where = "name a folder or an index of Elasticsearch with --store, or leave out --flows"
+        raise UsageFailure(f"{sink.name} takes no flow records: {where}")
     return sink
 
 
