@@ -22,11 +22,18 @@ help: ## list the targets
 
 setup: $(RUNTIME) ## make .venv with what ./sl.py needs (only if missing or the lock changed)
 
-demo: setup ## generate traffic with events in it, discover them, compare with the truth
+demo: setup ## generate traffic with events in it, discover them, compare with the truth; the same on a hard world
 	@echo './sl.py generate'
 	@$(PY) sl.py generate
 	@echo './sl.py discover'
 	@$(PY) sl.py discover
+	@echo
+	@echo 'The same on a world that is hard to judge (input/scenario-hard.yaml):'
+	@$(PY) sl.py generate -q --scenario input/scenario-hard.yaml --store output/hard --output output/hard-run
+	@$(PY) sl.py discover -q --store output/hard --output output/hard-run
+	@$(PY) sl.py runs --output output/hard-run
+	@echo
+	@echo 'Open output/report.html and output/hard-run/report.html in a browser.'
 
 demo-elasticsearch: $(DEV) ## the same with a real Elasticsearch, which is started for it and stopped (Linux, Java, Maven)
 	@$(PY) -m tests.elasticsearch.demo
