@@ -126,7 +126,8 @@ def discover(
             account = Tally(source, store, learned, reach, only)
         with ledger.stage("search"):
             truth = [label for label in labels or () if label.key in spans or not label.key]
-            found = _search(source, surveyed, job, progress, truth)
+            searched = _search(source, surveyed, job, progress, truth)
+            found = searched.found
     finally:
         ledger.queries = {"sent": asked.sent, "cached": source.cached}
         ledger.damaged = len(files.damaged)
@@ -157,7 +158,7 @@ def discover(
         not_judged=found.not_judged,
         labels=tuple(label for label in truth if label.window.overlap(window)),
         verdict=verdict,
-        traces=found.traces,
+        traces=searched.traces,
         suppressed=found.suppressed,
         coverage=coverage,
         key_hours=surveyed.key_hours,
@@ -190,7 +191,18 @@ def survey(source: CachedSource, scope: Scope) -> Surveyed:
     )
 
 
-def _search(source: CachedSource, surveyed: Surveyed, job: Search, progress: Progress, truth: Sequence[Label]) -> Found:
+@dataclass(frozen=True, eq=False)
+class _Searched:
+    """What all blocks came to."""
+
+    found: Found
+    traces: tuple[Trace, ...]
+    """Of the worst events, in order of start and key."""
+
+
+def _search(
+    source: CachedSource, surveyed: Surveyed, job: Search, progress: Progress, truth: Sequence[Label]
+) -> _Searched:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
     reaches: dict[str, Reach] = {}
@@ -226,17 +238,18 @@ def _search(source: CachedSource, surveyed: Surveyed, job: Search, progress: Pro
         suspects += found.suspect_hours
         buckets += found.buckets
         rows = None if rows is None or found.rows is None else rows + found.rows
-        traces |= {trace.event_id: trace for trace in found.traces}
-        worst = worst_first(event for event in events if event.id in traces)[: max(TRACES, job.charts)]
-        traces = {event.id: traces[event.id] for event in worst}
+        traced = traces.keys() | found.traces.keys()
+        worst = worst_first(event for event in events if event.id in traced)[: max(TRACES, job.charts)]
+        traces = {event.id: traces.get(event.id) or found.traces[event.id]() for event in worst}
+        del found  # and with it the buckets of this block, before those of the next are read
         done += len(keys)
         progress(done, len(spans))
     events, more = by_volume(events)
     suppressed += more
     events.sort(key=lambda event: (event.start, event.key))
-    return Found(
+    whole = Found(
         events=tuple(events),
-        traces=tuple(traces[event.id] for event in events if event.id in traces),
+        traces={},
         not_judged=tuple(sorted(not_judged)),
         judged_hours=judged,
         suspect_hours=suspects,
@@ -245,3 +258,4 @@ def _search(source: CachedSource, surveyed: Surveyed, job: Search, progress: Pro
         rows=rows,
         buckets=buckets,
     )
+    return _Searched(whole, tuple(traces[event.id] for event in events if event.id in traces))

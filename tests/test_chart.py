@@ -19,6 +19,7 @@ from analyzer.report.chart.event import asked, draw_event, steps
 from analyzer.report.chart.events import draw_events, size_class
 from analyzer.report.chart.lanes import draw_lanes
 from analyzer.report.chart.letters import plain
+from analyzer.report.chart.picture import AllEvents, OneEvent
 from analyzer.report.chart.png import texts
 from analyzer.report.chart.style import (
     Sheet,
@@ -337,10 +338,31 @@ def test_what_a_picture_carries_any_reader_of_png_sees(tmp_path):
         assert texts(path.read_bytes()) == {name: picture.info[name] for name in ("event_id", "drawn_from")}
 
 
+def test_what_pictures_are_drawn_from_leaves_out_nothing_that_they_show(tmp_path):
+    findings = make_findings(12, traces=3)
+    traces = {trace.event_id: trace for trace in findings.traces}
+    assert findings.verdict is not None
+    outcomes = findings.verdict.outcomes
+    whole, _, *single = draw(findings, tmp_path, charts=3)
+    assert Image.open(whole).tobytes() == Image.open(io.BytesIO(AllEvents(findings).png())).tobytes()
+    for path, event in zip(single, worst_first(findings.events), strict=False):
+        about = tuple(one for one in outcomes if one.label.key == event.key)
+        picture = OneEvent(findings, event, traces[event.id], about)
+        assert Image.open(path).tobytes() == Image.open(io.BytesIO(picture.png())).tobytes()
+
+
 def test_no_pictures_of_single_events_are_no_failure(tmp_path):
-    assert len(draw(make_findings(3), tmp_path, charts=0)) == 2
     assert len(draw(make_findings(3, traces=0), tmp_path)) == 2
     assert list((tmp_path / SINGLE).iterdir()) == []
+
+
+def test_where_none_is_wanted_none_is_drawn_and_none_of_an_earlier_run_stays(tmp_path):
+    assert draw(make_findings(3), tmp_path / "new", charts=0) == []
+    assert not (tmp_path / "new").exists()
+    assert len(draw(make_findings(3), tmp_path, charts=2)) == 4
+    (tmp_path / SINGLE / "mine.png").write_bytes(b"mine")
+    assert draw(make_findings(3), tmp_path, charts=0) == []
+    assert [path.name for path in tmp_path.rglob("*.png")] == ["mine.png"]
 
 
 def test_drawing_leaves_the_settings_of_others_alone(tmp_path):

@@ -145,7 +145,7 @@ def test_its_pictures_are_readable_at_any_rate(count: int, scale: float, tmp_pat
 
 def test_both_pictures_are_drawn_where_ours_are(tmp_path: Path) -> None:
     found = some()
-    draw(found, tmp_path, charts=0, more=original.original_pictures(found, tmp_path))
+    draw(found, tmp_path, charts=1, more=original.original_pictures(found, tmp_path))
     assert {p.name for p in tmp_path.glob("*.png")} == {"events.png", "events_long.png", *original.FILES[3:]}
     for name in original.FILES[3:]:
         with Image.open(tmp_path / name) as image:
@@ -170,7 +170,7 @@ def world(seeded: Path, tmp_path: Path) -> Path:
 
 def discover(folder: Path, *more: str, url: str = "", password: str = "") -> Answer:
     """With these settings of the original's database."""
-    given = ("--store", folder / "traffic", "--output", folder, "--charts", "0")
+    given = ("--store", folder / "traffic", "--output", folder, "--charts", "1")
     answer = sl("discover", *given, *more, HARPERDB_URL=url, HARPERDB_PASSWORD=password)
     assert answer.code == 0, answer
     return answer
@@ -200,8 +200,10 @@ def test_discover_writes_them_when_asked_and_report_writes_them_again(world: Pat
         assert float(row["Value"]) * 1e6 == pytest.approx(peak)
     for name in original.FILES:
         (world / name).unlink()
-    assert sl("report", "--output", world, "--charts", "0").code == 0
+    assert sl("report", "--output", world, "--charts", "1").code == 0
     assert originals_in(world) == first
+    assert sl("report", "--output", world, "--charts", "0").code == 0
+    assert set(originals_in(world)) == set(original.FILES[:3])
 
 
 def test_without_being_asked_none_is_written_and_a_file_of_the_originals_own_stays(world: Path) -> None:

@@ -83,10 +83,28 @@ def test_one_processor_or_no_picture_needs_no_painters(
         assert ready is None
 
 
+def test_painters_for_whom_there_is_likely_nothing_start_with_the_first_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_processors", lambda: 2)
+    findings = make_findings(4, traces=1)
+    with painters(wanted=True, likely=False) as ready:
+        assert ready is not None
+        draw(findings, tmp_path, 0, painters=ready)
+        assert ready._process is None
+        drawn = [path.read_bytes() for path in draw(findings, tmp_path, 1, painters=ready)]
+        assert ready._process is not None
+    with painters(wanted=True, likely=False) as ready:
+        assert [path.read_bytes() for path in draw(findings, tmp_path, 1, painters=ready)] == drawn
+        assert ready is not None
+        assert ready._process is None
+
+
 def test_what_painters_could_not_draw_the_run_draws(tmp_path: Path) -> None:
     findings = make_findings(8, traces=3)
     alone = [path.read_bytes() for path in draw(findings, tmp_path / "alone", 3)]
     killed = Painters(2)
+    assert killed._process is not None
     for pid in [*of(killed._process.pid), killed._process.pid]:
         os.kill(pid, signal.SIGKILL)
     helped = draw(findings, tmp_path / "helped", 3, painters=killed)
@@ -96,6 +114,7 @@ def test_what_painters_could_not_draw_the_run_draws(tmp_path: Path) -> None:
 
 def test_painters_leave_ctrl_c_to_the_run_and_end_with_it(two: Painters) -> None:
     assert len(dict(two.paint([AllEvents(make_findings(3, traces=0))] * 2))) == 2
+    assert two._process is not None
     ours = [two._process.pid, *of(two._process.pid)]
     assert len(ours) == 2
     for pid in ours:

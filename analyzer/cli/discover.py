@@ -14,7 +14,7 @@ import click
 from analyzer.cli.every import WatchOptions, go_round, refuse_alone, watching
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
-from analyzer.cli.report import ReportOptions, charts, picture_title, with_page, write_reports
+from analyzer.cli.report import ReportOptions, charts, picture_title, say, with_page, write_reports
 from analyzer.cli.write_events import events_target, into_an_index, write_events
 from traffic import help as help_pages
 from traffic import options as shared
@@ -267,10 +267,12 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     from analyzer.comparison import truth_for, unheard
     from analyzer.judging.calendar import unmet
     from analyzer.marks import with_marks
-    from analyzer.pipeline import Ledger, discover
+    from analyzer.pipeline import TRACES, Ledger, discover
+    from analyzer.report.nothing_new import asked, before, record
     from analyzer.report.painters import painters
     from analyzer.report.saved import save, write_run
-    from analyzer.runs import document, record
+    from analyzer.runs import document
+    from analyzer.runs import record as add_run
     from traffic.disk import lock
     from traffic.store import open_source
     from traffic.store.base import SizedSource
@@ -293,10 +295,19 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
         told = with_marks(truth.labels, options.output, source.name, source.metric.name)
         for remark in filter(None, (truth.remark, told.remark)):
             shared.note(remark)
-        # They load what they need while the search runs.
-        with painters(wanted=job.charts > 0) as ready:
-            with shared.bar("discover", options.quiet) as progress:
-                findings = discover(source, job, told.labels, ledger, progress)
+        kept = max(TRACES, job.charts)
+        request = asked(source, job, told.labels, kept)
+        drawing = {"charts": job.charts, "title": options.title, "html": options.html, "original": originals_too}
+        last = before(request, options.output, drawing)
+        # They load what they need while the search runs; of what was asked before, few pictures have changed.
+        likely = last.asked is None or last.asked.asked_for != request.asked_for or request.state is not None
+        with painters(job.charts > 0, likely and last.findings is None) as ready:
+            if last.findings is None:
+                with shared.bar("discover", options.quiet) as progress:
+                    findings = discover(source, job, told.labels, ledger, progress)
+            else:
+                findings = last.findings
+                ledger.queries, ledger.points = {"sent": 0, "cached": 1}, {**last.points, "read": 0}
             some = options.only or options.exclude or options.top
             slips = () if some else (*unmet(job.policy.calendar, findings.keys), *unheard(told.labels, findings.keys))
             covered = findings.coverage
@@ -308,8 +319,10 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             if ledger.damaged:
                 shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
             with ledger.stage("report"):
-                save(findings, options.output, most=max(200, job.charts))
-                write_reports(findings, options, originals_too, ready)
+                if last.findings is None:
+                    save(findings, options.output, kept)
+                files = last.drawn or write_reports(findings, options, originals_too, ready)
+                say(findings, options, files)
         if target is not None:
             chosen = (options.only, options.exclude, options.top, job.policy.classes, job.policy.direction)
             with ledger.stage("write events"):
@@ -329,8 +342,8 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
         cost = ledger.as_dict()
         # What several files are called in outputs opens none of them.
         said = {**asdict(settings), "opened": opened_as(source, options.store)}
-        write_run(findings, options.output, said, cost)
-        if slip := record(options.output, document(findings, said, cost, int(time.time()))):
+        write_run(findings, options.output, said, cost, record(request, findings, options.output, files, drawing))
+        if slip := add_run(options.output, document(findings, said, cost, int(time.time()))):
             shared.note(slip)
     if options.verbose:
         shared.note(_cost(ledger))

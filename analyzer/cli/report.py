@@ -32,7 +32,7 @@ charts = click.option(
     type=click.IntRange(0),
     default=12,
     show_default=True,
-    help="How many single events to draw, worst first.",
+    help="How many single events to draw, worst first; 0 draws no picture at all.",
 )
 
 with_page = click.option("--html/--no-html", default=True, help="Write report.html.  [default: yes]")
@@ -89,7 +89,8 @@ def report(explain: int, sliders: bool, **given: Any) -> None:
     check_run(output)
     with lock(output):
         more = _more(output, explain, sliders, options.quiet) if options.html else PageParts()
-        write_reports(load(output), options, wrote_original(output), parts=more)
+        findings = load(output)
+        say(findings, options, write_reports(findings, options, wrote_original(output), parts=more))
 
 
 @dataclass(frozen=True)
@@ -137,21 +138,22 @@ def write_reports(
     original_files: bool,
     painters: Painters | None = None,
     parts: PageParts | None = None,
-) -> None:
-    """Tables and pictures into the folder, the summary or the JSON document to stdout."""
+) -> list[Path]:
+    """Tables, pictures and page into the folder; their paths, in the order in which they are told."""
     from analyzer.report.chart import draw
-    from analyzer.report.machine import as_json
-    from analyzer.report.original import original_pictures, remove_original, write_original
+    from analyzer.report.original import original_pictures, remove_original, remove_pictures, write_original
     from analyzer.report.page import PAGE, write_page
     from analyzer.report.table import remove, write_tables
-    from analyzer.report.terminal import summary
 
     output, parts = options.output, parts or PageParts()
     written = write_tables(findings, output)
     more: Mapping[Path, Picture] = {}
     if original_files:
         written += write_original(findings, output)
-        more = original_pictures(findings, output)
+        if options.charts:
+            more = original_pictures(findings, output)
+        elif wrote_original(output):
+            remove_pictures(output)
     elif wrote_original(output):
         # Only what a run of ours wrote: files of that name may also be the original's own.
         remove_original(output)
@@ -161,11 +163,19 @@ def write_reports(
         written.append(write_page(findings, output, options.title, parts.explained, parts.sliders))
     else:
         remove(output / PAGE)
+    return [*written, *drawn]
+
+
+def say(findings: Findings, options: ReportOptions, files: list[Path]) -> None:
+    """The summary or the JSON document to stdout."""
+    from analyzer.report.machine import as_json
+    from analyzer.report.terminal import summary
+
     if options.as_json:
         click.echo(json.dumps(as_json(findings), indent=1))
     elif not options.quiet:
         click.echo(summary(findings, width=shared.width(), colour=shared.colour()))
-        click.echo(_where([*written, *drawn], output))
+        click.echo(_where(files, options.output))
 
 
 def _where(files: list[Path], output: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -17,10 +17,11 @@ SEVERITY = {"policy": (25.0, 100.0), "unusual": (5.0, 25.0), "new": (5.0, 25.0),
 
 @dataclass(frozen=True, eq=False)
 class Traced:
-    """An event, its surroundings, and whether the stated policy raises it, be it suspect or not."""
+    """An event, and whether the stated policy raises it, be it suspect or not."""
 
     event: Event
-    trace: Trace
+    trace: Callable[[], Trace]
+    """Its surroundings, made when they are wanted: few events of a long list have a picture."""
     by_policy: bool
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -55,7 +56,8 @@ class Found:
     """What a block of keys came to."""
 
     events: tuple[Event, ...]
-    traces: tuple[Trace, ...]
+    traces: Mapping[str, Callable[[], Trace]]
+    """By the id of an event: its surroundings, made when they are wanted. They hold on to the buckets of the block."""
     not_judged: tuple[NotJudged, ...]
     judged_hours: int
     suspect_hours: int
@@ -101,7 +103,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
     ]
     return Found(
         events=tuple(event for part in parts for event in part.events),
-        traces=tuple(trace for part in parts for trace in part.traces),
+        traces={event: trace for part in parts for event, trace in part.traces.items()},
         not_judged=tuple(gap for part in parts for gap in part.not_judged),
         judged_hours=sum(part.judged_hours for part in parts),
         suspect_hours=sum(part.suspect_hours for part in parts),
@@ -127,7 +129,7 @@ def _find(
     gaps = tuple(not_judged(stated, query.keys, part.alive, policy))
     return Found(
         events=tuple(events),
-        traces=tuple(one.trace for one in kept),
+        traces={one.event.id: one.trace for one in kept},
         not_judged=gaps,
         judged_hours=int((~np.isnan(stated.threshold)).sum()),
         suspect_hours=int(hot.sum()),
@@ -170,28 +172,32 @@ def _traced(judged: Judged, pieces: Sequence[Piece], query: Query, policy: Polic
 
 def _traces(
     events: list[Event], rows: Ints, pieces: Sequence[Piece], judged: Judged, resolution: int
-) -> Iterator[Trace]:
-    hours, per_hour = judged.rollup.grid, HOUR // resolution
+) -> Iterator[Callable[[], Trace]]:
     of_row: dict[int, list[tuple[int, Matrix]]] = {}
     for piece_rows, matrix in pieces:
         for index, row in enumerate(piece_rows):
             of_row.setdefault(row, []).append((index, matrix))
     for event, row in zip(events, rows.tolist(), strict=True):
-        context = max(CONTEXT, event.end - event.start)
-        view = Window(event.start - context, event.end + context).widen(HOUR).clip(hours.window)
-        span, grid = hours.slice(view), Grid.over(view, resolution)
-        values = np.full(grid.count, np.nan)
-        for index, matrix in of_row[row]:
-            both = view.clip(matrix.grid.window)
-            values[grid.slice(both)] = matrix.values[index, matrix.grid.slice(both)]
+        yield partial(_trace, event, row, of_row[row], judged, resolution)
 
-        def steps(hourly: Floats, row: int = row, span: slice = span) -> Floats:
-            return np.repeat(hourly[row, span], per_hour)
 
-        usual, limit = (judged.sign * steps(hourly) for hourly in (judged.baseline, judged.threshold))
-        weeks = weeks_round(event.window, hours.window)
-        hourly = judged.rollup.hours.mean[row, hours.slice(weeks)].astype(np.float32)
-        yield Trace(event.id, grid, values, steps(judged.rollup.hours.mean), usual, limit, weeks=weeks, hourly=hourly)
+def _trace(event: Event, row: int, days: Sequence[tuple[int, Matrix]], judged: Judged, resolution: int) -> Trace:
+    hours, per_hour = judged.rollup.grid, HOUR // resolution
+    context = max(CONTEXT, event.end - event.start)
+    view = Window(event.start - context, event.end + context).widen(HOUR).clip(hours.window)
+    span, grid = hours.slice(view), Grid.over(view, resolution)
+    values = np.full(grid.count, np.nan)
+    for index, matrix in days:
+        both = view.clip(matrix.grid.window)
+        values[grid.slice(both)] = matrix.values[index, matrix.grid.slice(both)]
+
+    def steps(hourly: Floats) -> Floats:
+        return np.repeat(hourly[row, span], per_hour)
+
+    usual, limit = (judged.sign * steps(hourly) for hourly in (judged.baseline, judged.threshold))
+    weeks = weeks_round(event.window, hours.window)
+    hourly = judged.rollup.hours.mean[row, hours.slice(weeks)].astype(np.float32)
+    return Trace(event.id, grid, values, steps(judged.rollup.hours.mean), usual, limit, weeks=weeks, hourly=hourly)
 
 
 def weeks_round(event: Window, there: Window) -> Window:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from analyzer.model import Event, Findings
-from analyzer.report.chart.picture import Picture, StartByPeak
+from analyzer.report.chart.picture import Picture, StartByPeak, as_shown
 from analyzer.report.columns import number
 from analyzer.report.table import as_written, remove
 from traffic.disk import write_atomic
@@ -62,11 +62,10 @@ def original_pictures(findings: Findings, folder: Path) -> Mapping[Path, Picture
     events = tuple(_in_its_units(as_written(event), metric) for event in findings.events)
     unit = "Mb/s" if _in_bits(metric) else metric.unit
     shown = replace(
-        findings,
+        as_shown(findings),
         metric=replace(metric, name=_series(metric), unit=unit),
         events=events,
         verdict=None,
-        labels=(),
         traces=(),
     )
     return {folder / ALL: StartByPeak(shown), folder / LONG: StartByPeak(shown, longer_than=60)}
@@ -79,6 +78,16 @@ def remove_original(folder: Path) -> None:
         StorageFailure: a file is there and stays.
     """
     for name in FILES:
+        remove(folder / name)
+
+
+def remove_pictures(folder: Path) -> None:
+    """Take away the pictures among them.
+
+    Raises:
+        StorageFailure: one is there and stays.
+    """
+    for name in (ALL, LONG):
         remove(folder / name)
 
 

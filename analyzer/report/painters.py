@@ -33,21 +33,34 @@ be_painters([int(line) for line in sys.argv[2:]])
 """
 
 
-def painters(wanted: bool) -> AbstractContextManager[Painters | None]:
-    """Painters that load from now on, until the end of the context; None where there is only one processor to share."""
+def painters(wanted: bool, likely: bool = True) -> AbstractContextManager[Painters | None]:
+    """Painters, until the end of the context; None where there is only one processor to share.
+
+    Args:
+        wanted: whether pictures are drawn at all.
+        likely: they load from now on; else when there turns out to be something to draw.
+    """
     count = min(_MOST, _processors())
     if wanted and count > 1:
         # Without painters the run draws by itself.
         with suppress(OSError):
-            return closing(Painters(count))
+            return closing(Painters(count, at_once=likely))
     return nullcontext()
 
 
 class Painters:
     """Some painters, from their start to `close()`."""
 
-    def __init__(self, count: int) -> None:
-        pairs = [Pipe() for _ in range(count)]
+    def __init__(self, count: int, at_once: bool = True) -> None:
+        """Start them, or leave that to whoever has the first picture for them."""
+        self._count = count
+        self._lines: list[Connection] = []
+        self._process: subprocess.Popen[bytes] | None = None
+        if at_once:
+            self._start()
+
+    def _start(self) -> None:
+        pairs = [Pipe() for _ in range(self._count)]
         self._lines = [ours for ours, _ in pairs]
         theirs = [line.fileno() for _, line in pairs]
         self._process = subprocess.Popen(  # noqa: S603 - a program of our own
@@ -67,6 +80,9 @@ class Painters:
 
         What a painter could not finish is left out: whoever draws it anew will see why.
         """
+        if self._process is None:
+            with suppress(OSError):
+                self._start()
         todo = deque(range(len(pictures)))
         doing: dict[Connection, int] = {}
 
@@ -94,8 +110,9 @@ class Painters:
         """Send them away, also from the middle of a picture."""
         for line in self._lines:
             line.close()
-        self._process.kill()
-        self._process.wait()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
 
 def be_painters(lines: Sequence[int]) -> None:

@@ -85,8 +85,10 @@ def describe(findings: Findings) -> dict[str, Any]:
     }
 
 
-def write_run(findings: Findings, folder: Path, settings: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
-    """Write run.json: what was asked for (paths as text), what came out, and what it cost.
+def write_run(
+    findings: Findings, folder: Path, settings: Mapping[str, Any], cost: Mapping[str, Any], again: Mapping[str, Any]
+) -> None:
+    """Write run.json: what was asked for (paths as text), what came out, what it cost, and by what it is known again.
 
     Raises:
         StorageFailure: the folder cannot be written.
@@ -99,6 +101,7 @@ def write_run(findings: Findings, folder: Path, settings: Mapping[str, Any], cos
         "coverage": coverage(findings),
         **cost,
         "findings": describe(findings),
+        "again": again,
     }
     write_atomic(folder / RUN, (json.dumps(run, indent=1) + "\n").encode())
 

@@ -154,6 +154,10 @@ class Source(Protocol):
     settling: int | None
     """Seconds after which an answer can no longer change; None where the fingerprint changes with any change."""
 
+    def place(self) -> str:
+        """Where it is: the same however it was named, and what its answers are kept by."""
+        return self.name
+
     @abstractmethod
     def limits(self, resolution: int) -> Limits:
         """What it takes at once in buckets of `resolution` seconds. It may learn from its answers that it is less.
@@ -346,6 +350,23 @@ class Sink(Protocol):
     @abstractmethod
     def finish(self) -> str:
         """All is written: make it known, and answer the identity of what the store now holds (`Source.identity`)."""
+
+
+@runtime_checkable
+class LastingSink(Sink, Protocol):
+    """A store that can tell what earlier runs completed in it."""
+
+    @abstractmethod
+    def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints, flows: bool) -> bool:
+        """Whether a group of `blocks` was written for that time by a run that ended well, and is still there.
+
+        Args:
+            sample: amounts of the first key, shape (steps,), -1 = missing: what is there is compared with them.
+            flows: whether their flow records have to be there as well.
+
+        Raises:
+            DamagedStore: what is there cannot be read.
+        """
 
 
 @runtime_checkable

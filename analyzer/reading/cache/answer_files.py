@@ -18,6 +18,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ class AnswerFiles:
         """Files that were ignored."""
         self._locations: dict[str, _Location] = {}
         self._about: dict[Path, dict[str, Any]] = {}
+        self._bodies: dict[Path, tuple[int, str]] = {}
         self._body: tuple[Path | None, Floats] = (None, np.zeros(0))
         self._used: set[Path] = set()
         for part in folder.glob("*/"):
@@ -81,6 +83,7 @@ class AnswerFiles:
 
     def _take(self, path: Path, header: dict[str, Any]) -> None:
         self._about[path] = {**header["about"], "bytes": path.stat().st_size}
+        self._bodies[path] = (_body_bytes(header), header["digest"])
         for name, offset, shape in header["pieces"]:
             self._locations[name] = _Location(path, offset, tuple(shape))
 
@@ -98,7 +101,7 @@ class AnswerFiles:
             self._forget(location.path)
             return None
         self._used.add(location.path)
-        return body[location.offset : location.offset + int(np.prod(location.shape))].reshape(location.shape)
+        return body[location.offset : location.offset + prod(location.shape)].reshape(location.shape)
 
     def put(self, pieces: Sequence[tuple[str, Floats]], about: Mapping[str, Any]) -> None:
         """Commit one answer: all its pieces, or nothing.
@@ -152,9 +155,9 @@ class AnswerFiles:
 
     def _load(self, path: Path) -> Floats:
         if self._body[0] != path:
-            header = _read_header(path)
-            raw = path.read_bytes()[-_body_bytes(header) :] if _body_bytes(header) else b""
-            if _digest(raw).hex() != header["digest"]:
+            size, digest = self._bodies[path]
+            raw = path.read_bytes()[-size:] if size else b""
+            if _digest(raw).hex() != digest:
                 raise Damaged(path)
             self._body = (path, np.frombuffer(raw, dtype="<f8"))
         return self._body[1]
@@ -171,7 +174,7 @@ def _file_name(pieces: Sequence[str]) -> str:
 
 
 def _body_bytes(header: Mapping[str, Any]) -> int:
-    return 8 * sum(int(np.prod(shape)) for _, _, shape in header["pieces"])
+    return 8 * sum(int(prod(shape)) for _, _, shape in header["pieces"])
 
 
 def _read_header(path: Path) -> dict[str, Any]:

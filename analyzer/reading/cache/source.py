@@ -84,6 +84,7 @@ class CachedSource:
         self._fingerprints: dict[Window, str] = {}
         self._spans: Mapping[str, Window] = {}
         self.name = source.store.name
+        self._place = source.store.place()
         self.metric = source.store.metric
         self._metric = asdict(self.metric)
         self.settling = source.store.settling
@@ -110,7 +111,8 @@ class CachedSource:
         """As the store says; kept where it would have to be read as a whole to be counted."""
         if self.settling is not None or not isinstance(self._store, SizedSource):
             return self._store.coverage(window, reach, only)
-        about = self._about("coverage", window) | ({} if only is None else {"keys": only})
+        # It says what its files are called.
+        about = self._about("coverage", window) | {"name": self.name} | ({} if only is None else {"keys": only})
         if (kept := self._files.get(piece_hash(about))) is not None:
             self.cached += 1
             return _decode_coverage(kept)
@@ -313,7 +315,7 @@ class CachedSource:
         return {
             "format": FORMAT,
             "kind": kind,
-            "store": self.name,
+            "store": self._place,
             "fingerprint": self.fingerprint(window),
             "metric": self._metric,
             "window": [window.start, window.end],

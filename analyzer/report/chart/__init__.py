@@ -9,11 +9,11 @@ from pathlib import Path
 
 from analyzer.model import Findings, Outcome
 from analyzer.report.chart.kept import digest, is_drawn, marked
-from analyzer.report.chart.picture import AllEvents, OneEvent, Picture, without_lists
+from analyzer.report.chart.picture import AllEvents, OneEvent, Picture, as_shown, without_lists
 from analyzer.report.order import worst_first
 from analyzer.report.painters import Painters
-from analyzer.report.table import as_written, remove
-from traffic.disk import make_folder, sweep, write_atomic
+from analyzer.report.table import remove
+from traffic.disk import make_folder, storage, sweep, write_atomic
 
 ALL = "events.png"
 LONG = "events_long.png"
@@ -34,26 +34,27 @@ def draw(
 ) -> list[Path]:
     """Draw events.png, events_long.png and events/NUMBER_DAY_TIME_KEY.png of the `charts` worst that have a trace.
 
-    A picture that is there and would come out the same is left as it is, and pictures of single events that an earlier
-    run left and this one does not draw are removed. `progress` is told how many pictures of how many are done. `more`
-    are drawn as well, to where they say. The same findings make the same pixels, whoever draws them. Answers the paths.
+    None of them where `charts` is 0. A picture that is there and would come out the same is left as it is, and those
+    that an earlier run left and this one does not draw are removed. `progress` is told how many pictures of how many
+    are done. `more` are drawn as well, to where they say. The same findings make the same pixels, whoever draws them.
+    Answers the paths.
 
     Raises:
         StorageFailure: the folder cannot be written.
     """
-    findings = replace(findings, events=tuple(as_written(event) for event in findings.events))
+    findings = as_shown(findings)
     traces = {trace.event_id: trace for trace in findings.traces}
     events = [event for event in worst_first(findings.events)[: max(0, charts)] if event.id in traces]
     outcomes: dict[str, list[Outcome]] = {}
     for outcome in findings.verdict.outcomes if findings.verdict is not None else ():
         outcomes.setdefault(outcome.label.key, []).append(outcome)
-    single = make_folder(folder / SINGLE)
-    sweep(single)
-    pictures: dict[Path, Picture] = {
-        folder / ALL: AllEvents(replace(findings, traces=()), title=title),
-        folder / LONG: AllEvents(replace(findings, traces=()), longer_than=60, title=title),
-        **(more or {}),
-    }
+    pictures: dict[Path, Picture] = dict(more or {})
+    single = folder / SINGLE
+    if charts > 0:
+        sweep(make_folder(single))
+        lanes = replace(findings, traces=())
+        overviews = {folder / ALL: AllEvents(lanes, title=title), folder / LONG: AllEvents(lanes, 60, title)}
+        pictures = {**overviews, **pictures}
     for number, event in enumerate(events, start=1):
         # A label without a key speaks of all keys.
         about = (*outcomes.get(event.key, ()), *outcomes.get("", ()))
@@ -70,15 +71,23 @@ def draw(
         done += 1
         if progress is not None:
             progress(done, len(pictures))
-    for stale in sorted({path for path in single.iterdir() if _OURS.fullmatch(path.name)} - set(pictures)):
+    for stale in sorted(pictures_in(folder) - set(pictures)):
         remove(stale)
     return list(pictures)
+
+
+def pictures_in(folder: Path) -> set[Path]:
+    """The pictures that a run left there: of all events, and of single ones."""
+    with storage(folder):
+        single = folder / SINGLE
+        found = {path for path in single.iterdir() if _OURS.fullmatch(path.name)} if single.is_dir() else set()
+        return found | {path for path in (folder / ALL, folder / LONG) if path.exists()}
 
 
 def _drawn(pictures: Mapping[Path, Picture], painters: Painters | None) -> Iterator[tuple[Path, bytes]]:
     """Each picture's bytes as soon as it is done: by the painters where there are some, the rest here."""
     left = list(pictures)
-    if painters is not None:
+    if painters is not None and pictures:
         for place, png in painters.paint(list(pictures.values())):
             path = list(pictures)[place]
             left.remove(path)

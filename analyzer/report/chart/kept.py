@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from functools import cache
 from hashlib import blake2b
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from analyzer.program import program
 from analyzer.report.chart.picture import Picture
 from analyzer.report.chart.png import texts, with_text
 
 DRAWN_FROM = "drawn_from"
 _HEAD = 8192
 """Bytes of a file in which its texts stand."""
-_ROOT = Path(__file__).resolve().parents[3]
 _CODE = (
     "analyzer/report/chart/*.py",
     "analyzer/report/words.py",
@@ -29,7 +27,7 @@ _CODE = (
 
 def digest(picture: Picture) -> str:
     """A hash of all that a picture is drawn from: its values, and the program that draws it."""
-    hashed = blake2b(_code(), digest_size=16)
+    hashed = blake2b(program(_CODE, ["matplotlib"]), digest_size=16)
 
     def feed(value: Any) -> None:
         if isinstance(value, np.ndarray):
@@ -58,10 +56,3 @@ def is_drawn(path: Path, drawn_from: str) -> bool:
 def marked(png: bytes, drawn_from: str) -> bytes:
     """The picture, saying what it was drawn from."""
     return with_text(png, DRAWN_FROM, drawn_from)
-
-
-@cache
-def _code() -> bytes:
-    sources = sorted(path for pattern in _CODE for path in _ROOT.glob(pattern))
-    text = b"\0".join([version("matplotlib").encode(), *(path.read_bytes() for path in sources)])
-    return blake2b(text, digest_size=16).digest()

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from analyzer.model import Event, Findings, NotJudged, Outcome, Trace
+from analyzer.report.columns import rounded
+from analyzer.report.table import as_written
 from traffic.coverage import NOTHING
 from traffic.text import slug
 
@@ -81,6 +83,19 @@ class OneEvent:
             return sheet.png(event_id=self.event.id)
 
 
+def as_shown(findings: Findings) -> Findings:
+    """As far as any picture shows them: the same of a run and of its files, which hold ten digits of a figure."""
+    verdict = findings.verdict
+    if verdict is not None:
+        told = tuple(
+            Outcome(replace(one.label, direction="above", factor=rounded(one.label.factor)), one.verdict)
+            for one in verdict.outcomes
+        )
+        verdict = replace(verdict, outcomes=told, of_event=dict(sorted(verdict.of_event.items())))
+    events = tuple(as_written(event) for event in findings.events)
+    return replace(findings, events=events, verdict=verdict, labels=(), incidents=(), suppressed=(), coverage=NOTHING)
+
+
 def without_lists(findings: Findings, event: Event) -> Findings:
     """The findings as far as the picture of one event needs them: what is sent should be small."""
     verdict = findings.verdict
@@ -89,10 +104,9 @@ def without_lists(findings: Findings, event: Event) -> Findings:
     first = bisect_left(findings.not_judged, event.key, key=_key)
     gaps = findings.not_judged[first : bisect_right(findings.not_judged, event.key, lo=first, key=_key)]
     # Nor should it change with what it does not show.
-    slim = replace(findings, store="", window=event.window, coverage=NOTHING, suppressed=())
+    slim = replace(findings, store="", window=event.window)
     parts = tuple(row for row in findings.contributors if row.event_id == event.id)
-    slim = replace(slim, contributors=parts, incidents=())
-    return replace(slim, keys=(), events=(), not_judged=gaps, labels=(), verdict=verdict, traces=())
+    return replace(slim, contributors=parts, keys=(), events=(), not_judged=gaps, verdict=verdict, traces=())
 
 
 def _key(gap: NotJudged) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -104,6 +105,11 @@ class FilesSource(SizedSource, FlowSource):
         """Why rows are not looked at -> how many."""
         return self._rows().left_out
 
+    @override
+    def place(self) -> str:
+        """Of files their fingerprint says where they lie, whatever path, link or glob leads to them."""
+        return STDIN_SHOWN if self._piped else "files"
+
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """What is held in memory, and nothing else."""
         return Limits()
@@ -191,11 +197,14 @@ class FilesSource(SizedSource, FlowSource):
         return Matrix(query.keys, grid, values)
 
     def fingerprint(self, window: Window) -> str:  # noqa: ARG002
-        """A hash over what is read, and name, size and time of change of each file when it was opened.
+        """A hash over what is read, what the files are called as series, and place, size and time of change of each.
 
         Of what was piped in, over its content.
         """
-        return blake2b(repr((self._columns, self._stamps)).encode(), digest_size=16).hexdigest()
+        piped = self._piped is not None
+        stamps = [(path if piped else os.path.realpath(path), size, time) for path, size, time in self._stamps]
+        text = repr((self._columns, [file.series for file in self._inputs], stamps))
+        return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def identity(self) -> str | None:
         """None: the data is a user's own."""

@@ -12,7 +12,7 @@ import numpy as np
 from traffic.disk import lock, make_folder, write_atomic
 from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Grid, Ints, Window, block_bits, block_of, blocks, week_start
-from traffic.store.base import DamagedStore, FlowSink, ForeignStore
+from traffic.store.base import DamagedStore, FlowSink, ForeignStore, LastingSink
 from traffic.store.folder import (
     FORMAT,
     STORE,
@@ -26,14 +26,14 @@ from traffic.store.folder import (
     sweep_store,
     write_manifest,
 )
-from traffic.store.parquet.block import encode, read_head, read_rows, row_order
+from traffic.store.parquet.block import GROUP, encode, read_head, read_rows, row_order
 from traffic.store.parquet.flows import FLOWS, encode_flows
 
 BLOCK = 64
 """Keys a block, about: enough to make files of megabytes, few enough to hold several weeks of one in memory."""
 
 
-class ParquetSink(FlowSink):
+class ParquetSink(FlowSink, LastingSink):
     """A folder that generated traffic is written to. Held from its making to `finish()`."""
 
     writers = 2
@@ -67,6 +67,7 @@ class ParquetSink(FlowSink):
             self._manifest = self._opened(wanted, replace)
             sweep_store(folder, field)
             sweep_store(folder, FLOWS)
+            self._whole = self._manifest.window
         except BaseException:
             self.close()
             raise
@@ -83,6 +84,24 @@ class ParquetSink(FlowSink):
     def blocks(self, keys: Sequence[str]) -> list[tuple[str, ...]]:
         """The keys in the groups that share a file."""
         return blocks(keys, self._manifest.bits)
+
+    def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints, flows: bool) -> bool:
+        """Whether its manifest said so when it was opened, and the files are there."""
+        if self._whole is None or grid.window.clip(self._whole) != grid.window:
+            return False
+        step, week, block = self._manifest.step, week_start(grid.start), block_of(keys[0], self._manifest.bits)
+        path = block_path(self._folder, self._manifest.field, week, block)
+        if not path.exists() or (flows and not block_path(self._folder, FLOWS, week, block).exists()):
+            # A block without a value has no file, but there is no telling that from one that is gone.
+            return False
+        file = BlockFile(path, week, block)
+        head = read_head(file, self._manifest)
+        if keys[0] not in head.rows:
+            return bool((sample < 0).all())
+        group, row = divmod(head.rows[keys[0]], GROUP)
+        first = (grid.start - week) // step
+        there = read_rows(file, head, step, [group])[row, first : first + grid.count]
+        return np.array_equal(there, sample)
 
     def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
         """Store amounts, shape (keys, steps), -1 = missing, and answer how many were not there before.

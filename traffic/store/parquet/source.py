@@ -52,6 +52,12 @@ class ParquetSource(FlowSource):
         self._keeping = Lock()
         self._flows = FlowFiles(folder, self._manifest.bits, self.metric.scale)
 
+    @override
+    def place(self) -> str:
+        """The folder itself, whatever path or link leads to it."""
+        with storage(self._folder):
+            return str(self._folder.resolve())
+
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
         """What is held in memory, and nothing else."""
         return Limits()
