@@ -14,6 +14,7 @@ SECTIONS = (
     "kernels",
     "store",
     "end_to_end",
+    "daily",
     "scale",
     "page",
     "contributors",
