@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +20,16 @@ from traffic.errors import UsageFailure
 if TYPE_CHECKING:
     from analyzer.cli.last_run import LastRun
     from analyzer.model import Policy
+    from analyzer.pipeline import Surveyed
+    from analyzer.reading.cache import CachedSource
+    from analyzer.reading.scope import Progress
+    from analyzer.tuning.forms.elastic import IndexFields
     from analyzer.tuning.forms.measured import Loss
     from analyzer.tuning.forms.prometheus import Gauge
+    from analyzer.tuning.forms.slots import SlotLimits
+    from analyzer.tuning.sweep import Swept
+
+FORMS = ("prometheus", "prometheus-thresholds", "elastalert", "kibana")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,11 +48,9 @@ class RulesOptions(shared.EntryOptions):
 
 
 @click.command(
-    cls=help_pages.Command, short_help="Write a policy as rules of Prometheus.", context_settings=shared.SETTINGS
+    cls=help_pages.Command, short_help="Write a policy as rules of another engine.", context_settings=shared.SETTINGS
 )
-@click.option(
-    "--format", "form", type=click.Choice(["prometheus"]), default="prometheus", show_default=True, help="Of the rules."
-)
+@click.option("--format", "form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="Of the rules.")
 @click.option(
     "--policy",
     "policy_file",
@@ -63,32 +71,44 @@ class RulesOptions(shared.EntryOptions):
 @click.option(
     "--file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write here, and beside it FILE.test.yml, a test for promtool.  [default: stdout, without the test]",
+    help="Write here, and what belongs to it beside it as FILE.*; of elastalert a folder.  [default: stdout]",
 )
 @shared.entry
 @shared.output
 @shared.quiet
 def rules(**given: Any) -> None:
-    """Write the policy of the last run, or another one, as rules for Prometheus or VictoriaMetrics.
+    """Write the policy of the last run, or another one, as rules of another engine.
 
-    Recording rules for baseline and threshold and an alert on them. Rules cannot say all of a policy: the head of the
-    file says what it loses, and how many alerts that makes on the history of the last run. What it needs and earlier
-    runs did not is asked for once.
+    prometheus: recording rules for baseline and threshold and an alert on them (VictoriaMetrics too), and
+    FILE.test.yml for promtool. prometheus-thresholds: with all rules of the policy, the thresholds of the coming week
+    as series in FILE.prom. elastalert: a rule a series for ElastAlert 2. kibana: a rule in ES|QL, and FILE.ndjson for
+    its lookup index (not run on a server). The last two are of a run on an index.
+
+    No engine can say all of a policy: the head of the file says what it loses, and how many alerts that makes on the
+    history of the last run. What that needs and earlier runs did not is asked for once.
 
     \b
     Examples:
       ./sl.py rules --series interface_bits --label interface --file sl-rules.yml
       ./sl.py rules --policy output/policy.tuned.yaml
+      ./sl.py rules --format prometheus-thresholds --file sl-rules.yml
     """
     from analyzer.judging.policy import read_policy
-    from traffic.disk import write_atomic
+    from traffic.disk import make_folder, write_atomic
 
     options = RulesOptions(**given)
     run = last_run(options.output, options)
     policy = run.findings.policy
     if options.policy_file is not None:
         policy = read_policy(options.policy_file, run.findings.metric, {})
-    files = _prometheus(run, policy, options)
+    files = _WRITTEN[options.form](run, policy, options)
+    if options.form == "elastalert":
+        folder = options.file
+        assert folder is not None
+        make_folder(folder)
+        for name, text in files.items():
+            write_atomic(folder / name, text.encode())
+        return
     if options.file is None:
         click.echo(files[""], nl=False)
         return
@@ -101,15 +121,82 @@ def _prometheus(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
     from analyzer.tuning.forms.prometheus import check_sayable, prometheus_rules, prometheus_test
 
     check_sayable(policy)
-    named, metric, resolution = _named(run, options), run.findings.metric, run.findings.resolution
-    loss = _measured(run, policy, options) if options.measure else None
-    text = prometheus_rules(policy, metric, resolution, named, loss)
+    gauge, metric, resolution = _gauge(run, options), run.findings.metric, run.findings.resolution
+    loss = _measured(run, policy, options, lambda history: history.as_rules(policy)) if options.measure else None
+    text = prometheus_rules(policy, metric, resolution, gauge, loss)
     if options.file is None:
         return {"": text}
-    return {"": text, ".test.yml": prometheus_test(policy, resolution, named, options.file.name)}
+    return {"": text, ".test.yml": prometheus_test(policy, resolution, gauge, options.file.name)}
 
 
-def _named(run: LastRun, options: RulesOptions) -> Gauge:
+def _thresholds(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
+    """The same of rules and thresholds."""
+    from analyzer.tuning.forms.thresholds import open_metrics, threshold_rules
+
+    _check_rises(policy)
+    if options.file is None:
+        raise UsageFailure("rules: say with --file where to write: the thresholds are a file beside it")
+    gauge, metric, resolution = _gauge(run, options), run.findings.metric, run.findings.resolution
+    limits, loss = _by_slot(run, policy, options, lambda one: one)
+    ways = len(limits[0].limits)
+    text = threshold_rules(policy, metric, resolution, gauge, run.findings.window, ways, loss)
+    return {"": text, ".prom": open_metrics(limits, gauge)}
+
+
+def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
+    """The rules, by the names of their files."""
+    from analyzer.tuning.forms.elastic import elastalert_rules, flat
+
+    _check_rises(policy)
+    fields = _fields(run, options)
+    if options.file is None:
+        raise UsageFailure("rules: say with --file in which folder to write: there is a rule a series")
+    alone = replace(policy, matches=1)
+    limits, loss = _by_slot(run, policy, options, flat, alone)
+    return elastalert_rules(policy, run.findings.resolution, fields, limits, loss)
+
+
+def _kibana(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
+    """The rule, and the documents of the lookup index."""
+    from analyzer.tuning.forms.elastic import first_way, kibana_rule, lookup_index
+
+    _check_rises(policy)
+    fields = _fields(run, options)
+    limits, loss = _by_slot(run, policy, options, first_way)
+    rule = kibana_rule(policy, run.findings.resolution, fields, run.findings.window.end, loss)
+    return {"": json.dumps(rule, indent=1) + "\n", ".ndjson": lookup_index(limits)}
+
+
+_WRITTEN: Mapping[str, Callable[[LastRun, Policy, RulesOptions], Mapping[str, str]]] = {
+    "prometheus": _prometheus,
+    "prometheus-thresholds": _thresholds,
+    "elastalert": _elastalert,
+    "kibana": _kibana,
+}
+
+
+def _check_rises(policy: Policy) -> None:
+    if policy.direction == "below":
+        raise UsageFailure("rules: falls cannot be exported, only rises: set direction to above or both")
+
+
+def _fields(run: LastRun, options: RulesOptions) -> IndexFields:
+    """How what was judged is called in the index that the run read."""
+    from analyzer.tuning.forms.elastic import IndexFields
+    from traffic.store.kinds import ELASTIC, kind_of
+
+    if kind_of(run.source.name) is not ELASTIC:
+        raise UsageFailure(f"rules: --format {options.form} is of a run on an index, not on {run.source.name}")
+    said = run.settings
+    key = said.get("key_column") or (None if options.label == "key" else options.label)
+    if key is None:
+        raise UsageFailure("rules: say with --label which field tells series apart")
+    index = run.source.name.rstrip("/").rpartition("/")[2]
+    fields = IndexFields(index, said.get("time_column") or "@timestamp", key, run.findings.metric)
+    return replace(fields, metric=replace(fields.metric, field=options.series or fields.metric.field))
+
+
+def _gauge(run: LastRun, options: RulesOptions) -> Gauge:
     """How what was judged is called in Prometheus, as far as the run knows."""
     from analyzer.tuning.forms.prometheus import Gauge
 
@@ -120,27 +207,78 @@ def _named(run: LastRun, options: RulesOptions) -> Gauge:
             raise UsageFailure(
                 f"rules: {metric.field} is a counter, and rules need a gauge: record its rate, and --series names it"
             )
-        series = series or run.settings.get("value") or f"sl_{re.sub('[^a-zA-Z0-9]', '_', metric.field)}"
+        series = series or run.settings.get("value_column") or f"sl_{re.sub('[^a-zA-Z0-9]', '_', metric.field)}"
     series = series or re.sub(r"[^a-zA-Z0-9_:]", "_", metric.name or "value")
     return Gauge(series, options.label, scale if options.scale is None else options.scale)
 
 
-def _measured(run: LastRun, policy: Policy, options: RulesOptions) -> Loss:
+@dataclass(frozen=True)
+class _History:
+    """The history of a run, open."""
+
+    source: CachedSource
+    surveyed: Surveyed
+    resolution: int
+    progress: Progress
+
+    def as_rules(self, policy: Policy) -> Swept:
+        """What the rules of a policy raise on it."""
+        from analyzer.tuning.forms.firing import fired
+
+        return fired(
+            self.source, self.surveyed, self.resolution, [policy], frozenset(self.surveyed.spans), self.progress
+        )[0]
+
+
+@contextmanager
+def _history(run: LastRun, options: RulesOptions) -> Iterator[_History]:
     from analyzer.again import cached
     from analyzer.pipeline import survey
-    from analyzer.tuning.forms.measured import loss_of
-    from analyzer.tuning.grid import Candidate
-    from analyzer.tuning.tried import tried
     from traffic.disk import lock
 
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
-        labels, surveyed = labels_of(run, None, options.output), survey(source, run.scope)
+        surveyed = survey(source, run.scope)
         with shared.bar("rules", options.quiet) as progress:
-            ours, theirs = (
-                tried(source, surveyed, run.scope.resolution, [Candidate((), policy)], labels, progress, engine)[0]
-                for engine in ("discover", "prometheus")
-            )
+            yield _History(source, surveyed, run.scope.resolution, progress)
     if not options.quiet and asked.sent:
         shared.note(f"{asked.sent} requests for what the rules look at and earlier runs did not")
-    scores = None if labels is None else (ours.score, theirs.score)
-    return loss_of(ours.raised, theirs.raised, surveyed.window, len(surveyed.spans), scores)
+
+
+def _by_slot(
+    run: LastRun,
+    policy: Policy,
+    options: RulesOptions,
+    made: Callable[[SlotLimits], SlotLimits],
+    raised_by: Policy | None = None,
+) -> tuple[list[SlotLimits], Loss | None]:
+    """The limits of the coming week, and what they raise as a form has made them."""
+    from analyzer.tuning.forms.slots import fired_by_slot, learned
+
+    with _history(run, options) as history:
+        limits = list(learned(history.source, history.surveyed, history.resolution, policy))
+
+    def raised(history: _History) -> Swept:
+        told, of = [made(one) for one in limits], raised_by or policy
+        return fired_by_slot(history.source, history.surveyed, history.resolution, of, told, history.progress)
+
+    return limits, _measured(run, policy, options, raised) if options.measure else None
+
+
+def _measured(run: LastRun, policy: Policy, options: RulesOptions, raised: Callable[[_History], Swept]) -> Loss:
+    """What a form raises against discover."""
+    from analyzer.tuning.forms.measured import loss_of
+    from analyzer.tuning.grid import Candidate
+    from analyzer.tuning.score import score
+    from analyzer.tuning.tried import tried
+
+    one = Candidate((), policy)
+    labels = labels_of(run, None, options.output)
+    with _history(run, options) as history:
+        surveyed, resolution = history.surveyed, history.resolution
+        ours = tried(history.source, surveyed, resolution, [one], labels, history.progress)[0]
+        theirs = raised(history)
+        truth = None if labels is None else [label for label in labels if label.key in surveyed.spans or not label.key]
+        scores = None
+        if truth is not None:
+            scores = (ours.score, score(one, theirs, surveyed, truth, history.source.metric.name, resolution))
+    return loss_of(ours.raised, theirs, surveyed.window, len(surveyed.spans), scores)

@@ -38,7 +38,7 @@ def judged_blocks(
     Args:
         learned: by keys, what other policies learned from the same roll-ups; is filled in.
     """
-    for own, rows in _by_policy(rollup.keys, policy):
+    for own, rows in by_policy(rollup.keys, policy):
         keys = tuple(rollup.keys[row] for row in rows)
         query = Query(metric, keys, rollup.grid.window, resolution)
         hours = rollup if len(rows) == len(rollup.keys) else rows_of(rollup, keys, rows)
@@ -54,7 +54,8 @@ def judged_blocks(
         yield JudgedBlock(query, own, alive, tuple(judged))
 
 
-def _by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:
+def by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:
+    """The policies that keys have, each with the places of those that have it."""
     found: dict[Policy, list[int]] = {}
     for row, key in enumerate(keys):
         found.setdefault(policy.of(key), []).append(row)

@@ -71,7 +71,7 @@ class HourLimits:
         return least
 
 
-def limits_of(
+def limits_of(  # noqa: PLR0913 - what was learned before, and what it is learned for
     hours: Hours,
     learn: Floats,
     weeks: Weeks,
@@ -80,6 +80,7 @@ def limits_of(
     unlearned: Bools | None = None,
     factor: Floats | None = None,
     kept: Kept | None = None,
+    ahead: bool = False,
 ) -> HourLimits:
     """Learn what is usual from the roll-ups of hours, and what is too much.
 
@@ -90,6 +91,7 @@ def limits_of(
         unlearned: shape (hours,), hours that are judged like any other, but that no rule learns anything from.
         factor: the level of each hour where it is known (`HourLimits.factor`); else it is learned.
         kept: what was learned from the same hours for another policy.
+        ahead: set limits of hours with too few buckets as well: they may still come.
     """
     kept = Kept() if kept is None else kept
     past = Past(weeks, settings)
@@ -101,7 +103,7 @@ def limits_of(
     if "tail" in rules:
         asked = (stage, settings.every, settings.alone, OF_RARE & rules)
         rare = kept.get("rare", asked, lambda: rare_of(usually, hours, per_hour, past))
-    return _limited(usually, rare, past)
+    return _limited(replace(usually, sparse=np.zeros_like(usually.sparse)) if ahead else usually, rare, past)
 
 
 def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:

@@ -46,6 +46,20 @@ class Swept:
     judged_of_key: dict[int, int] = field(default_factory=dict)
     """Hours."""
 
+    def count(self, places: Ints, known: Bools, week: Ints) -> None:
+        """Take in which hours of some keys were judged: `known` of shape (keys, hours), `week` of each hour."""
+        weeks = len(self.judged_by_week)
+        self.judged_by_week += np.bincount(week, known.sum(axis=0), weeks).astype(np.int64)
+        self.judged_of_key |= dict(zip(places.tolist(), known.sum(axis=1).tolist(), strict=True))
+
+    def add(self, key: Ints, start: Ints, end: Ints, detected: Ints, *, rises: bool) -> None:
+        """Take in some alerts."""
+        self.key.append(key)
+        self.start.append(start)
+        self.end.append(end)
+        self.detected.append(detected)
+        self.above.append(np.full(len(key), rises))
+
     def events(self, keys: Sequence[str], metric: str) -> list[Event]:
         """The alerts as the verdict takes them, in order of start and key; figures that it does not look at are 0."""
         columns = (self.key, self.start, self.end, self.detected, self.above)
@@ -225,12 +239,9 @@ class _SweptBlock:
                 classes = classes_of(events, breaches, resolution, one.turn[0], COUNTED)
                 told = np.array([name == COUNTED for name in classes], dtype=bool)
                 first, last, met = (array[told] for array in (events.first, events.last, events.met))
-                swept = found[place]
-                swept.key.append(place_of[breaches.row[first]])
-                swept.start.append(breaches.time[first])
-                swept.end.append(breaches.time[last] + resolution)
-                swept.detected.append(breaches.time[met] + resolution)
-                swept.above.append(np.full(len(first), one.turn[0] > 0))
+                start, end, detected = breaches.time[first], breaches.time[last], breaches.time[met]
+                key = place_of[breaches.row[first]]
+                found[place].add(key, start, end + resolution, detected + resolution, rises=one.turn[0] > 0)
 
     def _breaches(self, one: _AskedThere, candidates: Candidates) -> Breaches:
         there = candidates.row * self.shape[1] + candidates.hour

@@ -96,7 +96,7 @@ def fired(
             percent: source.rollup(replace(query, percent=percent))
             for percent in {policy.rollup_percentile for policy in said}
         }
-        looked = _looked(surveyed, query)
+        looked = looked_at(surveyed, query)
         limits = [
             np.where(looked, live_limits(rollups[policy.rollup_percentile], policy, resolution), np.nan)
             for policy in said
@@ -108,14 +108,9 @@ def fired(
         )
         for swept, limit, raised in zip(found, limits, alerts, strict=True):
             known = ~np.isnan(limit)
-            swept.judged_by_week += np.bincount(week, known.sum(axis=0), weeks).astype(np.int64)
-            swept.judged_of_key |= dict(zip(place_of.tolist(), known.sum(axis=1).tolist(), strict=True))
+            swept.count(place_of, known, week)
             swept.gaps += _gaps(keys, looked & ~known, query.window.start, labelled)
-            swept.key.append(place_of[raised.row])
-            swept.start.append(raised.start)
-            swept.end.append(raised.end)
-            swept.detected.append(raised.start + resolution)
-            swept.above.append(np.ones(len(raised.row), dtype=bool))
+            swept.add(place_of[raised.row], raised.start, raised.end, raised.start + resolution, rises=True)
         done += len(keys)
         progress(done, len(surveyed.spans))
     return found
@@ -150,7 +145,7 @@ def raise_all(
     return found
 
 
-def _looked(surveyed: Surveyed, query: Query) -> Bools:
+def looked_at(surveyed: Surveyed, query: Query) -> Bools:
     """The hours in which alerts count, shape (keys, hours): those of what is judged in which a key is there."""
     grid = Grid.over(query.window, HOUR)
     found = np.zeros((len(query.keys), grid.count), dtype=bool)

@@ -86,7 +86,7 @@ def _groups(policy: Policy, resolution: int, named: Gauge) -> Iterator[str]:
     hour = f"{series}[1h] offset 1ms"
     high = f"quantile_over_time({settings.high / 100:.10g}, {hour}) and (count_over_time({hour}) >= {samples})"
     weeks = [
-        f'label_replace(last_over_time(({high})[{_open(HOUR)}:1h] offset {week * WEEK - HOUR}s), "sl_week", '
+        f'label_replace(last_over_time(({high})[{open_range(HOUR)}:1h] offset {week * WEEK - HOUR}s), "sl_week", '
         f'"{week}", "", "")'
         for week in range(1, policy.lookback + 1)
     ]
@@ -114,7 +114,7 @@ def _groups(policy: Policy, resolution: int, named: Gauge) -> Iterator[str]:
     yield f"  - record: {prefix}:threshold"
     yield f"    expr: {threshold}"
     yield f"  - record: {prefix}:over"
-    yield f"    expr: last_over_time({series}[{_open(resolution)}]){named.times} > {prefix}:threshold"
+    yield f"    expr: last_over_time({series}[{open_range(resolution)}]){named.times} > {prefix}:threshold"
     yield from alert(
         f"count_over_time({prefix}:over[{span(policy, resolution)}]) >= {policy.needed(resolution)}", named
     )
@@ -130,10 +130,10 @@ def alert(condition: str, named: Gauge) -> Iterator[str]:
 
 def span(policy: Policy, resolution: int) -> str:
     """The range in which so many samples must lie."""
-    return _open(max(policy.within, resolution))
+    return open_range(max(policy.within, resolution))
 
 
-def _open(seconds: int) -> str:
+def open_range(seconds: int) -> str:
     """A range that lacks its older end, in version 2 too, which counts both ends."""
     return f"{seconds - 1}s999ms"
 

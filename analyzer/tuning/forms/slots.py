@@ -1,0 +1,146 @@
+"""Limits of the coming week, learned with all rules: for an engine that can look one up by key and hour of the week."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analyzer.judging.blocks import by_policy, rows_of
+from analyzer.judging.judged import settings_of
+from analyzer.judging.slots import marks
+from analyzer.kernels.limits import limits_of
+from analyzer.kernels.ways import WAYS
+from analyzer.model import Policy
+from analyzer.pipeline import Surveyed
+from analyzer.reading.cache import CachedSource
+from analyzer.reading.scope import Progress
+from analyzer.tuning.forms.firing import Fired, looked_at, raise_all
+from analyzer.tuning.sweep import Swept, weeks_in
+from traffic.model import HOUR, WEEK, Floats, Grid, Hours, Ints, Query, Rollup
+
+SLOTS = WEEK // HOUR
+_SUNDAY = 3 * 24
+"""Hours from 1970-01-01, a Thursday, to the first Sunday."""
+
+
+def slot_of(times: Ints) -> Ints:
+    """The hour of the week in UTC, 0 = Sunday 00:00, as PromQL says it: 24 * day_of_week() + hour()."""
+    return (times // HOUR - _SUNDAY) % SLOTS
+
+
+@dataclass(frozen=True, eq=False)
+class SlotLimits:
+    """The limits of some keys."""
+
+    keys: tuple[str, ...]
+    limits: Floats
+    """Shape (ways, keys, 168), by `slot_of`; NaN where an hour is not judged."""
+
+
+def coming(rollup: Rollup, policy: Policy, resolution: int) -> SlotLimits:
+    """The limits of the week after these hours, of rises.
+
+    What is learned is what discover would learn for these hours, with nothing known of them: the level of a key is the
+    last that was known.
+    """
+    ways = len(WAYS) if {"held", "tail"} <= set(policy.rules) else 1
+    limits = np.full((ways, len(rollup.keys), SLOTS), np.nan)
+    grid = Grid(rollup.grid.start, HOUR, rollup.grid.count + SLOTS)
+    for own, rows in by_policy(rollup.keys, policy):
+        hours = rows_of(rollup, tuple(rollup.keys[row] for row in rows), rows).hours
+        longer = _longer(hours)
+        settings, per_hour = settings_of(own, resolution), HOUR // resolution
+        known, marked = marks(own, rollup.grid), marks(own, grid)
+        so_far = limits_of(hours, hours.high, known.weeks, per_hour, settings, unlearned=known.unlearned)
+        factor = np.concatenate([so_far.factor, np.repeat(_last(so_far.factor, so_far.learned)[:, None], SLOTS, 1)], 1)
+        found = limits_of(
+            longer,
+            longer.high,
+            marked.weeks,
+            per_hour,
+            settings,
+            unlearned=marked.unlearned,
+            factor=factor,
+            ahead=True,
+        )
+        short = (found.weeks < own.min_weeks) & ~found.filled
+        told = np.where(short | (marked.unjudged > 0), np.nan, found.limits)[:, :, -SLOTS:]
+        limits[: len(told), rows] = told
+    order = np.argsort(slot_of(grid.times()[-SLOTS:]), kind="stable")
+    return SlotLimits(rollup.keys, limits[:, :, order])
+
+
+def _longer(hours: Hours) -> Hours:
+    """A week more, of which nothing is known."""
+    longer = hours.each(lambda array: np.concatenate([array, np.full((len(array), SLOTS), np.nan)], axis=1))
+    return replace(longer, count=np.nan_to_num(longer.count))
+
+
+def _last(factor: Floats, learned: Floats) -> Floats:
+    """The last known value of each row."""
+    there = ~np.isnan(learned)
+    place = factor.shape[1] - 1 - np.argmax(there[:, ::-1], axis=1)
+    last: Floats = np.where(there.any(axis=1), factor[np.arange(len(factor)), place], 1.0)
+    return last
+
+
+def learned(source: CachedSource, surveyed: Surveyed, resolution: int, policy: Policy) -> Iterator[SlotLimits]:
+    """Of all keys, block by block."""
+    for keys, reach in surveyed.blocks:
+        yield coming(
+            source.rollup(Query(source.metric, keys, reach, resolution, policy.rollup_percentile)), policy, resolution
+        )
+
+
+def criteria(policy: Policy, resolution: int, ways: int) -> list[tuple[int, int]]:
+    """Of each way, how many buckets must lie above its limit, inside how many seconds."""
+    stated = (policy.needed(resolution), max(policy.within, resolution))
+    return [way.buckets(resolution, stated) for way in WAYS[:ways]]
+
+
+def fired_by_slot(
+    source: CachedSource,
+    surveyed: Surveyed,
+    resolution: int,
+    policy: Policy,
+    limits: Sequence[SlotLimits],
+    progress: Progress,
+) -> Swept:
+    """What these limits raise on the hours that are looked at: the same week over and over."""
+    weeks, done = weeks_in(surveyed), 0
+    swept = Swept(judged_by_week=np.zeros(weeks, dtype=np.int64))
+    places = {key: place for place, key in enumerate(surveyed.spans)}
+    for (keys, reach), own in zip(surveyed.blocks, limits, strict=True):
+        query = Query(source.metric, keys, reach, resolution)
+        rollup = source.rollup(replace(query, percent=policy.rollup_percentile))
+        slots, looked = slot_of(rollup.grid.times()), looked_at(surveyed, query)
+        asked = []
+        for limit, (needed, within) in zip(own.limits, criteria(policy, resolution, len(own.limits)), strict=True):
+            asked.append((replace(policy, matches=needed, within=within), np.where(looked, limit[:, slots], np.nan)))
+        raised = _together(raise_all(source, query, rollup, asked))
+        place_of = np.array([places[key] for key in keys], dtype=np.int64)
+        known = ~np.isnan(asked[0][1])
+        week = np.clip((rollup.grid.times() - surveyed.window.start) // WEEK, 0, weeks - 1)
+        swept.count(place_of, known, week)
+        swept.add(place_of[raised.row], raised.start, raised.end, raised.start + resolution, rises=True)
+        done += len(keys)
+        progress(done, len(surveyed.spans))
+    return swept
+
+
+def _together(raised: Sequence[Fired]) -> Fired:
+    """Alerts of several conditions as those of any of them."""
+    row, start, end = (
+        np.concatenate(columns) for columns in zip(*((one.row, one.start, one.end) for one in raised), strict=True)
+    )
+    order = np.lexsort((start, row))
+    row, start, end = row[order], start[order], end[order]
+    if not len(row):
+        return Fired(row, start, end)
+    # Rows far apart, so that the latest end so far never reaches into the next.
+    apart = row * (int(end.max()) + WEEK)
+    latest = np.maximum.accumulate(end + apart)
+    opening = np.append(True, (start + apart)[1:] > latest[:-1])
+    return Fired(row[opening], start[opening], np.maximum.reduceat(end, np.flatnonzero(opening)))
