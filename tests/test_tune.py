@@ -265,3 +265,17 @@ def test_a_policy_that_misses_all_is_tuned_to_one_that_discover_finds_all_with(t
     assert "No recommendation" in none.out or "Recommended" in none.out
     assert "--budget 'cheap'" in refused(sl("tune", "--output", output, "--budget", "cheap"), 2)
     assert "has such a setting" in refused(sl("tune", "--output", output, "--vary", "speed=1"), 2)
+
+
+def test_a_dry_run_counts_the_requests_that_are_sent_then(tmp_path: Path) -> None:
+    file, output = incidents(tmp_path, 4), tmp_path / "out"
+    run = (file, "--output", output, "--resolution", "5m", "--charts", "0", "--no-html")
+    well(sl("discover", *run))
+    loose = ("tune", "--output", output, "--vary", "over-percent=1,20", "--vary", "rules=none", "--json")
+    told = json.loads(well(sl(*loose, "--dry-run")).out)
+    assert (told["policies"], told["at_least"]) == (3, False)
+    assert told["requests"] > 0
+    assert json.loads(well(sl(*loose)).out)["queries_sent"] == told["requests"]
+    assert json.loads(well(sl(*loose, "--dry-run")).out)["requests"] == 0
+    said = refused(sl("tune", "--output", output, "--dry-run", "--as", "prometheus"), 2)
+    assert "leave one of them out" in said

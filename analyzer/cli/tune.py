@@ -30,6 +30,7 @@ class TuneOptions(shared.EntryOptions):
     budget: str | None
     truth: Path | None
     engine: str
+    dry_run: bool
     output: Path
     as_json: bool
     quiet: bool
@@ -59,6 +60,7 @@ class TuneOptions(shared.EntryOptions):
     show_default=True,
     help="Whose alerts are counted: those of discover, or those of the rules that `rules` writes.",
 )
+@click.option("--dry-run", is_flag=True, help="Say how many requests it would send, and send none.")
 @shared.entry
 @shared.output
 @shared.as_json
@@ -86,6 +88,9 @@ def tune(**given: Any) -> None:
     options = TuneOptions(**given)
     budget = None if options.budget is None else _budget(options.budget)
     run = last_run(options.output, options)
+    if options.dry_run:
+        _say_requests(run, options)
+        return
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         labels = labels_of(run, options.truth, options.output)
         if not options.quiet and looser(candidates(run.findings.policy, options.vary or DEFAULT), run.findings.policy):
@@ -103,6 +108,31 @@ def tune(**given: Any) -> None:
         click.echo(json.dumps(document(found, asked.sent), indent=1))
     elif not options.quiet:
         click.echo(text(found, shared.width()), nl=False)
+
+
+def _say_requests(run: LastRun, options: TuneOptions) -> None:
+    """What a sweep would ask for."""
+    from analyzer.again import cached
+    from analyzer.pipeline import survey
+    from analyzer.tuning.grid import DEFAULT, candidates
+    from analyzer.tuning.sweep import unanswered
+    from traffic.disk import lock
+    from traffic.model import HOUR
+
+    if options.engine != "discover":
+        raise UsageFailure(f"--dry-run does not know what --as {options.engine} looks at: leave one of them out")
+    tried = candidates(run.findings.policy, options.vary or DEFAULT)
+    with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
+        resolution, surveyed = run.scope.resolution, survey(source, run.scope)
+        with shared.bar("tune", options.quiet) as progress:
+            queries, hours = unanswered(source, surveyed, resolution, [one.policy for one in tried], progress)
+        step = HOUR if hours and asked.rolls_up(resolution) else resolution
+        requests = sum(len(asked.parts(query, step)) for query in queries)
+    if options.as_json:
+        click.echo(json.dumps({"policies": len(tried), "requests": requests, "at_least": hours}, indent=1))
+    else:
+        more = "at least " if hours else ""
+        click.echo(f"{len(tried):,} policies: {more}{requests:,} requests for what earlier runs did not ask for")
 
 
 def _budget(said: str) -> float:

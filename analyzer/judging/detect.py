@@ -151,12 +151,16 @@ def suspect_hours(part: JudgedBlock) -> Bools:
     return found
 
 
+def days_of(query: Query, hot: Bools) -> list[tuple[Query, list[int]]]:
+    """The days that hold one of the hours `hot`, as queries for the keys that have them, and the rows of these."""
+    days = suspect_days(hot, query.window.start)
+    return [(replace(query, keys=tuple(query.keys[row] for row in rows), window=day), rows) for day, rows in days]
+
+
 def read_days(source: Asked, query: Query, hot: Bools) -> list[Piece]:
     """The buckets of the days that hold one of the hours `hot`, of the keys that have them."""
-    days = suspect_days(hot, query.window.start)
-    matrices = source.series_many(
-        [replace(query, keys=tuple(query.keys[row] for row in rows), window=day) for day, rows in days]
-    )
+    days = days_of(query, hot)
+    matrices = source.series_many([asked for asked, _ in days])
     return [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
 
 

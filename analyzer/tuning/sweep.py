@@ -6,6 +6,7 @@ policy is kept what the verdict needs of its alerts.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from analyzer.judging.blocks import JudgedBlock, judged_blocks
 from analyzer.judging.breaches import Breaches, Candidates, above, raised
-from analyzer.judging.detect import read_days, suspect_hours
+from analyzer.judging.detect import days_of, read_days, suspect_hours
 from analyzer.judging.events import classes_of
 from analyzer.judging.judged import Judged, Learning, highest, not_judged
 from analyzer.judging.silence import silences
@@ -133,6 +134,34 @@ def sweep(
         done += len(keys)
         progress(done, len(surveyed.spans))
     return found
+
+
+def unanswered(
+    source: CachedSource, surveyed: Surveyed, resolution: int, policies: Sequence[Policy], progress: Progress
+) -> tuple[list[Query], bool]:
+    """What a sweep would ask the store for, without asking it; and whether roll-ups are among it.
+
+    Which buckets are needed is known of the roll-ups: where these are not kept, they are all that can be told.
+    """
+    found: list[Query] = []
+    whole, done = True, 0
+    for keys, reach in surveyed.blocks:
+        query = Query(source.metric, keys, reach, resolution)
+        hours = [replace(query, percent=percent) for percent in sorted({one.rollup_percentile for one in policies})]
+        lacking = [part for one in hours for part in source.unanswered(one)]
+        if lacking:
+            found, whole = found + lacking, False
+        else:
+            rollups = {one.percent: source.rollup(one) for one in hours}
+            block = _SweptBlock(source, surveyed, query, frozenset(), rollups)
+            places = {key: place for place, key in enumerate(surveyed.spans)}
+            for policy in sorted(policies, key=_likeness):
+                swept = Swept(judged_by_week=np.zeros(weeks_in(surveyed), dtype=np.int64))
+                deque(block.judge(policy, swept, places), maxlen=0)
+            found += source.unanswered_series([asked for asked, _ in days_of(query, block.hot)])
+        done += len(keys)
+        progress(done, len(surveyed.spans))
+    return found, not whole
 
 
 def weeks_in(surveyed: Surveyed) -> int:

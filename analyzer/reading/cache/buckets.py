@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from analyzer.reading.cache.source import CachedSource
 from analyzer.reading.kept import KeptBuckets
-from traffic.model import Grid, Matrix, Query, Rollup
+from traffic.model import Matrix, Query, Rollup
 
 
 class CachedBuckets(CachedSource):
@@ -35,5 +33,9 @@ class CachedBuckets(CachedSource):
 
     def unanswered(self, query: Query) -> list[Query]:
         """The buckets of a query that the source would be asked for."""
-        grid = Grid.over(query.window, query.resolution)
-        return [gap.asked for gap in self._gaps(query, grid, np.empty((len(query.keys), grid.count)))]
+        return super().unanswered_series([query])
+
+    def unanswered_series(self, queries: Sequence[Query]) -> list[Query]:
+        """None, of what the last roll-ups were made of."""
+        held = self._kept
+        return [] if held is not None and all(map(held.has, queries)) else super().unanswered_series(queries)

@@ -226,6 +226,15 @@ class CachedSource:
         found = self._requests(missing, query)
         return [replace(query, window=Window(group[0].start, group[-1].end)) for group in found]
 
+    def unanswered_series(self, queries: Sequence[Query]) -> list[Query]:
+        """The buckets of some queries that the source would be asked for."""
+        found = []
+        for query in queries:
+            grid = Grid.over(query.window, query.resolution)
+            gaps = self._gaps(query, grid, np.empty((len(query.keys), grid.count)))
+            found += [gap.asked for gap in gaps if not self._source.holds(gap.asked)]
+        return found
+
     def series(self, query: Query) -> Matrix:
         """As the source says, in pieces of (key, day)."""
         return self.series_many([query])[0]
