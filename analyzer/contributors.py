@@ -14,7 +14,7 @@ import numpy as np
 from analyzer.kernels.shares import Shares, mean_shares, shares
 from analyzer.model import Contributor, Event, Policy
 from traffic.flows import Beyond, FlowAnswer, FlowQuery, split_of
-from traffic.model import WEEK, Ints, Split, Window
+from traffic.model import HOUR, WEEK, Floats, Ints, Split, Window
 from traffic.store.base import FlowSource
 
 TOP = 10
@@ -46,6 +46,11 @@ def windows_of(event: Event, extent: Window, policy: Policy) -> tuple[Window, ..
     return tuple(found)
 
 
+def just_before(event: Event, extent: Window) -> Window:
+    """The hour before an event: what there is of a value may have changed since the last week."""
+    return Window(event.start - HOUR, event.start).clip(extent)
+
+
 def contributors(
     source: FlowSource, events: Sequence[Event], extent: Window, by: Sequence[str], policy: Policy, width: int = 1
 ) -> Iterator[tuple[Contributor, ...]]:
@@ -61,7 +66,7 @@ def contributors(
         width: what sums are multiplied with: a bucket's seconds where values are so much a second.
     """
     kind = split_of(source.metric)
-    windows = [windows_of(event, extent, policy) for event in events]
+    windows = [(*windows_of(event, extent, policy), just_before(event, extent)) for event in events]
     beyond = [Beyond(event.threshold, event.direction) if kind == "rows" else None for event in events]
     asked = [
         FlowQuery(event.key, own, (name,), beyond=limit)
@@ -86,6 +91,14 @@ def contributors(
         yield (*rows, *_narrowest(event.id, split, together.get(place, ())))
 
 
+def _part_of(answer: FlowAnswer) -> Floats:
+    """Of all that there was in the last window, how much was of each value: of means and counts of rows, in rows."""
+    amounts, totals = answer.amounts[:, -1], answer.totals[-1]
+    if answer.rows is not None and answer.all_rows is not None:
+        amounts, totals = answer.rows[:, -1], answer.all_rows[-1]
+    return amounts / totals if totals else np.zeros(len(amounts))
+
+
 class _MadeOf:
     """An answer, and what it comes to; None where no other week is there."""
 
@@ -97,9 +110,13 @@ class _MadeOf:
             assert every is not None
             there = every > 0
         self.values, self.kind = answer.values, kind
+        self.before = np.zeros(len(answer.values))
         self.shares: Shares | None = None
+        # The last window is the hour before, which is no other week.
+        there[-1] = False
         if not there[0] or not there[1:].any():
             return
+        self.before = _part_of(answer)
         amounts, totals = answer.amounts[:, there], answer.totals[there]
         if rows is None or every is None:
             self.shares = shares(amounts * width, totals * width)
@@ -141,7 +158,7 @@ class _MadeOf:
             usual=usual,
             excess=float(found.excess[places].sum()),
             share=float(found.share[places].sum()),
-            weight=float(found.weight[places].sum()),
+            weight=float(max(found.weight[places].sum(), self.before[places].sum())),
             split=self.kind,
             rate=None if found.rate is None else float(found.rate[places].sum()),
             mix=None if found.mix is None else float(found.mix[places].sum()),

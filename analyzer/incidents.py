@@ -17,6 +17,9 @@ NEAR, BUCKETS = 300, 3
 """Seconds, or buckets, that count as beginning together."""
 LEAST_SHARE, ABOVE_USUAL = 0.5, 0.3
 """What an event came by tells it apart, where it has so much of the excess, and so much more than it usually has."""
+OTHERS_RISE, MOST_WEIGHT = 1 / 3, 0.9
+"""... or where all others together rise or fall by no more than a third of what a common rise would give them; where
+there is hardly anything else, that says nothing."""
 SHOWN = 20
 """Keys that are named."""
 
@@ -76,7 +79,9 @@ def _distinct(rows: Sequence[Contributor]) -> Contributor | None:
     one = leading(rows)
     if one is None or one.share < LEAST_SHARE:
         return None
-    return one if one.share - (one.weight or 0.0) >= ABOVE_USUAL else None
+    weight = one.weight or 0.0
+    alone = weight <= MOST_WEIGHT and abs(1 - one.share) <= OTHERS_RISE * (1 - weight)
+    return one if alone or one.share - weight >= ABOVE_USUAL else None
 
 
 def _incident(events: Sequence[Event], common: frozenset[str], count: int, window: Window) -> Incident:

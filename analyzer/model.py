@@ -232,7 +232,7 @@ class Contributor:
     new: Literal["", "yes"] = ""
     """Whether it was there in none of the other weeks."""
     weight: float | None = None
-    """Of what there usually is, how much is of this value: of a mean and of a percentile, of the rows."""
+    """Of what there usually is, or was the hour before, this value's part; of means and percentiles, of rows."""
     split: Split = "excess"
     """What was split."""
     rate: float | None = None

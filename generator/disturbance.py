@@ -131,6 +131,24 @@ class Outage:
 
 
 @dataclass(frozen=True)
+class MondayRise:
+    """What looks like a campaign and is none: most customers do more of what they always do on a Monday morning."""
+
+    chance: float = 0.0
+    share: Range = (0.5, 0.9)
+    spread: WholeRange = (0, 4)
+    factor: Range = (4, 8)
+    minutes: WholeRange = (20, 60)
+
+    def __post_init__(self) -> None:
+        check("chance", self.chance, 0, 1)
+        check_range("share", self.share, 0, 1)
+        check_range("spread", self.spread, 0, 60)
+        check_range("factor", self.factor, 1, 100)
+        check_range("minutes", self.minutes, 1, DAY_MINUTES)
+
+
+@dataclass(frozen=True)
 class Campaigns:
     """Events that hit many customers within minutes, all by the same culprit."""
 
@@ -139,6 +157,7 @@ class Campaigns:
     spread: WholeRange = (0, 4)
     factor: Range = (6, 12)
     minutes: WholeRange = (10, 60)
+    monday: MondayRise = field(default_factory=MondayRise)
 
     def __post_init__(self) -> None:
         check("per_week", self.per_week, 0, 7)

@@ -29,6 +29,9 @@ MARGIN = 3 * HOUR
 _LONGEST = 60 * DAY_MINUTES
 """Of what may be near to a backup job."""
 
+MONDAY_RISE = "monday_rise"
+_MORNING = (7 * 60, 10 * 60)
+"""Minutes of a Monday in which a common rise begins."""
 MISSES = ("gap", "late")
 """Shapes whose minutes never arrive."""
 
@@ -93,7 +96,7 @@ class Incidents:
         if customer.season:
             # The growth of such a customer is a decoy over the whole window; anything else would be hidden in it.
             return ()
-        hard = [*self._hard(customer, week), *self._campaigns(customer, week)]
+        hard = [*self._hard(customer, week), *self._campaigns(customer, week), *self._monday(customer, week)]
         rng = Rng(self._scenario.seed, "incident", week, customer.key)
         numbers = [rng.count(kind) for kind in (self._events, self._blips, self._gaps, self._outages)]
         if not any(numbers):
@@ -130,6 +133,18 @@ class Incidents:
                 first = min(start + 60 * own.whole(*settings.spread), week + WEEK - 60)
                 name = f"{week}-{number}"
                 yield TrafficIncident(first, minutes, "square", _factor(own, settings.factor), campaign=name)
+
+    def _monday(self, customer: Customer, week: int) -> Iterator[TrafficIncident]:
+        """The customer's part in a common rise on a Monday morning."""
+        settings, seed = self._scenario.campaigns.monday, self._scenario.seed
+        common = Rng(seed, "monday", week, "")
+        if not settings.chance or common.unit() >= settings.chance:
+            return
+        start, share = week + 60 * common.whole(*_MORNING), common.real(*settings.share)
+        minutes, own = common.whole(*settings.minutes), Rng(seed, "monday of", week, customer.key)
+        if own.unit() < share:
+            first = start + 60 * own.whole(*settings.spread)
+            yield TrafficIncident(first, minutes, MONDAY_RISE, _factor(own, settings.factor))
 
     def _event(self, rng: Rng, week: int) -> TrafficIncident:
         name = list(self._forms)[rng.index(self._weights)]
@@ -238,6 +253,9 @@ class Incidents:
             judged = True
         if one.shape in ATTACKS:
             return "required" if judged else "optional"
+        if one.shape == MONDAY_RISE:
+            # It is there to be seen; what it must not become is an incident of many.
+            return "optional"
         return "required" if judged and self._clear(customer, one, window) >= facts.buckets else "optional"
 
     def _clear(self, customer: Customer, one: TrafficIncident, window: Window) -> int:

@@ -263,7 +263,9 @@ class Scenario:
     def fingerprint(self) -> str:
         """Changes with anything that could change an integer or a label, so with all but the window: 16 hex digits."""
         settings = _plain(asdict(self) | {"generation": GENERATION, "window": None})
-        if not self.campaigns.per_week:
+        if not self.campaigns.monday.chance:
+            del settings["campaigns"]["monday"]
+        if not self.campaigns.per_week and not self.campaigns.monday.chance:
             del settings["campaigns"]
         if not self.dimensions.enabled:
             # What traffic is made of changes none of it.

@@ -47,7 +47,9 @@ class World:
         """
         forms = vars(self.scenario.events.shapes).values()
         decoys = self.scenario.decoys
-        factors = (*(form.factor[1] for form in forms), decoys.blip.factor[1], self.scenario.campaigns.factor[1])
+        campaigns = self.scenario.campaigns
+        many = (campaigns.factor[1], campaigns.monday.factor[1])
+        factors = (*(form.factor[1] for form in forms), decoys.blip.factor[1], *many)
         highest = max(factors) * decoys.backup.factor[1]
         highest = max(highest, self.scenario.hard.highest)
         for one in self.customers.values():

@@ -100,8 +100,11 @@ class MadeOf(MemorySource, FlowSource):
         for query in queries:
             count = len(query.windows)
             names = tuple((str(place),) * len(query.by) for place in range(len(self.split)))
-            there = self.totals[:count] > 0
-            yield FlowAnswer(names, self.split[:, :count], self.totals[:count], there)
+            # The last window is the hour before.
+            split, totals = (
+                np.append(one[..., : count - 1], one[..., :1], axis=-1) for one in (self.split, self.totals)
+            )
+            yield FlowAnswer(names, split, totals, totals > 0)
 
 
 @given(amounts)

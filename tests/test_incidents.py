@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -22,7 +23,7 @@ from tests.commands import sl, well
 from tests.findings_maker import make_event
 from tests.worlds import MONDAY
 from traffic import truth
-from traffic.model import WEEK, Window
+from traffic.model import WEEK, Window, week_start
 
 WEAK = {"above"}
 some_events = st.lists(
@@ -148,7 +149,7 @@ seed: 7
 window: {start: 2026-10-05, end: 2026-11-09}
 customers: {count: 24}
 events: {per_week: 0.3}
-campaigns: {per_week: 1.5, share: [0.15, 0.4]}
+campaigns: {per_week: 1.5, share: [0.15, 0.4], monday: {chance: 1}}
 dimensions: {enabled: true}
 """
 
@@ -217,6 +218,21 @@ def test_a_rise_of_many_keys_by_less_than_twice_is_one_unusual_incident_each_tim
         assert len({event["key"] for event in mine} & {one.key for one in rise}) >= 6
         assert {event["class"] for event in mine} == {"unusual"}
         assert float(row["chance"]) < 1e-6
+
+
+def test_no_incident_of_several_is_made_of_a_common_rise_on_a_monday(world: Path) -> None:
+    rises = [one for one in truth.read(world / "ground_truth.csv")[0] if one.shape == "monday_rise"]
+    begun = defaultdict(list)
+    for label in rises:
+        begun[week_start(label.start)].append(label)
+    assert max(map(len, begun.values())) >= 10, "many customers at once"
+    assert not any(label.culprit or label.campaign for label in rises)
+    labelled = {label.id for label in rises}
+    events = read(world / "events.csv")
+    risen = [row for row in events if row["label_id"] in labelled]
+    assert len(risen) >= 20
+    keys = {row["incident_id"]: int(row["keys"]) for row in read(world / "incidents.csv")}
+    assert {keys[row["incident_id"]] for row in risen} == {1}
 
 
 def test_they_are_told_shown_again_and_can_fail_a_pipeline(world: Path) -> None:

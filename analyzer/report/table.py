@@ -122,6 +122,8 @@ COVERAGE: CsvTable[CoverageRow] = CsvTable(
     ),
 )
 
+_WEIGHT = "of what there usually is, or is just before, this value's part"
+
 CONTRIBUTORS: CsvTable[Contributor] = CsvTable(
     "contributors.csv",
     (
@@ -133,7 +135,7 @@ CONTRIBUTORS: CsvTable[Contributor] = CsvTable(
         Column("excess", optional(NUMBER), lambda c: c.excess, "unit, of bit/s bit", "actual - usual"),
         Column("share", NUMBER, lambda c: c.share, "", "of the excess of all; a dimension's add up to 1"),
         Column("new", word(Literal["", "yes"]), lambda c: c.new, "", "yes: it was there in none of the other weeks"),
-        Column("weight", optional(NUMBER), lambda c: c.weight, "", "of what there usually is, this value's part"),
+        Column("weight", optional(NUMBER), lambda c: c.weight, "", _WEIGHT),
         Column("split", word(Split), lambda c: c.split, "", "what is split: excess; mean, by rate and mix; rows"),
         Column("rate", optional(NUMBER), lambda c: c.rate, "unit", "of a mean: what comes of the value's own mean"),
         Column("mix", optional(NUMBER), lambda c: c.mix, "unit", "and what of having more or fewer of the rows"),

@@ -127,6 +127,7 @@ class FlowFiles:
         """`bits`: of a key's hash, that choose its block. `scale`: what bytes are multiplied with."""
         self._folder, self._bits, self._scale = folder, bits, scale
         self._opened: OrderedDict[Path, tuple[pq.ParquetFile, dict[tuple[str, int], int]]] = OrderedDict()
+        self._days: dict[tuple[Path, int], pa.Table] = {}
         self._cells: dict[tuple[str, tuple[Window, ...]], _FlowCells] = {}
 
     @property
@@ -141,6 +142,8 @@ class FlowFiles:
             # Several dimensions are asked of the same, and then pairs of them.
             if len(self._cells) >= _KEPT:
                 self._cells.clear()
+            # Two windows of a day are read once.
+            self._days.clear()
             self._cells[asked] = self._joined([self._window(query.key, window) for window in query.windows])
         return self._cells[asked].answer(query.by, self._scale)
 
@@ -163,9 +166,11 @@ class FlowFiles:
                 file, groups = self._open(path)
                 places = ((key, piece.start) for piece in week.widen(PIECE).pieces(PIECE))
                 wanted = [groups[place] for place in places if place in groups]
-                if wanted:
-                    # Of so few rows threads only cost.
-                    parts.append(file.read_row_groups(wanted, columns=_READ, use_threads=False))
+                for group in wanted:
+                    if (path, group) not in self._days:
+                        # Of so few rows threads only cost.
+                        self._days[path, group] = file.read_row_groups([group], columns=_READ, use_threads=False)
+                    parts.append(self._days[path, group])
         table = pa.concat_tables(parts) if parts else _NOTHING
         time = table.column("time").cast(pa.int64()).to_numpy() // 1000
         inside = slice(*np.searchsorted(time, [window.start, window.end]).tolist())
