@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from math import comb
 
 from analyzer.contributors import contributors, decoded, encoded
+from analyzer.incidents import groups_by
 from analyzer.model import Contributor, Event, Policy
 from analyzer.reading.cache import CachedSource
 from traffic.errors import UsageFailure
+from traffic.flows import FlowQuery
 from traffic.model import Window
 from traffic.store.base import FlowSource, Source
 
@@ -88,3 +90,28 @@ def causes(
     return tuple(
         row for text in source.kept_texts("contributors", reach, asked, make, TOGETHER) for row in decoded(text)
     )
+
+
+def key_groups(source: CachedSource, store: Source, keys: Sequence[str], reach: Window, by: str) -> dict[str, str]:
+    """Key -> the group that it is of: by a column of the store, where it has one of that name, else by a pattern.
+
+    Of a column the value that half of a key's traffic has at least; a key without such a value is of no group.
+    """
+    if not isinstance(store, FlowSource) or not _is_column(store, by):
+        return groups_by(by, keys)
+
+    def make(places: Sequence[int]) -> Iterator[str]:
+        for answer in store.flows([FlowQuery(keys[place], (reach,), (by,)) for place in places]):
+            amounts = (answer.amounts if answer.rows is None else answer.rows)[:, 0]
+            most = int(amounts.argmax()) if len(amounts) else 0
+            yield answer.values[most][0] if len(amounts) and 2 * amounts[most] >= amounts.sum() > 0 else ""
+
+    found = source.kept_texts("groups", reach, [{"key": key, "column": by} for key in keys], make, TOGETHER)
+    return {key: group for key, group in zip(keys, found, strict=True) if group}
+
+
+def _is_column(store: FlowSource, name: str) -> bool:
+    try:
+        return store.dimensions((name,)) == (name,)
+    except UsageFailure:
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -29,7 +29,7 @@ def incidents(
     made_of: Iterable[Contributor],
     window: Window,
     resolution: int,
-    group: re.Pattern[str] | None = None,
+    group_of: Mapping[str, str] | None = None,
 ) -> tuple[tuple[Event, ...], tuple[Incident, ...]]:
     """The events with the incident of each, and the incidents in order of their start. Each event is in one.
 
@@ -39,13 +39,13 @@ def incidents(
     Args:
         made_of: by what the events came.
         window: what was looked at.
-        group: what of a key names its group: the first group of the pattern, or all that fits it.
+        group_of: key -> the group that it is of, of those that are of one.
     """
     rows: dict[str, list[Contributor]] = defaultdict(list)
     for row in made_of:
         rows[row.event_id].append(row)
     order = sorted(events, key=lambda event: (event.start, event.key))
-    links = [_links(event, rows, group) for event in order]
+    links = [_links(event, rows, (group_of or {}).get(event.key)) for event in order]
     near = max(NEAR, BUCKETS * resolution)
     starts, ends = [event.start for event in order], [event.end for event in order]
     of = together(starts, ends, links, {"above", "below"}, near)
@@ -63,10 +63,15 @@ def incidents(
     return tuple(replace(event, incident_id=names[event.id]) for event in events), tuple(found)
 
 
-def _links(event: Event, rows: dict[str, list[Contributor]], group: re.Pattern[str] | None) -> frozenset[str]:
-    found = set()
-    if group is not None and (match := group.search(event.key)):
-        found.add(f"group {match[1] if group.groups else match[0]}")
+def groups_by(pattern: str, keys: Iterable[str]) -> dict[str, str]:
+    """The group of each key that fits a pattern: the first group of the pattern, or all that fits it."""
+    group = re.compile(pattern)
+    found = {key: match for key in keys if (match := group.search(key))}
+    return {key: match[1] if group.groups else match[0] for key, match in found.items()}
+
+
+def _links(event: Event, rows: dict[str, list[Contributor]], group: str | None) -> frozenset[str]:
+    found = set() if group is None else {f"group {group}"}
     if not rows:
         found.add(event.direction)
     elif (one := _distinct(rows.get(event.id, []))) is not None:

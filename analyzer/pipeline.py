@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analyzer.causes import causes
+from analyzer.causes import causes, key_groups
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
@@ -46,7 +45,7 @@ class Search:
     by: tuple[str, ...] | None = None
     """Dimensions by which events are told apart; None: all that the store knows."""
     group: str | None = None
-    """A pattern: what of a key names the group that it is of."""
+    """What names the group that a key is of: a column of the store, or else a pattern."""
 
 
 @dataclass
@@ -142,8 +141,9 @@ def discover(
     with ledger.stage("contributors"):
         made_of = causes(source, store, found.events, learned, job.policy, resolution, job.by)
     with ledger.stage("incidents"):
-        group = None if job.group is None else re.compile(job.group)
-        events, groups = incidents(found.events, made_of, window, resolution, group)
+        keys = sorted({event.key for event in found.events})
+        group_of = key_groups(source, store, keys, learned, job.group) if job.group and keys else None
+        events, groups = incidents(found.events, made_of, window, resolution, group_of)
     with ledger.stage("compare"):
         verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
         verdict = verdict and verdict.with_reasons(found.reaches)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.incidents import incidents
+from analyzer.incidents import groups_by, incidents
 from analyzer.kernels.together import by_chance, together
 from analyzer.model import Contributor, Event
 from tests.commands import sl, well
@@ -98,8 +97,8 @@ SPAN = Window(MONDAY, MONDAY + WEEK)
 
 
 def groups(events: Sequence[Event], made_of: Sequence[Contributor] = (), group: str | None = None) -> list[list[str]]:
-    pattern = None if group is None else re.compile(group)
-    found, _ = incidents(events, made_of, SPAN, 60, pattern)
+    group_of = None if group is None else groups_by(group, {event.key for event in events})
+    found, _ = incidents(events, made_of, SPAN, 60, group_of)
     ids = dict.fromkeys(event.incident_id for event in found)
     return [[event.key for event in found if event.incident_id == name] for name in ids]
 
@@ -265,3 +264,22 @@ def test_a_common_rise_on_a_monday_is_no_incident_where_it_is_known_what_it_is_m
     assert [row["keys"] for row in read(tmp_path / "incidents.csv")] == ["1"] * 5
     well(sl(*run, "--by", "none"))
     assert [row["keys"] for row in read(tmp_path / "incidents.csv")] == ["5"], "time and direction are all there is"
+
+
+def test_keys_of_a_group_are_told_by_a_column_as_well(tmp_path: Path) -> None:
+    rng, rows = np.random.default_rng(2), []
+    for minute in range(0, 5 * 7 * 1440, 10):
+        rise = 6 if 28 * 1440 + 540 <= minute < 28 * 1440 + 600 else 1
+        for key, site in (("a", "paris"), ("b", "rome"), ("c", "paris"), ("d", "")):
+            rows.append(f"{MONDAY + 60 * minute},{key},{round(1000 * rise * rng.uniform(0.95, 1.05))},443,{site}")
+    path = tmp_path / "flows.csv"
+    path.write_text("\n".join(["time,customer,bytes,dst_port,site", *rows]) + "\n")
+    run = ("discover", path, "--output", tmp_path, "--charts", "0", "--no-html", "--floor", "1", "-q")
+    well(sl(*run, "--group", "site"))
+    assert sorted((row["keys"], row["common"]) for row in read(tmp_path / "incidents.csv")) == [
+        ("1", ""),
+        ("1", "group rome"),
+        ("2", "group paris"),
+    ]
+    well(sl(*run, "--group", "[ab]"))
+    assert [row["keys"] for row in read(tmp_path / "incidents.csv")] == ["1"] * 4, "no column, so a pattern"

@@ -190,8 +190,8 @@ class Discover(help_pages.Command):
 )
 @click.option(
     "--group",
-    metavar="REGEX",
-    help="Events of keys with the same match may be one incident, such as '^(site-\\d+)'.",
+    metavar="REGEX|COLUMN",
+    help="Events of keys that have this in common may be one incident: '^(site-\\d+)', or a column such as site.",
 )
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
