@@ -17,6 +17,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from analyzer.causes import event_requests
 from analyzer.contributors import OTHERS, TOP, UNEXPLAINED, contributors, leading, named, windows_of
 from analyzer.kernels.shares import mean_shares, middle, shares
 from analyzer.model import Contributor, Policy
@@ -140,6 +141,25 @@ def test_the_nearest_weeks_that_are_there_say_what_is_usual(at: int, baseline: s
     found = windows_of(event, Window(MONDAY, MONDAY + 8 * WEEK), Policy(baseline=baseline))  # type: ignore[arg-type]
     assert [(window.start - event.start) // WEEK for window in found] == weeks
     assert {window.seconds for window in found} == {event.end - event.start}
+
+
+class Asked(MadeOf):
+    """A store that is a service."""
+
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+        return tuple(wanted if wanted is not None else ("port", "as", "site"))
+
+    def flow_requests(self) -> int:
+        return 2
+
+
+def test_what_an_event_asks_for_at_the_most_is_counted_before() -> None:
+    series = {"a": np.ones(10)}
+    assert event_requests(Asked(MONDAY, series), None) == 3 * 2 + 3, "each dimension twice, each pair once"
+    assert event_requests(Asked(MONDAY, series), ("port",)) == 2
+    assert event_requests(Asked(MONDAY, series), ()) == 0
+    assert event_requests(MadeOf(MONDAY, series), None) == 0, "what lies here is asked for nothing"
+    assert event_requests(MemorySource(MONDAY, series), None) == 0
 
 
 def row(dimension: str, value: str, share: float, usual: float) -> Contributor:
