@@ -136,7 +136,7 @@ def report() -> str:
             f"documents, **{size / total:.1f} bytes each on disk**), {len(fast.events)} events, the same both ways.",
             "",
             HEADER,
-            loading.row("loading, helpers.bulk", "3.5x, goal 5x"),
+            loading.row("loading, helpers.bulk", "3.5x"),
             reading.row("discover, all minutes by one request at a time", "3x, goal 5x"),
             Ratio(tuple(again), (first,) * ROUNDS).row("discover again with nothing new, the first run", "goal 15x"),
             "",

@@ -35,7 +35,7 @@ def report() -> str:
             f"A second discover takes {min(again):.2f} of the first one's time: starting up and drawing are left.",
             "",
             HEADER,
-            ratio.row("plain pandas, generate to pictures", "8x"),
+            ratio.row("plain pandas, generate to pictures", "5.5x"),
             "",
         ]
     )

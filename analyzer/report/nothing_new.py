@@ -65,7 +65,10 @@ def asked(source: Source, job: Search, labels: Sequence[Label] | None, most: int
     Raises:
         UsageFailure: the store cannot tell traffic apart as it is asked to.
     """
-    by = source.dimensions(job.by) if isinstance(source, FlowSource) else job.by
+    by = job.by
+    if source.settling is None and isinstance(source, FlowSource):
+        # What the store knows; of a service that would be one request more, and it is searched all the same.
+        by = source.dimensions(job.by)
     # When it runs decides nothing where answers do not change with time.
     scope = replace(job.scope, now=0)
     said = (
