@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from traffic.store.files.table import FILE
 from traffic.store.log_levels import ERROR_LEVELS, OTHER_LEVELS
 
 TIME = "timestamp"
@@ -232,7 +233,8 @@ def scan(pattern: Pattern, compression: str, names: Sequence[str]) -> str:
         else:
             sql = member
         members.append(f"{sql} AS {name}")
-    return f"(SELECT {', '.join(members)} FROM (SELECT {apart} AS line FROM {lines_of(compression)}))"  # noqa: S608
+    lines = f"(SELECT {apart} AS line, {FILE} FROM {lines_of(compression)})"  # noqa: S608
+    return f"(SELECT {', '.join(members)}, {FILE} FROM {lines})"  # noqa: S608
 
 
 def lines_of(compression: str) -> str:
@@ -240,5 +242,5 @@ def lines_of(compression: str) -> str:
     # A line is one column: no character quotes, and the one that would separate (not its name) is in no log.
     return (
         "read_csv(?, columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = '\x1f', quote = '', "
-        f"escape = '', compression = '{compression}', strict_mode = false)"
+        f"escape = '', compression = '{compression}', strict_mode = false, filename = '{FILE}')"
     )

@@ -9,17 +9,19 @@ from itertools import groupby
 from typing import Any
 
 import duckdb
+import numpy as np
 
 from traffic.errors import UsageFailure
+from traffic.model import Ints
 from traffic.store.base import Columns
-from traffic.store.files.database import Database, by_path, paths
+from traffic.store.files.database import Database, paths
 from traffic.store.files.formats import trailer_of
 from traffic.store.files.guess import series_of
 from traffic.store.files.layout import other_fields
 from traffic.store.files.look import Input
 from traffic.store.files.sampled import contents
 from traffic.store.files.scans import lines_may_differ
-from traffic.store.files.sql import rates_of, seeming_types, select_rows
+from traffic.store.files.sql import file_place, rates_of, seeming_types, select_rows
 
 
 def batches(
@@ -31,6 +33,8 @@ def batches(
     typed: bool = False,
 ) -> Iterator[Any]:
     """The rows of some files as Arrow record batches with the columns k, t and v (see `sql`), none of them null.
+
+    Where the files are several there is a column f as well: which of `inputs` a row is of.
 
     Args:
         database: that reads them.
@@ -48,13 +52,16 @@ def batches(
     by_file = columns.wide or (columns.key is None and not columns.total)
     chosen = inputs[:1] if limit else inputs
     layout = partial(_layout, by_file=by_file)
+    several = len(chosen) > 1
+    places = {file.path: place for place, file in enumerate(chosen)}
     for _, group in groupby(sorted(chosen, key=layout), key=layout):
         alike = list(group)
-        parts.append(_select(database, alike[0], columns, typed))
+        place = file_place({file.path: places[file.path] for file in alike}) if several else None
+        parts.append(_select(database, alike[0], columns, typed, place))
         parameters.append(paths(alike))
     sql = " UNION ALL ".join(parts)
     if columns.counter:
-        sql = rates_of(sql)
+        sql = rates_of(sql, several)
     if limit:
         sql = f"SELECT * FROM ({sql}) LIMIT {limit}"  # noqa: S608
     try:
@@ -64,33 +71,33 @@ def batches(
         raise database.failure(error, inputs) from error
 
 
-def refuse_odd_lines(database: Database, inputs: Sequence[Input]) -> int:
-    """Stop where lines were read over that are not what a format has for a trailer; answers how many were.
+def odd_lines(database: Database, inputs: Sequence[Input]) -> Ints:
+    """How many lines of each file were read over, for a format has them below its rows: shape (files,).
 
     Raises:
-        UsageFailure: with the first of them.
+        UsageFailure: one was that no format has, with what it says.
     """
     odd = database.rejected() if any(map(lines_may_differ, inputs)) else []
-    files = by_path(inputs)
+    places = {file.path: place for place, file in enumerate(inputs)}
+    found = np.zeros(len(inputs), dtype=np.int64)
     for path, line, written in odd:
-        file, said = files.get(path), written.strip()
-        if file is not None and file.marked and other_fields(said, file.columns, file.delimiter):
+        file, said = inputs[places[path]], written.strip()
+        if file.marked and other_fields(said, file.columns, file.delimiter):
             raise UsageFailure(
                 f"{file.name}, line {line}: the fields change ({said[:60]!r}): cut the file there, and read the parts "
                 f"one by one"
             )
-        allowed = (file is not None and file.marked and said.startswith("#")) or not said
-        trailer = trailer_of(file.columns) if file else ""
+        allowed = (file.marked and said.startswith("#")) or not said
+        trailer = trailer_of(file.columns)
         if not allowed and not (trailer and re.fullmatch(trailer, said)):
-            name = file.name if file else path
             raise UsageFailure(
-                f"{name}, line {line}: {said[:60]!r} is no row of {len(file.columns) if file else 0} columns: "
-                f"fix that line"
+                f"{file.name}, line {line}: {said[:60]!r} is no row of {len(file.columns)} columns: fix that line"
             )
-    return len(odd)
+        found[places[path]] += 1
+    return found
 
 
-def _select(database: Database, file: Input, columns: Columns, typed: bool) -> str:
+def _select(database: Database, file: Input, columns: Columns, typed: bool, place: str | None) -> str:
     """The query for the rows of files like this one."""
     holds = contents(file.columns, file.sample, file.numbers)
     series = series_of(file.columns, file.sample, columns.time or "", file.numbers)[0] if columns.wide else []
@@ -100,7 +107,7 @@ def _select(database: Database, file: Input, columns: Columns, typed: bool) -> s
     # Where lines may be read over, one that is not of a type would be as well.
     if typed and file.kind == "csv" and not lines_may_differ(file):
         table = database.table(file, seeming_types(table, holds, columns, series))
-    return select_rows(file, table, columns, series)
+    return select_rows(file, table, columns, series, place)
 
 
 def _layout(file: Input, by_file: bool) -> str:

@@ -8,7 +8,7 @@ from traffic.store.files import patterns
 from traffic.store.files.formats import trailer_of
 from traffic.store.files.look import Input
 from traffic.store.files.numerals import PLAIN, Numbers
-from traffic.store.files.table import ISO, Table, identifier, text
+from traffic.store.files.table import FILE, ISO, Table, identifier, text
 
 
 def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str] | None = None) -> Table:
@@ -28,7 +28,7 @@ def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str]
     lenient = ", store_rejects = true" if lines_may_differ(file) else ""
     scan = (
         f"read_csv(?, columns = {{{layout}}}, auto_detect = false, {above}, delim = '{file.delimiter}', "
-        f"quote = '{quote}', escape = '{quote}', compression = '{_compression(file)}'{lenient})"
+        f"quote = '{quote}', escape = '{quote}', compression = '{_compression(file)}', filename = '{FILE}'{lenient})"
     )
     names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
     known = {column: types.get(column, "VARCHAR") for column in names}
@@ -44,7 +44,7 @@ def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str]
         scan = f"(SELECT * FROM {scan} WHERE NOT ({note}) AND ({again}) IS NOT TRUE)"  # noqa: S608
     if file.padded:
         cells = ", ".join(f"trim({name}) AS {name}" if known[c] == "VARCHAR" else name for c, name in names.items())
-        scan = f"(SELECT {cells} FROM {scan})"  # noqa: S608
+        scan = f"(SELECT {cells}, {FILE} FROM {scan})"  # noqa: S608
     return Table(scan, names, known, _filtered(names, numbers, file.numbers), file.numbers or PLAIN)
 
 
@@ -64,8 +64,9 @@ def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:
         member = inner if tops[path[0]] == "JSON" else identifier(path[0])
         members.append(f"{member} AS sl_{place}")
     scan = (
-        f"(SELECT {', '.join(members)} FROM read_json(?, columns = {{{layout}}}, "  # noqa: S608
-        f"format = '{'array' if file.array else 'newline_delimited'}', compression = '{_compression(file)}'))"
+        f"(SELECT {', '.join(members)}, {FILE} FROM read_json(?, columns = {{{layout}}}, "  # noqa: S608
+        f"format = '{'array' if file.array else 'newline_delimited'}', compression = '{_compression(file)}', "
+        f"filename = '{FILE}'))"
     )
     names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
     return Table(
@@ -100,7 +101,9 @@ def parquet_table(leaves: Mapping[str, tuple[str, str]]) -> Table:
     """Of a Parquet file: column -> SQL of it and its type; `a.b` is the member b of a struct a."""
     names = {column: sql for column, (sql, _) in leaves.items()}
     inner = {column: sql for column, sql in names.items() if sql != identifier(column)}
-    return Table("read_parquet(?)", names, {column: kind for column, (_, kind) in leaves.items()}, inner)
+    return Table(
+        f"read_parquet(?, filename = '{FILE}')", names, {column: kind for column, (_, kind) in leaves.items()}, inner
+    )
 
 
 def _filtered(names: Mapping[str, str], numbers: Sequence[str], way: Numbers | None = None) -> dict[str, str]:

@@ -13,12 +13,13 @@ from threading import Lock
 import numpy as np
 from typing_extensions import override
 
-from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
+from traffic.coverage import Coverage
 from traffic.disk import storage
 from traffic.errors import Failure, UsageFailure
 from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
 from traffic.store.base import Columns, FlowSource, Limits, SizedSource, StoreError, check_size
+from traffic.store.files.account import coverage_of
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import able_to_tell, counters_within, grown, staggered, taken
 from traffic.store.files.checks import Seen, check_all
@@ -33,17 +34,6 @@ from traffic.store.files.said import dated, doubts, how_read, of_several, tried
 from traffic.store.files.sql import BETWEEN
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
-
-_WHY = {
-    "without a key": "have no key",
-    "without a time": "have no time",
-    "without a finite value": "have no finite value",
-    "where a counter began anew": "are of a counter that began anew",
-    "outside": "lie outside of what is looked at",
-    "others": OTHER_KEYS,
-    "no row": "are lines of a trailer",
-}
-"""Reasons in the words of coverage."""
 
 
 class FilesSource(SizedSource, FlowSource):
@@ -211,20 +201,8 @@ class FilesSource(SizedSource, FlowSource):
         return None
 
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002 - all was read
-        """All rows, of which those in the window that have a key, a time and a value are used."""
-        rows = self._rows()
-        whole = rows.inside(window) + rows.begun
-        inside = whole if only is None else rows.inside(window, only) + rows.begun
-        lost = {
-            **rows.left_out,
-            "outside": rows.rows + rows.begun - whole,
-            "others": whole - inside,
-            "no row": rows.odd_lines,
-        }
-        left = tuple(LeftOut(_WHY[reason], count) for reason, count in lost.items() if count)
-        first, last = int(rows.first.min()), int(rows.last.max())
-        part = Holding(self.name, rows.seen + rows.odd_lines, inside, left, first, last)
-        return Coverage((part,), notes=tuple(self._doubts()))
+        """All rows of each file, of which those in the window that have a key, a time and a value are used."""
+        return coverage_of(self._inputs, self._empty, self._rows(), window, only, self._doubts())
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Columns that are called like ports, protocols, ASs ...; any other where it is asked for."""

@@ -14,7 +14,7 @@ from traffic.store.base import Columns
 from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in
 from traffic.store.files.numerals import BLANK, PLAIN
-from traffic.store.files.table import ISO, NUMBERS, Table, identifier, text, there
+from traffic.store.files.table import FILE, ISO, NUMBERS, Table, identifier, text, there
 from traffic.store.files.when_sql import time_sql
 
 STOP = "this is no"
@@ -45,7 +45,22 @@ def seeming_types(table: Table, holds: Mapping[str, str], columns: Columns, seri
     return types
 
 
-def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[str] = ()) -> str:
+def file_place(places: Mapping[str, int]) -> str:
+    """SQL of the number of the file that a row is of.
+
+    Args:
+        places: path -> its number, of all files that are read together.
+    """
+    if len(places) == 1:
+        return f"CAST({next(iter(places.values()))} AS UINTEGER)"
+    listed, numbers = ", ".join(map(text, places)), ", ".join(map(str, places.values()))
+    # A path is the same for all rows that the database hands on at once: it is looked up once for them.
+    return f"CAST(list_extract([{numbers}], list_position([{listed}], {FILE})) AS UINTEGER)"
+
+
+def select_rows(
+    file: Input, table: Table, columns: Columns, series: Sequence[str] = (), place: str | None = None
+) -> str:
     """The query for k, t and v.
 
     Args:
@@ -53,6 +68,7 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
         table: how it is read.
         columns: which of its columns are meant.
         series: of a wide table, the columns that are series.
+        place: SQL of the number of the file, for a column f.
 
     Raises:
         UsageFailure: a column is of a type that is not valid.
@@ -64,7 +80,7 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
         values = [table.names[column] if written else _number(file.name, table, column)[0] for column in series]
         k = f"unnest([{', '.join(text(_series_name(file, column)) for column in series)}])"
         rows = (
-            f"(SELECT * FROM (SELECT {k} AS sl_k, {t} AS sl_t, {raw_t} AS sl_raw_t, "  # noqa: S608
+            f"(SELECT * FROM (SELECT {FILE}, {k} AS sl_k, {t} AS sl_t, {raw_t} AS sl_raw_t, "  # noqa: S608
             f"unnest([{', '.join(values)}]) "
             f"AS sl_v FROM {rows}) WHERE sl_v IS NOT NULL)"
         )
@@ -77,27 +93,30 @@ def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[st
     return f"""
         SELECT coalesce({k}, '') AS k,
             {_or_stop(f"TRY_CAST(floor({t}) AS BIGINT)", raw_t, "time", str(NO_TIME), clean)} AS t,
-            {_or_stop(v, raw_v, "number", "'nan'::DOUBLE")} AS v
+            {_or_stop(v, raw_v, "number", "'nan'::DOUBLE")} AS v{"" if place is None else f", {place} AS f"}
         FROM {rows}"""  # noqa: S608
 
 
-def rates_of(rows: str) -> str:
+def rates_of(rows: str, several: bool = False) -> str:
     """Of rows of counters (a query for k, t, v) their rates a second, each at the middle of the time that it is of.
+
+    `several`: the rows have a column f, which is kept.
 
     A counter of 32 or 64 bits that ran over goes on; one that fell otherwise began anew, and when is not known.
     """
+    f = ", f" if several else ""
     return f"""
         SELECT k, CASE WHEN used AND t1 IS NOT NULL THEN (t1 + t) // 2 ELSE t END AS t,
             CASE WHEN NOT used THEN v WHEN t1 IS NULL OR t1 = t THEN {FIRST} WHEN grown < 0 THEN {RESET}
-                ELSE grown / (t - t1) END AS v
+                ELSE grown / (t - t1) END AS v{f}
         FROM (
-            SELECT k, t, v, t1, used,
+            SELECT k, t, v{f}, t1, used,
                 CASE WHEN v >= v1 THEN v - v1
                     WHEN v1 < 2.0 ** 32 AND v1 > 0.75 * 2.0 ** 32 AND v < 0.25 * 2.0 ** 32 THEN v + 2.0 ** 32 - v1
                     WHEN v1 > 0.75 * 2.0 ** 64 AND v < 0.25 * 2.0 ** 64 THEN v + 2.0 ** 64 - v1
                     ELSE -1 END AS grown
             FROM (
-                SELECT k, t, v, used, lag(v) OVER one AS v1, lag(t) OVER one AS t1
+                SELECT k, t, v{f}, used, lag(v) OVER one AS v1, lag(t) OVER one AS t1
                 FROM (SELECT *, k <> '' AND t <> {NO_TIME} AND isfinite(v) AS used FROM ({rows}))
                 WINDOW one AS (PARTITION BY used, k ORDER BY t, v)
             )

@@ -10,6 +10,8 @@ from traffic.store.files.numerals import BLANK, PLAIN, Numbers
 
 ISO = "ISO 8601"
 """The type of a column of texts that are all times, and name zones by offsets only."""
+FILE = "sl_file"
+"""What the path of the file that a row is of is called in SQL."""
 NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN")
 """Types of numbers."""
 

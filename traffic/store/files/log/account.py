@@ -37,8 +37,8 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Account:
-    """Where the lines of a log went."""
+class LogLines:
+    """Where the lines of a file went; what is left of them is used."""
 
     read: int
     """Lines that say something."""
@@ -48,9 +48,37 @@ class Account:
     """Lines without a time."""
     filtered: int
     """Lines that --where leaves out."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Where the lines of a log went."""
+
+    files: Mapping[str, LogLines]
+    """Path -> lines of that file."""
     used: int
     example: str = ""
     """One of the bad, with where it is."""
+
+    @property
+    def read(self) -> int:
+        """Lines that say something."""
+        return sum(lines.read for lines in self.files.values())
+
+    @property
+    def bad(self) -> int:
+        """Of these, lines that were not understood."""
+        return sum(lines.bad for lines in self.files.values())
+
+    @property
+    def timeless(self) -> int:
+        """Lines without a time."""
+        return sum(lines.timeless for lines in self.files.values())
+
+    @property
+    def filtered(self) -> int:
+        """Lines that --where leaves out."""
+        return sum(lines.filtered for lines in self.files.values())
 
     def remarks(self) -> list[str]:
         """What was left out, in words."""

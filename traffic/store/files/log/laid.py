@@ -16,12 +16,12 @@ from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore, NoSuchStore
 from traffic.store.files.database import Database, paths
-from traffic.store.files.log.account import Account, Said, find_line
+from traffic.store.files.log.account import Account, LogLines, Said, find_line
 from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
 from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
 from traffic.store.files.log.reading import Reading, reading_of
 from traffic.store.files.look import Input, look_at, require_columns
-from traffic.store.files.table import identifier, text
+from traffic.store.files.table import FILE, identifier, text
 from traffic.store.log_fields import ROLES, SERIES, LogFields
 from traffic.store.log_paths import folded, folded_sql
 
@@ -243,7 +243,7 @@ class LaidLog:
         return (
             f"SELECT {sql['t']} AS t, {sql['ms']} AS ms, CAST({error} AS INTEGER) AS error, {sql['bytes']} AS bytes, "
             f"{texts}, {key} AS key, {'TRUE' if role == 'endpoint' else 'FALSE'} AS by_path, understood, "
-            f"coalesce({meaning.timed}, FALSE) AS timed, {met} AS met, "
+            f"coalesce({meaning.timed}, FALSE) AS timed, {met} AS met, {FILE} AS file, "
             f"coalesce(bad, CASE WHEN {meaning.timed} THEN {column[meaning.fields['time'][0]]} END) AS bad "
             f"FROM (SELECT *{shown} FROM {file})"
         )
@@ -292,7 +292,7 @@ class LaidLog:
             "count(*), count(*) FILTER (NOT understood OR (timed AND t IS NULL)), "
             "count(*) FILTER (understood AND NOT timed), count(*) FILTER (t IS NOT NULL AND NOT met)"
         )
-        (self._counts,) = self._database.run(f"SELECT {counts} FROM every").fetchall()
+        self._counts = self._database.run(f"SELECT file, {counts} FROM every GROUP BY file").fetchall()
         good = "t IS NOT NULL AND met AND understood"
         template = "path" if self._said.raw_paths else folded_sql("path")
         self._keep(
@@ -368,9 +368,10 @@ class LaidLog:
         self._database.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet({file})")
 
     def _account(self, inputs: Sequence[Input]) -> Account:
-        read, bad, timeless, filtered = self._counts
-        where = find_line(self._examples, inputs) if bad else ""
-        found = Account(read, bad, timeless, filtered, self._used, where)
+        counts = {path: LogLines(*numbers) for path, *numbers in self._counts}
+        files = {file.path: counts.get(file.path, LogLines(0, 0, 0, 0)) for file in inputs}
+        where = find_line(self._examples, inputs) if any(lines.bad for lines in files.values()) else ""
+        found = Account(files, self._used, where)
         found.check(self._name, self._said)
         return found
 

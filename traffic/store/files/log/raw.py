@@ -14,7 +14,7 @@ from traffic.errors import UsageFailure
 from traffic.store.files.log.frames import LINE, unframed
 from traffic.store.files.log.reading import PAIR, Reading
 from traffic.store.files.patterns import CONTINUED, TIME, fields_of, lines_of
-from traffic.store.files.table import text
+from traffic.store.files.table import FILE, text
 from traffic.store.log_names import ROLE_OF, plain
 
 Path_ = tuple[str, ...]
@@ -58,7 +58,9 @@ class Raw:
             relation = f"(SELECT *, {members} AS found FROM {relation})" if places else relation
         columns = "".join(f"{sql} AS c{place}, " for place, sql in enumerate(wanted))
         line = self.whole if lines else "''"
-        return f"SELECT {columns}coalesce({self.understood}, FALSE) AS understood, {line} AS line FROM {relation}"
+        return (
+            f"SELECT {columns}coalesce({self.understood}, FALSE) AS understood, {line} AS line, {FILE} FROM {relation}"
+        )
 
 
 _NUMBERED = re.compile(r"member (\d+)")
@@ -70,15 +72,17 @@ def lines_relation(reading: Reading, packed: Sequence[bool]) -> str:
     for is_packed in packed:
         compression = "gzip" if is_packed else "none"
         if reading.array:
-            objects = f"read_json_objects(?, format = '{reading.array}', compression = '{compression}')"
-            scans.append(f"SELECT CAST(json AS VARCHAR) AS line FROM {objects}")
+            objects = (
+                f"read_json_objects(?, format = '{reading.array}', compression = '{compression}', filename = '{FILE}')"
+            )
+            scans.append(f"SELECT CAST(json AS VARCHAR) AS line, {FILE} FROM {objects}")
         else:
-            scans.append(f"SELECT line FROM {lines_of(compression)}")
+            scans.append(f"SELECT line, {FILE} FROM {lines_of(compression)}")
     whole = " UNION ALL ".join(scans)
     said = "NOT regexp_full_match(line, '\\s*')" + (" AND NOT starts_with(line, '#')" if reading.kind == "w3c" else "")
     if reading.goes_on:
         said += f" AND NOT regexp_matches(line, {text(CONTINUED)})"
-    return f"(SELECT line FROM ({whole}) WHERE {said})"
+    return f"(SELECT line, {FILE} FROM ({whole}) WHERE {said})"
 
 
 def raw_log(reading: Reading, relation: str, ask: Ask, headers: Ask) -> Raw:
@@ -97,7 +101,7 @@ def raw_log(reading: Reading, relation: str, ask: Ask, headers: Ask) -> Raw:
     if reading.frame:
         struct, members = unframed(reading.frame, "line")
         outer = {name: sql for name, sql in members.items() if name != LINE}
-        apart = f"SELECT {struct} AS frame, line AS whole FROM {relation}"
+        apart = f"SELECT {struct} AS frame, line AS whole, {FILE} FROM {relation}"
         relation = f"(SELECT *, {members[LINE]} AS line FROM ({apart}))"
     inner = _inner(replace(reading, frame=""), relation, ask, headers)
     if reading.kind == "framed":

@@ -60,6 +60,7 @@ class LinesSource(SizedSource, FlowSource):
         else:
             self._files = find_files(pattern)
         self._stamps = [digest] if digest else self._stat()
+        self._names = {self._files[0]: STDIN_SHOWN} if digest else {}
         named = {role: name for role, name in (("time", said.time), ("latency", said.value)) if name}
         spoken = Said(
             named,
@@ -138,27 +139,34 @@ class LinesSource(SizedSource, FlowSource):
         """None: the data is a user's own."""
         return None
 
-    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
-        """Lines of all time, of which those in the window are used."""
-        account = self._laid.account
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002 - all was read
+        """Lines of all time and of each file, of which those in the window are used."""
         value = "ms IS NOT NULL" if self._preset.latency else "TRUE"
-        ((known, keyless, timed, outside),) = self._laid.ask(
-            f"SELECT count(*) FILTER (inside AND key <> '' AND {value}), count(*) FILTER (inside AND key = ''), "
-            f"count(*) FILTER (inside AND key <> '' AND NOT {value}), count(*) FILTER (NOT inside) "
-            f"FROM (SELECT *, t >= {window.start} AND t < {window.end} AS inside FROM lines)"
+        chosen = "TRUE" if only is None else "list_contains(?, key)"
+        inside = f"(SELECT *, t >= {window.start} AND t < {window.end} AS inside, {chosen} AS chosen FROM lines)"
+        used = f"inside AND key <> '' AND {value}"
+        rows = self._laid.ask(
+            f"SELECT file, count(*) FILTER ({used} AND chosen), count(*) FILTER ({used} AND NOT chosen), "
+            f"count(*) FILTER (inside AND key = ''), count(*) FILTER (inside AND key <> '' AND NOT {value}), "
+            f"count(*) FILTER (NOT inside), min(t) FILTER ({used}), max(t) FILTER ({used}) FROM {inside} GROUP BY file",
+            *([] if only is None else [list(only)]),
         )
-        used = known if only is None else self._inner.coverage(window, reach, only).used
-        reasons = {
-            "are not understood": account.bad,
-            "have no time": account.timeless,
-            "do not meet --where": account.filtered,
-            f"have no {self._series[1] or 'key'}": keyless,
-            "have no response time": timed,
-            OTHER_KEYS: known - used,
-        }
-        left = tuple(LeftOut(reason, count) for reason, count in reasons.items() if count)
-        part = Holding(self.name, account.read - outside, used, left)
-        return Coverage((part,), "lines")
+        counts = {path: numbers for path, *numbers in rows}
+        parts = []
+        for path, lines in self._laid.account.files.items():
+            known, others, keyless, timed, outside, first, last = counts.get(path, (0, 0, 0, 0, 0, None, None))
+            reasons = {
+                "are not understood": lines.bad,
+                "have no time": lines.timeless,
+                "do not meet --where": lines.filtered,
+                f"have no {self._series[1] or 'key'}": keyless,
+                "have no response time": timed,
+                OTHER_KEYS: others,
+            }
+            left = tuple(LeftOut(reason, count) for reason, count in reasons.items() if count)
+            ends = (None, None) if first is None else (int(first), int(last))
+            parts.append(Holding(self._names.get(path, path), lines.read - outside, known, left, *ends))
+        return Coverage(tuple(sorted(parts, key=lambda part: part.name)), "lines")
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         """Endpoint, status and method, as far as the lines say them and they do not tell the series apart."""
