@@ -1,4 +1,7 @@
-"""`python -m bench [SECTION ...]`: measure, print, and put each section between its marks in its page of docs/."""
+"""`python -m bench [SECTION ...]`: measure, print, and put each section between its marks in its page of docs/.
+
+`python -m bench files --rows N` takes another number of rows.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +32,15 @@ SECTIONS = (
 
 
 def main(names: list[str]) -> None:
+    rows: dict[str, int] = {}
+    if names[:2] == ["files", "--rows"] and len(names) == 3:
+        rows, names = {"rows": int(names[2])}, names[:1]
     unknown = sorted(set(names) - set(SECTIONS))
     if unknown:
         sys.exit(f"bench: there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     if len(names) == 1:
         print(f"# {names[0]}", flush=True)
-        text = importlib.import_module(f"bench.{names[0]}").report()
+        text = importlib.import_module(f"bench.{names[0]}").report(**rows)
         print(text, flush=True)
         put(names[0], text)
         return

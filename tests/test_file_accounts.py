@@ -5,13 +5,17 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import pytest
+
 from tests.conformance import MONDAY
 from tests.test_file_situations import Files, laid, many, ndjson, parquet, rows
 from tests.test_file_situations import at as minute
 from tests.test_log_situations import CLF, row
 from traffic.coverage import Coverage
 from traffic.model import Window
+from traffic.options import reading_line
 from traffic.store import Columns, open_source
+from traffic.watched import watcher
 
 HALF = Window(MONDAY, MONDAY + 600)
 
@@ -93,3 +97,32 @@ def test_each_log_file_has_its_own_lines(tmp_path: Path) -> None:
         "a.log.1.gz": {"": 7},
         "b.json": {"": 0, OTHERS: 5, "have no service": 1},
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", many("time,key,v", "{t},a,{i}"), Columns()),
+        ("a.log", CLF.format(500) * 9, Columns(preset="errors")),
+    ],
+    ids=["table", "log"],
+)
+def test_whoever_waits_is_told_how_many_bytes_are_read(name: str, content: str, said: Columns, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    token = watcher.set(lambda done, size: told.append((done, size)))
+    try:
+        open_source(laid(tmp_path, {name: content}), said).extent(None, 60)
+    finally:
+        watcher.reset(token)
+    assert (len(content), len(content)) in told
+    assert all(0 < done <= size for done, size in told)
+
+
+def test_a_line_says_how_far_reading_is_and_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    line = reading_line()
+    line(10, 10)
+    assert capsys.readouterr().err == ""
+    line(1_300_000_000, 5_200_000_000)
+    assert capsys.readouterr().err == "\rreading 1.30 GB of 5.20 GB (25 %)\x1b[K"
+    line(5_200_000_000, 5_200_000_000)
+    assert capsys.readouterr().err == "\r\x1b[K"

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from traffic.watched import Watcher, watcher
+
 if TYPE_CHECKING:
     from traffic.model import Statistic
     from traffic.store.access import Access
@@ -118,7 +120,35 @@ sources = stores(
     "A folder that `generate` filled, your files or 'globs', https://HOST:9200/INDEX, prometheus:URL or kentik:.",
 )
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Print the result as JSON.")
-quiet = click.option("-q", "--quiet", is_flag=True, help="Print errors only.")
+
+
+def _watch(_ctx: click.Context, _param: click.Parameter, silent: bool) -> bool:
+    """Say how far the reading of files is, on a terminal."""
+    watcher.set(None if silent or not sys.stderr.isatty() else reading_line())
+    return silent
+
+
+def reading_line() -> Watcher:
+    """A line on stderr that says how many bytes of files are read, and goes when all are."""
+    from traffic.text import si
+
+    shown = False
+
+    def said(done: int, size: int) -> None:
+        nonlocal shown
+        if done < size:
+            shown = True
+            click.echo(
+                f"\rreading {si(done, 'B')} of {si(size, 'B')} ({100 * done // size} %)\x1b[K", err=True, nl=False
+            )
+        elif shown:
+            shown = False
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    return said
+
+
+quiet = click.option("-q", "--quiet", is_flag=True, callback=_watch, help="Print errors only.")
 verbose = click.option("-v", "--verbose", is_flag=True, help="Print timings.")
 
 _ENTRY = (

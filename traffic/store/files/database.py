@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -15,11 +15,13 @@ from traffic.errors import Failure, StorageFailure, UsageFailure
 from traffic.store.base import Columns, DamagedStore, StoreError
 from traffic.store.files.look import Input, Row, listed
 from traffic.store.files.naming import columns_in
+from traffic.store.files.reading import told
 from traffic.store.files.sampled import contents
 from traffic.store.files.scans import csv_table, json_path, json_table, lines_table, objects_scan, parquet_table
 from traffic.store.files.sql import STOP, computed, find_row
 from traffic.store.files.table import Table, identifier, text
 from traffic.store.files.zones import zone_advice
+from traffic.watched import watcher
 
 MEMORY = "512MiB"
 """What DuckDB may hold: it only reads, rows are handed on as they come."""
@@ -70,6 +72,7 @@ class Database:
             "autoload_known_extensions": False,
         }
         self._connection = duckdb.connect(config=settings)
+        self._watcher = watcher.get()
         self.zone = self._set_zone(columns.zone)
         """Called as it is in its list."""
 
@@ -79,7 +82,7 @@ class Database:
 
     def rows(
         self, sql: str, parameters: Sequence[object], inputs: Sequence[Input], size: int, ordered: bool = False
-    ) -> Any:
+    ) -> Iterator[Any]:
         """The answer as Arrow record batches of about `size` rows, made while they are taken.
 
         Args:
@@ -89,15 +92,22 @@ class Database:
             size: rows of a batch.
             ordered: keep the rows as they stand in the files, which is slower.
         """
-        try:
-            # Where several threads read, rows come as they are ready.
-            self._connection.execute(f"SET threads = {1 if ordered else self._threads}")
-            return self._connection.sql(sql, params=list(parameters)).to_arrow_reader(size)
-        except duckdb.Error as error:
-            raise self.failure(error, inputs) from error
+        # Few rows in order are a first look.
+        with told(self._connection, inputs, None if ordered else self._watcher):
+            try:
+                # Where several threads read, rows come as they are ready.
+                self._connection.execute(f"SET threads = {1 if ordered else self._threads}")
+                answer = self._connection.sql(sql, params=list(parameters)).to_arrow_reader(size)
+            except duckdb.Error as error:
+                raise self.failure(error, inputs) from error
+            yield from answer
 
     def run(
-        self, sql: str, parameters: Sequence[object] | None = None, inputs: Sequence[Input] = ()
+        self,
+        sql: str,
+        parameters: Sequence[object] | None = None,
+        inputs: Sequence[Input] = (),
+        whole: bool = False,
     ) -> duckdb.DuckDBPyConnection:
         """A cursor with the answer.
 
@@ -105,9 +115,12 @@ class Database:
             sql: with ? for parameters.
             parameters: of it.
             inputs: the files that it reads, to tell where an error is.
+            whole: it reads all of them, and it is told how far it is.
         """
+        cursor = self._connection.cursor()
         try:
-            return self._connection.cursor().execute(sql, parameters)
+            with told(cursor, inputs, self._watcher if whole else None):
+                return cursor.execute(sql, parameters)
         except duckdb.Error as error:
             raise self.failure(error, inputs) from error
 

@@ -183,7 +183,7 @@ class LaidLog:
         file = self._folder / "raw.parquet"
         bad = "CASE WHEN NOT understood THEN left(line, 500) END AS bad"
         rows = f"SELECT * EXCLUDE (line), {bad} FROM ({raw.select(list(wanted), part.reading.kind != 'table')})"
-        self._database.run(f"COPY ({rows}) TO {text(str(file))} (FORMAT parquet)", parameters, part.inputs)
+        self._database.run(f"COPY ({rows}) TO {text(str(file))} (FORMAT parquet)", parameters, part.inputs, whole=True)
 
         def ask(sql: str) -> list[tuple[Any, ...]]:
             lines = f"SELECT * FROM read_parquet({text(str(file))}) WHERE understood"
