@@ -510,7 +510,7 @@ APPLICATIONS = (
         "500",
         "/a",
         "GET",
-        "/a",
+        "web-1",
         address="10.0.0.1",
         bytes=12,
         error=True,

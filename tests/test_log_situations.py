@@ -88,6 +88,47 @@ RIGHT: dict[str, tuple[dict[str, str], int, int]] = {
 }
 
 
+def framed(**members: object) -> str:
+    return json.dumps({"date": 1736121600.5, "log": json.dumps({"level": "error"}), **members}) + "\n"
+
+
+KEYS: dict[str, tuple[str, list[str]]] = {
+    "containers whose lines Fluent Bit took": (
+        "".join(framed(kubernetes={"pod_name": "p", "container_name": name}) for name in ("api", "web")),
+        ["api", "web"],
+    ),
+    "hosts whose lines Filebeat took": (
+        "".join(row(message=json.dumps({"level": "error"}), host={"name": name}) for name in ("h1", "h2")),
+        ["h1", "h2"],
+    ),
+    "programs of several hosts in one syslog": (
+        "".join(f"2025-01-06T00:00:0{n}+01:00 web{n} {('sshd', 'cron')[n % 2]}[7]: x\n" for n in range(4)),
+        ["cron", "sshd"],
+    ),
+    "a level and a thread are no host and no program": (
+        "".join(f"2025-01-06T00:00:0{n}Z ERROR main[7]: x\n" for n in range(4)),
+        ["all"],
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", KEYS)
+def test_lines_of_several_that_stand_in_one_file_are_told_apart(situation: str, tmp_path: Path) -> None:
+    content, keys = KEYS[situation]
+    path = tmp_path / "a.log"
+    path.write_text(content)
+    source = open_source(str(path), Columns(preset="requests"))
+    assert list(source.keys(source.extent(None, HOUR))) == keys
+
+
+def test_a_copy_of_a_log_is_said(tmp_path: Path) -> None:
+    content = "".join(CLF.format(200) for _ in range(20))
+    (tmp_path / "a.log.1").write_text(content)
+    (tmp_path / "a.log.1.gz").write_bytes(gzip.compress(content.encode()))
+    notes = open_source(str(tmp_path / "*"), Columns(preset="requests")).notes()
+    assert any("begin with the same lines: if one is a copy, all of its lines count twice" in note for note in notes)
+
+
 @pytest.mark.parametrize("situation", RIGHT)
 def test_a_log_as_people_have_it_is_counted_rightly(situation: str, tmp_path: Path) -> None:
     files, requests, errors = RIGHT[situation]
@@ -104,6 +145,11 @@ def test_a_log_as_people_have_it_is_counted_rightly(situation: str, tmp_path: Pa
 
 
 REFUSED: dict[str, tuple[str, str, str]] = {
+    "lines in a list in an object": (
+        json.dumps({"Records": [{"eventTime": "2025-01-06T00:00:00Z"}] * 3}) + "\n",
+        "requests",
+        "all there is in an object is Records: if the lines stand in a list there, write them one a line, as jq",
+    ),
     "levels that mean nothing": (row(level="BLUE") * 3, "errors", "no level of level is known (BLUE)"),
     "numbers of nobody's levels": (
         row(level=3) + row(level=1),

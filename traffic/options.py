@@ -143,7 +143,7 @@ def reading_line() -> Watcher:
             )
         elif shown:
             shown = False
-            click.echo("\r\x1b[K", err=True, nl=False)
+            click.echo("\r\x1b[K", err=True, nl=False, color=True)
 
     return said
 

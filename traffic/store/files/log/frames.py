@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from traffic.store.log_levels import ERROR_LEVELS, OTHER_LEVELS
+
 LINE = "line"
 """What is inside."""
 
@@ -46,7 +48,18 @@ FRAMES: Mapping[str, Frame] = {
 
 _MEMBERS = {"docker": "log", "message": "message"}
 """Frames that are JSON objects: which member is the line."""
+_TIMES = ("time", "@timestamp", "timestamp", "date", "ts", "datetime", "_time", "@t")
+"""What they call the time at which they took a line."""
+_SOURCES = {
+    "container_name": (
+        *("$.service.name", "$.service", "$.kubernetes.container_name", "$.kubernetes.container.name"),
+        *("$.container_name", "$.container.name", "$.app", "$.SYSLOG_IDENTIFIER"),
+    ),
+    "hostname": ("$.host.name", "$.host", "$.hostname", "$.kubernetes.pod_name", "$.kubernetes.pod.name"),
+}
+"""What they call those that wrote the line: read as fields of these names, which come after those of the line."""
 _ENOUGH = 0.5
+_PROGRAM = re.compile(rf"^(?:<\d+>)?{_ISO} ([\w.-]+) ([\w./-]+)\[\d+\]: ")
 
 
 def frames_of(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
@@ -57,15 +70,26 @@ def frames_of(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
             yield name, inside
 
 
+def _text_at(path: str) -> str:
+    """SQL of a member that is a text."""
+    return f"CASE WHEN json_type(frame, '{path}') = 'VARCHAR' THEN json_extract_string(frame, '{path}') END"
+
+
+def names_programs(lines: Sequence[str]) -> bool:
+    """Whether most lines say which program of which host wrote them, as syslog does behind a time that is ISO 8601."""
+    found = [match for line in lines if (match := _PROGRAM.match(line))]
+    words = {part.upper() for match in found for part in match.groups()}
+    return len(found) >= _ENOUGH * len(lines) > 0 and not words & {*ERROR_LEVELS, *OTHER_LEVELS}
+
+
 def unframed(name: str, line: str) -> tuple[str, dict[str, str]]:
     """SQL of a struct `frame` of a line's parts, and column -> what it is in that struct."""
     frame = FRAMES[name]
     if name in _MEMBERS:
-        times = ", ".join(
-            f"json_extract_string(frame, '$.\"{member}\"')" for member in ("time", "@timestamp", "timestamp")
-        )
+        times = ", ".join(f"json_extract_string(frame, '$.\"{member}\"')" for member in _TIMES)
         return f"CASE WHEN json_valid({line}) THEN {line} END", {
             "framed.time": f"coalesce({times})",
+            **{name: f"coalesce({', '.join(map(_text_at, paths))})" for name, paths in _SOURCES.items()},
             LINE: f"rtrim(coalesce(json_extract_string(frame, '$.{_MEMBERS[name]}'), ''), chr(10) || chr(13))",
         }
     groups = ", ".join(f"'g{place}'" for place in range(len(frame.columns)))

@@ -27,6 +27,7 @@ from traffic.store.log_paths import folded, folded_sql
 
 _BEGINNING = 1 << 20
 _EXAMPLES = 100
+_LINES_ALIKE = 10
 _NEARLY_ALL = 0.9
 """Share of the lines that a field has to be in to tell their series apart."""
 _TEMPLATES = 200_000
@@ -103,6 +104,8 @@ class LaidLog:
         self._fold([part.file for part in parts])
         self.account = self._account([file for file, _ in inputs])
         self._tell(parts, meanings, empty)
+        if twice := _copies(looked):
+            self.notes += (f"{twice} begin with the same lines: if one is a copy, all of its lines count twice",)
 
     def ask(self, sql: str, *parameters: object) -> list[Any]:
         """The rows of a query on `lines`."""
@@ -210,6 +213,11 @@ class LaidLog:
     def _no_time(self, part: _Alike, names: Sequence[str]) -> None:
         shown = ", ".join(names[:20])
         what = f"is read as {part.reading.title}, and"
+        if part.reading.kind == "json" and len(names) == 1 and part.reading.array == "":
+            raise UsageFailure(
+                f"{part.inputs[0].name} is read as JSON, and all there is in an object is {names[0]}: if the lines "
+                f"stand in a list there, write them one a line, as jq -c '.{names[0]}[]' does"
+            )
         if part.reading.kind == "table":
             what = "has no log format that is known (docs/log-discovery.md lists them); as a table it"
         raise UsageFailure(
@@ -374,6 +382,17 @@ class LaidLog:
         found = Account(files, self._used, where)
         found.check(self._name, self._said)
         return found
+
+
+def _copies(looked: Sequence[tuple[str, str]]) -> str:
+    """The names of two files that begin alike; '' where there are none. A few lines may be so by chance."""
+    seen: dict[str, str] = {}
+    for path, beginning in looked:
+        if beginning in seen:
+            return f"{path} and {seen[beginning]}"
+        if beginning.count("\n") >= _LINES_ALIKE:
+            seen[beginning] = path
+    return ""
 
 
 def _beginning(path: str, name: str) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from traffic.store.files.log.frames import FRAMES, frames_of
+from traffic.store.files.log.frames import FRAMES, frames_of, names_programs
 from traffic.store.files.patterns import PATTERNS, TEXTS, Pattern, format_of, text_format_of
 
 Path_ = tuple[str, ...]
@@ -75,7 +75,8 @@ def reading_of(text: str) -> Reading | None:
         # A text in JSON is what the line says, unless it is a line of another format.
         if inner is not None and not (inner.goes_on and not FRAMES[frame].expression):
             return replace(inner, frame=frame)
-    if (plain := _inner(lines)) is not None:
+    plain = _inner(lines)
+    if plain is not None and not (plain.goes_on and names_programs(lines)):
         return plain
     for frame, _ in frames:
         if FRAMES[frame].expression:
