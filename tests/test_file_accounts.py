@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tests.test_file_situations import Files, laid, many, ndjson, parquet, rows
 from tests.test_file_situations import at as minute
 from tests.test_log_situations import CLF, row
 from traffic.coverage import Coverage
+from traffic.errors import Failure
 from traffic.model import Window
 from traffic.options import reading_line
 from traffic.store import Columns, open_source
@@ -126,3 +128,17 @@ def test_a_line_says_how_far_reading_is_and_goes(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "\rreading 1.30 GB of 5.20 GB (25 %)\x1b[K"
     line(5_200_000_000, 5_200_000_000)
     assert capsys.readouterr().err == "\r\x1b[K"
+
+
+def test_a_folder_is_read_with_what_was_rotated_in_it(tmp_path: Path) -> None:
+    files: Files = {
+        "a.csv": many("time,key,v", "{t},a,{i}", 5),
+        "a.csv.1": rows("time,key,v", f"{minute(9)},a,1"),
+        "a.csv-20250105.gz": gzip.compress(rows("time,key,v", f"{minute(10)},a,1").encode()),
+        "notes.md": "no table",
+    }
+    place = laid(tmp_path, files)
+    assert accounted(place, Columns()) == {"a.csv": {"": 5}, "a.csv.1": {"": 1}, "a.csv-20250105.gz": {"": 1}}
+    (tmp_path / "a.csv.2.bz2").write_bytes(bz2.compress(b"time,key,v\n"))
+    with pytest.raises(Failure, match=r"a\.csv\.2\.bz2"):
+        open_source(place, Columns())

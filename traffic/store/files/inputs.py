@@ -24,6 +24,8 @@ _DATE = re.compile(
     r"[-_./]?(?<!\d)(?:(?:19|20)\d\d[-_/.]?[01]\d[-_/.]?[0-3]\d(?:[-_T/]?\d\d(?:[-_:]?\d\d){0,2})?"
     r"|[0-3]\d[-_.][01]\d[-_.](?:19|20)\d\d|(?:19|20)\d\d[-_/.][01]\d|1\d{9}|(?:year|month|day|hour|dt|date)=[\d-]+)(?!\d)"
 )
+_ROTATED = r"(?:[.-]\d{1,3}|[.-]\d{8}(?:[-t]?\d{2,6})?)?"
+_CALLED = re.compile(rf"(?:{'|'.join(map(re.escape, ENDINGS))}){_ROTATED}(?:\.(?:gz|bz2|xz|zst|zip))?$")
 STDIN = "-"
 """The name of the store that is piped in."""
 STDIN_SHOWN = "standard input"
@@ -64,9 +66,12 @@ def find_files(pattern: str) -> list[str]:
 
 
 def _tables(folder: Path) -> list[str]:
-    """The files in a folder that are called like tables; all of them where none is."""
+    """The files in a folder that are called like tables, rotated and packed ones too; all of them where none is.
+
+    How some are packed is not read: that is said where they are opened, not passed over here.
+    """
     there = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith((".", "_"))]
-    called = [path for path in there if path.name.lower().removesuffix(".gz").endswith(ENDINGS)]
+    called = [path for path in there if _CALLED.search(path.name.lower())]
     if ours := next((path.parent for path in there if path.name == STORE), None):
         raise NoSuchStore(f"{folder} is no store but holds one that ./sl.py generate made: name {ours}")
     if not there:
