@@ -139,7 +139,10 @@ def reading_line() -> Watcher:
         if done < size:
             shown = True
             click.echo(
-                f"\rreading {si(done, 'B')} of {si(size, 'B')} ({100 * done // size} %)\x1b[K", err=True, nl=False
+                f"\rreading {si(done, 'B')} of {si(size, 'B')} ({100 * done // size} %)\x1b[K",
+                err=True,
+                nl=False,
+                color=True,
             )
         elif shown:
             shown = False
