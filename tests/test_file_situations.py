@@ -302,6 +302,11 @@ RIGHT: dict[str, Right] = {
     "blanks behind the commas": Right(
         rows("time, key, value", f"{at(0)}, a, 1", f"{at(1)}, a, 2"), {"a": {"00:00": 1.0, "00:01": 2.0}}
     ),
+    "keys that blanks of other columns make one": Right(
+        rows("time,key,value", f"{at(0)},a,    1", f"{at(1)},a ,    2"),
+        {"a": {"00:00": 1.0, "00:01": 2.0}},
+        told="blanks around cells are left out, so that 'a ' and 'a' are one key",
+    ),
     "cells filled up with blanks": Right(
         rows("time                ,key  ,value", f"{at(0)},a    ,    1", f"{at(1)},a    ,    2"),
         {"a": {"00:00": 1.0, "00:01": 2.0}},

@@ -94,6 +94,17 @@ def copies(inputs: Sequence[Input]) -> list[str]:
     return found
 
 
+def joined_by_blanks(inputs: Sequence[Input], key: str | None) -> str | None:
+    """A key of the first rows that becomes another one as blanks around cells are left out; None: there is none."""
+    for file in inputs:
+        for column in columns_in(key, file.columns) if file.padded else ():
+            place = file.columns.index(column)
+            cells = {row[place] or "" for row in file.sample}
+            if odd := sorted(cell for cell in cells if cell != cell.strip() and cell.strip() in cells):
+                return odd[0]
+    return None
+
+
 def later_columns(inputs: Sequence[Input]) -> list[str]:
     """Columns that the first file does not have: as `b (b.csv)`."""
     known = set(inputs[0].columns)

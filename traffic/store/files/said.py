@@ -15,7 +15,7 @@ from traffic.store.files.guess import series_of, unused
 from traffic.store.files.look import Input, listed
 from traffic.store.files.naming import columns_in
 from traffic.store.files.numerals import ambiguous_thousands
-from traffic.store.files.overlooked import copies, later_columns, zones_beside
+from traffic.store.files.overlooked import copies, joined_by_blanks, later_columns, zones_beside
 from traffic.store.files.sampled import Sampled
 from traffic.times import iso
 
@@ -92,6 +92,8 @@ def of_several(inputs: Sequence[Input], used: Columns) -> list[str]:
     found = []
     if (used.key is not None or used.total) and (twice := copies(inputs)):
         found.append(f"{twice[0]} begin with the same rows: if one is a copy, all of its rows count twice")
+    if joined := joined_by_blanks(inputs, used.key):
+        found.append(f"blanks around cells are left out, so that {joined!r} and {joined.strip()!r} are one key")
     later = [] if used.wide else later_columns(inputs)
     if later:
         found.append(f"not used, for the first file does not have them: {listed(later[:_MOST])}")
