@@ -261,6 +261,42 @@ class Incident:
 
 
 @dataclass(frozen=True)
+class OtherPolicy:
+    """What a policy is worth on the history that was looked at, by the side of others: a row of elsewhere.csv."""
+
+    name: str
+    engine: str
+    """Whose it is; `sl` for the one of the run."""
+    hits: int | None
+    """None, as the next three, without a truth."""
+    misses: int | None
+    not_judged: int | None
+    """Incidents in time that it does not judge."""
+    false_alarms: int | None
+    alerts: int
+    """As often as the engine tells of one."""
+    alerts_per_week: float | None
+    """Of all series, in the weeks that it judged; None where it judged nothing."""
+    worst_key: str
+    worst_per_week: float
+    median_delay: float | None
+    """Seconds, over the hits."""
+    never_looked_at: int
+    """Series of which it made no evaluation."""
+    series: int
+    not_emulated: str
+    """What its engine does besides, and is not judged here."""
+    against_fired: str = ""
+    """How near it comes to the alerts that its account says fired; "" where none is asked."""
+
+    @property
+    def incidents(self) -> int | None:
+        """That there are to be found; None without a truth."""
+        counted = (self.hits, self.misses, self.not_judged)
+        return None if None in counted else sum(one or 0 for one in counted)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What became of one label: a row of comparison.csv."""
 
@@ -424,6 +460,8 @@ class Findings:
     """What the store holds in the time that was read, and what of it was used."""
     key_hours: float = 0
     """Hours in which keys are there, of all keys together; 0: not known, so that each counts for the whole window."""
+    elsewhere: tuple[OtherPolicy, ...] = ()
+    """What policies of other engines are worth here, and first the run's own; empty where none was named."""
 
     @property
     def seconds_there(self) -> float:

@@ -11,6 +11,7 @@ import pytest
 import sl
 from analyzer.cli.discover import EVENTS_FOUND
 from analyzer.comparison import TRUTH
+from analyzer.elsewhere.worth import ALERTS
 from analyzer.judging import calendar
 from analyzer.judging.policy import FLOORS, classes_of, read_policy
 from analyzer.kernels import rules
@@ -44,7 +45,7 @@ def cells(heading: str) -> list[list[str]]:
 @pytest.mark.parametrize(
     ("file", "columns"),
     [
-        *((one.file, one.names) for one in (*table.TABLES, TUNING, SMALLEST)),
+        *((one.file, one.names) for one in (*table.TABLES, TUNING, SMALLEST, ALERTS)),
         (TRUTH, truth.COLUMNS),
         ("a calendar", calendar.COLUMNS),
         (logs.NAME, logs.COLUMNS),
@@ -54,7 +55,7 @@ def test_the_columns_of_a_file_are_those_of_the_page(file: str, columns: tuple[s
     assert tuple(rows("file")[file].split(", ")) == columns
 
 
-@pytest.mark.parametrize("one", [*table.TABLES, TUNING, SMALLEST], ids=lambda one: one.file)
+@pytest.mark.parametrize("one", [*table.TABLES, TUNING, SMALLEST, ALERTS], ids=lambda one: one.file)
 def test_what_stands_in_a_column_is_what_the_page_says(one: CsvTable[Any]) -> None:
     said = cells(f"column of {one.file}")
     assert said == [[column.name, column.unit, column.meaning] for column in one.written]

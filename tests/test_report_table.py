@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.model import Contributor, Findings, NotJudged, Verdict
+from analyzer.model import Contributor, Findings, NotJudged, OtherPolicy, Verdict
 from analyzer.report.columns import number
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, SERIES, describe, load, save
@@ -38,7 +38,16 @@ def nasty() -> Findings:
     findings = make_findings(24, keys=NASTY_KEYS, seed=5)
     made_of = Contributor(findings.events[0].id, "key", "=x", actual=2.0, usual=1.0, excess=1.0, share=0.5, new="yes")
     rest = Contributor(findings.events[0].id, "key", "(others)", actual=0.0, usual=0.0, excess=0.0, share=0.5)
-    return replace(findings, contributors=(made_of, rest))
+    other = OtherPolicy(
+        *("=live", "kentik", 3, 6, 0, 12, 40, 41.25),
+        worst_key="@home",
+        worst_per_week=2.0,
+        median_delay=None,
+        never_looked_at=412,
+        series=437,
+        not_emulated="its filters are not applied; weekends are those of UTC",
+    )
+    return replace(findings, contributors=(made_of, rest), elsewhere=(other,))
 
 
 def write_run(findings: Findings, folder: Path) -> None:

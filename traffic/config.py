@@ -83,6 +83,16 @@ def load(path: Path, cls: type[Loaded]) -> Loaded:
     raise document.failure(document.line_of(where), f"{_shown(where)}: {message}{more}" if where else message + more)
 
 
+def mapping(path: Path) -> dict[str, Any]:
+    """The settings of a file of another program, as they stand there: plain YAML, nothing checked.
+
+    Raises:
+        UsageFailure: the file is not there, or is no such YAML: file and line.
+        StorageFailure: the file is there but cannot be read.
+    """
+    return _Document(path).parse(_text(path)) or {}
+
+
 def _text(path: Path) -> str:
     with storage(path):
         try:

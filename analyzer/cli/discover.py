@@ -14,6 +14,7 @@ import click
 from analyzer.cli.every import WatchOptions, go_round, refuse_alone, watching
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
+from analyzer.cli.policies import Theirs, beside, named, policy_of
 from analyzer.cli.report import ReportOptions, charts, picture_title, say, with_page, write_reports
 from analyzer.cli.write_events import events_target, into_an_index, write_events
 from traffic import help as help_pages
@@ -21,8 +22,12 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from analyzer.elsewhere.policy import Percentage
     from analyzer.model import Baseline, Findings, Looking, Slots
     from analyzer.pipeline import Ledger, Search
+    from traffic.model import Label
     from traffic.store.base import Source
 
 EVENTS_FOUND = 3
@@ -77,6 +82,8 @@ class DiscoverOptions(ReportOptions, WatchOptions, shared.ColumnOptions, shared.
     only: tuple[str, ...]
     exclude: tuple[str, ...]
     top: int | None
+    policy_of: tuple[str, ...]
+    kentik_percentage: Percentage
     truth: Path | None
     original_files: bool | None
     write_events: str | None
@@ -203,6 +210,7 @@ class Discover(help_pages.Command):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Known incidents to compare with (key, start, end).  [default: what `generate` wrote for this store]",
 )
+@policy_of
 @shared.output
 @charts
 @picture_title
@@ -265,12 +273,14 @@ def discover(**given: Any) -> int:
 def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     """Search once, and write the reports: what was found, and what it cost; None of a dry run, which only says."""
     from analyzer.comparison import truth_for, unheard
+    from analyzer.elsewhere.worth import ALERTS
     from analyzer.judging.calendar import unmet
     from analyzer.marks import with_marks
     from analyzer.pipeline import TRACES, Ledger, discover
     from analyzer.report.nothing_new import asked, before, record
     from analyzer.report.painters import painters
     from analyzer.report.saved import save, write_run
+    from analyzer.report.table import remove
     from analyzer.runs import document
     from analyzer.runs import record as add_run
     from traffic.disk import lock
@@ -286,6 +296,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     resolution = options.resolution or ("1m" if options.preset is None else "5m")
     job = _job(options, source, resolution)
     target = None if options.write_events is None else events_target(options.write_events, options.store, options)
+    theirs = named(options.policy_of, options.kentik_percentage, source, options)
     if options.dry_run:
         _say_plan(source, job, options.as_json)
         return None
@@ -297,7 +308,13 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             shared.note(remark)
         kept = max(TRACES, job.charts)
         request = asked(source, job, told.labels, kept)
-        drawing = {"charts": job.charts, "title": options.title, "html": options.html, "original": originals_too}
+        drawing: dict[str, Any] = {
+            "charts": job.charts,
+            "title": options.title,
+            "html": options.html,
+            "original": originals_too,
+        }
+        drawing["policies"] = list(options.policy_of)
         last = before(request, options.output, drawing)
         # They load what they need while the search runs; of what was asked before, few pictures have changed.
         likely = last.asked is None or last.asked.asked_for != request.asked_for or request.state is not None
@@ -308,6 +325,11 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             else:
                 findings = last.findings
                 ledger.queries, ledger.points = {"sent": 0, "cached": 1}, {**last.points, "read": 0}
+            if theirs.policies:
+                findings = _with_others(findings, theirs, source, job, told.labels, options.quiet)
+            else:
+                findings = replace(findings, elsewhere=())
+                remove(options.output / ALERTS.file)
             some = options.only or options.exclude or options.top
             slips = () if some else (*unmet(job.policy.calendar, findings.keys), *unheard(told.labels, findings.keys))
             covered = findings.coverage
@@ -321,7 +343,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             with ledger.stage("report"):
                 if last.findings is None:
                     save(findings, options.output, kept)
-                files = last.drawn or write_reports(findings, options, originals_too, ready)
+                files = (not theirs.policies and last.drawn) or write_reports(findings, options, originals_too, ready)
                 say(findings, options, files)
         if target is not None:
             chosen = (options.only, options.exclude, options.top, job.policy.classes, job.policy.direction)
@@ -348,6 +370,23 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     if options.verbose:
         shared.note(_cost(ledger))
     return findings, ledger
+
+
+def _with_others(
+    findings: Findings,
+    theirs: Theirs,
+    source: Source,
+    job: Search,
+    labels: Sequence[Label] | None,
+    quiet: bool,
+) -> Findings:
+    """The same, with what policies of other engines are worth on the same history; their alerts are written."""
+    from analyzer.elsewhere.worth import ALERTS, own
+    from traffic.disk import write_atomic
+
+    rows, alerts = beside(theirs, source, job.scope, job.output, labels, job.policy, quiet=quiet)
+    write_atomic(job.output / ALERTS.file, ALERTS.encode(alerts))
+    return replace(findings, elsewhere=(*rows, own(findings)))
 
 
 def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:

@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.cli.last_run import labels_of, last_run
+from analyzer.cli.policies import Theirs, beside, named, policy_of
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from analyzer.cli.last_run import LastRun
+    from analyzer.elsewhere.policy import Percentage
+    from analyzer.model import OtherPolicy
     from analyzer.tuning.table import Tuned
+    from traffic.model import Label
 
 PICTURE = "tuning.png"
 
@@ -28,6 +34,8 @@ class TuneOptions(shared.EntryOptions):
 
     vary: tuple[str, ...]
     budget: str | None
+    policy_of: tuple[str, ...]
+    kentik_percentage: Percentage
     truth: Path | None
     engine: str
     dry_run: bool
@@ -60,6 +68,7 @@ class TuneOptions(shared.EntryOptions):
     show_default=True,
     help="Whose alerts are counted: those of discover, or those of the rules that `rules` writes.",
 )
+@policy_of
 @click.option("--dry-run", is_flag=True, help="Say how many requests it would send, and send none.")
 @shared.entry
 @shared.output
@@ -80,6 +89,8 @@ def tune(**given: Any) -> None:
       ./sl.py tune --vary over-percent=50..400/25 --vary matches=1,2,3 --truth incidents.csv
     """
     from analyzer.again import cached
+    from analyzer.report.table import ELSEWHERE
+    from analyzer.report.terminal import elsewhere
     from analyzer.tuning.grid import DEFAULT, candidates, looser
     from analyzer.tuning.run import tuned
     from analyzer.tuning.table import document, text
@@ -88,26 +99,54 @@ def tune(**given: Any) -> None:
     options = TuneOptions(**given)
     budget = None if options.budget is None else _budget(options.budget)
     run = last_run(options.output, options)
+    theirs = named(options.policy_of, options.kentik_percentage, run.source, options)
     if options.dry_run:
         _say_requests(run, options)
         return
-    with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
+    with lock(options.output):
         labels = labels_of(run, options.truth, options.output)
-        if not options.quiet and looser(candidates(run.findings.policy, options.vary or DEFAULT), run.findings.policy):
-            shared.note("some of these policies are looser than the run's: what it did not ask for is asked for once")
-        with shared.bar("tune", options.quiet) as progress:
-            found = tuned(
-                source, run.scope, run.findings.policy, options.vary, labels, budget, progress, options.engine
-            )
+        with cached(run.source, run.scope, options.output) as (source, asked):
+            tried = candidates(run.findings.policy, options.vary or DEFAULT)
+            if not options.quiet and looser(tried, run.findings.policy):
+                shared.note("some of these policies are looser than the run's: what it did not ask for is asked once")
+            with shared.bar("tune", options.quiet) as progress:
+                found = tuned(
+                    source, run.scope, run.findings.policy, options.vary, labels, budget, progress, options.engine
+                )
         _write(found, run, options.output)
+        others = _others(found, theirs, run, options, labels)
     if not options.quiet and asked.sent:
         shared.note(
             f"{asked.sent} requests for what looser policies need and earlier runs did not; a tune like it asks none"
         )
     if options.as_json:
-        click.echo(json.dumps(document(found, asked.sent), indent=1))
+        told = document(found, asked.sent) | {"elsewhere": [ELSEWHERE.document(one) for one in others]}
+        click.echo(json.dumps(told, indent=1))
     elif not options.quiet:
         click.echo(text(found, shared.width()), nl=False)
+        click.echo(
+            "".join(f"{line}\n" for line in ("", *elsewhere(others, shared.width()))) if others else "", nl=False
+        )
+
+
+def _others(
+    found: Tuned, theirs: Theirs, run: LastRun, options: TuneOptions, labels: Sequence[Label] | None
+) -> list[OtherPolicy]:
+    """Policies of other engines, and beside them the present and the recommended one."""
+    from analyzer.elsewhere.worth import OWN, other_policy
+    from analyzer.report.table import ELSEWHERE, remove
+    from traffic.disk import write_atomic
+
+    file = options.output / f"tuning.{ELSEWHERE.file}"
+    if not theirs.policies:
+        remove(file)
+        return []
+    policy, series = run.findings.policy, len(run.findings.keys)
+    rows = beside(theirs, run.source, run.scope, options.output, labels, policy, quiet=options.quiet)[0]
+    mine = {"this policy": found.present} | ({"the recommended one": found.chosen} if found.chosen else {})
+    rows += [other_policy(one, name, OWN, labels is not None, series) for name, one in mine.items()]
+    write_atomic(file, ELSEWHERE.encode(rows))
+    return rows
 
 
 def _say_requests(run: LastRun, options: TuneOptions) -> None:

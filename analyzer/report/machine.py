@@ -6,7 +6,7 @@ from typing import Any
 
 from analyzer.model import Findings, Verdict
 from analyzer.report.columns import rounded
-from analyzer.report.table import CONTRIBUTORS, EVENTS, INCIDENTS, event_rows
+from analyzer.report.table import CONTRIBUTORS, ELSEWHERE, EVENTS, INCIDENTS, event_rows
 from traffic.model import HOUR
 from traffic.times import iso
 
@@ -27,6 +27,7 @@ def as_json(findings: Findings) -> dict[str, Any]:
         "events": [EVENTS.document(row) for row in event_rows(findings)],
         "incidents": [INCIDENTS.document(row) for row in findings.incidents],
         "contributors": [CONTRIBUTORS.document(row) for row in findings.contributors],
+        "elsewhere": [ELSEWHERE.document(row) for row in findings.elsewhere],
         "scores": None if findings.verdict is None else scores(findings.verdict),
         "not_judged": not_judged(findings),
         "suppressed": suppressed(findings),

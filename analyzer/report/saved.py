@@ -24,6 +24,7 @@ from analyzer.model import (
     Findings,
     Incident,
     NotJudged,
+    OtherPolicy,
     Policy,
     Suppressed,
     Trace,
@@ -36,6 +37,7 @@ from analyzer.report.table import (
     COMPARISON,
     CONTRIBUTORS,
     COVERAGE,
+    ELSEWHERE,
     EVENTS,
     INCIDENTS,
     NOT_JUDGED,
@@ -52,7 +54,7 @@ SERIES = "series.npz"
 RUN = "run.json"
 
 _FORMAT = 4
-_LATER = {"contributors": 0, "key_hours": 0, "incidents": None}
+_LATER = {"contributors": 0, "key_hours": 0, "incidents": None, "elsewhere": 0}
 """What runs of before do not say."""
 _ARRAYS = ("values", "usual", "baseline", "threshold")
 
@@ -73,6 +75,7 @@ def describe(findings: Findings) -> dict[str, Any]:
         "suppressed": len(findings.suppressed),
         "contributors": len(findings.contributors),
         "incidents": len(findings.incidents),
+        "elsewhere": len(findings.elsewhere),
         "coverage": {
             "rows": len(list(findings.coverage.table())),
             "noun": findings.coverage.noun,
@@ -178,6 +181,10 @@ def load(folder: Path) -> Findings:
     if about["incidents"] is not None:
         groups = tuple(made(Incident, row) for row in INCIDENTS.read(folder / INCIDENTS.file))
         _check(folder / INCIDENTS.file, len(groups), about["incidents"])
+    others: tuple[OtherPolicy, ...] = ()
+    if about["elsewhere"]:
+        others = tuple(OtherPolicy(**row) for row in ELSEWHERE.read(folder / ELSEWHERE.file))
+        _check(folder / ELSEWHERE.file, len(others), about["elsewhere"])
     said = about["coverage"]
     table = [made(CoverageRow, row) for row in COVERAGE.read(folder / COVERAGE.file)]
     _check(folder / COVERAGE.file, len(table), said["rows"])
@@ -202,6 +209,7 @@ def load(folder: Path) -> Findings:
         traces=traces,
         contributors=contributors,
         incidents=groups,
+        elsewhere=others,
         suppressed=suppressed,
         coverage=coverage,
         key_hours=about["key_hours"],

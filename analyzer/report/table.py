@@ -18,6 +18,7 @@ from analyzer.model import (
     Incident,
     LabelVerdict,
     NotJudged,
+    OtherPolicy,
     Outcome,
     Recurs,
     Suppressed,
@@ -157,7 +158,28 @@ INCIDENTS: CsvTable[Incident] = CsvTable(
     ),
 )  # fmt: skip
 
-TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE, CONTRIBUTORS, INCIDENTS)
+ELSEWHERE: CsvTable[OtherPolicy] = CsvTable(
+    "elsewhere.csv",
+    (
+        Column("name", TEXT, lambda p: p.name, "", "of the policy"),
+        Column("engine", TEXT, lambda p: p.engine, "", "whose it is; sl: that of the run"),
+        Column("hits", optional(COUNT), lambda p: p.hits, "", "incidents that it finds"),
+        Column("misses", optional(COUNT), lambda p: p.misses, "", "incidents that it does not"),
+        Column("not_judged", optional(COUNT), lambda p: p.not_judged, "", "incidents in time that it does not judge"),
+        Column("false_alarms", optional(COUNT), lambda p: p.false_alarms, "", "alerts that are none"),
+        Column("alerts", COUNT, lambda p: p.alerts, "", "as often as the engine tells of one"),
+        Column("alerts_per_week", optional(NUMBER), lambda p: p.alerts_per_week, "1/week", "where it judges"),
+        Column("worst_key", TEXT, lambda p: p.worst_key, "", "the series with most"),
+        Column("worst_per_week", NUMBER, lambda p: p.worst_per_week, "1/week", "its alerts"),
+        Column("median_delay_s", optional(NUMBER), lambda p: p.median_delay, "s", "over the hits", "median_delay"),
+        Column("never_looked_at", COUNT, lambda p: p.never_looked_at, "", "series of which it evaluates nothing"),
+        Column("series", COUNT, lambda p: p.series, "", "that there are"),
+        Column("not_emulated", TEXT, lambda p: p.not_emulated, "", "what the engine does besides"),
+        Column("against_fired", TEXT, lambda p: p.against_fired, "", "how near it comes to what fired there"),
+    ),
+)  # fmt: skip
+
+TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE, CONTRIBUTORS, INCIDENTS, ELSEWHERE)
 
 
 def event_rows(findings: Findings) -> list[JudgedEvent]:
@@ -197,6 +219,10 @@ def write_tables(findings: Findings, folder: Path) -> list[Path]:
         files[CONTRIBUTORS.file] = CONTRIBUTORS.encode(findings.contributors)
     else:
         remove(folder / CONTRIBUTORS.file)
+    if findings.elsewhere:
+        files[ELSEWHERE.file] = ELSEWHERE.encode(findings.elsewhere)
+    else:
+        remove(folder / ELSEWHERE.file)
     for name, content in files.items():
         write_atomic(folder / name, content)
     return [folder / name for name in files]

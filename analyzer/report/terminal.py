@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 
-from analyzer.model import CLASSES, Event, Findings, NotJudged, Outcome, Verdict
+from analyzer.model import CLASSES, Event, Findings, NotJudged, OtherPolicy, Outcome, Verdict
 from analyzer.report.machine import suppressed
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, COVERAGE, EVENTS, INCIDENTS, NOT_JUDGED, SUPPRESSED, as_written
@@ -56,6 +56,7 @@ def summary(findings: Findings, width: int = _LEAST_WIDTH, colour: bool = False)
             *parts[2:],
             _not_judged(findings, width),
             _suppressed(findings, width),
+            elsewhere(findings.elsewhere, width),
         )
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
@@ -274,6 +275,31 @@ def _suppressed(findings: Findings, width: int) -> Iterator[str]:
     yield from wrap(f"Above {passed}, but no event: {what} ({SUPPRESSED.file})", width)
     for reason, count in sorted(suppressed(findings).items(), key=lambda item: (-item[1], item[0])):
         yield from wrap(f"{reason}: {plural(count, 'key-hour')}", width, initial_indent="  ", subsequent_indent="    ")
+
+
+def elsewhere(policies: Sequence[OtherPolicy], width: int) -> Iterator[str]:
+    """Policies of other engines beside the run's own, a line each, and below it what of the engine is not judged."""
+    if not policies:
+        return
+    yield "Policies on the same history:"
+    for one in policies:
+        rate = "nothing was judged" if one.alerts_per_week is None else f"{one.alerts_per_week:,.1f} alerts a week"
+        found = "" if one.incidents is None else f"{one.hits:,} of {plural(one.incidents, 'incident')}, "
+        wrong = f", {plural(one.false_alarms, 'false alarm')}" if one.false_alarms is not None else ""
+        blind = f", {plural(one.not_judged, 'incident')} not judged" if one.not_judged else ""
+        said = f"{_called(one)}: {found}{rate}{wrong}{blind}"
+        if one.never_looked_at:
+            said += f"; series that it never looked at: {one.never_looked_at:,} of {one.series:,}"
+        yield from wrap(visible(said), width, initial_indent="  ", subsequent_indent="    ")
+        if one.against_fired:
+            against = f"against what fired: {one.against_fired}"
+            yield from wrap(visible(against), width, initial_indent="    ", subsequent_indent="      ")
+        for line in filter(None, one.not_emulated.split("; ")):
+            yield from wrap(visible(f"not emulated: {line}"), width, initial_indent="    ", subsequent_indent="      ")
+
+
+def _called(one: OtherPolicy) -> str:
+    return one.name if one.engine in ("sl", "static") else f"{one.engine} {one.name}"
 
 
 def _by_reason(gaps: Iterable[NotJudged]) -> dict[str, list[NotJudged]]:

@@ -24,6 +24,8 @@ from tests.kentik.clock import Clock
 USER, TOKEN = "netops@example.com", "5up3r-s3cr3t-t0k3n"  # made up
 QUERY_PATHS = ("/api/v5/query/topXdata", "/api/next/v5/query/topXdata")
 
+ALERTING_PATHS = {"/v202505/policies/list": "policies", "/v202505/alerts": "alerts"}
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -142,6 +144,10 @@ class Kentik:
         self.faults: deque[Fault] = deque()
         self.forbidden: set[str] = set()
         """Paths that this user may not see."""
+        self.policies: list[dict[str, Any]] = []
+        """Alert policies of the account, as the v202505 API tells them."""
+        self.fired: list[dict[str, Any]] = []
+        """Alerts that fired, as it tells them."""
         self.log: list[Asked] = []
         fake = self
 
@@ -182,7 +188,7 @@ class Kentik:
     @property
     def series_asked(self) -> list[Asked]:
         """Requests for series that were answered."""
-        return [asked for asked in self.log if asked.status == 200 and asked.body is not None and asked.customers]
+        return [asked for asked in self.log if asked.status == 200 and asked.path in QUERY_PATHS and asked.customers]
 
     def fail(self, fault: Fault, times: int = 1) -> None:
         """The next queries fail like that."""
@@ -201,6 +207,18 @@ class Kentik:
             "/api/v5/mykentik/tenants": [{"id": 1, "name": "tenant", "users": []}],
             "/api/v5/users": {"users": [{"id": "1", "user_email": USER}]},
         }.get(name)
+
+    def told(self, path: str, body: Any) -> dict[str, Any]:
+        """A page of policies, or of alerts that started in a window: what is empty is left out, as by the gateway."""
+        name = ALERTING_PATHS[path]
+        rows = self.policies if name == "policies" else self.fired
+        between = body.get("filters", {}).get("startedAt")
+        if between:
+            rows = [row for row in rows if between["start"] <= row["startTimeAt"] < between["end"]]
+        page = body.get("pagination", {})
+        first, most = int(page.get("offset", 0)), int(page.get("limit", 100))
+        part = rows[first : first + most]
+        return ({name: part} if part else {}) | {"pagination": {"totalCount": str(len(rows))}}
 
     def _plan(self) -> dict[str, Any]:
         keeps = {"full_retention": self.account.full_retention, "fast_retention": self.account.fast_retention}
@@ -254,6 +272,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._say(400, {"error": "Unexpected token in JSON"}, at)
                 return
             if self._refused(at, body):
+                return
+            if self.path in ALERTING_PATHS:
+                self._say(200, kentik.told(self.path, body), at, body)
                 return
             if self.path not in QUERY_PATHS:
                 self._say(404, {"error": "Not found"}, at, body)

@@ -118,6 +118,10 @@ class Client:
         """The answer to a GET of what is no query. Raises like `query`."""
         return self._asked("GET", path, None, path.strip("/"), self._others)
 
+    def post(self, path: str, body: object, what: str) -> Any:
+        """The answer to a POST of what is no query. Raises like `query`."""
+        return self._asked("POST", path, body, what, self._others)
+
     def abandon(self) -> None:
         """Whoever waits need not: nobody wants the answers any more."""
         self._together.abandon(StoreError(f"{self.name} is not asked any more"))

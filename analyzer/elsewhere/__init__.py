@@ -1,0 +1,1 @@
+"""Policies that other engines run: read from their own files, and judged on the same history as the engine would."""

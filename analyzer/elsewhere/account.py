@@ -1,0 +1,176 @@
+"""The policies of a Kentik account, and what it says fired, held against what is raised here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from analyzer.elsewhere.kentik import kentik_policy
+from analyzer.elsewhere.policy import OfBaseline, Percentage, Thresholds
+from analyzer.elsewhere.raised import Raised
+from analyzer.pipeline import Surveyed
+from traffic.errors import UsageFailure
+from traffic.model import HOUR, Metric, Window
+from traffic.store.kentik.answers import asn_of
+from traffic.text import visible
+from traffic.times import instant
+
+NEAR = 0.01
+"""A baseline that differs by no more than this share is the same: theirs are of flows, ours of what a query answers."""
+_USED = ("ACTIVATION_STATUS_BASELINE_USED_FOUND", 4)
+
+
+def account_policies(
+    documents: Sequence[Mapping[str, Any]], where: str, metric: Metric, percentage: Percentage
+) -> tuple[list[Thresholds], list[str]]:
+    """The policies of an account that are on and can be judged, and a line for each other one.
+
+    Raises:
+        UsageFailure: there is none.
+    """
+    found: list[Thresholds] = []
+    lost: list[str] = []
+    for document in documents:
+        name = visible(str(document.get("name") or "unnamed"))
+        if document.get("enabled") is False:
+            lost.append(f"{where}: {name} is switched off, and not judged")
+            continue
+        try:
+            found.append(kentik_policy(document, f"{where} {name}", metric, percentage))
+        except UsageFailure as error:
+            lost.append(str(error).removeprefix("--policy-of "))
+    if not found:
+        why = f": {lost[0]}" if lost else ""
+        raise UsageFailure(f"--policy-of {where}: none of the account's {len(documents)} policies can be judged{why}")
+    return found, lost
+
+
+@dataclass(frozen=True)
+class FiredThere:
+    """An alert that the account says fired."""
+
+    policy: str
+    """By its id."""
+    names: tuple[str, ...]
+    """What its key is called."""
+    window: Window
+    activated: int
+    baseline: float | None
+    """None where none was used."""
+    value: float | None
+    """Of the first metric, when it was activated."""
+
+
+def fired_of(documents: Sequence[Mapping[str, Any]]) -> list[FiredThere]:
+    """Alerts as the account tells them; those without a time are left out."""
+    return [one for document in documents for one in _fired(document)]
+
+
+def _fired(said: Mapping[str, Any]) -> Iterator[FiredThere]:
+    def get(of: Any, camel: str, snake: str) -> Any:
+        return of.get(camel, of.get(snake)) if isinstance(of, dict) else None
+
+    def time(camel: str, snake: str) -> int | None:
+        text = get(said, camel, snake)
+        try:
+            return instant(text, 0) if isinstance(text, str) and text else None
+        except UsageFailure:
+            return None
+
+    activated = time("startTimeAt", "start_time_at")
+    if activated is None:
+        return
+    start = time("eventStartTimeAt", "event_start_time_at") or activated
+    end = time("endTimeAt", "end_time_at") or activated
+    flow = said.get("flow")
+    details = get(flow, "alertKeyDetails", "alert_key_details") or {}
+    names = [*map(str, details), *(str(get(one, "extendedValue", "extended_value") or "") for one in details.values())]
+    values = get(flow, "metricValues", "metric_values") or [{}]
+    used = get(flow, "activationStatus", "activation_status") in _USED
+    yield FiredThere(
+        policy=str((said.get("source") or {}).get("id") or ""),
+        names=tuple(name for name in names if name),
+        window=Window(min(start, activated), max(end, activated)),
+        activated=activated,
+        baseline=_number(get(flow, "baselineValue", "baseline_value")) if used else None,
+        value=_number(values[0].get("value")),
+    )
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def against_fired(raised: Raised, fired: Sequence[FiredThere], surveyed: Surveyed) -> str:
+    """How near what is raised here comes to what the account says fired, in a line; "" where nothing fired."""
+    policy = raised.policy
+    if not isinstance(policy, Thresholds):
+        return ""
+    keys = list(surveyed.spans)
+    mine = [one for one in fired if one.policy == policy.id and one.window.overlap(surveyed.window)]
+    placed = [(row, one) for one in mine for row in _rows(one, keys)]
+    if not mine:
+        return "no alert of it fired in that time"
+    alerts, step = raised.alerts, max(60, policy.frequency)
+    met = sum(
+        bool(
+            (
+                (alerts.key == row) & (alerts.start <= one.window.end + step) & (alerts.end >= one.window.start - step)
+            ).any()
+        )
+        for row, one in placed
+    )
+    said = f"{len(mine)} fired there, {len(placed)} of series that are here; {met} of these are raised here too"
+    ratios = list(_ratios(raised, placed, surveyed))
+    if ratios:
+        near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
+        said += (
+            f"; our baseline is within {100 * NEAR:.0f} % of theirs for {near} of {len(ratios)}, "
+            f"in the median {median(ratios):.4g} times it"
+        )
+    return said + _percentage(policy, placed)
+
+
+def _rows(one: FiredThere, keys: Sequence[str]) -> list[int]:
+    """The series that an alert is of, where it is here."""
+    numbers = {asn for name in one.names if (asn := asn_of(name) or _digits(name)) is not None}
+    return [row for row, key in enumerate(keys) if key in one.names or asn_of(key) in numbers][:1]
+
+
+def _digits(name: str) -> int | None:
+    return int(name) if name.isdecimal() and len(name) <= 10 else None
+
+
+def _ratios(raised: Raised, placed: Sequence[tuple[int, FiredThere]], surveyed: Surveyed) -> Iterator[float]:
+    if raised.baseline is None:
+        return
+    for row, one in placed:
+        # It is activated at the end of the evaluation that did it.
+        hour = (one.activated - 1 - surveyed.window.start) // HOUR
+        if one.baseline and 0 <= hour < raised.baseline.shape[1] and not np.isnan(raised.baseline[row, hour]):
+            yield float(raised.baseline[row, hour]) / one.baseline
+
+
+def _percentage(policy: Thresholds, placed: Sequence[tuple[int, FiredThere]]) -> str:
+    """What the account's own figures say of how its percentages are meant, where they contradict what was taken."""
+    percents = [
+        one.amount
+        for level in policy.levels
+        for one in level.conditions
+        if isinstance(one, OfBaseline) and one.percent and one.above
+    ]
+    if policy.percentage != "over" or not percents:
+        return ""
+    least = 1 + min(percents) / 100
+    known = [(one.value, one.baseline) for _, one in placed if one.value and one.baseline]
+    below = sum(value <= least * base for value, base in known)
+    if not below:
+        return ""
+    return f"; {below} of {len(known)} fired below what `over` asks for: try --kentik-percentage of"

@@ -1,0 +1,115 @@
+"""What a policy of another engine raised on the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from analyzer.elsewhere.policy import Elsewhere
+from analyzer.model import NotJudged
+from analyzer.pipeline import Surveyed
+from analyzer.reading.cache import CachedSource
+from traffic.model import DAY, HOUR, WEEK, Bools, Floats, Grid, Ints, Query, Window
+
+_AT_ONCE = 5_000_000
+"""Buckets that are held together where all series of a time are looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Alerts:
+    """Arrays of shape (alerts,), in order of key, then start."""
+
+    key: Ints
+    """Places among the keys of the survey."""
+    start: Ints
+    """Of the first match."""
+    end: Ints
+    """Of the last one."""
+    detected: Ints
+    told: Ints
+    """How often the engine tells of it."""
+    peak: Floats
+    """What passed the limit, the farthest."""
+    limit: Floats
+    """That it passed there."""
+    usual: Floats
+    """The baseline there; NaN where none is used."""
+    level: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Raised:
+    """What one policy came to."""
+
+    policy: Elsewhere
+    alerts: Alerts
+    judged: Bools
+    """Shape (keys, hours of the window)."""
+    looked: Bools
+    """Shape (keys,): those of which an evaluation was made at all."""
+    why_not: str
+    """Of the hours that are not judged."""
+    baseline: Floats | None = None
+    """Shape (keys, hours of the window)."""
+
+    def gaps(self, surveyed: Surveyed, keys: frozenset[str]) -> Iterator[NotJudged]:
+        """The time of these keys that is not judged."""
+        inside = there(surveyed)
+        for row, key in enumerate(surveyed.spans):
+            if key not in keys:
+                continue
+            blank = np.concatenate([[False], inside[row] & ~self.judged[row], [False]])
+            edges = surveyed.window.start + HOUR * np.flatnonzero(np.diff(blank.astype(np.int8)))
+            for start, end in edges.reshape(-1, 2).tolist():
+                yield NotJudged(key, start, end, self.why_not)
+
+    def by_week(self, window: Window) -> Ints:
+        """Key-hours that were judged in each week of the window."""
+        weeks = max(1, -(-window.seconds // WEEK))
+        week = np.arange(self.judged.shape[1]) * HOUR // WEEK
+        return np.bincount(week, self.judged.sum(axis=0), weeks).astype(np.int64)
+
+
+def there(surveyed: Surveyed) -> Bools:
+    """The hours in which each key is there, shape (keys, hours of the window)."""
+    grid = Grid.over(surveyed.window, HOUR)
+    found = np.zeros((len(surveyed.spans), grid.count), dtype=bool)
+    for row, span in enumerate(surveyed.spans.values()):
+        found[row, grid.slice(span.widen(HOUR))] = True
+    return found
+
+
+def walk(source: CachedSource, surveyed: Surveyed, step: int, window: Window) -> Iterator[tuple[Grid, Floats]]:
+    """All series of a time after the other: its grid, and values of shape (keys, buckets), NaN = missing."""
+    keys = list(surveyed.spans)
+    rows_of = {key: row for row, key in enumerate(keys)}
+    days = max(1, min(7, _AT_ONCE * step // (max(1, len(keys)) * DAY)))
+    for part in window.pieces(days * DAY):
+        grid = Grid.over(part, step)
+        values = np.full((len(keys), grid.count), np.nan)
+        asked = [
+            Query(source.metric, block, part.clip(reach), step)
+            for block, reach in surveyed.blocks
+            if part.overlap(reach)
+        ]
+        for query, matrix in zip(asked, source.series_many(asked), strict=True):
+            rows = [rows_of[key] for key in query.keys]
+            values[rows, grid.slice(matrix.grid.window)] = matrix.values
+        yield grid, values
+
+
+def no_alerts() -> Alerts:
+    """None."""
+    none, nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
+    return Alerts(
+        key=none, start=none, end=none, detected=none, told=none, peak=nothing, limit=nothing, usual=nothing, level=()
+    )
+
+
+def highest(groups: Ints, values: Ints) -> Ints:
+    """The largest value of each group, whose numbers ascend from 0."""
+    found = np.full(int(groups[-1]) + 1 if len(groups) else 0, np.iinfo(np.int64).min)
+    np.maximum.at(found, groups, values)
+    return found

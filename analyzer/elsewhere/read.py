@@ -1,0 +1,60 @@
+"""Policies of other engines from what a person named: a file, or `static=5G`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analyzer.elsewhere.elastalert import elastalert_rule
+from analyzer.elsewhere.kentik import kentik_policies
+from analyzer.elsewhere.policy import Elsewhere, Percentage
+from analyzer.elsewhere.static import static_policy
+from traffic.config import mapping
+from traffic.disk import storage
+from traffic.errors import UsageFailure
+from traffic.model import Metric
+
+STATIC = "static="
+_LARGEST = 16 << 20
+_FORMS = "a policy of Kentik (.json), a rule of ElastAlert (.yaml), static=5G, or kentik:policies"
+
+
+def policies(named: str, metric: Metric, percentage: Percentage) -> Sequence[Elsewhere]:
+    """What `--policy-of` names, but for an account's.
+
+    Args:
+        metric: what is looked at here.
+        percentage: what a percentage of Kentik's is of.
+
+    Raises:
+        UsageFailure: it is none of the known forms, or not valid.
+        StorageFailure: the file cannot be read.
+    """
+    if named.startswith(STATIC):
+        return [static_policy(named.removeprefix(STATIC))]
+    path = Path(named)
+    if path.suffix.lower() in (".yaml", ".yml"):
+        return [elastalert_rule(mapping(path), str(path), metric)]
+    if path.suffix.lower() != ".json":
+        there = "" if path.exists() else "there is no such file, and "
+        raise UsageFailure(f"--policy-of {named}: {there}it is none of the known forms: {_FORMS}")
+    return kentik_policies(_json(path), str(path), metric, percentage)
+
+
+def _json(path: Path) -> Any:
+    with storage(path):
+        try:
+            with path.open("rb") as file:
+                content = file.read(_LARGEST + 1)
+        except FileNotFoundError:
+            raise UsageFailure(f"--policy-of {path}: there is no such file") from None
+        except IsADirectoryError:
+            raise UsageFailure(f"--policy-of {path}: this is a folder, a JSON file is needed") from None
+    if len(content) > _LARGEST:
+        raise UsageFailure(f"--policy-of {path}: larger than {_LARGEST >> 20} MiB, which is no policy")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise UsageFailure(f"--policy-of {path}: this is not JSON ({error!s:.80})") from None

@@ -1,0 +1,188 @@
+"""What policies of other engines are worth, counted as `tune` counts its own; and their alerts one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite, nan
+
+import numpy as np
+
+from analyzer.elsewhere.raised import Raised
+from analyzer.model import Event, EventVerdict, Findings, OtherPolicy, Policy, event_id
+from analyzer.pipeline import Surveyed
+from analyzer.report.columns import COUNT, NUMBER, TEXT, TIME, Column, CsvTable
+from analyzer.tuning.grid import Candidate
+from analyzer.tuning.score import Score, score
+from analyzer.tuning.sweep import Swept
+from analyzer.verdict import COUNTED, compare
+from traffic.model import HOUR, WEEK, Floats, Label, Metric
+
+OWN = "sl"
+
+
+@dataclass(frozen=True)
+class AlertRow:
+    """A row of elsewhere_alerts.csv."""
+
+    policy: str
+    event: Event
+    told: int
+    level: str
+    verdict: EventVerdict
+    label_id: str
+
+
+ALERTS: CsvTable[AlertRow] = CsvTable(
+    "elsewhere_alerts.csv",
+    (
+        Column("policy", TEXT, lambda r: r.policy, "", "of another engine"),
+        Column("key", TEXT, lambda r: r.event.key, "", "whose alert it is"),
+        Column("start", TIME, lambda r: r.event.start, "UTC", "start of the first match"),
+        Column("end", TIME, lambda r: r.event.end, "UTC", "end of the last match"),
+        Column("detected", TIME, lambda r: r.event.detected, "UTC", "when the engine tells of it"),
+        Column("level", TEXT, lambda r: r.level, "", "the highest that it reached"),
+        Column("told", COUNT, lambda r: r.told, "", "how often the engine tells of it"),
+        Column("peak", NUMBER, lambda r: r.event.peak, "unit", "what was farthest from the threshold"),
+        Column("baseline", NUMBER, lambda r: r.event.baseline, "unit", "what it is compared with, if with any"),
+        Column("threshold", NUMBER, lambda r: r.event.threshold, "unit", "that it passed"),
+        Column("verdict", TEXT, lambda r: r.verdict, "", "what the comparison says of it"),
+        Column("label_id", TEXT, lambda r: r.label_id, "", "the label that it met"),
+    ),
+)  # fmt: skip
+
+
+def worth(
+    raised: Raised, surveyed: Surveyed, labels: Sequence[Label] | None, metric: Metric, resolution: int, present: Policy
+) -> tuple[OtherPolicy, list[AlertRow]]:
+    """What a policy came to.
+
+    Args:
+        labels: the truth; None where there is none.
+        present: whose clock says what is night.
+    """
+    keys, policy, alerts = list(surveyed.spans), raised.policy, raised.alerts
+    truth = None if labels is None else [one for one in labels if one.key in surveyed.spans or not one.key]
+    labelled = frozenset(keys) if any(not one.key for one in truth or ()) else frozenset(one.key for one in truth or ())
+    gaps = list(raised.gaps(surveyed, labelled))
+    swept = Swept(
+        key=[alerts.key],
+        start=[alerts.start],
+        end=[alerts.end],
+        detected=[alerts.detected],
+        above=[np.ones(len(alerts.key), dtype=bool)],
+        gaps=gaps,
+        judged_by_week=raised.by_week(surveyed.window),
+        judged_of_key=dict(enumerate(raised.judged.sum(axis=1).tolist())),
+    )
+    found = score(Candidate((), present), swept, surveyed, truth, metric.name, resolution)
+    told = alerts.told
+    week = np.clip((alerts.start - surveyed.window.start) // WEEK, 0, len(found.alerts) - 1)
+    counted = np.bincount(week, told, len(found.alerts)).astype(np.int64)
+    of_key = np.bincount(alerts.key, told, len(keys))
+    weeks = np.maximum(1.0, raised.judged.sum(axis=1) / (WEEK / HOUR))
+    worst = int(np.argmax(of_key / weeks)) if keys else 0
+    row = other_policy(
+        replace(
+            found,
+            alerts=counted,
+            worst_key=keys[worst] if of_key[worst] else "",
+            worst_per_week=float(of_key[worst] / weeks[worst]),
+        ),
+        policy.name,
+        policy.engine,
+        truth is not None,
+        len(keys),
+    )
+    said = replace(row, never_looked_at=int((~raised.looked).sum()), not_emulated="; ".join(policy.not_emulated))
+    events = list(_events(raised, keys, metric))
+    verdict = compare([one for one, _, _ in events], truth or (), gaps, surveyed.window, resolution, keys)
+    told_of = verdict.of_event if truth is not None else {}
+    rows = [
+        AlertRow(policy.name, event, count, level, *told_of.get(event.id, ("", ""))) for event, count, level in events
+    ]
+    return said, sorted(rows, key=lambda one: (one.event.start, one.event.key))
+
+
+def other_policy(found: Score, name: str, engine: str, known: bool, series: int) -> OtherPolicy:
+    """A score of `tune` as a row beside other engines' policies."""
+    hits, misses, not_judged, wrong = (
+        found.total(what) if known else None
+        for what in (found.hits, found.misses, found.not_judged, found.false_alarms)
+    )
+    return OtherPolicy(
+        name=name,
+        engine=engine,
+        hits=hits,
+        misses=misses,
+        not_judged=not_judged,
+        false_alarms=wrong,
+        alerts=found.total(found.alerts),
+        alerts_per_week=found.per_week(),
+        worst_key=found.worst_key,
+        worst_per_week=found.worst_per_week,
+        median_delay=found.delay,
+        never_looked_at=0,
+        series=series,
+        not_emulated="",
+    )
+
+
+def own(findings: Findings) -> OtherPolicy:
+    """The run's own policy as such a row: its events of the class `policy`."""
+    raised = [event for event in findings.events if event.event_class == COUNTED]
+    blank = sum(gap.end - gap.start for gap in findings.not_judged)
+    weeks = (findings.seconds_there - blank) / WEEK / max(1, len(findings.keys))
+    verdict = findings.verdict
+    gone: dict[str, int] = {}
+    count: dict[str, int] = {}
+    for gap in findings.not_judged:
+        gone[gap.key] = gone.get(gap.key, 0) + gap.end - gap.start
+    for event in raised:
+        count[event.key] = count.get(event.key, 0) + 1
+    rates = {key: some / max(1.0, (findings.window.seconds - gone.get(key, 0)) / WEEK) for key, some in count.items()}
+    worst = max(sorted(rates), key=lambda key: rates[key], default="")
+    return OtherPolicy(
+        name="this policy",
+        engine=OWN,
+        hits=None if verdict is None else verdict.hits,
+        misses=None if verdict is None else verdict.misses,
+        not_judged=None if verdict is None else verdict.not_judged,
+        false_alarms=None if verdict is None else verdict.false_alarms,
+        alerts=len(raised),
+        alerts_per_week=len(raised) / weeks if weeks > 0 else None,
+        worst_key=worst,
+        worst_per_week=rates.get(worst, 0.0),
+        median_delay=None if verdict is None else verdict.median_onset_delay,
+        never_looked_at=0,
+        series=len(findings.keys),
+        not_emulated="",
+    )
+
+
+def _events(raised: Raised, keys: Sequence[str], metric: Metric) -> Iterator[tuple[Event, int, str]]:
+    alerts = raised.alerts
+    columns = (alerts.key, alerts.start, alerts.end, alerts.detected, alerts.told, alerts.peak, alerts.limit)
+    rows = zip(*(column.tolist() for column in columns), _blank(alerts.usual), alerts.level, strict=True)
+    for key, start, end, detected, told, peak, limit, usual, level in rows:
+        event = Event(
+            id=event_id(keys[key], metric.name, "above", start),
+            key=keys[key],
+            start=start,
+            end=end,
+            detected=detected,
+            breaches=0,
+            peak_at=start,
+            peak=peak,
+            baseline=usual,
+            threshold=limit,
+            ratio=None,
+            excess=0.0,
+            event_class=COUNTED,
+        )
+        yield event, told, level
+
+
+def _blank(values: Floats) -> list[float]:
+    """What is infinite (no limit at all) is no figure."""
+    return [value if isfinite(value) else nan for value in values.tolist()]
