@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import random
-import shutil
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.commands import refused, sl, start, until, well
-from tests.killed import Killer
+from tests.faults.rounds import command, every_kills
 from tests.listeners import Hook, alertmanager, alerts
-from tests.watched import BEGIN, NO_PICTURES, OPTIONS, grow, told
+from tests.watched import BEGIN, grow, told
 from traffic.model import DAY
 from traffic.times import iso
 
@@ -28,12 +26,6 @@ def hook() -> Iterator[Hook]:
     found = Hook()
     yield found
     found.close()
-
-
-def command(folder: Path, *more: str | Path) -> tuple[str | Path, ...]:
-    where = ("--store", folder / "f.csv", "--output", folder / "out")
-    once = ("--every", "1h", "--rounds", "1", "--tell-from", iso(BEGIN))
-    return ("discover", *where, *OPTIONS, *NO_PICTURES, *once, *more)
 
 
 def round_(folder: Path, *more: str | Path) -> list[dict[str, Any]]:
@@ -68,46 +60,9 @@ def test_what_had_ended_a_round_before_the_first_is_known_and_told_nobody(tmp_pa
     assert well(sl(*arguments)).out != ""
 
 
-def test_a_killed_round_tells_nothing_twice_and_misses_nothing(tmp_path: Path, hook: Hook) -> None:
-    kills, _ = day_by_day(tmp_path, hook, lambda steps: random.Random(7).sample(range(1, steps + 1), KILLS))
-    assert kills == KILLS
-
-
-def day_by_day(folder: Path, hook: Hook, chosen: Callable[[int], Iterable[int]]) -> tuple[int, int]:
-    """Kill the round of the second day at these of its steps: how many kills there were, and posts that came twice."""
-    grow(folder / "f.csv", 1)
-    round_(folder, "--notify", hook.url)
-    shutil.copytree(folder / "out", folder / "before")
-    grow(folder / "f.csv", 2)
-    killer = Killer(command(folder, "--notify", hook.url), folder / "lines")
-    hook.heard.clear()
-    steps = killer.steps(folder / "steps")
-    expected = said_by(folder)
-    assert len(expected) >= 3
-    assert sorted(hook.keys) == sorted(expected)
-    kills = repeats = 0
-    for at in chosen(steps):
-        shutil.rmtree(folder / "out")
-        shutil.copytree(folder / "before", folder / "out")
-        (folder / "lines").unlink()
-        hook.heard.clear()
-        code, _, err = killer.run(at)
-        assert code == -9, (at, err)
-        assert killer.run()[0] == 0
-        # The round after it may be the one that tells that something is over.
-        known = [one for one in said_by(folder) if not one.endswith("over") or one in expected]
-        assert known == expected, at
-        assert set(hook.keys) >= set(expected), at
-        # What was sent and not yet kept as sent is sent again, by the same name.
-        assert len(hook.keys) <= len(set(hook.keys)) + 1, at
-        repeats += len(hook.keys) - len(set(hook.keys))
-        kills += 1
-    return kills, repeats
-
-
-def said_by(folder: Path) -> list[str]:
-    """The names of what was told, as often as it was."""
-    return [one["id"] for one in told((folder / "lines").read_text().splitlines())]
+def test_a_killed_round_tells_nothing_twice_and_misses_nothing(tmp_path: Path) -> None:
+    killed = every_kills(tmp_path, KILLS)
+    assert (killed.tried, killed.wrong) == (KILLS, [])
 
 
 def test_a_receiver_that_is_away_hears_it_later_and_a_token_is_shown_to_it_alone(tmp_path: Path, hook: Hook) -> None:

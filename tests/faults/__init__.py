@@ -1,0 +1,1 @@
+"""Faults on purpose, counted: `make faults` takes all of them (docs/reliability.md), the tests a slice."""
