@@ -15,7 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-elasticsearch demo-kentik demo-prometheus pictures docs cluster-env setup-dev check test search bench lock clean
+.PHONY: help setup demo demo-elasticsearch demo-kentik demo-prometheus pictures docs cluster-env setup-dev check test faults search bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -70,6 +70,9 @@ check: $(DEV) ## style, format, types, who may import whom
 
 test: $(DEV) ## all tests, two at a time
 	$(PY) -m pytest -n 2 --dist loadgroup tests/
+
+faults: $(DEV) ## kills, node losses, forged answers, damaged bytes, full disks: all of them, an hour or more
+	$(PY) -m tests.faults
 
 search: $(DEV) ## the property tests that need no server, with new random examples on every run
 	$(PY) -m pytest -n 2 --dist loadgroup --hypothesis-profile search -m 'not elasticsearch' tests/

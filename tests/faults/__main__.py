@@ -1,4 +1,7 @@
-"""All faults, or the named ones: python -m tests.faults [PART[=COUNT] ...]; the figures go to output/faults/."""
+"""All faults, or the named ones: python -m tests.faults [PART[=COUNT] ...].
+
+Figures go to output/faults/, a file a part, and from there into the table of docs/reliability.md.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,9 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 
 from tests.commands import ROOT
@@ -18,6 +21,8 @@ from tests.faults import damage, forgery, kills, nodes, rounds
 from tests.faults.outcomes import Outcomes
 
 FIGURES = ROOT / "output" / "faults"
+PAGE = ROOT / "docs" / "reliability.md"
+BEGIN, END = "<!-- figures: python -m tests.faults -->\n", "<!-- end of figures -->\n"
 
 
 @contextmanager
@@ -68,11 +73,27 @@ def main(asked: list[str]) -> int:
         with tempfile.TemporaryDirectory(prefix="sl-faults-") as folder:
             found = part(Path(folder), int(count or usual))
         seconds = round(time.monotonic() - begun)
-        (FIGURES / f"{name}.json").write_text(json.dumps({**asdict(found), "seconds": seconds}, indent=1) + "\n")
+        (FIGURES / f"{name}.json").write_text(json.dumps({**vars(found), "seconds": seconds}, indent=1) + "\n")
         sys.stdout.write("\n".join([found.row, *found.wrong[:20]]) + "\n")
         sys.stdout.flush()
         wrong += len(found.wrong)
+    write_page()
     return int(wrong > 0)
+
+
+def write_page() -> None:
+    """Put what was measured into the page; what was not run says so."""
+    rows = ["| fault | tried | wrong | what became of them |", "| --- | --- | --- | --- |"]
+    for name in PARTS:
+        path = FIGURES / f"{name}.json"
+        if path.exists():
+            said = json.loads(path.read_text(encoding="utf-8"))
+            rows.append(Outcomes(said["what"], said["tried"], Counter(said["became"]), said["wrong"]).row)
+        else:
+            rows.append(f"| {name} | not run | | |")
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(before + BEGIN + "\n".join(rows) + "\n" + END + after, encoding="utf-8")
 
 
 if __name__ == "__main__":
