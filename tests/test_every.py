@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.commands import refused, sl, start, until, well
+from tests.elasticsearch.server import Server
 from tests.faults.rounds import command, every_kills
 from tests.listeners import Hook, alertmanager, alerts
-from tests.watched import BEGIN, grow, told
-from traffic.model import DAY
+from tests.test_elastic_as_it_is import END, KEYS, SPIKE, documents, put
+from tests.watched import BEGIN, NO_PICTURES, grow, told
+from traffic.model import DAY, WEEK
 from traffic.times import iso
 
 KILLS = 6
@@ -196,3 +198,20 @@ def test_rounds_go_on_after_a_failure_and_metrics_count_them(tmp_path: Path) -> 
     assert any("f.csv" in line["message"] for line in lines)
     assert lines[-1]["level"] == "error"
     assert lines[-1]["code"] == 143
+
+
+def test_a_round_over_an_index_asks_for_what_is_new_and_tells_it(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
+) -> None:
+    options = ("--key", "customer", "--value", "bytes", "--statistic", "sum", "--resolution", "60m", *NO_PICTURES)
+    store = f"{elasticsearch.url}/{elasticsearch_index}"
+    command = ("discover", "--store", store, *options, "--output", tmp_path, "--every", "1h", "--rounds", "1", "-v")
+    put(elasticsearch, elasticsearch_index, documents(END - 3 * WEEK, SPIKE))
+    assert well(sl(*command)).out == ""
+    again = well(sl(*command))
+    assert again.out == ""
+    assert "sent 0," in again.err
+    more = [line for one in documents(SPIKE, END) for line in (b'{"create":{}}', json.dumps(one).encode())]
+    elasticsearch.call("POST", f"/{elasticsearch_index}/_bulk?refresh=true", b"\n".join(more) + b"\n")
+    (new,) = told(well(sl(*command)).out.splitlines())
+    assert (new["what"], new["event"]["key"], new["event"]["start"]) == ("new", KEYS[-1], iso(SPIKE))

@@ -62,6 +62,9 @@ def write_lines(descriptor: int, before: Mapping[str, int], news: Sequence[News]
             left = left[os.write(descriptor, left) :]
         if before:
             os.fsync(descriptor)
+    except BrokenPipeError:
+        # Whoever read is gone for good, and so is what there is to go on for.
+        raise
     except OSError as error:
         raise StorageFailure(
             f"stdout takes no lines ({error.strerror}): {len(news):,} are written by the next round"

@@ -30,6 +30,7 @@ def cluster(folder: Path, size: int = 1) -> Iterator[Cluster]:
     """Real nodes of our own."""
     found = Cluster(prepare(VERSIONS[9]), size, folder=folder / "nodes")
     try:
+        found.start()
         yield found
     finally:
         found.discard()
