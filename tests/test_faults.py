@@ -8,18 +8,18 @@ import pytest
 
 from tests.elasticsearch.server import Server
 from tests.faults.damage import damaged_bytes, full_disks
-from tests.faults.kills import chosen, discover_kills, generate_kills, signalled
+from tests.faults.kills import chosen, discover_kills, generate_kills, signalled, written_kills
 from tests.faults.outcomes import Outcomes
 
 
 def test_discover_that_was_killed_goes_on_and_asks_for_nothing_again(tmp_path: Path) -> None:
-    found = discover_kills(tmp_path, 8)
-    assert (found.tried, found.wrong) == (8, [])
+    found = discover_kills(tmp_path, 4, customers=2)
+    assert (found.tried, found.wrong) == (4, [])
     assert any(outcome.startswith("killed") for outcome in found.became)
 
 
 def test_discover_that_was_asked_to_end_leaves_nothing_half_written(tmp_path: Path) -> None:
-    found = signalled(tmp_path, 3)
+    found = signalled(tmp_path, 3, customers=2)
     assert (found.tried, found.wrong) == (3, [])
 
 
@@ -39,8 +39,15 @@ def test_a_full_disk_is_a_line_and_a_code_until_there_is_room(tmp_path: Path) ->
 def test_a_load_that_was_killed_is_completed_with_nothing_missing_or_doubled(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
 ) -> None:
-    found = generate_kills(elasticsearch, elasticsearch_index, tmp_path, 5)
-    assert (found.tried, found.wrong) == (5, [])
+    found = generate_kills(elasticsearch, elasticsearch_index, tmp_path, 3)
+    assert (found.tried, found.wrong) == (3, [])
+
+
+def test_events_that_were_being_written_when_it_was_killed_are_all_there_and_then_only_those(
+    elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
+) -> None:
+    found = written_kills(elasticsearch, elasticsearch_index, tmp_path, 2)
+    assert (found.tried, found.wrong) == (2, [])
 
 
 @pytest.mark.parametrize(("steps", "count"), [(10, 3), (3, 10), (4, 4)])

@@ -41,6 +41,11 @@ def _generate(folder: Path, count: int) -> Outcomes:
         return kills.generate_kills(server, "faults", folder, count)
 
 
+def _written(folder: Path, count: int) -> Outcomes:
+    with cluster(folder) as server:
+        return kills.written_kills(server, "found", folder, count)
+
+
 def _forged(folder: Path, count: int) -> Outcomes:
     with cluster(folder) as server:
         return forgery.forged_answers(server, "forged", folder, count)
@@ -58,6 +63,7 @@ PARTS: dict[str, tuple[Callable[[Path, int], Outcomes], int]] = {
     "bytes": (damage.damaged_bytes, 10_000),
     "disks": (lambda folder, most: damage.full_disks(folder, most=most), 100),
     "generate": (_generate, 100),
+    "written": (_written, 50),
     "forged": (_forged, 1000),
     "nodes": (_nodes, 50),
 }

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.commands import sl, start, well
@@ -17,7 +16,7 @@ from tests.faults.outcomes import Outcomes
 from tests.killed import Killer
 
 TABLES = ("events", "comparison", "not_judged", "suppressed", "coverage", "incidents", "contributors")
-WORLD = ("--customers", "6", "--start", "2026-10-05", "--end", "2026-11-02", "--flows", "-q")
+WORLD = ("--start", "2026-10-05", "--end", "2026-11-02", "--flows", "-q")
 SMALL = ("--customers", "3", "--start", "2026-10-05", "--end", "2026-10-07", "-q")
 
 
@@ -28,11 +27,12 @@ def chosen(steps: int, count: int, seed: int) -> list[int]:
     return sorted(list(range(1, steps + 1)) * whole + rng.sample(range(1, steps + 1), rest))
 
 
-def world(folder: Path) -> tuple[str | Path, ...]:
+def world(folder: Path, customers: int = 6, charts: int = 2) -> tuple[str | Path, ...]:
     """A store of traffic in `folder`; what `discover` is told about it."""
-    well(sl("generate", "--store", folder / "traffic", "--output", folder / "truth", *WORLD))
+    where = ("--store", folder / "traffic", "--output", folder / "truth", "--customers", str(customers))
+    well(sl("generate", *where, *WORLD))
     truth = folder / "truth" / "ground_truth.csv"
-    return ("discover", "--store", folder / "traffic", "--truth", truth, "--charts", "2", "--no-html", "-q")
+    return ("discover", "--store", folder / "traffic", "--truth", truth, "--charts", str(charts), "--no-html", "-q")
 
 
 def tables(output: Path) -> dict[str, bytes]:
@@ -48,10 +48,10 @@ def committed(output: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in output.glob("buffer_cache/*/*.slc")}
 
 
-def discover_kills(folder: Path, count: int, seed: int = 1) -> Outcomes:
+def discover_kills(folder: Path, count: int, customers: int = 6, seed: int = 1) -> Outcomes:
     """Half of the kills at counted steps, the rest at random moments."""
     found = Outcomes("discover, kill -9 at counted steps (made, synced, renamed, removed) and at random moments")
-    command = world(folder)
+    command = world(folder, customers)
     output = folder / "run"
     killer = Killer((*command, "--output", output))
     begun = time.monotonic()
@@ -130,10 +130,10 @@ def generate_kills(server: Server, index: str, folder: Path, count: int, seed: i
 SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
 
 
-def signalled(folder: Path, count: int, seed: int = 3) -> Outcomes:
+def signalled(folder: Path, count: int, customers: int = 6, seed: int = 3) -> Outcomes:
     """Asked to end at random moments: the code says by what, no temporary file stays, the next run gives the same."""
     found = Outcomes("discover, SIGTERM, SIGINT and SIGHUP at random moments")
-    command = world(folder)
+    command = world(folder, customers)
     output = folder / "run"
     begun = time.monotonic()
     well(sl(*command, "--output", output))
@@ -160,8 +160,32 @@ def signalled(folder: Path, count: int, seed: int = 3) -> Outcomes:
     return found
 
 
-def each(folder: Path, name: str) -> Iterator[Path]:
-    """A folder of its own."""
-    place = folder / name
-    place.mkdir(parents=True)
-    yield place
+def written_kills(server: Server, index: str, folder: Path, count: int, seed: int = 8) -> Outcomes:
+    """`discover --write-events` is killed while it replaces what an earlier policy found: what both found stays."""
+    found = Outcomes("discover --write-events, kill -9 at counted steps (requests, answers, files)")
+    target = ("--write-events", f"{server.url}/{index}")
+    wide = (*world(folder, customers=3, charts=0), "--output", folder / "run", *target)
+    strict = (*wide, "--over-percent", "900")
+    well(sl(*wide))
+    before = stored(server, index)
+    steps = Killer(strict).steps(folder / "steps")
+    expected = stored(server, index)
+    assert len(expected) < len(before)
+    for at in chosen(steps, count, seed):
+        well(sl(*wide))
+        code = Killer(strict).run(at)[0]
+        lost = (before & expected) - stored(server, index)
+        wrong = f"step {at}: {len(lost)} documents are lost" if lost else ""
+        if sl(*strict).code or stored(server, index) != expected:
+            wrong += f" step {at}: other documents"
+        found.add("killed, then equal" if code == -9 else f"exit {code}, equal", wrong)
+    return found
+
+
+def stored(server: Server, index: str) -> set[str]:
+    """The ids of its documents."""
+    server.call("POST", f"/{index}/_refresh")
+    body = {"size": 10_000, "_source": False, "track_total_hits": True}
+    hits = server.call("POST", f"/{index}/_search", body)["hits"]
+    assert hits["total"]["value"] == len(hits["hits"])
+    return {hit["_id"] for hit in hits["hits"]}
