@@ -23,6 +23,7 @@ SECTIONS = (
     "contributors",
     "files",
     "elasticsearch",
+    "cluster",
     "logs",
     "log_discovery",
     "kentik",
