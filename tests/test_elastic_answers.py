@@ -16,6 +16,7 @@ from traffic.model import HOUR, Grid, Statistic, Window
 from traffic.store.elastic import bodies
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
 from traffic.store.elastic.bodies import Fields, bulk_bodies, roll_up_percents, weekly
+from traffic.store.elastic.spans import _ends
 
 WINDOW = Window(MONDAY, MONDAY + 2 * HOUR)
 KEYS = ("a", "b", "c")
@@ -209,3 +210,10 @@ def test_a_week_is_an_index_that_takes_its_own_times_and_nothing_foreign() -> No
     assert (mappings["_meta"], mappings["dynamic"]) == ({"sl": 1}, "strict")
     assert set(mappings["properties"]) == {bodies.TIME, bodies.KEY, "network.bytes"}
     assert mappings["properties"][bodies.KEY] == {"type": "keyword", "time_series_dimension": True}
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 2.0**53, float("inf"), None, "7"])
+def test_a_time_that_is_none_is_no_end_of_a_key(value: object) -> None:
+    # It changed nothing in the run that met it, and was kept: every later run ended with an internal error.
+    with pytest.raises((ValueError, TypeError)):
+        _ends({"first": {"value": 0.0}, "last": {"value": value}})

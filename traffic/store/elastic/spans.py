@@ -13,6 +13,7 @@ from traffic.store.elastic.bodies import ENDS, LARGEST, MANY, PAGE, WEEKS, Body,
 from traffic.store.elastic.client import Cluster
 
 _PAGE = 1_000
+_LATEST = 2**53
 _APART = 5 * WEEK
 """Without a document for so long, what lies beyond does not belong to the rest ..."""
 _FEW = 200
@@ -134,10 +135,18 @@ def _take(listing: _Listing, answer: Mapping[str, Any], first: bool) -> tuple[Bo
 
 
 def _ends(found: Mapping[str, Any]) -> Ends:
-    first, last = (int(finite(found[name]["value"])) for name in ("first", "last"))
+    first, last = (_time(found[name]["value"]) for name in ("first", "last"))
     if last < first:
         raise ValueError("a last document before the first")
     return first, last
+
+
+def _time(value: object) -> int:
+    """Milliseconds; no date is beyond those that a float says exactly, which is what times are kept as."""
+    time = finite(value)
+    if abs(time) >= _LATEST:
+        raise ValueError("a time that is none")
+    return int(time)
 
 
 def ask_ends(cluster: Cluster, fields: Fields) -> Ends | None:
@@ -152,7 +161,7 @@ def ask_bounds(cluster: Cluster, fields: Fields, now: int) -> Window | None:
     answer = cluster.search(fields.weeks(), WEEKS)
     with understood(cluster.name):
         weeks = [
-            (int(finite(one["key"])) // 1000, whole(one["doc_count"], 1))
+            (_time(one["key"]) // 1000, whole(one["doc_count"], 1))
             for one in answer["aggregations"]["weeks"]["buckets"]
         ]
         if sum(count for _, count in weeks) != total_of(answer):
