@@ -64,6 +64,8 @@ WORLDS = {
     "nightly": lifted(nightly(), AT + 600, 25, 7.0),
     "recurring": lifted(recurring(), AT, 40, 6.0),
     "nothing": np.where(np.arange(6 * 10080) // 30 == (AT - MONDAY) // 1800, 7.0, 0.0),
+    "few": np.random.default_rng(1).poisson(0.2, 6 * 10080)
+    + np.where(np.arange(6 * 10080) // 30 == (AT - MONDAY) // 1800, 6.0, 0.0),
     "outage": lifted(steady(), AT, 50, 0.0),
     "sagging": lifted(steady(), AT, 50, 0.2),
     "short": lifted(steady(), AT, 30, 5.0)[10080 * 2 : 10080 * 2 + 14400],
@@ -118,6 +120,9 @@ def by_hand(found: Explanation) -> dict[str, tuple[float, float]]:
                 volume = "volume" in [one.rule for one in found.rules[: found.rules.index(step) + 1] if one.on]
                 wanted = (base * times * reached**3) ** 0.25 if volume else times * base
                 more = wanted if times > found.multiple else float("-inf")
+                if base == 0:
+                    more = reached
+                more = max(more, figures.get("by chance", 0.0))
             if step.rule == "habit" and figures.get("on half of the days, times", 0) > found.multiple:
                 more = max(more, figures["1.25 x four days of five, times"] * base)
             limit = max(limit, more)
@@ -188,6 +193,15 @@ def test_a_falls_severity_is_reckoned_again_by_what_is_missing(name: str, share:
     assert (terms.margin, terms.severity) == (None, event.severity)
     assert f"height {missing:.3f} (of the usual volume is missing)" in text(told, 200)
     assert document(told)["terms"]["margin"] is None
+
+
+def test_a_limit_that_chance_lifts_is_said(tmp_path: Path) -> None:
+    there = place("few", Policy(), tmp_path)
+    [event] = events(there, tmp_path)
+    told = explain(there, "a", event.start, event.id)
+    tail = next(step for step in told.rules if step.rule == "tail")
+    assert (told.rules[0].limit, tail.limit, tail.figures["by chance"]) == (3, 4, 4)
+    assert "by chance 4" in text(told, 200)
 
 
 def test_a_rise_from_nothing_is_told_and_its_document_is_json(tmp_path: Path) -> None:

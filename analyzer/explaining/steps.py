@@ -168,7 +168,8 @@ class Case:
         if rare is None:
             return {}
         if name in ("tail", "artefacts", "volume"):
-            return {"rare, times": at(rare.times[0]), "rare": at(rare.reached[0])}
+            chance = {} if after.chance is None else {"by chance": at(after.chance[0])}
+            return {"rare, times": at(rare.times[0]), "rare": at(rare.reached[0])} | chance
         if name == "held":
             named = list(enumerate(WAYS[: len(rare.times)]))
             figures = [(f"{way.name}: rare", at(rare.reached[place])) for place, way in named if place]

@@ -116,7 +116,7 @@ def judge(
         unlearned=marked.unlearned,
         kept=learned.of(policy, "rises"),
     )
-    found = [replace(_rises(rollup, stated, marked, policy, settings, resolution), silent=silent)]
+    found = [replace(_rises(rollup, stated, marked, policy, settings), silent=silent)]
     if policy.direction == "both":
         found.append(_falls(rollup, policy, resolution, silent, learned))
     if "unusual" in policy.classes and policy.baseline != "original":
@@ -125,19 +125,16 @@ def judge(
     return found
 
 
-def _rises(
-    rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy, settings: Settings, resolution: int
-) -> Judged:
+def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy, settings: Settings) -> Judged:
     """By the stated policy."""
     hours = rollup.hours
     short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
     unknown = found.sparse | short_history
     limits = np.where(unknown, np.nan, found.limits)
-    if "tail" in settings.rules:
-        limits = _above_chance(hours, limits, found.baseline, policy, resolution)
     plain = settings.threshold(found.baseline)
     peaks = hours.maximum if settings.alone else hours.second
-    why = np.select([peaks <= plain, peaks > found.limits[0], found.habitual], [1, 4, 3], 2)
+    chance = np.zeros(1, dtype=bool) if found.chance is None else found.chance[0] == limits[0]
+    why = np.select([peaks <= plain, chance, found.habitual], [1, 4, 3], 2)
     passed = (peaks > found.stated) & (peaks <= limits[0]) & ~unknown
     return Judged(
         rollup=rollup,
@@ -234,22 +231,6 @@ def _chance(hours: Hours, usual: Floats, limit: Floats, way: Way, policy: Policy
     return counts.are_counts(hours) & likely
 
 
-def _above_chance(hours: Hours, limits: Floats, baseline: Floats, policy: Policy, resolution: int) -> Floats:
-    """The limits of rises, of small counts not below what chance passes; shape (ways, keys, hours)."""
-    counted = np.flatnonzero(counts.are_counts(hours))
-    if not len(counted):
-        return limits
-    stated = (policy.needed(resolution), policy.within)
-    mean = counts.mean_under(baseline[counted], policy.rollup_percentile / 100)
-    for number, way in zip(range(len(limits)), WAYS, strict=False):
-        needed, within = way.buckets(resolution, stated)
-        limits[number, counted] = np.maximum(
-            limits[number, counted],
-            counts.passed_by_chance(mean, needed, max(needed, within // resolution), resolution),
-        )
-    return limits
-
-
 def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> Judged:
     """What is far out of a key's own habit, below the stated percentage."""
     short_history = ~found.sparse & (found.weeks < policy.min_weeks) & ~found.filled
@@ -292,7 +273,8 @@ def settings_of(policy: Policy, resolution: int) -> Settings:
         width=policy.rollup_width // HOUR,
         high=policy.rollup_percentile,
         units=policy.over_units,
-        alone=policy.needed(resolution) == 1,
+        needed=policy.needed(resolution),
+        within=policy.within,
     )
 
 

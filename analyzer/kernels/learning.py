@@ -56,8 +56,15 @@ class Settings:
     """... and the percentile of them that is learned from."""
     units: float = 0.0
     """How far above the baseline the threshold lies at least."""
-    alone: bool = False
-    """Whether one bucket is enough for an event."""
+    needed: int = 2
+    """Buckets that make an event ..."""
+    within: int = 600
+    """... that start inside so many seconds."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether one bucket is enough for an event."""
+        return self.needed == 1
 
     def threshold(self, baseline: Floats) -> Floats:
         """What the policy states, before any rule."""

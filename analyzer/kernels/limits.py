@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analyzer.kernels import counts
 from analyzer.kernels.grid import Weeks
 from analyzer.kernels.learning import OF_RARE, OF_USUAL, Kept, Past, Rare, Settings, Usual, learned_from, rare_of
-from traffic.model import Bools, Floats, Hours, Ints
+from analyzer.kernels.ways import WAYS
+from traffic.model import HOUR, Bools, Floats, Hours, Ints
 
 BURSTY = 20.0
 """A key that passes so many times its baseline by itself bursts for as long as it likes: only its peaks count."""
@@ -31,6 +33,8 @@ class HourLimits:
     """NaN where the hour has too few buckets ..."""
     limits: Floats
     """What must be passed in each way, shape (ways, keys, hours): those of `WAYS`, or the first of them alone."""
+    chance: Floats | None
+    """What small counts pass by chance, as `limits`, which are no lower; None where no key is counted."""
     habitual: Bools
     """Whether the key passes the threshold on most days round that time; shape (keys, hours) or (keys, 1)."""
 
@@ -97,13 +101,31 @@ def limits_of(  # noqa: PLR0913 - what was learned before, and what it is learne
     past = Past(weeks, settings)
     # What is learned does not depend on these, so that policies that differ in nothing else learn once.
     rules = set(settings.rules)
-    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, alone=False, rules=OF_USUAL & rules)
+    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, needed=0, within=0, rules=OF_USUAL & rules)
     usually = kept.get("usual", stage, lambda: learned_from(hours, learn, per_hour, past, unlearned, factor, kept))
     rare = None
     if "tail" in rules:
         asked = (stage, settings.every, settings.alone, OF_RARE & rules)
         rare = kept.get("rare", asked, lambda: rare_of(usually, hours, per_hour, past))
-    return _limited(replace(usually, sparse=np.zeros_like(usually.sparse)) if ahead else usually, rare, past)
+    found = _limited(replace(usually, sparse=np.zeros_like(usually.sparse)) if ahead else usually, rare, past)
+    if rare is None or not (are := counts.are_counts(hours)).any():
+        return found
+    counted = np.flatnonzero(are)
+    chance = np.zeros_like(found.limits)
+    chance[:, counted] = _chance(found.baseline[counted], len(chance), HOUR // per_hour, settings)
+    return replace(found, limits=np.maximum(found.limits, chance), chance=chance)
+
+
+def _chance(baseline: Floats, ways: int, resolution: int, settings: Settings) -> Floats:
+    """What small counts pass by chance in each way: shape (ways, keys, hours)."""
+    mean = counts.mean_under(baseline, settings.high / 100)
+    asked = [way.buckets(resolution, (settings.needed, settings.within)) for way in WAYS[:ways]]
+    return np.stack(
+        [
+            counts.passed_by_chance(mean, needed, max(needed, within // resolution), resolution)
+            for needed, within in asked
+        ]
+    )
 
 
 def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
@@ -127,6 +149,7 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
         stated=settings.threshold(usually.first),
         baseline=base,
         limits=found,
+        chance=None,
         habitual=habitual,
     )
 

@@ -10,7 +10,8 @@ RULES = {
     "neighbours'.",
     "idle": "No baseline is below a tenth of the key's weekly p95: three times nothing is nothing.",
     "edges": "A baseline is at least half of those of the hours before and after: mornings shift when clocks change.",
-    "tail": "A key that passes the threshold more often than once in two weeks must pass what it passes that rarely.",
+    "tail": "A key that passes the threshold more often than once in two weeks must pass what it passes that rarely; "
+    "small counts, what chance passes.",
     "artefacts": "An hour whose second highest bucket is 20 x its p95 holds an artefact of measuring: nothing is "
     "learned from its height.",
     "volume": "Where the tail asks for more, it asks a quarter for what is rare for the hour, three quarters for what "
