@@ -96,4 +96,6 @@ def test_a_threshold_stands_beside_the_policy_of_the_run_and_its_alerts_are_list
     well(sl("discover", *run))
     assert not (output / "elsewhere.csv").exists()
     assert not (output / "elsewhere_alerts.csv").exists()
+    for command in (("tune", "--output", output), ("discover", *run, "--quiet")):
+        assert "leave one of them out" in refused(sl(*command, "--dry-run", *other[:2]), 2)
     assert "is no value" in refused(sl("discover", *run, "--quiet", "--policy-of", "static=much"), 2)

@@ -296,6 +296,8 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     resolution = options.resolution or ("1m" if options.preset is None else "5m")
     job = _job(options, source, resolution)
     target = None if options.write_events is None else events_target(options.write_events, options.store, options)
+    if options.dry_run and options.policy_of:
+        raise UsageFailure("--dry-run does not know what --policy-of looks at: leave one of them out")
     theirs = named(options.policy_of, options.kentik_percentage, source, options)
     if options.dry_run:
         _say_plan(source, job, options.as_json)

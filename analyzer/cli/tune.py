@@ -99,10 +99,10 @@ def tune(**given: Any) -> None:
     options = TuneOptions(**given)
     budget = None if options.budget is None else _budget(options.budget)
     run = last_run(options.output, options)
-    theirs = named(options.policy_of, options.kentik_percentage, run.source, options)
     if options.dry_run:
         _say_requests(run, options)
         return
+    theirs = named(options.policy_of, options.kentik_percentage, run.source, options)
     with lock(options.output):
         labels = labels_of(run, options.truth, options.output)
         with cached(run.source, run.scope, options.output) as (source, asked):
@@ -160,6 +160,8 @@ def _say_requests(run: LastRun, options: TuneOptions) -> None:
 
     if options.engine != "discover":
         raise UsageFailure(f"--dry-run does not know what --as {options.engine} looks at: leave one of them out")
+    if options.policy_of:
+        raise UsageFailure("--dry-run does not know what --policy-of looks at: leave one of them out")
     tried = candidates(run.findings.policy, options.vary or DEFAULT)
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         resolution, surveyed = run.scope.resolution, survey(source, run.scope)
