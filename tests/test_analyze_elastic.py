@@ -12,7 +12,7 @@ import pytest
 from analyzer.log_summary import analyse
 from tests.commands import sl
 from tests.conformance import MONDAY
-from tests.elasticsearch.fixtures import both_majors
+from tests.elasticsearch.fixtures import every_product
 from tests.elasticsearch.guard import Guard
 from tests.elasticsearch.server import Server
 from tests.logs_made import Line, document, json_lines, make_lines
@@ -32,7 +32,7 @@ def filled(server: Server, index: str, lines: list[Line]) -> str:
     return f"{server.url}/{index}"
 
 
-@both_majors
+@every_product
 def test_an_index_says_what_the_file_says(elasticsearch: Server, elasticsearch_index: str, tmp_path: Path) -> None:
     lines = make_lines()
     (tmp_path / "lines.ndjson").write_text(json_lines(lines))

@@ -67,8 +67,7 @@ HOMES: Table = {
     ),
     "pyarrow": ({"traffic.store.parquet"}, "the embedded store could change its file format and nobody would notice"),
     "duckdb": ({"traffic.store.files"}, "the user's own files are the only thing that needs SQL"),
-    "elasticsearch": ({"traffic.store.elastic"}, "its client's changes stay in one folder"),
-    "elastic_transport": ({"traffic.store.elastic"}, "the errors of the same client"),
+    "elastic_transport": ({"traffic.store.elastic"}, "the changes of Elastic's client stay in one folder"),
     "jinja2": ({"analyzer.report.page.file"}, "the page is the only template, and it escapes what it is given"),
     "orjson": ({"traffic.store.elastic", "traffic.store.prometheus"}, "answers of some megabytes are read with it"),
     "requests": (
@@ -135,6 +134,7 @@ COMPUTED = "<computed>"
 
 # Package as imported -> as it is named in requirements.in, where the two differ.
 DISTRIBUTIONS = {
+    "elastic_transport": "elastic-transport",
     "dateutil": "python-dateutil",
     "yaml": "pyyaml",
     "ua_parser": "ua-parser",
@@ -480,7 +480,7 @@ def test_the_tests_run_on_the_versions_that_a_user_gets() -> None:
         ("analyzer.pipeline", "import click", "HOMES 'click'"),
         ("traffic.store.files", "import pyarrow.parquet as pq", "HOMES 'pyarrow'"),
         ("traffic.store.parquet", "import duckdb", "HOMES 'duckdb'"),
-        ("traffic.store.base", "from elasticsearch import ApiError", "HOMES 'elasticsearch'"),
+        ("traffic.store.base", "from elastic_transport import ApiError", "HOMES 'elastic_transport'"),
         ("traffic.store.elastic.client", "import requests", "HOMES 'requests'"),
         ("analyzer.reading.fetch", "from tinydb import TinyDB", "HOMES 'tinydb'"),
         ("analyzer.report.table", "from matplotlib import pyplot as plt", "HOMES 'matplotlib'"),
@@ -499,7 +499,7 @@ def test_a_forbidden_import_is_complained_about_with_its_rule(module: str, sourc
     [
         ("sl", "from generator.cli import commands\nfrom analyzer import cli\nimport click"),
         ("analyzer.kernels.breach", "import math\nimport numpy as np\nfrom analyzer.kernels import rollup"),
-        ("traffic.store.elastic.client", "import elasticsearch\nfrom traffic.store.base import Source"),
+        ("traffic.store.elastic.client", "import elastic_transport\nfrom traffic.store.base import Source"),
         ("analyzer.reading.cache.log", "import tinydb"),
         ("analyzer.report.table", "import pandas as pd"),
     ],

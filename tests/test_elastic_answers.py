@@ -15,7 +15,10 @@ from tests.worlds import MONDAY, percentile
 from traffic.model import HOUR, Grid, Statistic, Window
 from traffic.store.elastic import bodies
 from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
-from traffic.store.elastic.bodies import Fields, bulk_bodies, roll_up_percents, weekly
+from traffic.store.elastic.bodies import Fields
+from traffic.store.elastic.encode import bulk_bodies
+from traffic.store.elastic.percentiles import Percents, roll_up_percents
+from traffic.store.elastic.product import ELASTICSEARCH, OPENSEARCH, weekly
 from traffic.store.elastic.spans import _ends
 
 WINDOW = Window(MONDAY, MONDAY + 2 * HOUR)
@@ -114,10 +117,11 @@ def test_hours_hold_every_figure_of_a_roll_up_under_its_name(data: st.DataObject
         for place, value in enumerate(inside)
     ]
     fields = Fields("@timestamp", "customer", "bytes", "sum")
-    answer = search(there, fields.hours(KEYS, WINDOW, step, high), bodies.HOURS)
+    percents = Percents(roll_up_percents(step, high))
+    answer = search(there, fields.hours(KEYS, WINDOW, percents.asked, percents.digest), bodies.HOURS)
     got = cells(answer, KEYS, Grid.over(WINDOW, HOUR), "x")
     rows, columns, counted = got.rows, got.columns, got.documents
-    found = hours_of(answer, got, roll_up_percents(step, high), "x")
+    found = hours_of(answer, got, percents, "x")
     assert set(found) == {"high", "second", "p50", "p20", "maximum", "minimum", "mean"}
     assert len(rows) == len(hours)
     for place, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
@@ -201,7 +205,7 @@ def test_bodies_are_cut_where_they_would_grow_too_long_and_not_before() -> None:
 
 def test_a_week_is_an_index_that_takes_its_own_times_and_nothing_foreign() -> None:
     week = Window(MONDAY, MONDAY + 7 * 24 * HOUR)
-    index = weekly("traffic", "network.bytes", week, {"sl": 1})
+    index = weekly(ELASTICSEARCH, "traffic", "network.bytes", week, {"sl": 1})
     series, mappings = index["settings"]["index"], index["mappings"]
     assert series["time_series"] == {"start_time": week.start * 1000, "end_time": week.end * 1000}
     assert (series["mode"], series["routing_path"]) == ("time_series", [bodies.KEY])
@@ -210,6 +214,10 @@ def test_a_week_is_an_index_that_takes_its_own_times_and_nothing_foreign() -> No
     assert (mappings["_meta"], mappings["dynamic"]) == ({"sl": 1}, "strict")
     assert set(mappings["properties"]) == {bodies.TIME, bodies.KEY, "network.bytes"}
     assert mappings["properties"][bodies.KEY] == {"type": "keyword", "time_series_dimension": True}
+    ours = weekly(OPENSEARCH, "traffic", "network.bytes", week, {"sl": 1})
+    assert "mode" not in ours["settings"]["index"], "OpenSearch knows no time series"
+    assert ours["settings"]["index"]["sort.field"] == [bodies.KEY, bodies.TIME]
+    assert ours["mappings"]["properties"][bodies.KEY] == {"type": "keyword"}
 
 
 @pytest.mark.parametrize("value", [1e308, -1e308, 2.0**53, float("inf"), None, "7"])

@@ -15,7 +15,7 @@ import pytest
 
 from tests.commands import ROOT, Answer, kill, refused, sl, start, until
 from tests.elastic_data import load_flows, make_index, searches
-from tests.elasticsearch.fixtures import both_majors
+from tests.elasticsearch.fixtures import both_majors, every_product
 from tests.elasticsearch.guard import Guard
 from tests.elasticsearch.node import Cluster
 from tests.elasticsearch.server import Server
@@ -185,7 +185,7 @@ def test_a_discover_that_was_killed_goes_on_and_asks_nothing_again(
     assert sent(torn) == cost - done
 
 
-@both_majors
+@every_product
 def test_a_load_that_was_killed_is_completed_and_exact(
     elasticsearch: Server, elasticsearch_index: str, embedded: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:

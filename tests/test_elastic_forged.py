@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.elasticsearch.fixtures import NEWEST
+from tests.elasticsearch.home import NEWEST_OPENSEARCH
 from tests.elasticsearch.server import Server
 from tests.faults.forgery import TRIALS, forge
 from tests.test_elastic_as_it_is import END, documents, put
@@ -16,7 +18,11 @@ EACH = 25
 """Forged answers of a kind; three times as many of data."""
 
 
-@pytest.mark.parametrize(("reading", "kind"), TRIALS)
+@pytest.mark.parametrize(
+    ("elasticsearch", "reading", "kind"),
+    [*((NEWEST, *one) for one in TRIALS), (NEWEST_OPENSEARCH, "hours", "data")],
+    indirect=["elasticsearch"],
+)
 def test_none_of_many_forged_answers_is_believed_or_kept(
     elasticsearch_index: str, elasticsearch: Server, tmp_path: Path, reading: str, kind: str
 ) -> None:

@@ -26,8 +26,9 @@ from traffic.model import BITS, Grid, Matrix, Query, Window
 from traffic.store.access import Access, access
 from traffic.store.base import Away, Limits, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells, values_of
-from traffic.store.elastic.bodies import bulk_bodies, digits
 from traffic.store.elastic.client import Cluster, check_complete
+from traffic.store.elastic.encode import bulk_bodies, digits
+from traffic.store.elastic.percentiles import Percents, roll_up_percents
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.wire import MOST_BYTES, Waiting, seconds_of
 
@@ -128,6 +129,43 @@ def test_bodies_hold_each_amount_that_is_there_once(data: st.DataObject) -> None
         for step in range(steps)
         if amounts[row, step] >= 0
     ]
+
+
+@given(st.sampled_from(NASTY) | st.text(min_size=1, max_size=5), st.integers(2, 30))
+def test_documents_have_one_name_each_that_is_the_same_however_often_they_are_sent(key: str, steps: int) -> None:
+    grid = Grid(1_700_000_040, 60, steps)
+    amounts = np.arange(2 * steps).reshape(2, steps)
+    sent = [
+        b"".join(body for _, body in bulk_bodies([key, key + "x"], grid, one, "n", named=True)) for one in 2 * [amounts]
+    ]
+    assert sent[0] == sent[1]
+    heads = [json.loads(line)["create"]["_id"] for line in sent[0].splitlines()[::2]]
+    documents = [json.loads(line) for line in sent[0].splitlines()[1::2]]
+    assert len(set(heads)) == 2 * steps
+    assert [int(head.rpartition("-")[2]) for head in heads] == [one["@timestamp"] for one in documents]
+    assert [(one["organization.name"], one["n"]) for one in documents] == [
+        (name, int(value)) for name, row in zip((key, key + "x"), amounts, strict=True) for value in row
+    ]
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 10**9), min_size=1, max_size=60), min_size=1, max_size=5),
+    st.sampled_from((95.0, 99.0, 50.0, 12.5)),
+)
+def test_percentiles_of_a_cluster_that_is_asked_for_places_are_those_of_numpy(
+    hours: list[list[int]], high: float
+) -> None:
+    numbers = np.array([len(hour) for hour in hours])
+    percents = Percents(roll_up_percents(60, high), frozenset(numbers.tolist()))
+    assert percents.covers(numbers.tolist())
+    assert not percents.covers([61])
+    # As the t-digest of OpenSearch has it: the value of place i in the middle of its share.
+    answer = [
+        np.interp(np.array(percents.asked) / 100 * len(hour) - 0.5, range(len(hour)), sorted(hour)) for hour in hours
+    ]
+    told = percents.told(np.array(answer).T, numbers)
+    for q, found in zip(percents.wanted, told, strict=True):
+        np.testing.assert_allclose(found, [np.percentile(hour, q) for hour in hours], rtol=1e-12, atol=1e-3)
 
 
 WELL: dict[str, Any] = {"timed_out": False, "_shards": {"total": 3, "successful": 3, "failed": 0}}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from generator.logs.sinks import Counts, Lines, Opening, SinkFailure, open_log_sink
 from generator.logs.sinks.base import SinkRefused
-from tests.elasticsearch.fixtures import NEWEST, Nodes, both_majors
+from tests.elasticsearch.fixtures import NEWEST, Nodes, every_product
 from tests.elasticsearch.guard import Guard
 from tests.elasticsearch.node import Cluster
 from tests.elasticsearch.server import Server
@@ -76,7 +76,7 @@ def test_bodies_are_small_enough_for_any_cluster() -> None:
     assert [size for _, size, _ in bodies("logs", np.zeros(len(small), np.int64), small, small)] == [5000, 5000, 2000]
 
 
-@both_majors
+@every_product
 def test_lines_are_stored_once_however_often_they_are_sent(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
 ) -> None:

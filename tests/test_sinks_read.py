@@ -12,7 +12,7 @@ import pytest
 from analyzer.model import RULES
 from generator.logs.sinks.mappings import KINDS, mappings_of
 from tests.commands import refused, sl, well
-from tests.elasticsearch.fixtures import both_majors
+from tests.elasticsearch.fixtures import every_product
 from tests.elasticsearch.server import Server
 from tests.test_analyze_notebook import run as notebook
 
@@ -99,7 +99,7 @@ def test_the_notebook_runs_on_every_kind(
     assert sum(text.startswith("iVBOR") for text in shown) >= 2
 
 
-@both_majors
+@every_product
 def test_a_field_that_stands_in_the_mapping_alone_is_not_read(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
 ) -> None:

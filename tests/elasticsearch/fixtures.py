@@ -1,6 +1,7 @@
 """Real Elasticsearch servers for every test of this project. A test asks for one of these fixtures:
 
-    elasticsearch           one node; both majors where the test is marked with `both_majors`
+    elasticsearch           one node; both majors where the test is marked with `both_majors`, OpenSearch as well with
+                            `every_product`, and OpenSearch alone with `opensearch`
     elasticsearch_cluster   three nodes, for this test alone: it may kill them
     elasticsearch_index     a name that no other test has; what begins with it is deleted after the test
     guarded_elasticsearch   one node behind TLS, passwords and API keys
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.elasticsearch.guard import Guard, guarded
-from tests.elasticsearch.home import VERSIONS, Home, Unavailable, major_of, prepare
+from tests.elasticsearch.home import NEWEST_OPENSEARCH, VERSIONS, Home, Unavailable, major_of, prepare, product_of
 from tests.elasticsearch.node import Cluster
 from tests.elasticsearch.server import Elsewhere, Server
 from tests.required import missing
@@ -26,7 +27,8 @@ from traffic.store.elastic.wire import Waiting
 
 NEWEST = VERSIONS[9]
 both_majors = pytest.mark.parametrize("elasticsearch", VERSIONS.values(), indirect=True)
-
+every_product = pytest.mark.parametrize("elasticsearch", [*VERSIONS.values(), NEWEST_OPENSEARCH], indirect=True)
+opensearch = pytest.mark.parametrize("elasticsearch", [NEWEST_OPENSEARCH], indirect=True)
 
 LONGEST_WAIT = 8.0
 
@@ -55,12 +57,12 @@ class Nodes:
     def home(self, version: str) -> Home:
         """Asked once: what is missing now will be missing for the next test too, and Maven takes its time to say so."""
         if version in self._missing:
-            missing(f"Elasticsearch: {self._missing[version]}")
+            missing(self._missing[version])
         try:
             return prepare(version)
         except Unavailable as reason:
-            self._missing[version] = str(reason)
-            missing(f"Elasticsearch: {reason}")
+            self._missing[version] = f"{product_of(version).shown}: {reason}"
+            missing(self._missing[version])
 
     def get(self, version: str, nodes: int = 1) -> Cluster:
         """That many nodes of that version, all of them alive."""
@@ -90,7 +92,7 @@ def elasticsearch(request: pytest.FixtureRequest, elasticsearch_nodes: Nodes) ->
     if not (url := os.environ.get("SL_TEST_ES_URL")):
         return elasticsearch_nodes.get(wanted)
     server = Elsewhere(url)
-    if hasattr(request, "param") and server.major != major_of(wanted):
+    if hasattr(request, "param") and (server.product, server.major) != (product_of(wanted), major_of(wanted)):
         pytest.skip(f"SL_TEST_ES_URL is a server {server.version}, and this test is about {wanted}")
     return server
 

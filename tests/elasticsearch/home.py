@@ -1,6 +1,7 @@
 """What a real node needs on disk: a Java that fits, the jars from Maven Central, the layout that the server expects.
 
-    home = prepare("9.5.3")         # some seconds the first time, nothing afterwards
+    home = prepare("9.5.3")                     # some seconds the first time, nothing afterwards
+    home = prepare("opensearch-2.19.6")
 
 Homes are kept outside the repository, in $XDG_CACHE_HOME/sl-tests or ~/.cache/sl-tests: 45 MB each.
 """
@@ -21,21 +22,45 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 VERSIONS = {9: "9.5.3", 8: "8.19.21"}  # tests that do not care run on the first one
-NEEDED_JAVA = {9: 21, 8: 17}
 JVM_FOLDERS = ("/usr/lib/jvm", "/usr/java", "/opt/java", "/Library/Java/JavaVirtualMachines")
 LAYOUT = 2  # counts the changes of _make: a home that was laid out otherwise is not used any more
-SOURCES = (HERE / "pom.xml", HERE / "Launcher.java")
 ARCHITECTURES = {("Linux", "x86_64"): "linux-x64", ("Linux", "aarch64"): "linux-aarch64"}
 
 
 class Unavailable(Exception):
     """This machine lacks something that a node needs; the message says what, and how to get it."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """What a node is of: its `pom.xml` and `Launcher.java` lie in `folder`."""
+
+    name: str
+    shown: str
+    folder: Path
+    java: Mapping[int, int]
+    """Major version -> the oldest Java that runs it."""
+    home_property: str
+    """The property of the JVM that says where its home is."""
+    modular: bool
+    """Whether its HTTP is a module that is loaded from a folder, and its zstd a library of the system's."""
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        return self.folder / "pom.xml", self.folder / "Launcher.java"
+
+
+ELASTICSEARCH = Product("elasticsearch", "Elasticsearch", HERE, {9: 21, 8: 17}, "es.path.home", modular=True)
+OPENSEARCH = Product(
+    "opensearch", "OpenSearch", HERE.parent / "opensearch", {2: 17}, "opensearch.path.home", modular=False
+)
+NEWEST_OPENSEARCH = "opensearch-2.19.6"
 
 
 @dataclass(frozen=True)
@@ -45,22 +70,33 @@ class Home:
     version: str
     path: Path
     java: Path
+    product: Product
+
+
+def product_of(version: str) -> Product:
+    return OPENSEARCH if version.startswith(OPENSEARCH.name) else ELASTICSEARCH
+
+
+def number_of(version: str) -> str:
+    """As its makers write it."""
+    return version.removeprefix(f"{OPENSEARCH.name}-")
 
 
 def major_of(version: str) -> int:
-    return int(version.partition(".")[0])
+    return int(number_of(version).partition(".")[0])
 
 
 def prepare(version: str) -> Home:
     """The home of this version, made if it is not there yet. Two processes may ask at once."""
-    java = find_java(NEEDED_JAVA[major_of(version)])
-    key = hashlib.sha256(b"\0".join([b"%d" % LAYOUT, *(source.read_bytes() for source in SOURCES)])).hexdigest()[:12]
-    path = cache_folder() / f"elasticsearch-{version}-{key}"
+    product = product_of(version)
+    java = find_java(product.java[major_of(version)])
+    key = hashlib.sha256(b"\0".join([b"%d" % LAYOUT, *(source.read_bytes() for source in product.sources)]))
+    path = cache_folder() / f"{product.name}-{number_of(version)}-{key.hexdigest()[:12]}"
     if not path.is_dir():
         with _lock(path.with_name(f"{path.name}.lock")):
             if not path.is_dir():
-                _make(path, version, java)
-    return Home(version, path, java)
+                _make(path, number_of(version), java, product)
+    return Home(version, path, java, product)
 
 
 def cache_folder() -> Path:
@@ -76,24 +112,28 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _make(path: Path, version: str, java: Path) -> None:
+def _make(path: Path, version: str, java: Path, product: Product) -> None:
     """Laid out under another name and renamed, so that a home is there as a whole or not at all."""
-    zstd, architecture = find_zstd(), _architecture()
     work = Path(tempfile.mkdtemp(prefix=f"{path.name}.", dir=path.parent))
     try:
         jars, home = work / "jars", work / "home"
-        _copy_dependencies(jars, version, java)
-        library, netty, launcher = home / "lib", home / "modules" / "transport-netty4", home / "launcher"
-        native = library / "platform" / architecture
-        for folder in (native, netty, launcher):
+        library, launcher = home / "lib", home / "launcher"
+        zstd, architecture = (find_zstd(), _architecture()) if product.modular else (None, None)
+        _copy_dependencies(jars, version, java, product)
+        for folder in (library, launcher):
             folder.mkdir(parents=True)
         (compiler,) = jars.glob("ecj-*.jar")
+        compiler = compiler.rename(work / compiler.name)
+        if zstd is not None and architecture is not None:
+            native, netty = library / "platform" / architecture, home / "modules" / "transport-netty4"
+            for folder in (native, netty):
+                folder.mkdir(parents=True)
+            for jar in (*jars.glob("netty-*.jar"), *jars.glob("transport-netty4-*.jar")):
+                jar.rename(netty / jar.name)
+            _describe_module(netty)
+            shutil.copyfile(zstd, native / "libzstd.so")
         for jar in jars.glob("*.jar"):
-            if jar != compiler:
-                of_netty = jar.name.startswith(("netty-", "transport-netty4-"))
-                jar.rename((netty if of_netty else library) / jar.name)
-        _describe_module(netty)
-        shutil.copyfile(zstd, native / "libzstd.so")
+            jar.rename(library / jar.name)
         # Compiled here once: run as a source file, every start of a node would compile it again (and need a JDK).
         classpath = ":".join(map(str, library.glob("*.jar")))
         compile_: list[str | Path] = [
@@ -108,22 +148,23 @@ def _make(path: Path, version: str, java: Path) -> None:
             "-cp",
             classpath,
         ]
-        _run([*compile_, HERE / "Launcher.java"], "compile the launcher")
+        _run([*compile_, product.folder / "Launcher.java"], "compile the launcher")
         home.rename(path)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _copy_dependencies(target: Path, version: str, java: Path) -> None:
+def _copy_dependencies(target: Path, version: str, java: Path, product: Product) -> None:
     maven = shutil.which("mvn")
     if maven is None:
         raise Unavailable(
-            "Maven (mvn) is not installed: it fetches Elasticsearch's jars (tests/install-system-packages)"
+            f"Maven (mvn) is not installed: it fetches {product.shown}'s jars (tests/install-system-packages)"
         )
     command: list[str | Path] = [maven, "--batch-mode", "--quiet", "-Dstyle.color=never", "--strict-checksums"]
-    command += ["--file", HERE / "pom.xml", f"-Delasticsearch.version={version}", f"-DoutputDirectory={target}"]
+    command += ["--file", product.folder / "pom.xml", f"-D{product.name}.version={version}"]
     environment = {**os.environ, "JAVA_HOME": str(java.parent.parent)}
-    _run([*command, "dependency:copy-dependencies"], f"fetch Elasticsearch {version} from Maven Central", environment)
+    purpose = f"fetch {product.shown} {version} from Maven Central"
+    _run([*command, f"-DoutputDirectory={target}", "dependency:copy-dependencies"], purpose, environment)
 
 
 def _describe_module(folder: Path) -> None:

@@ -6,12 +6,12 @@ import shutil
 import sys
 
 from tests.elasticsearch.guard import find_nginx
-from tests.elasticsearch.home import NEEDED_JAVA, Unavailable, find_java, find_zstd
+from tests.elasticsearch.home import ELASTICSEARCH, Unavailable, find_java, find_zstd
 
 
 def missing() -> list[str]:
     # The newest Java that is asked for runs every version.
-    finders = {"java": lambda: find_java(max(NEEDED_JAVA.values())), "libzstd1": find_zstd, "nginx": find_nginx}
+    finders = {"java": lambda: find_java(max(ELASTICSEARCH.java.values())), "libzstd1": find_zstd, "nginx": find_nginx}
     programs = {"mvn": "maven", "redis-server": "redis-server", "chromium": "chromium"}
     programs |= {"docker-compose": "docker-compose", "curl": "curl", "openssl": "openssl"}
     programs |= {"prometheus": "prometheus", "victoria-metrics": "victoria-metrics"}

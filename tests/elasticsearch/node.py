@@ -1,4 +1,4 @@
-"""A real Elasticsearch node, or several of them as one cluster, as child processes of this one.
+"""A real node of Elasticsearch or OpenSearch, or several of them as one cluster, as child processes of this one.
 
     with Cluster(prepare("9.5.3"), nodes=3) as cluster:
         cluster.call("GET", "/_cluster/health")
@@ -69,7 +69,7 @@ class Node:
         self._settings |= settings
         classpath = f"{home.path / 'launcher'}:{home.path / 'lib'}/*"
         self._java: list[str | Path] = [home.java, f"-Xms{heap}", f"-Xmx{heap}", *JVM, *([QUICK] if quick else [])]
-        self._java += [f"-Des.path.home={home.path}", f"-Djava.io.tmpdir={folder}", "-cp", classpath]
+        self._java += [f"-D{home.product.home_property}={home.path}", f"-Djava.io.tmpdir={folder}", "-cp", classpath]
         self._process: subprocess.Popen | None = None
         self._url: str | None = None
 

@@ -1,4 +1,4 @@
-"""An Elasticsearch that answers, whoever started it: what a test may ask of it."""
+"""An Elasticsearch or OpenSearch that answers, whoever started it: what a test may ask of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from tests.elasticsearch.home import major_of
+from tests.elasticsearch.home import OPENSEARCH, Product, major_of, product_of
 
 PATIENCE = 30
 """How often a server that is busy for the moment is asked again, a second apart."""
@@ -29,6 +29,10 @@ class Server:
     @property
     def url(self) -> str:
         return self.urls[0]
+
+    @property
+    def product(self) -> Product:
+        return product_of(self.version)
 
     @property
     def major(self) -> int:
@@ -72,7 +76,10 @@ class Elsewhere(Server):
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         nodes = self.call("GET", "/_nodes?filter_path=nodes.*.version")["nodes"]
-        self._version: str = next(iter(nodes.values()))["version"]
+        version: str = next(iter(nodes.values()))["version"]
+        with urllib.request.urlopen(f"{self._url}/_cluster/health") as answer:
+            ours = "X-Elastic-Product" in answer.headers
+        self._version = version if ours else f"{OPENSEARCH.name}-{version}"
 
     @property
     def urls(self) -> list[str]:

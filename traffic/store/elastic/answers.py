@@ -16,6 +16,7 @@ import numpy as np
 
 from traffic.model import Floats, Grid, Ints, Statistic
 from traffic.store.base import StoreError
+from traffic.store.elastic.percentiles import Percents
 
 Answer = Mapping[str, Any]
 
@@ -242,20 +243,20 @@ def _errors(found: Cells, outer: int, each: bool) -> Floats:
     return values.astype(float)
 
 
-def hours_of(answer: Answer, found: Cells, percents: Sequence[float], name: str) -> dict[str, Floats]:
+def hours_of(answer: Answer, found: Cells, percents: Percents, name: str, factor: float = 1.0) -> dict[str, Floats]:
     """What `Fields.hours` asked for, by the names of a roll-up, shape (buckets,) each.
 
     Args:
         answer: of which `found` are the cells.
         found: its buckets.
-        percents: high, second, p50 and p20.
+        percents: high, second, p50 and p20, and what was asked for them.
         name: of the store, for messages.
+        factor: what all of them are times.
 
     Raises:
         StoreError: they do not agree with each other, or with the figures over all documents.
     """
-    # The server answers in order, whatever order was asked for, and each only once.
-    order = sorted(set(percents))
+    order = percents.asked
     with understood(name):
         listed = [
             [one["value"] for one in bucket["percents"]["values"]]
@@ -265,6 +266,7 @@ def hours_of(answer: Answer, found: Cells, percents: Sequence[float], name: str)
         if any(len(one) != len(order) + 3 for one in listed):
             raise ValueError("a percentile is missing")
         values = _numbers([value for one in listed for value in one]).reshape(len(listed), len(order) + 3).T
+        values[:-3] = percents.exactly(values[:-3])
         least, most, mean = values[-3:]
         if found.buckets:
             # An interpolation may end a bit of a float beside the values that it lies between.
@@ -277,10 +279,10 @@ def hours_of(answer: Answer, found: Cells, percents: Sequence[float], name: str)
                 raise StoreError(f"{name} has documents with several values in one: leave out --document-step")
             _check_ends(least, most, around, exact=True)
             _check_sum(mean * found.documents, around, found)
-    named = {
-        at: values[order.index(percent)] for at, percent in zip(("high", "second", "p50", "p20"), percents, strict=True)
-    }
-    return named | {"maximum": most, "minimum": least, "mean": mean}
+    # What lies between two values is made of them as our kernel makes it: times the factor first.
+    told = percents.told(values[:-3] * factor, found.documents)
+    named = dict(zip(("high", "second", "p50", "p20"), told, strict=True))
+    return named | {"maximum": most * factor, "minimum": least * factor, "mean": mean * factor}
 
 
 def _numbers(values: list[Any]) -> Floats:

@@ -1,21 +1,13 @@
-"""Pure: what is asked and sent, as values. No connection, no clock."""
+"""Pure: what is asked, as values. No connection, no clock."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from traffic.model import HOUR, Grid, Ints, Statistic, Window, second_percent
+from traffic.model import HOUR, Statistic, Window
 
 Body = dict[str, Any]
-Bytes = NDArray[np.uint8]
-
-DOCUMENTS = 20_000
-"""A bulk body, about: large enough that its way does not count, small enough to be held many times by a node."""
 
 KEY = "organization.name"
 TIME = "@timestamp"
@@ -24,115 +16,6 @@ _TERMS = 65_536
 """Names that a query may list at once (`index.max_terms_count`)."""
 COMPRESSION = 200
 """Of the t-digest that a bucket's p95 is told from: up to about so many documents it is exact, of more it is near."""
-# Four digits at a time: 0..9999 with zeros in front, then with blanks in front (which JSON skips before a number).
-_WORDS = np.array([f"{n:04d}" for n in range(10_000)] + [f"{n or '':>4}" for n in range(10_000)], dtype="S4")
-_LAST = np.array([f"{n:04d}" for n in range(10_000)] + [f"{n:>4}" for n in range(10_000)], dtype="S4")
-
-
-def digits(values: Ints, groups: int) -> Bytes:
-    """Numbers from 0 as text, shape (values, 4 x groups), with blanks in front."""
-    text = np.empty((len(values), groups), dtype="S4")
-    rest = values
-    for place in range(groups - 1, -1, -1):
-        higher, group = np.divmod(rest, 10_000)
-        words = _LAST if place == groups - 1 else _WORDS
-        text[:, place] = words[group + 10_000 * (higher == 0)]
-        rest = higher
-    return text.view(np.uint8)
-
-
-def bulk_bodies(
-    keys: Sequence[str], grid: Grid, amounts: Ints, field: str, most: int = DOCUMENTS
-) -> Iterator[tuple[int, bytes]]:
-    """Bodies of the bulk API that create a document for each amount that is there, and how many each creates.
-
-    Encoded by the matrix: all lines of a key are as wide, so that a copy of columns does what a loop over documents
-    would.
-
-    Args:
-        amounts: shape (keys, steps), -1 = missing.
-        most: documents in a body, about.
-    """
-    times = digits(grid.times() * 1000, 4)
-    numbers = -(-len(str(int(amounts.max(initial=0)))) // 4)
-    parts: list[bytes] = []
-    count = 0
-    for key, row in zip(keys, amounts, strict=True):
-        for first in range(0, grid.count, most):
-            part = row[first : first + most]
-            there = np.flatnonzero(part >= 0)
-            if count and count + len(there) > most:
-                yield count, b"".join(parts)
-                parts, count = [], 0
-            parts.append(lines_of({KEY: key}, times[first + there], digits(part[there], numbers), field))
-            count += len(there)
-    if count:
-        yield count, b"".join(parts)
-
-
-def lines_of(about: Body, times: Bytes, numbers: Bytes, field: str) -> bytes:
-    """A document for each row of `times` and `numbers`, with the line before it that says what to do with it.
-
-    Args:
-        about: what all of them say besides.
-        times: digits, shape (documents, width).
-        numbers: as `times`, of the amounts.
-        field: of the amounts.
-    """
-    head = f'{{"create":{{}}}}\n{{"{TIME}":'.encode()
-    middle = f",{json.dumps(field)}:".encode()
-    tail = f",{json.dumps(about, separators=(',', ':'))[1:]}\n".encode()
-    start, end = len(head), len(head) + times.shape[1]
-    blank = head + b" " * times.shape[1] + middle + b" " * numbers.shape[1] + tail
-    lines = np.tile(np.frombuffer(blank, dtype=np.uint8), (len(times), 1))
-    lines[:, start:end] = times
-    start = end + len(middle)
-    lines[:, start : start + numbers.shape[1]] = numbers
-    return lines.tobytes()
-
-
-def weekly(index: str, field: str, week: Window, meta: Body) -> Body:
-    """An index for one week of ours: sorted and packed by series, a point at most once.
-
-    All of it stands in the request: a template of ours would have to come before one of the cluster's owner, or would
-    be in the way of the next one.
-
-    Args:
-        index: the alias that it stands behind.
-        field: of the amounts.
-        week: whose times it takes, and no other.
-        meta: what it says of itself.
-    """
-    return {
-        "settings": {
-            "index": {
-                "mode": "time_series",
-                "routing_path": [KEY],
-                "time_series": {"start_time": week.start * 1000, "end_time": week.end * 1000},
-                "number_of_shards": 1,
-                # None on a single node, one where there is a second: nothing to set, nothing yellow.
-                "auto_expand_replicas": "0-1",
-                # Searchable at the end of the load; until then the node has better things to do.
-                "refresh_interval": "-1",
-            }
-        },
-        "mappings": {
-            "_meta": meta,
-            # What is not ours is refused, so that it can never get into the sums.
-            "dynamic": "strict",
-            "properties": {
-                TIME: {"type": "date"},
-                KEY: {"type": "keyword", "time_series_dimension": True},
-                field: {"type": "long", "time_series_metric": "gauge"},
-            },
-        },
-        "aliases": {index: {}},
-    }
-
-
-def roll_up_percents(step: int, high: float = 95.0) -> tuple[float, float, float, float]:
-    """The percentiles of a roll-up of buckets of `step` seconds: high, the second highest of a full hour, p50, p20."""
-    return high, second_percent(HOUR // step), 50.0, 20.0
 
 
 class Fields:
@@ -278,11 +161,12 @@ class Fields:
         """The statistic of each key and bucket that holds a document."""
         return self._by_time(keys, window, step, self._statistic())
 
-    def hours(self, keys: Sequence[str], window: Window, step: int, high: float = 95.0) -> Body:
+    def hours(self, keys: Sequence[str], window: Window, percents: Sequence[float], digest: Body) -> Body:
         """Percentiles, ends, mean and number of the values of each key and hour; exact where values are documents."""
-        percents = sorted(set(roll_up_percents(step, high)))
         values = {
-            "percents": {"percentiles": {"field": self.value, "percents": percents, "keyed": False}},
+            "percents": {
+                "percentiles": {"field": self.value, "percents": list(percents), "keyed": False, **digest},
+            },
             "stats": {"stats": {"field": self.value}},
         }
         body = self._by_time(keys, window, HOUR, values)

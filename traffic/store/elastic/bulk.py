@@ -19,7 +19,12 @@ EXISTS = "version_conflict_engine_exception"
 
 ATTEMPTS = 8
 _FULL = "circuit_breaking_exception"
-_BUSY = {"es_rejected_execution_exception", _FULL, "unavailable_shards_exception"}
+_BUSY = {
+    "es_rejected_execution_exception",
+    "rejected_execution_exception",
+    "unavailable_shards_exception",
+    _FULL,
+}
 _SMALL = 1 << 18
 """Bytes of a body that no node finds too large."""
 _MOST_LISTED = 100_000

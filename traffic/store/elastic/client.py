@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
+from urllib.parse import urlencode
 
 import elastic_transport
-import elasticsearch
-from elasticsearch import Elasticsearch, OrjsonSerializer
+from elastic_transport import ApiError, OrjsonSerializer, Transport
+from elastic_transport.client_utils import url_to_node_config
 
 from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
 from traffic.store.access import Access
 from traffic.store.base import Away, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.place import IndexAddress
+from traffic.store.elastic.product import OPENSEARCH, Product, by_greeting, by_header
 from traffic.store.elastic.wire import BoundedNode, Unbounded, Waiting
 from traffic.text import visible
 
@@ -51,6 +52,8 @@ _UNAVAILABLE = {
     "cluster_block_exception",
     "master_not_discovered_exception",
     "not_master_exception",
+    "cluster_manager_not_discovered_exception",
+    "not_cluster_manager_exception",
 }
 
 COMPLETE = (
@@ -73,9 +76,8 @@ class Cluster:
         self.name = place.name
         self.who = Access(place.user).who if place.user else access.who
         # The client says what it retries on its own logger, with a traceback; the outcome is what people need.
-        for name in ("elastic_transport", "elasticsearch", "urllib3"):
+        for name in ("elastic_transport", "urllib3"):
             logging.getLogger(name).addHandler(logging.NullHandler())
-        warnings.filterwarnings("ignore", category=elasticsearch.ElasticsearchWarning)
         user, password = (place.user, place.password) if place.user else (access.user, access.password)
         secure = place.urls[0].startswith("https")
         named = bool(user) and (bool(place.user) or not access.api_key)
@@ -89,24 +91,24 @@ class Cluster:
         self.identity = blake2b(repr(who).encode(), digest_size=16).hexdigest()
         self._wait = access.wait
         self._answered = False
-        settings: dict[str, Any] = {
-            # As text: the client itself only takes ASCII.
-            "basic_auth": b64encode(f"{user}:{password or ''}".encode()).decode() if named else None,
-            "api_key": None if place.user else access.api_key,
-            "ca_certs": access.ca_file if secure else None,
-            "ssl_assert_fingerprint": access.fingerprint if secure else None,
-        }
+        self._product: Product | None = None
+        # As text: a password need not be ASCII.
+        basic = b64encode(f"{user}:{password or ''}".encode()).decode()
+        login = f"Basic {basic}" if named else f"ApiKey {access.api_key}" if access.api_key else None
+        settings: dict[str, Any] = {"connections_per_node": connections, "request_timeout": TIMEOUT}
+        settings |= {"headers": {"authorization": login}} if login else {}
+        if secure:
+            settings |= {"ca_certs": access.ca_file} if access.ca_file else {}
+            settings |= {"ssl_assert_fingerprint": access.fingerprint} if access.fingerprint else {}
         try:
-            self._client = Elasticsearch(
-                list(place.urls),
-                **{name: value for name, value in settings.items() if value},
-                request_timeout=TIMEOUT,
-                connections_per_node=connections,
+            self._client = Transport(
+                [url_to_node_config(url).replace(**settings) for url in place.urls],
                 # To another node at once; to the same one after a while, which is ours to wait for.
                 retry_on_status=(),
                 max_retries=len(place.urls) - 1,
                 node_class=BoundedNode,
-                serializer=OrjsonSerializer(),
+                serializers={"application/json": OrjsonSerializer()},
+                meta_header=False,
             )
         except (ValueError, TypeError) as error:
             raise UsageFailure(f"cannot connect to {self.name}: {error}") from None
@@ -129,27 +131,68 @@ class Cluster:
             Away: no node can be reached, or they have too much to do.
             StoreError: anything else.
         """
-        headers = {"accept": "application/json"}
-        if body is not None:
-            headers["content-type"] = "application/x-ndjson" if bulk else "application/json"
         # Who sends documents waits for a heap by itself.
         waits, again = iter(() if bulk else _FULL), iter(() if bulk else _NOT_THERE)
         waiting = Waiting(self.name, self._wait)
-        found = None
-        while found is None:
+        while True:
             try:
-                found = self._client.perform_request(method, path, params=params, headers=headers, body=body)
-            except (elastic_transport.TransportError, elastic_transport.ApiError, ValueError) as error:
+                answer = self._send(method, path, params, body, bulk)
+            except (elastic_transport.TransportError, ApiError, ValueError) as error:
                 of_error = waits if _is_full(error) else again if _is_missing(error) else ()
                 if (wait := next(iter(of_error), None)) is not None:
                     time.sleep(wait)
                 elif not self._passes(error) or not waiting.longer(_why(error), _retry_after(error)):
                     raise self._failure(error) from None
-        self._answered = True
-        answer = found.body
-        if not isinstance(answer, dict):
-            raise StoreError(f"{self.name} does not answer like Elasticsearch: check the address")
+            else:
+                self._answered = True
+                if not isinstance(answer, dict):
+                    raise self._stranger()
+                return answer
+
+    @property
+    def product(self) -> Product:
+        """What kind of cluster it is, by its first answer.
+
+        Raises:
+            StoreError: of none that is known.
+        """
+        if self._product is None:
+            try:
+                self.ask("GET", "/")
+            except StoreError:
+                # A refusal tells as well, where the header is on it.
+                if self._product is None:
+                    raise
+        assert self._product is not None, "no answer is taken before it is known"
+        return self._product
+
+    def _send(self, method: str, path: str, params: Mapping[str, str] | None, body: object, bulk: bool) -> object:
+        """One request. Raises what the transport does, and ApiError for a status that is no success."""
+        headers = {"accept": "application/json"}
+        if body is not None:
+            headers["content-type"] = "application/x-ndjson" if bulk else "application/json"
+        target = f"{path}?{urlencode(params)}" if params else path
+        meta, answer = self._client.perform_request(method, target, headers=headers, body=body)
+        self._product = self._product or by_header(meta.headers)
+        if not 200 <= meta.status < 300:
+            raise ApiError(f"status {meta.status}", meta, answer)
+        self._product = self._product or self._greeted()
         return answer
+
+    def _greeted(self) -> Product:
+        """Of a cluster that does not name itself with every answer."""
+        meta, answer = self._client.perform_request("GET", "/", headers={"accept": "application/json"})
+        if meta.status in (401, 403) and "security_exception" in _types(answer):
+            # Who may read an index need not be let in here. Elasticsearch says what it is in this answer too.
+            return OPENSEARCH
+        if not 200 <= meta.status < 300:
+            raise ApiError(f"status {meta.status}", meta, answer)
+        if (found := by_greeting(answer)) is None:
+            raise self._stranger()
+        return found
+
+    def _stranger(self) -> StoreError:
+        return StoreError(f"{self.name} does not answer like Elasticsearch or OpenSearch: check the address")
 
     def ask_shards(self, method: str, path: str, params: Mapping[str, str] | None, least: int) -> dict[str, Any]:
         """Send a request to all shards, and again for as long as some of them cannot be reached: a node may have died.
@@ -213,14 +256,12 @@ class Cluster:
 
     def _passes(self, error: Exception) -> bool:
         """Whether the same may succeed a little later. Who never answered may not be there at all."""
-        if isinstance(error, elastic_transport.ApiError):
+        if isinstance(error, ApiError):
             return error.meta.status in _PASSING and not set(_types(error.body)) & _TOO_LARGE
         return self._answered and _is_lost(error)
 
     def _failure(self, error: Exception) -> Failure:
-        if isinstance(error, elasticsearch.UnsupportedProductError):
-            return StoreError(f"{self.name} does not answer like Elasticsearch: check the address")
-        if isinstance(error, elastic_transport.ApiError):
+        if isinstance(error, ApiError):
             return self._refusal(error)
         if isinstance(error, elastic_transport.TlsError):
             return AccessDenied(
@@ -235,7 +276,7 @@ class Cluster:
             return Away(f"{self.name} cannot be reached ({_short(error)}): check that it runs, and the address")
         return StoreError(f"{self.name} answers what cannot be read ({_short(error)}): check the address")
 
-    def _refusal(self, error: elastic_transport.ApiError) -> Failure:
+    def _refusal(self, error: ApiError) -> Failure:
         status, kinds = error.meta.status, set(_types(error.body))
         reason = _reason(error.body) or f"status {status}"
         if status in (401, 403):
@@ -322,23 +363,23 @@ def _is_lost(error: Exception) -> bool:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, elastic_transport.ApiError):
+    if isinstance(error, ApiError):
         return f"has too much to do or is not ready ({error.meta.status})"
     return "cannot be reached at the moment"
 
 
 def _retry_after(error: Exception) -> str | None:
-    return error.meta.headers.get("retry-after") if isinstance(error, elastic_transport.ApiError) else None
+    return error.meta.headers.get("retry-after") if isinstance(error, ApiError) else None
 
 
 def _is_full(error: Exception) -> bool:
     """Whether the node has no heap left at this moment, whoever took it; not: this request alone is too large."""
-    return isinstance(error, elastic_transport.ApiError) and _reason(error.body).startswith("[parent]")
+    return isinstance(error, ApiError) and _reason(error.body).startswith("[parent]")
 
 
 def _is_missing(error: Exception) -> bool:
     """Whether the node knows no such index."""
-    if not isinstance(error, elastic_transport.ApiError):
+    if not isinstance(error, ApiError):
         return False
     return error.meta.status == 404 and "index_not_found_exception" in _types(error.body)
 

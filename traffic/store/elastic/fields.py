@@ -28,6 +28,10 @@ NUMBERS = {
 _FAMILIES = dict.fromkeys(_NAMES, "names") | dict.fromkeys(("byte", "short", "integer", "long"), "numbers")
 """Types whose values are the same in one list; any other is a family of its own."""
 TIMES = {"date", "date_nanos"}
+_PARENTS = {"object", "nested"}
+"""What has fields, and no values."""
+_TOGETHER = 500
+"""Fields that one search tells of: each is a bucket and a clause."""
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _SPOKEN_OF = re.compile(r"(?:^|[\s(+!-])([A-Za-z_@][\w.@-]*):")
 """A field in a query: a name before a colon."""
@@ -196,7 +200,12 @@ def field_types(cluster: Cluster) -> dict[str, set[str]]:
     A field that stands in the mappings alone, as of a template for many kinds of lines, would be read as always empty.
     """
     path = f"/{cluster.place.index}/_field_caps"
-    params = {"fields": "*", "filters": "-metadata,-parent", "filter_path": "fields.*.*.type"}
+    params = {"fields": "*", "filter_path": "fields.*.*.type"}
+    if not cluster.product.sifts_fields:
+        listed = cluster.ask("GET", path, params).get("fields", {})
+        kinds = {name: set(found) - _PARENTS for name, found in sorted(listed.items()) if not name.startswith("_")}
+        return _filled(cluster, {name: found for name, found in kinds.items() if found})
+    params["filters"] = "-metadata,-parent"
     try:
         answer = cluster.ask("GET", path, {**params, "include_empty_fields": "false"})
     except StoreError as error:
@@ -206,6 +215,21 @@ def field_types(cluster: Cluster) -> dict[str, set[str]]:
         answer = cluster.ask("GET", path, params)
     found = answer.get("fields", {})
     return {name: set(kinds) for name, kinds in sorted(found.items())}
+
+
+def _filled(cluster: Cluster, types: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """The fields that a document has a value in."""
+    found: dict[str, set[str]] = {}
+    names = list(types)
+    for at in range(0, len(names), _TOGETHER):
+        part = names[at : at + _TOGETHER]
+        filters = {str(place): {"exists": {"field": name}} for place, name in enumerate(part)}
+        body = {"size": 0, "track_total_hits": False, "aggs": {"there": {"filters": {"filters": filters}}}}
+        answer = cluster.search(body, "aggregations.there.buckets.*.doc_count")
+        with understood(cluster.name):
+            there = answer["aggregations"]["there"]["buckets"]
+            found |= {name: types[name] for place, name in enumerate(part) if there[str(place)]["doc_count"]}
+    return found
 
 
 def readable(types: Mapping[str, set[str]]) -> dict[str, str]:

@@ -17,12 +17,14 @@ from traffic.flows import DIMENSIONS, Catalogue, FlowAnswer, FlowQuery, Flows
 from traffic.model import Floats, Grid, Metric, Window, week_start
 from traffic.store.access import Access
 from traffic.store.base import ForeignStore, StoreError
-from traffic.store.elastic.bodies import DOCUMENTS, KEY, SUMS, TIME, TOTAL, Body, Fields, digits, lines_of, weekly
+from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Body, Fields
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.encode import DOCUMENTS, digits, lines_of
 from traffic.store.elastic.flows import WANTED, flow_answer, flow_body, whole_answer, whole_body
 from traffic.store.elastic.layout import FLOW_META, Layout, look, said, week_index, whole_week
 from traffic.store.elastic.place import IndexAddress
+from traffic.store.elastic.product import Product, weekly
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.folder import Manifest
 
@@ -44,16 +46,23 @@ def beside(place: IndexAddress) -> IndexAddress:
     return replace(place, index=place.index + BESIDE)
 
 
-def weekly_flows(index: str, field: str, week: Window, meta: Body) -> Body:
+def weekly_flows(product: Product, index: str, field: str, week: Window, meta: Body) -> Body:
     """An index for one week of flow records."""
-    body = weekly(index, field, week, meta)
+    body = weekly(product, index, field, week, meta)
     for name, kind in zip(FIELDS.values(), _TYPES, strict=True):
-        body["mappings"]["properties"][name] = {"type": kind, "time_series_dimension": True}
+        body["mappings"]["properties"][name] = {"type": kind, **product.dimension}
     return body
 
 
 def flow_bodies(
-    keys: Sequence[str], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue, field: str, most: int = DOCUMENTS
+    keys: Sequence[str],
+    grid: Grid,
+    flows: Iterable[Flows],
+    catalogue: Catalogue,
+    field: str,
+    most: int = DOCUMENTS,
+    *,
+    named: bool = False,
 ) -> Iterator[tuple[int, bytes, dict[str, tuple[int, int]]]]:
     """Bodies of the bulk API with the documents of a key each, in parts of about `most`.
 
@@ -70,7 +79,7 @@ def flow_bodies(
             service, network = divmod(cell, len(catalogue.networks))
             values = (*catalogue.services[service], *catalogue.networks[network])
             tail = {KEY: keys[one.row], **dict(zip(FIELDS.values(), values, strict=True))}
-            parts.append(lines_of(tail, times[mine], amounts[mine], field))
+            parts.append(lines_of(tail, times[mine], amounts[mine], field, named=named))
             count += len(mine)
             if count >= most:
                 yield count, b"".join(parts), about
@@ -109,12 +118,15 @@ class FlowLoad:
         week = week_start(grid.start)
         if week not in self._weeks:
             index, name = self._cluster.place.index, week_index(self._cluster.place.index, week)
-            body = weekly_flows(index, manifest.field, whole_week(week), said(manifest, FLOW_META))
+            body = weekly_flows(
+                self._cluster.product, index, manifest.field, whole_week(week), said(manifest, FLOW_META)
+            )
             self._cluster.ask("PUT", f"/{name}", body=body)
             self._weeks[week] = name
         there = self._there(week, keys, grid) if week in self._before else {}
         done = False
-        for count, documents_of, about in flow_bodies(keys, grid, flows, catalogue, manifest.field):
+        named = not self._cluster.product.time_series
+        for count, documents_of, about in flow_bodies(keys, grid, flows, catalogue, manifest.field, named=named):
             for key, (documents, total) in about.items():
                 self._documents[week] += documents
                 self._sums[week] += total

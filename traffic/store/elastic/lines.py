@@ -218,12 +218,17 @@ class ElasticLog:
         return {"range": {self._known.latency or "": {"gt": limit / self._scale}}}
 
     def _newest(self) -> Body:
-        return {self._known.time or "": {"order": "desc", "format": "epoch_millis"}}
+        form = {"format": "epoch_millis"} if self._cluster.product.tells_order else {}
+        return {self._known.time or "": {"order": "desc", **form}}
 
     def _lines(self, search: Body, most: int) -> Iterator[Line]:
         """Documents in the order of `search`, as one state of the index has them."""
-        path = f"/{self._cluster.place.index}/_pit"
-        state = self._cluster.ask("POST", path, {"keep_alive": "5m"})["id"]
+        product = self._cluster.product
+        if most > _PAGE and not product.tells_order:
+            # Where a page ends, what is alike would be left out.
+            search = {**search, "sort": [*search["sort"], {"_id": "asc"}]}
+        path = f"/{self._cluster.place.index}/{product.state_path}"
+        state = self._cluster.ask("POST", path, {"keep_alive": "5m"})[product.state_id]
         try:
             after = None
             while most > 0:
@@ -245,7 +250,7 @@ class ElasticLog:
         finally:
             # It ends by itself as well; what went wrong before matters more.
             with suppress(StoreError):
-                self._cluster.ask("DELETE", "/_pit", None, {"id": state})
+                self._cluster.ask("DELETE", product.close_path, None, product.closing(state))
 
     def _line(self, hit: Mapping[str, Any]) -> Line:
         there = hit["fields"]

@@ -15,12 +15,14 @@ from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Bools, Grid, Ints, Window, block_bits, blocks, week_start
 from traffic.store.access import Access
 from traffic.store.base import FlowSink, ForeignStore, StoreError
-from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields, bulk_bodies, weekly
+from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.encode import bulk_bodies
 from traffic.store.elastic.flow_index import FlowLoad, beside
 from traffic.store.elastic.layout import FLOW_META, drop, look, said, week_index, whole_week
 from traffic.store.elastic.place import find_place
+from traffic.store.elastic.product import weekly
 from traffic.store.folder import FORMAT, Manifest
 
 BLOCK = 8
@@ -110,7 +112,7 @@ class ElasticSink(FlowSink):
     def _make(self, week: int) -> None:
         """Create the index of a week. Where the answer to that was lost, it is there when it is asked for again."""
         index, meta = self._cluster.place.index, said(self._manifest)
-        body = weekly(index, self._manifest.field, whole_week(week), meta)
+        body = weekly(self._cluster.product, index, self._manifest.field, whole_week(week), meta)
         try:
             self._cluster.ask("PUT", f"/{week_index(index, week)}", body=body)
         except StoreError as error:
@@ -142,7 +144,8 @@ class ElasticSink(FlowSink):
         if week in self._begun_before:
             there = self._complete(week, keys, grid, amounts)
             keys, amounts = tuple(key for key, one in zip(keys, there, strict=True) if not one), amounts[~there]
-        bodies = bulk_bodies(keys, grid, amounts, self._manifest.field)
+        named = not self._cluster.product.time_series
+        bodies = bulk_bodies(keys, grid, amounts, self._manifest.field, named=named)
         return sum(self._loader.load(self._weeks[week], count, body) for count, body in bodies)
 
     def write_flows(self, keys: tuple[str, ...], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue) -> None:

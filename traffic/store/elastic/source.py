@@ -43,7 +43,7 @@ from traffic.store.base import (
     check_size,
 )
 from traffic.store.elastic.answers import Cells, SeveralKeys, cells, hours_of, keys_of, times_of, values_of
-from traffic.store.elastic.bodies import BUCKETS, COVERAGE, HOURS, KEY, TIME, Body, Fields, roll_up_percents
+from traffic.store.elastic.bodies import BUCKETS, COVERAGE, HOURS, KEY, TIME, Body, Fields
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.counts import covered
 from traffic.store.elastic.fields import (
@@ -57,6 +57,7 @@ from traffic.store.elastic.fields import (
 from traffic.store.elastic.flow_index import FIELDS, FlowIndex
 from traffic.store.elastic.flows import WANTED, FlowTold, flow_answer, flow_body
 from traffic.store.elastic.layout import FLOW_META, META, Layout, look
+from traffic.store.elastic.percentiles import Percents, roll_up_percents
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.rates import LEAD, rates
 from traffic.store.elastic.roles import log_roles
@@ -76,6 +77,7 @@ _MATCHES = 1_000
 """Keys of several types that one query may name."""
 _FULLER = 4
 """How much fuller than the mean the buckets of some keys are taken to be."""
+_OTHER_P95 = "p95 as OpenSearch has it: of few values up to half a value higher than that of Elasticsearch and of files"
 AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
@@ -158,7 +160,8 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
     def notes(self) -> list[str]:
         """What a person should know before anything is read: which fields were taken for what."""
         unfinished = [LOAD_UNFINISHED] if self._ours and self._layout.identity is None else []
-        return [*self._notes, *unfinished]
+        other = [_OTHER_P95] if self.metric.statistic == "p95" and not self._cluster.product.linear else []
+        return [*self._notes, *other, *unfinished]
 
     def step(self) -> int | None:
         """Seconds between the documents of a key, as said or as the newest tell; None where they come as they like."""
@@ -184,7 +187,7 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         if query.keys and grid.count:
             if query.metric.empty == "zero" and self._step is None and not self._ours:
                 self._fill_zeros(values, query, grid)
-            answer, found = self._asked(query, grid, BUCKETS, self._fields.buckets)
+            answer, found = self._asked(query, grid, BUCKETS, self._buckets(query))
             if self._step is not None and len(found.documents) and found.documents.max() > grid.step // self._step:
                 raise self._crowded()
             values[found.rows, found.columns] = self._found(answer, found) * query.metric.factor(grid.step)
@@ -195,7 +198,7 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         """How fast counters grow, which begins a while before the first bucket."""
         lead = LEAD // grid.step
         wide = Grid(grid.start - LEAD, grid.step, grid.count + lead)
-        answer, found = self._asked(query, wide, BUCKETS, self._fields.buckets)
+        answer, found = self._asked(query, wide, BUCKETS, self._buckets(query))
         totals, times = np.full((2, len(query.keys), wide.count), np.nan)
         rows = np.zeros(totals.shape, dtype=np.uint32)
         totals[found.rows, found.columns] = values_of(answer, found, "max", self.name, self._fields.each)
@@ -214,25 +217,41 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         rolled = {name: np.full(shape, np.nan) for name in HOUR_FIELDS} | {"count": np.zeros(shape)}
         rows = np.zeros(shape, dtype=np.uint32)
         if query.keys and grid.count:
-            body = partial(self._fields.hours, high=query.percent)
-            answer, found = self._asked(query, grid, HOURS, body)
-            crowded = any(one.get("crowded", {}).get("buckets") for one in keys_of(answer))
-            if crowded or (len(found.documents) and found.documents.max() > HOUR // query.resolution):
-                raise self._crowded()
+            answer, found, percents = self._hours(query, grid)
             rolled["count"][found.rows, found.columns] = rows[found.rows, found.columns] = found.documents
-            for name, values in hours_of(
-                answer, found, roll_up_percents(query.resolution, query.percent), self.name
-            ).items():
-                rolled[name][found.rows, found.columns] = values * query.metric.factor(query.resolution)
+            factor = query.metric.factor(query.resolution)
+            for name, values in hours_of(answer, found, percents, self.name, factor).items():
+                rolled[name][found.rows, found.columns] = values
         return Rollup(query.keys, grid, Hours(**rolled), rows)
 
+    def _hours(self, query: Query, grid: Grid) -> tuple[Mapping[str, Any], Cells, Percents]:
+        """The answer to a query of hours, its cells, and which percentiles it holds."""
+        most = HOUR // query.resolution
+        wanted = roll_up_percents(query.resolution, query.percent)
+        # Most hours are full; what the others need is known when it is seen how many values they have.
+        counts = None if self._cluster.product.linear else frozenset({most})
+        percents = Percents(wanted, counts, whole=self._ours)
+        while True:
+            body = partial(self._fields.hours, percents=percents.asked, digest=percents.digest)
+            answer, found = self._asked(query, grid, HOURS, body)
+            crowded = any(one.get("crowded", {}).get("buckets") for one in keys_of(answer))
+            if crowded or (len(found.documents) and found.documents.max() > most):
+                raise self._crowded()
+            numbers = frozenset(found.documents.tolist())
+            if percents.covers(numbers):
+                return answer, found, percents
+            percents = replace(percents, counts=numbers | (percents.counts or frozenset()))
+
+    def _buckets(self, query: Query) -> Callable[[Sequence[str], Window], Body]:
+        return partial(self._fields.buckets, step=query.resolution)
+
     def _asked(
-        self, query: Query, grid: Grid, wanted: str, body: Callable[[Sequence[str], Window, int], Body]
+        self, query: Query, grid: Grid, wanted: str, body: Callable[[Sequence[str], Window], Body]
     ) -> tuple[Mapping[str, Any], Cells]:
         """The answer to a query, and its cells; asked again key by key where documents turn out to have several."""
         while True:
             each = self._fields.each
-            answer = self._cluster.search(body(query.keys, grid.window, query.resolution), wanted)
+            answer = self._cluster.search(body(query.keys, grid.window), wanted)
             try:
                 return answer, cells(answer, query.keys, grid, self.name, each)
             except SeveralKeys:

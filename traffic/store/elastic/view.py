@@ -38,7 +38,7 @@ def view_of(cluster: Cluster, also: Body | None) -> View:
     if cluster.place.remote:
         return View(cluster.identity, _is_steady(also))
     path = f"/{cluster.place.index}"
-    runtime = cluster.ask("GET", f"{path}/_mapping", {"filter_path": "*.mappings.runtime"})
+    runtime = cluster.ask("GET", f"{path}/_mapping", {"filter_path": "*.mappings.runtime,*.mappings.derived"})
     try:
         aliases = cluster.ask("GET", f"{path}/_alias", {"filter_path": "*.aliases.*"})
     except AccessDenied:
