@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from analyzer.judging.blocks import JudgedBlock
 from analyzer.judging.reach import highest_percent
+from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.breach import held
 from analyzer.model import Outcome, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from tests.worlds import MONDAY, MemorySource
-from traffic.model import HOUR, WEEK, Floats, Label, Metric
+from traffic.model import HOUR, WEEK, Floats, Grid, Ints, Label, Metric
 
 GAUGE = Metric(name="load", field="load", statistic="sum", unit="req/s")
 NOW = MONDAY + 60 * WEEK
@@ -166,3 +168,45 @@ def test_the_highest_percentage_is_looked_for_downwards(reached: float, highest:
     below = int(np.ceil(reached)) - 1
     expected = min(below, highest)
     assert found == (None if reached <= 0 or expected < 0 else expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("policy", [Policy(), ALONE, replace(ALONE, rules=(), within=1800)])
+def test_hours_that_roll_ups_decide_are_not_looked_at_and_nothing_is_told_otherwise(
+    seed: int, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = np.random.default_rng(seed)
+    lifts = [(int(chance.integers(-1000, 1000)), int(chance.integers(1, 9)), 1 + 2 * chance.random()) for _ in range(6)]
+    source = world(*lifts)
+    start, buckets = int(chance.integers(-900, 0)), int(chance.integers(1, 900))
+    labels = [replace(label(start, buckets), kind=("decoy", "optional", "ignore")[seed % 3])]
+    told = outcome(source, policy, tmp_path / "few", labels)
+    picked: list[int] = []
+
+    def all_around(of_labels: dict[str, list[Label]], block: JudgedBlock) -> Iterator[tuple[int, Ints]]:
+        picked.extend(hour for _, hours in wanted_hours(of_labels, block) for hour in hours.tolist())
+        grid = Grid.over(block.query.window, HOUR)
+        yield 0, np.arange(grid.count)
+
+    monkeypatch.setattr("analyzer.judging.detect.wanted_hours", all_around)
+    assert outcome(source, policy, tmp_path / "all", labels) == told
+    assert 0 < len(picked) <= max(2, buckets // 6 + 2)
+    if buckets > 300:
+        assert len(picked) < buckets // 12, "most of its hours lie below the best of the medians"
+
+
+def test_a_label_of_a_direction_that_is_not_looked_for_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def spied(of_labels: dict[str, list[Label]], block: JudgedBlock) -> Iterator[tuple[int, Ints]]:
+        found = list(wanted_hours(of_labels, block))
+        asked.append(len(found))
+        yield from found
+
+    monkeypatch.setattr("analyzer.judging.detect.wanted_hours", spied)
+    falls = [replace(label(0, 2000), direction="below")]
+    assert "that is not looked for" in outcome(world(), ALONE, tmp_path, falls).why
+    assert outcome(world(), replace(ALONE, direction="both"), tmp_path / "both", falls).reached is not None
+    assert asked == [0, 1]

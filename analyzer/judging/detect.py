@@ -22,9 +22,11 @@ from analyzer.judging.judged import (
     suppressed,
     without_events,
 )
-from analyzer.judging.reach import Known, reaches, wanted_hours
+from analyzer.judging.reach import Known, reaches
 from analyzer.judging.suspects import suspect_days
+from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.baseline import suspects
+from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Reach, Suppressed, Trace
 from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Label, Matrix, Metric, Query, Rollup, Window
 
@@ -145,10 +147,27 @@ def traced_in(block: JudgedBlock, pieces: Sequence[Piece]) -> list[Traced]:
 
 
 def suspect_hours(part: JudgedBlock) -> Bools:
-    """The hours in which a bucket can breach, shape (keys, hours)."""
-    resolution = part.query.resolution
-    found: Bools = np.logical_or.reduce([suspects(highest(one, resolution), one.threshold) for one in part.judged])
+    """The hours in which a bucket can breach that is one of those of an event, shape (keys, hours)."""
+    found: Bools = np.logical_or.reduce([_suspects(one, part.policy, part.query.resolution) for one in part.judged])
     return found
+
+
+def _suspects(judged: Judged, policy: Policy, resolution: int) -> Bools:
+    """Of one judgement. A breach is alone where its hour has no second one and no hour is near that has any.
+
+    Alone it opens no event that needs two, and goes on with none.
+    """
+    hot = suspects(highest(judged, resolution), judged.threshold)
+    stated = (policy.needed(resolution), policy.within)
+    if judged.sign < 0 or min(way.buckets(resolution, stated)[0] for way in WAYS) < 2:
+        return hot
+    near = -(-max(policy.within, policy.merge, resolution) // HOUR)
+    beside = np.zeros_like(hot)
+    for hours in range(1, min(near, hot.shape[1] - 1) + 1):
+        beside[:, hours:] |= hot[:, :-hours]
+        beside[:, :-hours] |= hot[:, hours:]
+    # Of an hour with holes this percentile lies above the second highest.
+    return hot & (suspects(judged.rollup.hours.second, judged.threshold) | beside)
 
 
 def days_of(query: Query, hot: Bools) -> list[tuple[Query, list[int]]]:

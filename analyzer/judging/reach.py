@@ -12,6 +12,7 @@ from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
 from analyzer.judging.breaches import Piece, above, breaches_of, raised
 from analyzer.judging.events import events_of, figures
 from analyzer.judging.judged import Learning
+from analyzer.judging.wanted import looked_for
 from analyzer.kernels.breach import held
 from analyzer.model import Event, NotJudged, Policy, Reach
 from analyzer.verdict import COUNTED, LONGEST_EXTRA, blind, meet, targets
@@ -112,7 +113,7 @@ def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[
     if 2 * blind(label, gaps) >= label.window.seconds:
         most = max(gaps, key=lambda gap: label.window.overlap(Window(gap.start, gap.end)))
         return Reach(None, None, None, f"not judged: {most.reason}")
-    if policy.direction not in ("both", label.direction):
+    if not looked_for(label, policy):
         other = "falls" if label.direction == "below" else "rises"
         return Reach(None, None, None, f"it {other}, and that is not looked for: --direction both")
     near = _nearest(label, trial)
@@ -246,14 +247,3 @@ def _what_else(said: str, near: _Near, trial: Trial, found: Callable[[Policy], b
     if found(replace(policy, rules=())):
         return f"{said}: only --without all finds it"
     return f"{said}: no one setting finds it"
-
-
-def wanted_hours(labels: Mapping[str, Sequence[Label]], block: JudgedBlock) -> Iterator[tuple[int, slice]]:
-    """The hours whose buckets say how near the labels of a block came: row, hours."""
-    grid = Grid.over(block.query.window, HOUR)
-    for row, key in enumerate(block.query.keys):
-        for label in labels.get(key, ()):
-            wide = Window(label.start - LONGEST_EXTRA, label.end + LONGEST_EXTRA).widen(HOUR)
-            hours = grid.slice(wide)
-            if hours.start < hours.stop:
-                yield row, hours
