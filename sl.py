@@ -87,7 +87,7 @@ class _InOrder(click.Group):
 
 
 @click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option("0.1.0", prog_name="sl")
+@click.version_option("0.2.0", prog_name="sl")
 def cli() -> None:
     """Find traffic events in history, and prove that they are found.
 

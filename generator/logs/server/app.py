@@ -37,7 +37,7 @@ from generator.logs.types import TYPES
 from traffic.errors import Failure, UsageFailure
 from traffic.exposition import CONTENT_TYPE, counter, exposed, gauge
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 DESCRIPTION = """Application and access logs whose anomalies are labelled, made while you watch: [live view](/ui).
 
 The WebSocket `/ws/logs` sends batches of lines. A client may send
