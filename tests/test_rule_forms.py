@@ -183,3 +183,23 @@ def test_the_command_writes_thresholds_and_says_what_they_raise(tmp_path: Path) 
     assert "say with --file" in refused(sl(*thresholds), 2)
     for form in ("elastalert", "kibana"):
         assert "is of a run on an index" in refused(sl("rules", "--output", output, "--format", form), 2)
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "said"),
+    [
+        (20, 2, "no hour of the week has a threshold: the history of the last run is shorter than the policy needs"),
+        (60, 0, "% of the hours of the week have no threshold: too little history"),
+    ],
+)
+def test_a_history_that_gives_no_threshold_is_refused_and_one_that_gives_some_is_said(
+    steps: int, code: int, said: str, tmp_path: Path
+) -> None:
+    rows = [f"{MONDAY + step * HALF_HOUR},a,{100 + step % 7}" for step in range(steps)]
+    (tmp_path / "a.csv").write_text("\n".join(["time,host,bps", *rows]) + "\n")
+    options = ("--time", "time", "--key", "host", "--value", "bps", "--resolution", "30m", "--charts", "0")
+    well(sl("discover", "a.csv", *options, cwd=tmp_path))
+    made = ("rules", "--format", "prometheus-thresholds", "--file", "rules.yml", "--series", "bps", "--label", "host")
+    done = sl(*made, cwd=tmp_path)
+    assert (done.code, said in done.err) == (code, True), done
+    assert (tmp_path / "rules.yml").exists() == (code == 0)

@@ -256,6 +256,14 @@ def _by_slot(
 
     with _history(run, options) as history:
         limits = list(learned(history.source, history.surveyed, history.resolution, policy))
+    bare, hours = map(sum, zip(*(one.bare() for one in limits), strict=True))
+    if bare == hours:
+        raise UsageFailure(
+            "rules: no hour of the week has a threshold: the history of the last run is shorter than the policy needs "
+            f"(min_weeks {policy.min_weeks})"
+        )
+    if bare and not options.quiet:
+        shared.note(f"{100 * bare / hours:.1f} % of the hours of the week have no threshold: too little history")
 
     def raised(history: _History) -> Swept:
         told, of = [made(one) for one in limits], raised_by or policy

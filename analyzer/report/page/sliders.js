@@ -32,7 +32,7 @@ async function judgeAgain() {
   find("again").textContent = `${words}${present ? ". This is the run's own policy." : "."}`;
   // The run's own events stay where the other policy raises them too; what it raises besides is outlined.
   const met = (row) => found.some((one) => one.key === sorted(row.cells[0]) && one.to > row.dataset.from && one.from < row.dataset.to);
-  for (const row of rows) row.classList.toggle("lost", !present && row.dataset.class !== "unusual" && !met(row));
+  for (const row of rows) row.classList.toggle("lost", !present && (row.dataset.class ?? "policy") === "policy" && !met(row));
   const lost = new Set(rows.filter((row) => row.classList.contains("lost")).map((row) => row.id));
   for (const mark of marks) mark.link.classList.toggle("lost", lost.has(mark.id));
   drawAgain(present ? [] : found);

@@ -38,6 +38,11 @@ class SlotLimits:
     limits: Floats
     """Shape (ways, keys, 168), by `slot_of`; NaN where an hour is not judged."""
 
+    def bare(self) -> tuple[int, int]:
+        """Of how many of its hours there is no limit, and how many hours there are."""
+        none = np.isnan(self.limits).all(axis=0)
+        return int(none.sum()), none.size
+
 
 def coming(rollup: Rollup, policy: Policy, resolution: int) -> SlotLimits:
     """The limits of the week after these hours, of rises.
