@@ -30,13 +30,13 @@ PAGE = ROOT / "docs" / "wrong-input.md"
 HEAD = """\
 # Wrong input
 
-What `./sl.py discover --store FILE` says to input that is not what it should be: one line on stderr, an exit code, no
-traceback. Exit codes: 0 done, 2 an input or an option that is not valid, 7 a file that cannot be read
-([contracts.md](contracts.md)). Lines with exit code 0 are notes: the run goes on. What is said about the columns that
-were guessed comes before, and is left out here.
+This page shows how `./sl.py discover --store FILE` reacts to input that is not valid: it prints one line to stderr and
+ends with an exit code, never with a traceback. The exit codes are 0 (success), 2 (an input or an option is not valid) and
+7 (a file cannot be read); [Contracts](contracts.md) lists all of them. With exit code 0, the line is a note and the run
+continues. Messages about guessed columns are printed before these lines and are omitted here.
 
-`tests/test_wrong_input.py` makes every case, runs it, and holds this page against what was said;
-`python -m tests.test_wrong_input` writes the page anew.
+`tests/test_wrong_input.py` creates and runs every case and compares the output with this page. To update the page, run
+`python -m tests.test_wrong_input`.
 
 | input | exit code | line |
 | --- | --- | --- |
