@@ -42,7 +42,7 @@ def compare(
     neutral: finding it is right, missing it is no fault. A label with an empty key speaks of all keys: it is met by
     any event that fits it, and all of these are hits. Where all labels are marks, nobody said that they are all there
     is to find: an event that nobody marked is neutral then, unless it lies on a mark of a wrong one. The rules are
-    those of the table of words in docs/contracts.md.
+    those of the tables of terms in docs/contracts.md.
 
     Args:
         window: what the run looked at.

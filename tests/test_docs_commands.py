@@ -24,7 +24,7 @@ What `./sl.py COMMAND --help-all` says, on one page. Made from the commands them
 Every option can come from the environment: the name in the last column. Lengths of time are written `90s`, `5m`, `2h`,
 `7d`, `6w`; a bare number means minutes. Times are ISO 8601 (`2026-11-22`, `2026-11-22T10:00Z`; without a zone UTC),
 `now`, `now-7d`, `now/d` (cut to the day), `now-1w/w` (to Monday), or seconds since 1970. The result is on stdout,
-all else on stderr; exit codes are in [contracts.md](contracts.md). Colours are for a terminal only, and not where
+all else on stderr; exit codes are in [Contracts](contracts.md). Colours are for a terminal only, and not where
 `NO_COLOR` is set.
 """
 
