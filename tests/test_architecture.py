@@ -67,7 +67,7 @@ HOMES: Table = {
     ),
     "pyarrow": ({"traffic.store.parquet"}, "the embedded store could change its file format and nobody would notice"),
     "duckdb": ({"traffic.store.files"}, "the user's own files are the only thing that needs SQL"),
-    "elasticsearch": ({"traffic.store.elastic"}, "its errors and serializer, in the same folder as its transport"),
+    "elasticsearch": ({"traffic.store.elastic"}, "its serializer, in the same folder as its transport"),
     "elastic_transport": ({"traffic.store.elastic"}, "the changes of Elastic's client stay in one folder"),
     "jinja2": ({"analyzer.report.page.file"}, "the page is the only template, and it escapes what it is given"),
     "orjson": ({"traffic.store.elastic", "traffic.store.prometheus"}, "answers of some megabytes are read with it"),

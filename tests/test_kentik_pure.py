@@ -536,7 +536,7 @@ def test_a_request_that_was_too_large_is_the_failure_of_nobody_else() -> None:
 
 def test_the_widths_are_those_of_the_page_that_names_their_sources() -> None:
     rows = re.findall(
-        r"^\| `(\d+)m` \| (\d+) days \| (?:`minsPolling` (\d+), forced|the width .*) \| (\w+) \|$",
+        r"^\| `(\d+)m` \| (\d+) days \| (?:`minsPolling` (\d+), forced|the default width .*) \| (\w+) \|$",
         (ROOT / "docs" / "kentik.md").read_text(),
         re.MULTILINE,
     )

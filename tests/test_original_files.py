@@ -244,7 +244,7 @@ def test_every_resolution_it_allowed_is_taken_as_text(world: Path, option: str, 
 
 
 def test_help_speaks_of_the_right_spelling_only() -> None:
-    text = sl("discover", "--help").out
+    text = sl("discover", "--help-all").out
     assert "--resolution TEXT" in text
     assert "resultion" not in text
     assert "--dbUrl" not in text

@@ -43,7 +43,7 @@ def kentik() -> Iterator[Kentik]:
 
 def discover(fake: Kentik, folder: Path, *more: str | Path, **variables: str) -> Answer:
     start, end = (time.strftime("%Y-%m-%d %H:%M", time.gmtime(MONDAY + at)) for at in (0, 4 * WEEK))
-    given = ("--store", fake.store, "--output", folder, "--charts", "0", "--start", start, "--end", end)
+    given = ("--store", fake.store, "--output", folder, "--charts", "1", "--start", start, "--end", end)
     return sl("discover", *given, *more, **{**fake.environment, **variables})  # type: ignore[arg-type]
 
 

@@ -155,7 +155,7 @@ def test_the_endpoints_can_be_tried_without_a_network(browser: Browser, server: 
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         page.reload()
-        expect(page.locator(".opblock")).to_have_count(12)
+        expect(page.locator(".opblock")).to_have_count(13)
         expect(page.locator(".info", has_text="/ws/logs")).to_be_visible()
         page.locator(".opblock", has_text="/api/generate/single").locator(".opblock-summary-control").click()
         server.told("POST", "/api/reset")

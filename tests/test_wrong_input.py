@@ -31,9 +31,9 @@ HEAD = """\
 # Wrong input
 
 This page shows how `./sl.py discover --store FILE` reacts to input that is not valid: it prints one line to stderr and
-ends with an exit code, never with a traceback. The exit codes are 0 (success), 2 (an input or an option is not valid) and
-7 (a file cannot be read); [Contracts](contracts.md) lists all of them. With exit code 0, the line is a note and the run
-continues. Messages about guessed columns are printed before these lines and are omitted here.
+ends with an exit code, never with a traceback. The exit codes are 0 (success), 2 (an input or an option is not valid)
+and 7 (a file cannot be read); [Contracts](contracts.md) lists all of them. With exit code 0, the line is a note and the
+run continues. Messages about guessed columns are printed before these lines and are omitted here.
 
 `tests/test_wrong_input.py` creates and runs every case and compares the output with this page. To update the page, run
 `python -m tests.test_wrong_input`.

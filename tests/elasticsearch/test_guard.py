@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,11 @@ def test_the_log_of_the_guard_tells_what_was_asked(guarded_elasticsearch: Guard)
     guard = guarded_elasticsearch
     with client(guard, api_key=guard.api_key) as es, pytest.raises(ApiError):
         es.search(index="not-there")
-    assert guard.requests()[-1] == "POST /not-there/_search 404"
+    # nginx writes its line after the answer.
+    deadline = time.monotonic() + 10
+    while (last := guard.requests()[-1]) != "POST /not-there/_search 404" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert last == "POST /not-there/_search 404"
 
 
 def test_the_guard_leaves_no_process(guarded_elasticsearch: Guard, elasticsearch: Server, tmp_path: Path):

@@ -12,7 +12,7 @@ from analyzer.model import Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.cache import AnswerFiles
 from analyzer.reading.scope import BUFFER_CACHE, Scope
-from tests.commands import sl
+from tests.commands import sl, well
 from tests.faults.kills import tables, world
 from tests.faults.outcomes import Outcomes
 from tests.required import mounted
@@ -73,7 +73,7 @@ def full_disks(folder: Path, step: int = 64, most: int = 100) -> Outcomes:
     found = Outcomes(f"discover onto a full disk, {step} KiB more each time until it fits")
     command = world(folder, customers=3, charts=0)
     calm = folder / "calm"
-    sl(*command, "--output", calm)
+    well(sl(*command, "--output", calm))
     expected = tables(calm)
     for number in range(1, most + 1):
         with mounted(folder / "small", f"size={number * step}k,mode=777") as disk:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from threading import Thread
 
-from tests.commands import sl
+from tests.commands import sl, well
 from tests.elasticsearch.node import Cluster, Node
 from tests.faults.kills import SMALL, holds
 from tests.faults.outcomes import Outcomes
@@ -29,9 +29,9 @@ def node_losses(cluster: Cluster, folder: Path, count: int, seconds: float = 1e9
     put(cluster, "flows", documents(END - 3 * WEEK))
     cluster.call("PUT", "/flows/_settings", {"index": {"number_of_replicas": 1}})
     cluster.await_health()
-    sl("discover", "--store", f"{hosts(cluster)}/flows", *OPTIONS, "--output", folder / "calm")
+    well(sl("discover", "--store", f"{hosts(cluster)}/flows", *OPTIONS, "--output", folder / "calm"))
     events = (folder / "calm" / "events.csv").read_bytes()
-    sl("generate", "--store", f"{hosts(cluster)}/lost-calm", "--output", folder / "generated", *SMALL)
+    well(sl("generate", "--store", f"{hosts(cluster)}/lost-calm", "--output", folder / "generated", *SMALL))
     expected = holds(cluster, "lost-calm")
     for number in range(count):
         if time.monotonic() > until:

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import elastic_transport
-from elastic_transport import Transport
+from elastic_transport import ApiError, Transport
 from elastic_transport.client_utils import url_to_node_config
-from elasticsearch import ApiError, OrjsonSerializer
+from elasticsearch import OrjsonSerializer
 
 from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
 from traffic.store.access import Access
