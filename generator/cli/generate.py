@@ -85,7 +85,7 @@ def generate(**given: Any) -> None:
       ./sl.py generate
       ./sl.py generate --customers 500 --weeks 8 --replace
       ./sl.py generate --store /tmp/other --output /tmp/other --seed 7
-      ./sl.py generate --background flows.csv --store output/attacked --output output/attacked
+      ./sl.py generate --background flows.csv --store output/attacked/traffic --output output/attacked
     """
     from generator.scenario import configured
 
