@@ -47,7 +47,7 @@ demo-kentik: $(DEV) ## discover on a Kentik account without having one: against 
 pictures: export SL := $(CURDIR)/.venv/bin/python $(CURDIR)/sl.py
 pictures: setup-dev ## draw the pictures of docs/pictures again, from a world of a fixed window (report*.png need chromium)
 	folder=$$(mktemp -d) && cd $$folder && $$SL generate -q --flows --start 2026-10-12 --end 2026-11-23 \
-	  && $$SL discover -q --direction both --charts 0 \
+	  && $$SL discover -q --direction both --charts 1 \
 	  && cp output/events.png $(CURDIR)/docs/pictures/events.png && $$SL discover -q --charts 1 \
 	  && cp output/events/01_*.png $(CURDIR)/docs/pictures/event.png \
 	  && cd $(CURDIR) && $(PY) -m bench.screenshots $$folder/output/report.html && rm -r $$folder

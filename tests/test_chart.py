@@ -120,7 +120,7 @@ def test_what_is_below_the_policy_is_counted_apart_and_hollow():
     sheet = draw_lanes(replace(findings, events=(*below, *findings.events[2:])))
     texts = [text.get_text() for text in sheet.figure.findobj(Text)]
     assert any(text.startswith("4 events (2 more, below your policy) in ") for text in texts)
-    assert "unusual and so on (2)" in texts
+    assert "other classes (2)" in texts
     hollow = [
         one
         for one in sheet.axes.collections

@@ -250,7 +250,7 @@ def _draw_legends(sheet: Sheet, findings: Findings, events: Sequence[Event], lab
             bands = [Patch(color=_COLOURS[direction][band], label=f"{band} ({counts[band]:,})") for band, _ in BANDS]
             top = _draw_legend(sheet, f"severity of a {word}", bands, top) + 14
     if below := sum(event.event_class != "policy" for event in events):
-        hollow = Patch(edgecolor=_COLOURS["above"]["minor"], label=f"unusual and so on ({below:,})", **_HOLLOW)
+        hollow = Patch(edgecolor=_COLOURS["above"]["minor"], label=f"other classes ({below:,})", **_HOLLOW)
         top = _draw_legend(sheet, "below your policy", [hollow], top) + 14
     if findings.not_judged:
         top = _draw_legend(sheet, "not judged", [Patch(color=PALE, label="time of a series")], top) + 14
