@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 TOKEN = "SL_NOTIFY_TOKEN"  # noqa: S105 - the name of a variable
 
 _OPTIONS = (
-    click.option("--every", metavar="TIME", help="Run every so often, such as 1h; print what is new as JSON lines."),
+    click.option("--every", metavar="TIME", help="Run at this interval, such as 1h; print what is new as JSON lines."),
     click.option("--rounds", type=click.IntRange(1), metavar="N", help="With --every: stop after N rounds."),
     click.option(
         "--notify",
         multiple=True,
         metavar="URL",
-        help="With --every: tell alertmanager:http://HOST:9093, or a webhook (URL), what is new; can be repeated.",
+        help="With --every: notify alertmanager:http://HOST:9093 or a webhook (URL) of what is new; can be repeated.",
     ),
     click.option(
         "--notify-classes",
         default="policy",
         show_default=True,
         metavar="CLASS,...",
-        help="Classes of events that --notify tells; stdout has all.",
+        help="Classes of events to notify of; stdout gets all of them.",
     ),
     click.option(
         "--notify-token-file",
@@ -45,24 +45,24 @@ _OPTIONS = (
     click.option(
         "--notify-ca-file",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="CA certificates that sign the certificates of --notify.",
+        help="CA certificates that sign those of the --notify receivers.",
     ),
     click.option(
         "--tell-from",
         metavar="TIME",
-        help="With --every: tell events that end after this.  [default: one --every before the end of the first round]",
+        help="With --every: report events that end after this.  [default: one --every before the first round ends]",
     ),
     click.option(
         "--lag",
         default="2m",
         show_default=True,
         metavar="TIME",
-        help="With --every: buckets younger than this may be incomplete, and raise nothing yet.",
+        help="With --every: ignore buckets younger than this, which may be incomplete.",
     ),
     click.option(
         "--metrics",
         metavar="[HOST:]PORT",
-        help="With --every: serve /metrics for Prometheus there; without HOST to this machine alone.",
+        help="With --every: serve /metrics for Prometheus at this address; without HOST on loopback only.",
     ),
 )
 
