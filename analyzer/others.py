@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyzer.model import Event, Verdict
-from analyzer.verdict import COUNTED, compare
+from analyzer.model import Verdict
+from analyzer.verdict import bare_event, compare
 from traffic import truth
 from traffic.errors import UsageFailure
-from traffic.model import Label, Window
+from traffic.model import Window
 from traffic.times import iso
 
 
@@ -34,23 +34,9 @@ def scored(events: Path, known: Path, resolution: int, start: int | None, end: i
     )
     if window.end <= window.start:
         raise UsageFailure(f"the window ends ({iso(window.end)}) before it starts ({iso(window.start)})")
-    inside = [_event(one, resolution) for one in raised if one.window.overlap(window)]
+    inside = [
+        bare_event(one.id, one.key, one.window, min(one.end, one.start + resolution))
+        for one in raised
+        if one.window.overlap(window)
+    ]
     return compare(inside, labels, (), window, resolution, {one.key for one in raised})
-
-
-def _event(one: Label, resolution: int) -> Event:
-    return Event(
-        id=one.id,
-        key=one.key,
-        start=one.start,
-        end=one.end,
-        detected=min(one.end, one.start + resolution),
-        breaches=0,
-        peak_at=one.start,
-        peak=0.0,
-        baseline=0.0,
-        threshold=0.0,
-        ratio=None,
-        excess=0.0,
-        event_class=COUNTED,
-    )

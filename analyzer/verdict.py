@@ -11,7 +11,7 @@ import numpy as np
 
 from analyzer.kernels.match import covered, one_to_one
 from analyzer.model import Event, EventClass, EventVerdict, LabelVerdict, NotJudged, Outcome, Verdict
-from traffic.model import HOUR, Ints, Label, Window
+from traffic.model import HOUR, Direction, Ints, Label, Window
 
 LONGEST_EXTRA = 3 * HOUR
 """An event may be this much longer than its label and still be that event."""
@@ -26,6 +26,26 @@ WHOLE_BUCKETS = 3
 
 
 _Row = TypeVar("_Row", Event, Label, NotJudged)
+
+
+def bare_event(event_id: str, key: str, window: Window, detected: int, direction: Direction = "above") -> Event:
+    """An event of which a comparison needs no more than this: without figures, of the class that counts."""
+    return Event(
+        id=event_id,
+        key=key,
+        start=window.start,
+        end=window.end,
+        detected=detected,
+        breaches=0,
+        peak_at=window.start,
+        peak=0.0,
+        baseline=0.0,
+        threshold=0.0,
+        ratio=None,
+        excess=0.0,
+        direction=direction,
+        event_class=COUNTED,
+    )
 
 
 def compare(

@@ -93,17 +93,34 @@ def mapping(path: Path) -> dict[str, Any]:
     return _Document(path).parse(_text(path)) or {}
 
 
-def _text(path: Path) -> str:
+def content_of(path: Path, largest: int, form: str, what: str, said: str = "") -> bytes:
+    """A file that a person named, whole.
+
+    Args:
+        largest: bytes that it may have.
+        form: what it should be written in, for messages: YAML, JSON.
+        what: what it should be, for messages.
+        said: what stands before its name in messages, such as an option.
+
+    Raises:
+        UsageFailure: the file is not there, a folder, or too large.
+        StorageFailure: the file is there but cannot be read.
+    """
     with storage(path):
         try:
             with path.open("rb") as file:
-                content = file.read(LARGEST + 1)
+                content = file.read(largest + 1)
         except FileNotFoundError:
-            raise UsageFailure(f"{path}: there is no such file") from None
+            raise UsageFailure(f"{said}{path}: there is no such file") from None
         except IsADirectoryError:
-            raise UsageFailure(f"{path}: this is a folder, a YAML file is needed") from None
-    if len(content) > LARGEST:
-        raise UsageFailure(f"{path}: larger than {LARGEST >> 20} MiB, which is no settings file")
+            raise UsageFailure(f"{said}{path}: this is a folder, a {form} file is needed") from None
+    if len(content) > largest:
+        raise UsageFailure(f"{said}{path}: larger than {largest >> 20} MiB, which is no {what}")
+    return content
+
+
+def _text(path: Path) -> str:
+    content = content_of(path, LARGEST, "YAML", "settings file")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

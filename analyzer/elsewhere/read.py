@@ -11,8 +11,7 @@ from analyzer.elsewhere.elastalert import elastalert_rule
 from analyzer.elsewhere.kentik import kentik_policies
 from analyzer.elsewhere.policy import Elsewhere, Percentage
 from analyzer.elsewhere.static import static_policy
-from traffic.config import mapping
-from traffic.disk import storage
+from traffic.config import content_of, mapping
 from traffic.errors import UsageFailure
 from traffic.model import Metric
 
@@ -44,16 +43,7 @@ def policies(named: str, metric: Metric, percentage: Percentage) -> Sequence[Els
 
 
 def _json(path: Path) -> Any:
-    with storage(path):
-        try:
-            with path.open("rb") as file:
-                content = file.read(_LARGEST + 1)
-        except FileNotFoundError:
-            raise UsageFailure(f"--policy-of {path}: there is no such file") from None
-        except IsADirectoryError:
-            raise UsageFailure(f"--policy-of {path}: this is a folder, a JSON file is needed") from None
-    if len(content) > _LARGEST:
-        raise UsageFailure(f"--policy-of {path}: larger than {_LARGEST >> 20} MiB, which is no policy")
+    content = content_of(path, _LARGEST, "JSON", "policy", said="--policy-of ")
     try:
         return json.loads(content)
     except (ValueError, RecursionError) as error:

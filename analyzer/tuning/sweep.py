@@ -23,8 +23,8 @@ from analyzer.model import Event, NotJudged, Policy, event_id
 from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress
-from analyzer.verdict import COUNTED
-from traffic.model import HOUR, WEEK, Bools, Direction, Floats, Ints, Query, Rollup
+from analyzer.verdict import COUNTED, bare_event
+from traffic.model import HOUR, WEEK, Bools, Direction, Floats, Ints, Query, Rollup, Window
 
 Rollups = Mapping[float, Rollup]
 """By the percentile that is learned from."""
@@ -68,29 +68,16 @@ class Swept:
             return []
         arrays = [np.concatenate(column) for column in columns]
         order = np.lexsort((arrays[0], arrays[1]))
-        return [
-            _event(keys[key], start, end, detected, "above" if up else "below", metric)
-            for key, start, end, detected, up in zip(*(array[order].tolist() for array in arrays), strict=True)
-        ]
+        found = []
+        for place, start, end, detected, up in zip(*(array[order].tolist() for array in arrays), strict=True):
+            key, direction = keys[place], _direction(up)
+            own = event_id(key, metric, direction, start)
+            found.append(bare_event(own, key, Window(start, end), detected, direction))
+        return found
 
 
-def _event(key: str, start: int, end: int, detected: int, direction: Direction, metric: str) -> Event:
-    return Event(
-        id=event_id(key, metric, direction, start),
-        key=key,
-        start=start,
-        end=end,
-        detected=detected,
-        breaches=0,
-        peak_at=start,
-        peak=0.0,
-        baseline=0.0,
-        threshold=0.0,
-        ratio=None,
-        excess=0.0,
-        direction=direction,
-        event_class=COUNTED,
-    )
+def _direction(up: bool) -> Direction:
+    return "above" if up else "below"
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,7 @@
 const sliders = data.sliders, percent = find("percent"), floor_ = find("floor");
 
 async function alerts({ alerts: text }) {
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  const steps = new DataView(await new Response(stream).arrayBuffer());
+  const steps = new DataView(await inflated(text));
   const count = steps.byteLength / 12;
   const column = (place) => {
     let value = 0;

@@ -15,11 +15,16 @@ function si(value) {
   return `${Number((value / 1000 ** power).toPrecision(3))} ${["", "k", "M", "G", "T", "P", "E"][power]}${data.unit}`.trim();
 }
 
-// As packed.py laid it down: deflated; the low bytes of all differences, then the high ones.
-async function unpacked({ low, step, packed }) {
-  const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+// The bytes of what was deflated and written as text.
+async function inflated(text) {
+  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
-  const planes = new Uint8Array(await new Response(stream).arrayBuffer());
+  return new Response(stream).arrayBuffer();
+}
+
+// As packed.py laid it down: the low bytes of all differences, then the high ones.
+async function unpacked({ low, step, packed }) {
+  const planes = new Uint8Array(await inflated(packed));
   const count = planes.length / 2, points = new Float64Array(count);
   for (let i = 0, level = 0; i < count; i += 1) {
     level = (level + planes[i] + 256 * planes[count + i]) & 65535;
