@@ -126,7 +126,7 @@ MOST_POSITIONAL = 6
 # What a class can do is declared (traffic/store/base.py for a store) and asked with isinstance; here nobody could.
 FOUND_BY_NAME: dict[tuple[str, str], str] = {
     ("traffic.config", "getattr(error, 'position', None)"): "some of PyYAML's errors know where, and no base says so",
-    ("traffic.store.elastic.client", "getattr(error, 'message', None)"): "its errors share no base that has one",
+    ("traffic.store.elastic.refusals", "getattr(error, 'message', None)"): "its errors share no base that has one",
 }
 _STORES = {"source", "store", "sink", "log", "asked"}
 

@@ -20,7 +20,7 @@ from traffic.store.base import Away, StoreError, TooLarge
 from traffic.store.elastic import bulk
 from traffic.store.elastic.bodies import Fields
 from traffic.store.elastic.bulk import EXISTS, Loader
-from traffic.store.elastic.client import check_shards
+from traffic.store.elastic.complete import check_shards
 from traffic.store.elastic.layout import week_index
 from traffic.store.elastic.place import IndexAddress, find_place
 from traffic.store.elastic.stamps import SETTLING, Stamps

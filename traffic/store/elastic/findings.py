@@ -15,8 +15,9 @@ from traffic.model import Window
 from traffic.store.access import Access
 from traffic.store.base import Away, ForeignStore, NoSuchStore, StoreError
 from traffic.store.elastic.answers import understood
-from traffic.store.elastic.client import Cluster, shown
+from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.place import find_place
+from traffic.store.elastic.refusals import shown
 from traffic.times import iso
 
 MADE_BY = "sl_findings"

@@ -17,7 +17,8 @@ from traffic.model import HOUR, Grid, Ints, Window, ceil_to, floor_to
 from traffic.store.access import Access
 from traffic.store.base import NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.bodies import COMPRESSION, Body, Fields
-from traffic.store.elastic.client import COMPLETE, Cluster, check_complete
+from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.complete import COMPLETE, check_complete
 from traffic.store.elastic.fields import check_roles, field_types, read_filter, readable, said_errors
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.roles import log_roles
