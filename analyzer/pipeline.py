@@ -13,6 +13,7 @@ from analyzer.causes import causes, key_groups
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
+from analyzer.judging.reach import merged
 from analyzer.judging.silence import until_the_end
 from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
 from analyzer.reading.account import Tally
@@ -205,7 +206,7 @@ def _search(
 ) -> _Searched:
     """Block by block; what is kept of each is its events."""
     events: list[Event] = []
-    reaches: dict[str, Reach] = {}
+    reaches: list[tuple[str, Reach]] = []
     labels: dict[str, list[Label]] = {}
     for label in truth:
         labels.setdefault(label.key, []).append(label)
@@ -231,7 +232,7 @@ def _search(
             begin=surveyed.begin,
         )
         events += found.events
-        reaches |= found.reaches
+        reaches += found.reaches.items()
         not_judged += found.not_judged
         suppressed += found.suppressed
         judged += found.judged_hours
@@ -254,7 +255,7 @@ def _search(
         judged_hours=judged,
         suspect_hours=suspects,
         suppressed=tuple(sorted(suppressed)),
-        reaches=reaches,
+        reaches=merged(reaches),
         rows=rows,
         buckets=buckets,
     )

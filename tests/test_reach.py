@@ -121,7 +121,8 @@ def test_what_stands_in_the_way_of_an_event_that_is_there_is_said(tmp_path: Path
     two = outcome(world((0, 6, 5.0)), ALONE, tmp_path / "two", [label(), replace(label(0, 7), id="y")])
     assert "meets another label" in two.why
     falls = outcome(world((0, 6, 5.0)), ALONE, tmp_path / "two", [replace(label(), direction="below")])
-    assert "--direction both" in falls.why
+    assert falls.verdict == "hit"
+    assert "falls are not looked for, though what goes the other way met it" in falls.why
 
 
 def test_a_label_whose_time_is_not_judged_says_why(tmp_path: Path) -> None:
@@ -190,23 +191,109 @@ def test_hours_that_roll_ups_decide_are_not_looked_at_and_nothing_is_told_otherw
 
     monkeypatch.setattr("analyzer.judging.detect.wanted_hours", all_around)
     assert outcome(source, policy, tmp_path / "all", labels) == told
-    assert 0 < len(picked) <= max(2, buckets // 6 + 2)
-    if buckets > 300:
+    assert 0 < len(picked) <= max(2, buckets // 6 + 2) + 6, "its own hours, and three on either side"
+    if buckets > 300 and told.reached is not None and told.reached > 1.2:
         assert len(picked) < buckets // 12, "most of its hours lie below the best of the medians"
 
 
-def test_a_label_of_a_direction_that_is_not_looked_for_costs_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", ["required", "optional", "ignore", "decoy"])
+@pytest.mark.parametrize(
+    ("factor", "direction", "policy", "option", "setting"),
+    [
+        (2.34, "above", ALONE, "--over-percent", "over_percent"),
+        (0.5, "below", ALONE, "--under-percent", "under_percent"),
+        (0.5, "below", replace(ALONE, direction="both"), "--under-percent", "under_percent"),
+        (2.34, "above", replace(ALONE, direction="below"), "--over-percent", "over_percent"),
+    ],
+)
+def test_every_label_says_how_near_it_came_and_at_what_it_is_found(
+    kind: str, factor: float, direction: str, policy: Policy, option: str, setting: str, tmp_path: Path
 ) -> None:
-    asked: list[int] = []
+    source = world((0, 12, factor))
+    own = replace(label(0, 12), kind=kind, direction=direction)  # type: ignore[arg-type]
+    told = outcome(source, policy, tmp_path, [own])
+    assert told.verdict == {"required": "miss", "decoy": "quiet"}.get(kind, "neutral")
+    assert told.reached == pytest.approx(factor, rel=0.06)
+    assert told.needed == pytest.approx(3 if factor > 1 else 0.3)
+    at = told.found_at_percent
+    assert at is not None
+    assert f"{option} {at:g} finds it" in told.why
+    assert ("not looked for" in told.why) == (policy.direction not in ("both", direction))
+    looking = replace(policy, direction="both")
+    as_required = [replace(own, kind="required")]
+    for percent, verdict in ((at, "hit"), (at + 1, "miss")):
+        there = outcome(source, replace(looking, **{setting: percent}), tmp_path, as_required)  # type: ignore[arg-type]
+        assert there.verdict == verdict
 
-    def spied(of_labels: dict[str, list[Label]], block: JudgedBlock) -> Iterator[tuple[int, Ints]]:
-        found = list(wanted_hours(of_labels, block))
-        asked.append(len(found))
-        yield from found
 
-    monkeypatch.setattr("analyzer.judging.detect.wanted_hours", spied)
-    falls = [replace(label(0, 2000), direction="below")]
-    assert "that is not looked for" in outcome(world(), ALONE, tmp_path, falls).why
-    assert outcome(world(), replace(ALONE, direction="both"), tmp_path / "both", falls).reached is not None
-    assert asked == [0, 1]
+def test_a_fall_that_both_directions_would_find_says_so(tmp_path: Path) -> None:
+    told = outcome(world((0, 12, 0.1)), ALONE, tmp_path, [replace(label(0, 12), direction="below")])
+    assert told.verdict == "miss"
+    assert told.why.startswith("it falls, and falls are not looked for; fell to 0.0994 of its usual low")
+    assert told.why.endswith(": --direction both finds it")
+    both = outcome(
+        world((0, 12, 0.1)), replace(ALONE, direction="both"), tmp_path, [replace(label(0, 12), direction="below")]
+    )
+    assert both.verdict == "hit"
+
+
+def test_a_label_that_is_shorter_than_what_is_asked_for_says_what_its_buckets_reached(tmp_path: Path) -> None:
+    source, short = world((0, 1, 9.0)), replace(label(0, 1), kind="decoy")
+    told = outcome(source, replace(ALONE, matches=2), tmp_path, [short])
+    assert told.reached == pytest.approx(9, rel=0.06)
+    assert "by 1 of the 2 buckets that are asked for" in told.why
+
+
+def test_a_label_of_all_keys_is_told_of_the_key_that_came_nearest(tmp_path: Path) -> None:
+    near, far = (world((0, 6, factor)).values["a"] for factor in (2.5, 1.5))
+    source = MemorySource(MONDAY, {"far": far, "near": near, "quiet": world().values["a"]}, metric=GAUGE, native=600)
+    told = outcome(source, ALONE, tmp_path, [replace(label(), key="")])
+    assert told.verdict == "miss"
+    assert told.reached == pytest.approx(2.5, rel=0.06)
+    assert told.why.startswith("near: 2.")
+    at = told.found_at_percent
+    assert at is not None
+    found = outcome(source, replace(ALONE, over_percent=at), tmp_path, [replace(label(), key="")])
+    assert found.verdict == "hit"
+    assert found.why.startswith("near: ")
+
+
+def test_a_key_that_fell_silent_says_that_nothing_was_left(tmp_path: Path) -> None:
+    amounts = replace(GAUGE, empty="zero")
+    series = world().values["a"]
+    source = MemorySource(MONDAY, {"a": series[: (AT - MONDAY) // 600], "b": series}, metric=amounts, native=600)
+    fallen = replace(label(0, 60), direction="below")
+    told = outcome(source, replace(ALONE, direction="both"), tmp_path, [fallen])
+    assert told.reached == 0
+    assert told.found_at_percent is None, "its event lasts to the end"
+    assert "longer than the label" in told.why
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**20),
+    kind=st.sampled_from(["required", "optional", "ignore", "decoy"]),
+    direction=st.sampled_from(["above", "below"]),
+    policy=st.sampled_from([Policy(), ALONE, replace(ALONE, direction="both"), replace(ALONE, direction="below")]),
+    whole=st.booleans(),
+)
+def test_no_label_is_without_its_reason(
+    seed: int, kind: str, direction: str, policy: Policy, whole: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    chance = np.random.default_rng(seed)
+    lifts = [(int(chance.integers(-900, 900)), int(chance.integers(1, 30)), 4 * chance.random()) for _ in range(5)]
+    values = dict(world(*lifts).values)
+    values["a"][int(chance.integers(0, 6000)) :][: int(chance.integers(0, 300))] = np.nan
+    own = replace(
+        label(int(chance.integers(-4000, 4000)), int(chance.integers(1, 300))),
+        kind=kind,  # type: ignore[arg-type]
+        direction=direction,  # type: ignore[arg-type]
+        key="" if whole else "a",
+    )
+    what = Search(tmp_path_factory.mktemp("run"), policy, Scope(resolution=600, now=NOW))
+    source = MemorySource(MONDAY, values, metric=GAUGE, native=600)
+    found = discover(source, what, [own], Ledger(), lambda _done, _total: None)
+    assert found.verdict is not None
+    for told in found.verdict.outcomes:
+        assert told.why
+        assert told.reached is not None or "judged" in told.why

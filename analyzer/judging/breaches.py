@@ -73,7 +73,7 @@ def above(pieces: Sequence[Piece], judged: Judged, resolution: int, lowest: Floa
         (
             some,
             matrix.grid,
-            np.where(np.isnan(matrix.values), _fill(judged, some, matrix.grid), matrix.values) * judged.sign,
+            np.where(np.isnan(matrix.values), fill_of(judged, some, matrix.grid), matrix.values) * judged.sign,
         )
         for some, matrix in pieces
     )
@@ -115,7 +115,7 @@ def breaches_of(candidates: Candidates, judged: Judged) -> Breaches:
     )
 
 
-def _fill(judged: Judged, rows: list[int], grid: Grid) -> Floats | float:
+def fill_of(judged: Judged, rows: list[int], grid: Grid) -> Floats | float:
     """What a missing bucket counts as: nothing from where its key fell silent up to the end."""
     if judged.silent is None or judged.sign > 0:
         return judged.fill

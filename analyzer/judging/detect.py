@@ -22,7 +22,7 @@ from analyzer.judging.judged import (
     suppressed,
     without_events,
 )
-from analyzer.judging.reach import Known, reaches
+from analyzer.judging.reach import Known, merged, reaches
 from analyzer.judging.suspects import suspect_days
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.baseline import suspects
@@ -110,7 +110,7 @@ def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is 
         judged_hours=sum(part.judged_hours for part in parts),
         suspect_hours=sum(part.suspect_hours for part in parts),
         suppressed=tuple(some for part in parts for some in part.suppressed),
-        reaches={label: reach for part in parts for label, reach in part.reaches.items()},
+        reaches=merged(one for part in parts for one in part.reaches.items()),
         rows=None if rollup.rows is None else int(rollup.rows.sum(dtype=np.int64)),
         buckets=int(rollup.hours.count.sum()),
     )

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
 from analyzer.judging.breaches import Piece, above, breaches_of, raised
 from analyzer.judging.events import events_of, figures
-from analyzer.judging.judged import Learning
-from analyzer.judging.wanted import looked_for
-from analyzer.kernels.breach import held
+from analyzer.judging.judged import Learning, not_judged
+from analyzer.judging.nearest import Near, nearest
+from analyzer.judging.wanted import looked_for, nearest_row
 from analyzer.model import Event, NotJudged, Policy, Reach
 from analyzer.verdict import COUNTED, LONGEST_EXTRA, blind, meet, targets
-from traffic.model import DAY, HOUR, Floats, Grid, Label, Matrix, Rollup, Window
-from traffic.text import length, si
+from traffic.model import DAY, Label, Matrix, Rollup, Window
+from traffic.text import length, si, visible
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,33 +35,46 @@ class Trial:
     rollup: Rollup
     """Of this key alone, as are the buckets."""
     block: JudgedBlock
+    """In which it is judged, with others or alone."""
     pieces: Sequence[Piece]
     known: Known
-    present: Sequence[Event]
-    """What its own policy found."""
+    present: Sequence[Event] | None
+    """What the block's policy found; None where nobody looked yet."""
+
+    @property
+    def row(self) -> int:
+        """Of the key, in the block."""
+        return self.block.query.keys.index(self.rollup.keys[0])
+
+    def judged(self, policy: Policy) -> JudgedBlock:
+        """The key alone, by the stated policy."""
+        known = self.known
+        (block,) = judged_blocks(
+            self.rollup,
+            self.block.query.metric,
+            known.spans,
+            known.looked,
+            self.block.query.resolution,
+            replace(policy, classes=("policy", "suspect")),
+            end=known.end,
+            learned={self.rollup.keys: known.learned},
+        )
+        return block
+
+    def looking(self, policy: Policy) -> Trial:
+        """The same key by another policy of its own."""
+        return replace(self, block=replace(self.judged(policy), policy=policy), present=None)
 
     def events(self, policy: Policy) -> list[Event]:
         """What the stated policy raises then."""
-        if policy == self.block.policy:
+        if policy == self.block.policy and self.present is not None:
             return [event for event in self.present if event.event_class in ("policy", "suspect")]
-        plain = replace(policy, classes=("policy", "suspect"))
-        query, known = self.block.query, self.known
+        block, resolution = self.judged(policy), self.block.query.resolution
         found: list[Event] = []
-        for block in judged_blocks(
-            self.rollup,
-            query.metric,
-            known.spans,
-            known.looked,
-            query.resolution,
-            plain,
-            end=known.end,
-            learned={self.rollup.keys: known.learned},
-        ):
-            for judged in block.judged:
-                candidates = above(self.pieces, judged, query.resolution, judged.threshold)
-                breaches = breaches_of(candidates, judged)
-                said = figures(raised(breaches, policy, query.resolution), breaches, block.query, judged)
-                found += events_of(said, block.query, judged)
+        for judged in block.judged:
+            breaches = breaches_of(above(self.pieces, judged, resolution, judged.threshold), judged)
+            said = figures(raised(breaches, policy, resolution), breaches, block.query, judged)
+            found += events_of(said, block.query, judged)
         return found
 
 
@@ -75,88 +86,169 @@ def reaches(
     known: Known,
     present: Sequence[Event],
 ) -> Iterator[tuple[str, Reach]]:
-    """How near each label of a block's keys came: its id, and that.
+    """How near each label of a block's keys came: its id, and that. A label of all keys: how near the nearest one came.
 
     Args:
         pieces: the buckets of the days of the labels at least.
         gaps: what was not judged of the block.
         present: what was found in it.
     """
-    rollup = block.judged[0].rollup
-    for row, key in enumerate(block.query.keys):
+    rollup, keys = block.judged[0].rollup, block.query.keys
+    of_all = [label for label in labels.get("", ()) if label.window.overlap(known.looked)]
+    nearest_of = [(_row_of(label, block, present), label) for label in of_all]
+    for row, key in enumerate(keys):
         own = [label for label in labels.get(key, ()) if label.window.overlap(known.looked)]
-        if not own:
+        common = [label for place, label in nearest_of if place == row]
+        if not own and not common:
             continue
         rows = [(rows.index(row), matrix) for rows, matrix in pieces if row in rows]
         blind_there = [gap for gap in gaps if gap.key == key]
-        one = rows_of(rollup, (key,), [row])
         there = [event for event in present if event.key == key]
         of_key = replace(known, learned=known.learned.rows([row]))
-        for label in own:
+        trial = Trial(rows_of(rollup, (key,), [row]), block, (), of_key, there)
+        for label in (*own, *common):
             days = Window(label.start - DAY, label.end + DAY).widen(DAY)
             near: list[Piece] = [
                 ([0], Matrix((key,), matrix.grid, matrix.values[index][None]))
                 for index, matrix in rows
                 if matrix.grid.window.overlap(days)
             ]
-            yield label.id, reach_of(label, Trial(one, block, near, of_key, there), own, blind_there)
+            found = reach_of(label, replace(trial, pieces=near), own, blind_there)
+            yield label.id, found if label.key else replace(found, why=f"{visible(key)}: {found.why}")
+
+
+def _row_of(label: Label, block: JudgedBlock, present: Sequence[Event]) -> int | None:
+    """Which key of a block a label of all keys is told of: one whose event it met, or the nearest one."""
+    met = meet(_counted(present), targets([replace(label, kind="required")]), block.query.resolution)
+    event = met.get(label.id)
+    return nearest_row(label, block) if event is None else block.query.keys.index(event.key)
+
+
+def merged(found: Iterable[tuple[str, Reach]]) -> dict[str, Reach]:
+    """How near labels came, by their ids; of one that several blocks speak of, how near the nearest of them came."""
+    best: dict[str, Reach] = {}
+    for label, reach in found:
+        if label not in best or _nearness(reach) > _nearness(best[label]):
+            best[label] = reach
+    return best
+
+
+def _nearness(reach: Reach) -> tuple[bool, float]:
+    if reach.reached is None or reach.needed is None:
+        return False, -1.0
+    falls = reach.needed < 1
+    part, whole = (reach.needed, reach.reached) if falls else (reach.reached, reach.needed)
+    return reach.found_at_percent is not None, part / whole if whole > 0 else math.inf
+
+
+@dataclass(frozen=True)
+class _Sought:
+    """What a label's direction is asked by, and its words."""
+
+    stated: Callable[[Policy], float]
+    """The percentage that a policy states."""
+    with_percent: Callable[[Policy, float], Policy]
+    option: str
+    percent: Callable[[Near], float]
+    """That it came to, of the baseline."""
+    said: Callable[[Near], str]
+    not_looked_for: str
+
+
+_RISES = _Sought(
+    lambda policy: policy.over_percent,
+    lambda policy, percent: replace(policy, over_percent=percent),
+    "--over-percent",
+    lambda near: 100 * (near.ratio - 1),
+    lambda near: f"{near.ratio:.3g}x reached, {near.asked:.3g}x asked",
+    "it rises, and rises are not looked for",
+)
+_FALLS = _Sought(
+    lambda policy: policy.under_percent,
+    lambda policy, percent: replace(policy, under_percent=percent),
+    "--under-percent",
+    lambda near: 100 * (1 - near.ratio),
+    lambda near: f"fell to {near.ratio:.3g} of its usual low, below {near.asked:.3g} is asked",
+    "it falls, and falls are not looked for",
+)
 
 
 def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[NotJudged]) -> Reach:
-    """How near a label came, by the policy of its key.
+    """How near a label came, by the policy of its key; in a direction that this does not look in, by one that does.
 
     Args:
         truth: all labels of the key: an event meets one of them.
         gaps: stretches of the key that were not judged.
     """
-    policy, resolution = trial.block.policy, trial.block.query.resolution
+    asked, aside, met = _FALLS if label.direction == "below" else _RISES, "", False
+    if not looked_for(label, trial.block.policy):
+        resolution, own = trial.block.query.resolution, _as_required(label, trial)
+        met = bool(meet(_counted(trial.events(trial.block.policy)), targets([own]), resolution))
+        aside = asked.not_looked_for + (", though what goes the other way met it" if met else "")
+        trial = trial.looking(replace(trial.block.policy, direction="both"))
+        gaps = list(not_judged(trial.block.judged[0], trial.block.query.keys, trial.block.alive, trial.block.policy))
+    near = nearest(label, trial.row, trial.block, trial.pieces, trial.known.looked)
+    before = f"{aside}; " if aside else ""
     if 2 * blind(label, gaps) >= label.window.seconds:
         most = max(gaps, key=lambda gap: label.window.overlap(Window(gap.start, gap.end)))
-        return Reach(None, None, None, f"not judged: {most.reason}")
-    if not looked_for(label, policy):
-        other = "falls" if label.direction == "below" else "rises"
-        return Reach(None, None, None, f"it {other}, and that is not looked for: --direction both")
-    near = _nearest(label, trial)
+        return _reach(near, None, f"{before}not judged: {most.reason}")
     if near is None:
-        policy = trial.block.policy
-        several = f"fewer than {policy.needed(resolution)} buckets inside {length(policy.within)}"
-        return Reach(None, None, None, f"its time holds {several} that could be judged")
+        return _reach(near, None, f"{before}its time holds no bucket that could be judged")
+    if not near.judged:
+        idle = "its usual low is idle, below the floor, or a small count" if label.direction == "below" else "no limit"
+        return _reach(near, None, f"{before}{asked.said(near)}; not judged: {idle}")
+    found, at, why = _tried(label, near, trial, truth, asked)
+    if aside and found and not met:
+        why = f"{why}: --direction both finds it"
+    return _reach(near, at, f"{before}{why}")
 
-    def found(other: Policy) -> bool:
-        told = [event for event in trial.events(other) if event.event_class == COUNTED]
-        return label.id in meet(told, targets([*truth, replace(label, kind="required")]), resolution)
 
-    truth = [other for other in truth if other.id != label.id]
-    if label.direction == "below":
-        return _fallen(near, policy, found)
-    at = None
-    if label.kind == "required":
-        # What must not be found, or need not be, is not looked for any further: each look costs a judgement.
-        at = highest_percent(100 * (near.ratio - 1), lambda percent: found(replace(policy, over_percent=percent)))
-    said = f"{near.ratio:.3g}x reached, {near.asked:.3g}x asked"
-    if found(policy):
-        return Reach(near.ratio, near.asked, at, said)
+def _reach(near: Near | None, at: float | None, why: str) -> Reach:
+    return Reach(None, None, at, why) if near is None else Reach(near.ratio, near.asked, at, why)
+
+
+def _tried(
+    label: Label, near: Near, trial: Trial, truth: Sequence[Label], asked: _Sought
+) -> tuple[bool, float | None, str]:
+    """Whether the trial's policy finds a label, the highest percentage that does, and what is to be said of it."""
+    policy, resolution = trial.block.policy, trial.block.query.resolution
+    others = [other for other in truth if other.id != label.id]
+    own = _as_required(label, trial)
+
+    def finds(other: Policy) -> bool:
+        return label.id in meet(_counted(trial.events(other)), targets([*others, own]), resolution)
+
+    def finds_at(percent: float) -> bool:
+        return (percent > 0 or asked is _RISES) and finds(asked.with_percent(policy, percent))
+
+    at = highest_percent(asked.percent(near), finds_at, lower=label.kind == "required")
+    said = asked.said(near)
+    if near.buckets < policy.needed(resolution):
+        said += f", by {near.buckets} of the {policy.needed(resolution)} buckets that are asked for"
+    if finds(policy):
+        return True, at, said
     # What stands in the way although the threshold was passed comes before the threshold.
-    why = _in_the_way(label, trial)
+    why = _in_the_way(own, trial)
     # A higher percentage may find it too: less is then ordinary for the key. A rule is what stood in the way.
-    if not why and at is not None and at < policy.over_percent:
-        why = f"{said}: --over-percent {at:g} finds it"
+    if not why and at is not None and at < asked.stated(policy):
+        why = f"{said}: {asked.option} {at:g} finds it"
     if not why:
-        why = _what_else(said, near, trial, found) if label.kind == "required" else said
-    return Reach(near.ratio, near.asked, at, why)
+        why = _what_else(said, near, trial, finds) if label.kind == "required" else said
+    return False, at, why
 
 
-def highest_percent(reached: float, finds: Callable[[float], bool]) -> float | None:
+def highest_percent(reached: float, finds: Callable[[float], bool], *, lower: bool = True) -> float | None:
     """The highest whole percentage at which a label is found, looked for from what it reached downwards; None: at none.
 
     Args:
-        reached: percent over the baseline; a threshold there is not passed.
+        reached: percent over the baseline, or of a fall under it; a threshold there is not passed.
+        lower: whether any other is tried than the highest that was passed.
     """
     if not math.isfinite(reached) or reached <= 0:
         return None
     most = math.ceil(reached) - 1
     failed = most + 1
-    for share in (1.0, 0.75, 0.5, 0.25, 0.0):
+    for share in (1.0, 0.75, 0.5, 0.25, 0.0) if lower else (1.0,):
         low = math.floor(most * share)
         if low < failed and finds(low):
             while failed - low > 1:
@@ -167,50 +259,12 @@ def highest_percent(reached: float, finds: Callable[[float], bool]) -> float | N
     return None
 
 
-@dataclass(frozen=True)
-class _Near:
-    """Where a label came nearest to its limit: times the baseline, what was asked there, and the value."""
-
-    ratio: float
-    asked: float
-    value: float
-    limit: float
+def _counted(events: Iterable[Event]) -> list[Event]:
+    return [event for event in events if event.event_class == COUNTED]
 
 
-def _nearest(label: Label, trial: Trial) -> _Near | None:
-    """The most that as many buckets as the policy asks for reached, inside its time; of a fall the least."""
-    block = trial.block
-    resolution, policy = block.query.resolution, block.policy
-    sign = -1 if label.direction == "below" else 1
-    row = block.query.keys.index(label.key)
-    judged = next((one for one in block.judged if one.sign == sign), None)
-    if judged is None:
-        return None
-    view = label.window.widen(resolution).clip(trial.known.looked)
-    grid = Grid.over(view, resolution)
-    values = np.full(grid.count, np.nan)
-    for _, matrix in trial.pieces:
-        both = view.clip(matrix.grid.window)
-        values[grid.slice(both)] = matrix.values[0, matrix.grid.slice(both)]
-    hours = np.clip((grid.times() - judged.rollup.grid.start) // HOUR, 0, judged.rollup.grid.count - 1)
-    base, limit = (sign * array[row, hours] for array in (judged.baseline, judged.limits[0]))
-    usable = ~np.isnan(judged.threshold[row, hours]) & (base > 0)
-    ratio: Floats = np.where(usable, values / np.where(base > 0, base, np.nan), np.nan) * sign
-    place = held(ratio, policy.needed(resolution), -(-policy.within // resolution))
-    if place is None:
-        return None
-    figures_there = (sign * ratio[place], limit[place] / base[place], values[place], limit[place])
-    return _Near(*map(float, figures_there))
-
-
-def _fallen(near: _Near, policy: Policy, found: Callable[[Policy], bool]) -> Reach:
-    said = f"fell to {near.ratio:.3g} of its usual low, below {near.asked:.3g} is asked"
-    if found(policy):
-        return Reach(near.ratio, near.asked, None, said)
-    under = math.ceil(100 * (1 - near.ratio)) - 1
-    if 0 < under <= 100 and found(replace(policy, under_percent=float(under))):
-        said += f": --under-percent {under} finds it"
-    return Reach(near.ratio, near.asked, None, said)
+def _as_required(label: Label, trial: Trial) -> Label:
+    return replace(label, key=trial.rollup.keys[0], kind="required")
 
 
 def _in_the_way(label: Label, trial: Trial) -> str:
@@ -226,10 +280,10 @@ def _in_the_way(label: Label, trial: Trial) -> str:
     return f"{there[0].id} is there, and meets another label" if there else ""
 
 
-def _what_else(said: str, near: _Near, trial: Trial, found: Callable[[Policy], bool]) -> str:
+def _what_else(said: str, near: Near, trial: Trial, found: Callable[[Policy], bool]) -> str:
     """Which one setting but the percentage finds it."""
     policy, unit = trial.block.policy, trial.block.query.metric.unit
-    if policy.floor > 0 and near.value <= policy.floor:
+    if near.ratio > 1 and policy.floor > 0 and near.value <= policy.floor:
         floor = float(f"{0.95 * near.value:.2g}")
         if floor >= 0 and found(replace(policy, floor=floor)):
             return f"{si(near.value, unit)} reached, the floor is {si(policy.floor, unit)}: --floor {floor:g} finds it"
