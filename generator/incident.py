@@ -32,6 +32,8 @@ _LONGEST = 60 * DAY_MINUTES
 MONDAY_RISE = "monday_rise"
 _MORNING = (7 * 60, 10 * 60)
 """Minutes of a Monday in which a common rise begins."""
+GROWTH = "growth"
+"""The shape of what lasts from one end of a window to the other."""
 MISSES = ("gap", "late")
 """Shapes whose minutes never arrive."""
 
@@ -183,8 +185,12 @@ class Incidents:
         running = [one for one in self.of_week(customer, before) if one.window.end > week] if crossing else []
         return (*running, *self.of_week(customer, week))
 
-    def labels(self, customer: Customer, window: Window) -> Iterator[Label]:
-        """What took place in a window, clipped to it, in no order."""
+    def labels(self, customer: Customer, window: Window, left: Window) -> Iterator[Label]:
+        """What took place in a window, clipped to it, in no order; `left` as `World.labels`.
+
+        Of what has ended, nothing depends on how much later the window ends.
+        """
+        first, since = week_start(max(window.start, left.start)) - WEEK, left.end
 
         def label(
             seen: Window, shape: str, factor: float, direction: Direction, kind: Kind, *which: int, campaign: str = ""
@@ -201,23 +207,23 @@ class Incidents:
                 kind=kind,
             )
 
-        for week in range(week_start(window.start) - WEEK, window.end, WEEK):
+        for week in range(first, window.end, WEEK):
             for one in self.of_week(customer, week):
-                if one.window.overlap(window):
+                if one.window.overlap(window) and one.window.end >= since:
                     direction: Direction = "below" if one.shape in (*MISSES, "outage") else "above"
                     kind = self._kind(customer, one, window)
                     seen = one.window.clip(window)
                     yield label(seen, one.shape, one.factor, direction, kind, one.start, campaign=one.campaign)
-        for seen, height in self._bursts(customer, window):
+        for seen, height in self._bursts(customer, window, left):
             yield label(seen.clip(window), "burst", height, "above", "optional", seen.start)
         if job := customer.job:
-            for week, run in job.runs(window, self._shape.zone):
+            for week, run in job.runs(Window(max(window.start, since - 1), window.end), self._shape.zone):
                 yield label(run.clip(window), "backup", job.factor, "above", "decoy", week)
         if customer.season:
             before, after = (trend(self._scenario, customer, at) for at in (window.start, window.end))
-            yield label(window, "growth", round(after / before, 3), "above" if after >= before else "below", "decoy")
+            yield label(window, GROWTH, round(after / before, 3), "above" if after >= before else "below", "decoy")
 
-    def _bursts(self, customer: Customer, window: Window) -> Iterator[tuple[Window, float]]:
+    def _bursts(self, customer: Customer, window: Window, left: Window) -> Iterator[tuple[Window, float]]:
         """A customer's own bursts that reach the policy's multiple for more than a minute, apart from all incidents.
 
         They are nobody's fault and no event; but whoever asks to be told of what reaches that multiple cannot complain.
@@ -226,7 +232,7 @@ class Incidents:
         # Nothing is looked at that noise of five standard deviations would not raise so far.
         least = multiple / noise.unlikely(customer)
         steady_of = cache(noise.steady)
-        for week in range(week_start(window.start) - WEEK, window.end, WEEK):
+        for week in range(week_start(max(window.start, left.start)) - WEEK, window.end, WEEK):
             # Of two that begin in the same minute the longer one.
             own = {one[0]: one for one in sorted(noise.bursts(customer, week)) if one[2] >= least}
             if not own:
@@ -235,7 +241,7 @@ class Incidents:
             for first, last, height in own.values():
                 seen = Window(week + 60 * first, week + 60 * last)
                 near = Window(seen.start - MARGIN, seen.end + MARGIN)
-                if seen.overlap(window) and not any(near.overlap(one) for one in around):
+                if seen.overlap(window) and seen.end >= left.end and not any(near.overlap(one) for one in around):
                     steady = self._by_week(steady_of, customer, seen)
                     if int((steady * height >= multiple).sum()) > 1:
                         yield seen, height

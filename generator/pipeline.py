@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from generator.known import KnownLabels, labels_of, note_of
 from generator.scenario import Scenario
 from generator.world import World
 from traffic import truth
 from traffic.errors import UsageFailure
-from traffic.model import Grid, Kind, Window
+from traffic.model import Grid, Kind, Label, Window, week_start
 from traffic.store.base import FlowSink, LastingSink, Sink
 
 TRUTH = "ground_truth.csv"
@@ -68,6 +69,9 @@ def generate(
     seconds = dict.fromkeys(("traffic", "store", "labels", *(("flows",) if flows is not None else ())), 0.0)
     writing: deque[tuple[int, Future[int]]] = deque()
     done = new = 0
+    known = _known(sink, world, window)
+    made = window.end
+    """From when on something was made."""
 
     def settle(most: int) -> None:
         """Wait until no more than `most` blocks are being written."""
@@ -85,9 +89,10 @@ def generate(
             grid = Grid.over(week, scenario.seconds)
             for keys in blocks:
                 with _timed(seconds, "traffic"):
-                    if _is_there(sink, world, keys, grid):
+                    if _is_there(sink, world, keys, grid, known):
                         writing.append((len(keys) * grid.count, _NOTHING))
                         continue
+                    made = min(made, grid.start)
                     amounts = world.block(keys, grid)
                 settle(sink.writers - 1)
                 writing.append((amounts.size, pool.submit(sink.write, keys, grid, amounts)))
@@ -95,7 +100,7 @@ def generate(
                     with _timed(seconds, "flows"):
                         flows.write_flows(keys, grid, world.flows(keys, grid, amounts), world.mixture.catalogue)
         with _timed(seconds, "labels"):
-            labels = world.labels(window)
+            labels = _labels(sink, world, window, known, made)
         settle(0)
     with _timed(seconds, "store"):
         identity = sink.finish()
@@ -114,11 +119,38 @@ def generate(
     )
 
 
-def _is_there(sink: Sink, world: World, keys: tuple[str, ...], grid: Grid) -> bool:
-    """Whether an earlier run completed this: then one key is made again, to see that it would come out the same."""
+def _known(sink: Sink, world: World, window: Window) -> KnownLabels | None:
+    """What an earlier run of this very program found."""
+    return labels_of(sink.remembered(), world.scenario.fingerprint, window) if isinstance(sink, LastingSink) else None
+
+
+def _is_there(sink: Sink, world: World, keys: tuple[str, ...], grid: Grid, known: KnownLabels | None) -> bool:
+    """Whether an earlier run completed this.
+
+    Of one of another version one key is made again, to see that it would come out the same.
+    """
     if not isinstance(sink, LastingSink):
         return False
-    return sink.holds(keys, grid, world.block(keys[:1], grid)[0], world.scenario.dimensions.enabled)
+    same_program = known is not None and grid.window.end <= known.end
+    sample = None if same_program else world.block(keys[:1], grid)[0]
+    return sink.holds(keys, grid, sample, world.scenario.dimensions.enabled)
+
+
+def _labels(sink: Sink, world: World, window: Window, known: KnownLabels | None, made: int) -> list[Label]:
+    """What happened; what an earlier run found is not looked for again where all of its traffic is still there.
+
+    Args:
+        made: from when on traffic was made.
+    """
+    if known is None or week_start(known.end) > made:
+        labels = world.labels(window)
+    elif known.end == window.end:
+        return known.labels
+    else:
+        labels = [*known.ended, *world.labels(window, known.left)]
+    if isinstance(sink, LastingSink):
+        sink.remember(note_of(labels, world.scenario.fingerprint, window))
+    return labels
 
 
 def _flow_sink(sink: Sink) -> FlowSink:

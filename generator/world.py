@@ -124,9 +124,14 @@ class World:
             row[:] = self.amounts(key, week)[first : first + grid.count]
         return found
 
-    def labels(self, window: Window) -> list[Label]:
-        """All that happened in a window, clipped to it."""
-        found = [label for one in self.customers.values() for label in self._incidents.labels(one, window)]
+    def labels(self, window: Window, left: Window | None = None) -> list[Label]:
+        """All that happened in a window, clipped to it.
+
+        Args:
+            left: only what did not end before its end; the first of that, growth apart, begins no earlier than it does.
+        """
+        wanted = Window(window.start, window.start) if left is None else left
+        found = [label for one in self.customers.values() for label in self._incidents.labels(one, window, wanted)]
         if not self.scenario.dimensions.enabled:
             return found
         return [replace(one, culprit=self._culprit(one)) if one.shape in self._events else one for one in found]

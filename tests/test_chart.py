@@ -320,6 +320,17 @@ def test_only_what_would_come_out_differently_is_drawn_again(tmp_path):
     assert drawn_again(findings) == everything
     assert drawn_again(replace(findings, store="another", window=findings.window.widen(WEEK))) == {ALL, LONG}
     assert drawn_again(findings) == {ALL, LONG}
+    # A day more brings hours, gaps and labels that no picture of an earlier event shows.
+    assert findings.verdict is not None
+    later = findings.window.end + WEEK
+    unseen = tuple(
+        replace(one, label=replace(one.label, start=later, end=later + HOUR)) for one in findings.verdict.outcomes
+    )
+    verdict = replace(findings.verdict, outcomes=(*findings.verdict.outcomes, *unseen))
+    gaps = tuple(NotJudged(key, later, later + HOUR, "late") for key in sorted({one.key for one in findings.events}))
+    longer = replace(findings, verdict=verdict, key_hours=99.0, not_judged=gaps)
+    assert drawn_again(longer) == {ALL, LONG}
+    assert drawn_again(findings) == {ALL, LONG}
     paths[2].write_bytes(paths[2].read_bytes()[:20])
     paths[3].write_bytes(b"no picture")
     assert drawn_again(findings) == {paths[2].name, paths[3].name}

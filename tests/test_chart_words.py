@@ -13,7 +13,7 @@ from analyzer.model import Contributor, Event, Policy
 from analyzer.report.chart import letters
 from analyzer.report.chart.event import draw_event
 from analyzer.report.chart.letters import plain, text_width, wrapped
-from analyzer.report.chart.picture import without_lists
+from analyzer.report.chart.picture import of_event
 from analyzer.report.chart.style import style
 from analyzer.report.words import known, limit_words, peak_words, volume
 from tests.findings_maker import MONDAY, make_event, make_findings
@@ -140,9 +140,9 @@ def test_a_picture_says_by_what_the_event_came() -> None:
         Contributor(event.id, "dst_port", value, actual=share, usual=0.0, excess=share, share=share)
         for value, share in (("53", 0.97), ("(others)", 0.03))
     )
-    findings = without_lists(replace(found, contributors=rows), event)
     trace = next(one for one in found.traces if one.event_id == event.id)
+    findings = of_event(replace(found, contributors=rows), event, trace, ()).findings
     told = [text.get_text() for text in draw_event(findings, event, trace, ()).figure.texts]
     assert any("by dst_port=53 97 %" in text for text in told)
-    other = without_lists(replace(found, contributors=rows), found.events[1])
-    assert other.contributors == ()
+    other = of_event(replace(found, contributors=rows), found.events[1], trace, ())
+    assert other.findings.contributors == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from generator.pipeline import TRUTH, generate
 from generator.scenario import CustomerSettings, Scenario
 from generator.span import Span
 from generator.world import World
-from traffic.model import BITS, HOUR, WEEK, Grid, Ints, Window, week_start
-from traffic.store.folder import block_files
+from tests.commands import ROOT
+from traffic.config import load
+from traffic.model import BITS, HOUR, WEEK, Grid, Ints, Label, Window, week_start
+from traffic.store.folder import NOTE, block_files
 from traffic.store.parquet import ParquetSink
 from traffic.times import instant, iso
 
@@ -53,19 +56,28 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
+HARD = replace(load(ROOT / "input" / "scenario-hard.yaml", Scenario), customers=CustomerSettings(count=70))
+
+
 @settings(max_examples=8, deadline=None)
-@given(ends=st.lists(st.integers(1, 24 * 20), min_size=1, max_size=3, unique=True), first=st.integers(0, 60))
-def test_a_store_that_grew_is_byte_for_byte_one_that_was_filled_at_once(ends: list[int], first: int) -> None:
+@given(
+    ends=st.lists(st.integers(1, 24 * 20), min_size=1, max_size=3, unique=True),
+    first=st.integers(0, 60),
+    scenario=st.sampled_from([SMALL, HARD]),
+)
+def test_a_store_that_grew_is_byte_for_byte_one_that_was_filled_at_once(
+    ends: list[int], first: int, scenario: Scenario
+) -> None:
     start = MONDAY + first * HOUR
     hours = [start + hour * HOUR for hour in sorted(ends)]
     with tempfile.TemporaryDirectory() as folder:
         grown, whole = Path(folder, "grown"), Path(folder, "whole")
         before = start
         for end in hours:
-            written = fill(grown, start, end)
+            written = fill(grown, start, end, scenario)
             assert written == sorted({week_start(hour) for hour in range(before, end, HOUR)})
             before = end
-        fill(whole, start, hours[-1])
+        fill(whole, start, hours[-1], scenario)
         assert files(grown) == files(whole)
 
 
@@ -92,6 +104,8 @@ def test_weeks_of_a_program_that_made_other_traffic_are_made_again(week_and_a_da
         amounts = World(SMALL).block(keys, grid)
         sink.write(keys, grid, np.where(amounts > 0, amounts + 1, amounts))
     sink.finish()
+    note = week_and_a_day / "traffic" / NOTE
+    note.write_bytes(note.read_bytes().replace(b'"program": "', b'"program": "another ', 1))
     assert files(week_and_a_day) != before
     assert fill(week_and_a_day, MONDAY, MONDAY + WEEK + 24 * HOUR) == [MONDAY]
     assert files(week_and_a_day) == before
@@ -116,3 +130,60 @@ def test_weeks_without_flow_records_are_not_complete_where_there_should_be_some(
     assert fill(tmp_path, MONDAY, MONDAY + 12 * HOUR, flowing) == [MONDAY]
     assert files(tmp_path) == before
     assert TRUTH in before
+
+
+@pytest.fixture
+def looked_for(monkeypatch: pytest.MonkeyPatch) -> list[Window | None]:
+    """What was left to look for, of each window that labels were looked for in."""
+    found: list[Window | None] = []
+    labels = World.labels
+
+    def spied(world: World, window: Window, left: Window | None = None) -> list[Label]:
+        found.append(left)
+        return labels(world, window, left)
+
+    monkeypatch.setattr(World, "labels", spied)
+    return found
+
+
+def test_labels_of_what_is_over_are_not_looked_for_again(tmp_path: Path, looked_for: list[Window | None]) -> None:
+    for end in (MONDAY + 2 * WEEK, MONDAY + 2 * WEEK, MONDAY + 2 * WEEK + 24 * HOUR):
+        fill(tmp_path, MONDAY, end)
+    first, more = looked_for
+    assert first is None
+    assert more is not None
+    assert more.end == MONDAY + 2 * WEEK
+    assert more.seconds < 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda note: b"",
+        lambda note: note[:-1],
+        lambda note: note.replace(b"square", b"squares", 1),
+        lambda note: note.replace(b'"program": "', b'"program": "0'),
+        lambda note: b"[1]\n" + note.partition(b"\n")[2],
+    ],
+    ids=["gone", "cut short", "changed", "of another program", "of another kind"],
+)
+def test_labels_are_looked_for_again_where_the_note_of_them_does_not_hold(
+    spoil: Callable[[bytes], bytes], tmp_path: Path, looked_for: list[Window | None]
+) -> None:
+    fill(tmp_path, MONDAY, MONDAY + WEEK)
+    before = files(tmp_path)
+    note = tmp_path / "traffic" / NOTE
+    assert spoil(note.read_bytes()) != note.read_bytes()
+    note.write_bytes(spoil(note.read_bytes()))
+    assert fill(tmp_path, MONDAY, MONDAY + WEEK) == []
+    assert looked_for == [None, None]
+    assert files(tmp_path) == before
+
+
+def test_labels_are_looked_for_again_where_traffic_was_made_again(
+    tmp_path: Path, looked_for: list[Window | None]
+) -> None:
+    fill(tmp_path, MONDAY, MONDAY + 2 * WEEK)
+    block_files(tmp_path / "traffic", BITS.field)[0].path.unlink()
+    fill(tmp_path, MONDAY, MONDAY + 2 * WEEK)
+    assert looked_for == [None, None]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analyzer.model import Findings
-from analyzer.program import program
 from analyzer.reading.cache.source import EVER
 from analyzer.reading.scope import BUFFER_CACHE
 from analyzer.report.chart import pictures_in
@@ -24,6 +23,7 @@ from analyzer.report.saved import RUN, SERIES, describe, load
 from analyzer.report.table import TABLES
 from traffic.errors import StorageFailure
 from traffic.model import Label
+from traffic.program import program
 from traffic.store.base import FlowSource, Source
 
 if TYPE_CHECKING:

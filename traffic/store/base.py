@@ -357,16 +357,25 @@ class LastingSink(Sink, Protocol):
     """A store that can tell what earlier runs completed in it."""
 
     @abstractmethod
-    def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints, flows: bool) -> bool:
+    def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints | None, flows: bool) -> bool:
         """Whether a group of `blocks` was written for that time by a run that ended well, and is still there.
 
         Args:
-            sample: amounts of the first key, shape (steps,), -1 = missing: what is there is compared with them.
+            sample: amounts of the first key, shape (steps,), -1 = missing: what is there is compared with them; None
+                where whoever wrote it is known to have made the same.
             flows: whether their flow records have to be there as well.
 
         Raises:
             DamagedStore: what is there cannot be read.
         """
+
+    @abstractmethod
+    def remembered(self) -> bytes | None:
+        """What an earlier run left for the next one (`remember`); None where there is nothing."""
+
+    @abstractmethod
+    def remember(self, note: bytes) -> None:
+        """Leave this for the next run, in place of what was left before."""
 
 
 @runtime_checkable

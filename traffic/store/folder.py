@@ -19,6 +19,8 @@ from traffic.model import WEEK, Window, week_start
 from traffic.store.base import DamagedStore, ForeignStore
 
 STORE = "store.json"
+NOTE = "labels.json"
+"""What `generate` knows of the traffic besides: what it would find out again in the next run."""
 FORMAT = 1
 
 WAY_OUT = "run ./sl.py generate --replace to make it anew"

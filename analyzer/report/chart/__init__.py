@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analyzer.model import Findings, Outcome
 from analyzer.report.chart.kept import digest, is_drawn, marked
-from analyzer.report.chart.picture import AllEvents, OneEvent, Picture, as_shown, without_lists
+from analyzer.report.chart.picture import AllEvents, Picture, as_shown, of_event
 from analyzer.report.order import worst_first
 from analyzer.report.painters import Painters
 from analyzer.report.table import remove
@@ -58,8 +58,7 @@ def draw(
     for number, event in enumerate(events, start=1):
         # A label without a key speaks of all keys.
         about = (*outcomes.get(event.key, ()), *outcomes.get("", ()))
-        slim = without_lists(findings, event)
-        picture = OneEvent(slim, event, traces[event.id], about, title)
+        picture = of_event(findings, event, traces[event.id], about, title)
         pictures[single / f"{number:02}_{picture.name}.png"] = picture
     made_of = {path: digest(picture) for path, picture in pictures.items()}
     todo = {path: picture for path, picture in pictures.items() if not is_drawn(path, made_of[path])}

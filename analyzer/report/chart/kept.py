@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.program import program
 from analyzer.report.chart.picture import Picture
 from analyzer.report.chart.png import texts, with_text
+from traffic.program import program
 
 DRAWN_FROM = "drawn_from"
 _HEAD = 8192

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -11,6 +12,7 @@ from analyzer.model import Event, Findings, NotJudged, Outcome, Trace
 from analyzer.report.columns import rounded
 from analyzer.report.table import as_written
 from traffic.coverage import NOTHING
+from traffic.model import Window
 from traffic.text import slug
 
 
@@ -64,7 +66,7 @@ class OneEvent:
     event: Event
     trace: Trace
     outcomes: tuple[Outcome, ...]
-    """The labels of its key."""
+    """The labels of its key that are in sight."""
     title: str = ""
     """Stands before the key."""
 
@@ -96,16 +98,26 @@ def as_shown(findings: Findings) -> Findings:
     return replace(findings, events=events, verdict=verdict, labels=(), incidents=(), suppressed=(), coverage=NOTHING)
 
 
-def without_lists(findings: Findings, event: Event) -> Findings:
-    """The findings as far as the picture of one event needs them: what is sent should be small."""
+def of_event(findings: Findings, event: Event, trace: Trace, outcomes: Iterable[Outcome], title: str = "") -> OneEvent:
+    """The picture of an event, of no more than it shows: what is sent is small, and what is not seen draws no new one.
+
+    Args:
+        outcomes: labels that may be in sight.
+    """
+    window = trace.grid.window
+    seen = tuple(outcome for outcome in outcomes if outcome.label.window.overlap(window))
+    return OneEvent(_slim(findings, event, window), event, trace, seen, title)
+
+
+def _slim(findings: Findings, event: Event, window: Window) -> Findings:
     verdict = findings.verdict
     if verdict is not None:
         verdict = replace(verdict, outcomes=(), of_event={event.id: verdict.of_event.get(event.id, ("", ""))})
     first = bisect_left(findings.not_judged, event.key, key=_key)
-    gaps = findings.not_judged[first : bisect_right(findings.not_judged, event.key, lo=first, key=_key)]
-    # Nor should it change with what it does not show.
-    slim = replace(findings, store="", window=event.window)
+    of_key = findings.not_judged[first : bisect_right(findings.not_judged, event.key, lo=first, key=_key)]
+    gaps = tuple(gap for gap in of_key if gap.start < window.end and gap.end > window.start)
     parts = tuple(row for row in findings.contributors if row.event_id == event.id)
+    slim = replace(findings, store="", window=event.window, key_hours=0, elsewhere=())
     return replace(slim, contributors=parts, keys=(), events=(), not_judged=gaps, verdict=verdict, traces=())
 
 

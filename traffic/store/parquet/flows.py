@@ -45,7 +45,6 @@ _SCHEMA = pa.schema(
     ]
 )
 _READ = [name for name in _SCHEMA.names if name != "customer"]
-_NOTHING = _SCHEMA.empty_table()
 
 
 Cell = tuple[str, ...]
@@ -171,7 +170,9 @@ class FlowFiles:
                         # Of so few rows threads only cost.
                         self._days[path, group] = file.read_row_groups([group], columns=_READ, use_threads=False)
                     parts.append(self._days[path, group])
-        table = pa.concat_tables(parts) if parts else _NOTHING
+        if not parts:
+            return {}
+        table = pa.concat_tables(parts)
         time = table.column("time").cast(pa.int64()).to_numpy() // 1000
         inside = slice(*np.searchsorted(time, [window.start, window.end]).tolist())
         table = table.slice(inside.start, inside.stop - inside.start)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from traffic.disk import lock, make_folder, write_atomic
+from traffic.disk import lock, make_folder, storage, write_atomic
 from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Grid, Ints, Window, block_bits, block_of, blocks, week_start
 from traffic.store.base import DamagedStore, FlowSink, ForeignStore, LastingSink
 from traffic.store.folder import (
     FORMAT,
+    NOTE,
     STORE,
     BlockFile,
     Manifest,
@@ -85,7 +86,7 @@ class ParquetSink(FlowSink, LastingSink):
         """The keys in the groups that share a file."""
         return blocks(keys, self._manifest.bits)
 
-    def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints, flows: bool) -> bool:
+    def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints | None, flows: bool) -> bool:
         """Whether its manifest said so when it was opened, and the files are there."""
         if self._whole is None or grid.window.clip(self._whole) != grid.window:
             return False
@@ -96,12 +97,24 @@ class ParquetSink(FlowSink, LastingSink):
             return False
         file = BlockFile(path, week, block)
         head = read_head(file, self._manifest)
+        if sample is None:
+            return True
         if keys[0] not in head.rows:
             return bool((sample < 0).all())
         group, row = divmod(head.rows[keys[0]], GROUP)
         first = (grid.start - week) // step
         there = read_rows(file, head, step, [group])[row, first : first + grid.count]
         return np.array_equal(there, sample)
+
+    def remembered(self) -> bytes | None:
+        """From a file beside the manifest."""
+        path = self._folder / NOTE
+        with storage(path):
+            return path.read_bytes() if path.is_file() else None
+
+    def remember(self, note: bytes) -> None:
+        """In a file beside the manifest."""
+        write_atomic(self._folder / NOTE, note)
 
     def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
         """Store amounts, shape (keys, steps), -1 = missing, and answer how many were not there before.
@@ -171,6 +184,8 @@ class ParquetSink(FlowSink, LastingSink):
         write_manifest(folder, changed(wanted, dropping=True))
         for field in dict.fromkeys(fields):
             drop(folder, field)
+        with storage(folder / NOTE):
+            (folder / NOTE).unlink(missing_ok=True)
         write_manifest(folder, wanted)
         return wanted
 
