@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from analyzer.explaining.explain import Place, explain
-from analyzer.explaining.values import Explanation
+from analyzer.explaining.values import Explanation, UnusualSteps
 from analyzer.model import Event, Policy
 from analyzer.pipeline import Ledger, Search, discover, survey
 from analyzer.reading.scope import Scope, opened
@@ -93,27 +93,52 @@ def median(values: list[float]) -> float:
     return percentile(values, 50)
 
 
-def by_hand(found: Explanation) -> dict[str, tuple[float, float]]:
-    """Baseline and limit after each rule, from the numbers of the explanation and the sentences of the rules."""
-    said: dict[str, tuple[float, float]] = {}
-    weeks = [step for step in found.weeks if step.use == "learned"]
-    own = next(step.factor for step in found.weeks if step.start == found.hour)
-    base, limit = percentile([step.level for step in weeks], found.percentile), 0.0
-    more = float("-inf")
-    for step in found.rules:
+def low_median(values: list[float]) -> float:
+    """The lower of the middle values."""
+    return sorted(values)[(len(values) - 1) // 2] if values else float("nan")
+
+
+def level_by_hand(found: Explanation) -> float:
+    """The level of the hour: of the hours before, or as the weeks say it."""
+    if found.learned_from != "trailing":
+        return next(step.factor for step in found.weeks if step.start == found.hour)
+    ratios = [step.level / step.baseline for step in found.hours if step.baseline > 0 and not np.isnan(step.level)]
+    middle = low_median(ratios)
+    return middle if len(ratios) >= 12 and not 0.5 <= middle <= 2 else 1.0
+
+
+def baselines_by_hand(found: Explanation, of: Explanation | UnusualSteps, percent: float) -> dict[str, float]:
+    """The baseline after each rule, from the numbers of the explanation and the sentences of the rules."""
+    said: dict[str, float] = {}
+    weeks, own = [step for step in of.weeks if step.use == "learned"], level_by_hand(found)
+    live = found.learned_from == "trailing"
+    base = percentile([step.level for step in weeks], percent)
+    for step in of.rules:
         figures = step.figures
         if step.on:
             if step.rule == "level":
-                base = percentile([step.level / step.factor for step in weeks], found.percentile) * own
-            elif step.rule == "recurring" and len(weeks) >= 4:
+                base = base * own if live else percentile([step.level / step.factor for step in weeks], percent) * own
+            elif step.rule == "recurring" and len(weeks) >= 4 and not live:
                 second = sorted(step.level / step.factor for step in weeks)[1] * own
                 base = second if base > 3 * second else base
-            elif step.rule == "days" and found.days:
-                base = median([one.level / one.factor for one in found.days if one.use == "learned"]) * own
+            elif step.rule == "days" and of.days:
+                base = median([one.level / one.factor for one in of.days if one.use == "learned"]) * own
             elif step.rule == "idle":
                 base = max(base, 0.1 * figures["weekly p95"] * figures["factor"])
             elif step.rule == "edges":
                 base = max(base, 0.5 * max(figures["hour before"], figures["hour after"]))
+        said[step.rule] = base
+    return said
+
+
+def by_hand(found: Explanation) -> dict[str, tuple[float, float]]:
+    """Baseline and limit after each rule."""
+    said: dict[str, tuple[float, float]] = {}
+    bases, limit = baselines_by_hand(found, found, found.percentile), 0.0
+    more = float("-inf")
+    for step in found.rules:
+        figures, base = step.figures, bases[step.rule]
+        if step.on:
             limit = max(base * found.multiple, found.floor)
             if step.rule in ("tail", "artefacts", "volume"):
                 times, reached = figures["rare, times"], figures["rare"]
@@ -130,6 +155,36 @@ def by_hand(found: Explanation) -> dict[str, tuple[float, float]]:
     return said
 
 
+def unusual_by_hand(found: Explanation, below: UnusualSteps) -> float:
+    """What must be passed to be unusual for the key; NaN where it is not quiet."""
+    figures, hours = below.figures, below.hours
+    bases = baselines_by_hand(found, below, found.percentile)
+    base = bases[below.rules[-1].rule]
+    base = max(base, 0.8 * max(figures["baseline of the hour before"], figures["baseline of the hour after"]))
+    ratios: dict[int, list[float]] = {}
+    for hour in hours:
+        if hour.baseline > 0 and not np.isnan(hour.level):
+            ratios.setdefault(hour.block, []).append(hour.level / hour.baseline)
+    if found.learned_from == "trailing":
+        day = median([ratio for (ratio,) in ratios.values()]) if ratios else float("nan")
+    else:
+        blocks = [low_median(of_block) for of_block in ratios.values()]
+        day = low_median(blocks) if 4 * len(blocks) >= 9 else 1.0
+    assert figures["level of the day, times"] == pytest.approx(day, nan_ok=True)
+    expected = base * max(1.0, day)  # Where the day's level is not known it is 1.
+    assert figures["expected"] == pytest.approx(expected)
+    yard = max(expected, figures["by chance"] / 1.25)
+    peaks = 1.25 * found.baseline if found.baseline > 1.5 * expected else found.floor
+    asked = [max(figures["rare, times"], 1.25) * yard, peaks, figures["habit, times"] * yard]
+    levels = {hour.start: hour.level for hour in hours}
+    asked.append(1.25 * median([levels[found.hour - HOUR * back] for back in range(1, 7)]))
+    if found.learned_from != "trailing":
+        asked.append(1.25 * median([levels[found.hour + HOUR * on] for on in range(1, 7)]))
+    limit = found.ways[0].limit
+    stated = max(found.baseline * found.multiple, found.floor)
+    return float("nan") if figures["rare, times"] > 2 or limit > stated else max(asked)
+
+
 @pytest.mark.parametrize("name", WORLDS)
 @pytest.mark.parametrize(
     "policy",
@@ -137,8 +192,6 @@ def by_hand(found: Explanation) -> dict[str, tuple[float, float]]:
     ids=["default", "trailing", "plain", "other"],
 )
 def test_an_hour_can_be_judged_again_by_hand(name: str, policy: Policy, tmp_path: Path) -> None:
-    if policy.baseline == "trailing" and name in ("short", "moved"):
-        pytest.skip("a live level is that of the hours before, which an hour's own steps do not list")
     moment = AT + 600 + (2 * WEEK if name == "moved" else 0)
     there = place(name, policy, tmp_path)
     found = explain(there, "a", moment)
@@ -152,8 +205,36 @@ def test_an_hour_can_be_judged_again_by_hand(name: str, policy: Policy, tmp_path
     last = found.rules[-1]
     assert last.limit == found.ways[0].limit
     assert last.baseline == found.baseline
+    below = found.unusual
+    assert (below is None) == ("unusual" not in policy.classes)
     if found.event is not None:
-        assert any(way.passed for way in (*found.ways, *found.unusual))
+        assert any(way.passed for way in (*found.ways, *(below.ways if below else ())))
+
+
+@pytest.mark.parametrize("trailing", [False, True])
+@pytest.mark.parametrize("name", [name for name in WORLDS if name not in ("nothing", "short")])
+def test_what_is_unusual_can_be_reckoned_again_by_hand(name: str, trailing: bool, tmp_path: Path) -> None:
+    policy = Policy(baseline="trailing") if trailing else Policy()
+    there = place(name, policy, tmp_path)
+    for moment in (AT + 600 + (2 * WEEK if name == "moved" else 0), AT + DAY + 9 * HOUR):
+        found = explain(there, "a", moment)
+        assert found.unusual is not None
+        (way,) = found.unusual.ways
+        assert way.limit == pytest.approx(unusual_by_hand(found, found.unusual), rel=1e-9, nan_ok=True)
+        assert way.limit == pytest.approx(found.unusual.figures["limit"], nan_ok=True)
+        told = document(found)
+        assert json.loads(json.dumps(told, allow_nan=False)) == told
+        if not np.isnan(way.limit):
+            assert f"expected {found.unusual.figures['expected']:.4g}" in text(found, 100)
+
+
+def test_a_live_level_comes_of_the_hours_that_are_listed(tmp_path: Path) -> None:
+    found = explain(place("moved", Policy(baseline="trailing"), tmp_path), "a", MONDAY + 4 * WEEK + 3 * DAY)
+    assert len(found.hours) == 24
+    own = level_by_hand(found)
+    assert own == pytest.approx(3, rel=0.1)
+    assert next(step.factor for step in found.weeks if step.start == found.hour) == own
+    assert "the median of the 24 hours before" in text(found, 100)
 
 
 @pytest.mark.parametrize("name", ["steady", "moved", "nightly", "recurring"])

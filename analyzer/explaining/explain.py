@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analyzer.explaining.below import unusual_steps
 from analyzer.explaining.steps import Case
 from analyzer.explaining.values import BucketStep, Explanation, SeverityTerms
 from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
@@ -123,7 +124,7 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
     hour = (start - hours.start) // HOUR
     # The rules are told of what the policy states, also where something below it decided.
     stated = next(one for one in block.judged if one.sign == judged.sign and one.raises == "policy")
-    case = Case(trial.rollup, stated, policy, resolution, hour)
+    case = Case.of(trial.rollup, stated, policy, resolution, hour)
     below = next((one for one in block.judged if one.sign == judged.sign and one.raises == "unusual"), None)
     shown = _buckets(trial, judged, view)
     gaps = list(not_judged(block.judged[0], block.query.keys, block.alive, policy))
@@ -144,6 +145,7 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
         resolution=resolution,
         timezone=policy.timezone,
         direction=case.direction,
+        learned_from=policy.baseline,
         learned_percentile=case.settings.high,
         percentile=case.settings.percentile,
         multiple=case.multiple,
@@ -154,11 +156,11 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
         not_judged=_why_not(judged, hour, next((gap.reason for gap in gaps if gap.start <= start < gap.end), "")),
         weeks=tuple(case.same_slot()),
         days=tuple(case.same_time()) if judged.filled[0, hour] else (),
+        hours=tuple(case.hours_before()),
         rules=tuple(case.rules()),
         baseline=float(judged.sign * stated.baseline[0, hour]),
         ways=tuple(case.ways(stated, values)),
-        unusual_baseline=float("nan") if below is None else float(below.baseline[0, hour]),
-        unusual=() if below is None else tuple(case.ways(below, values)),
+        unusual=None if below is None else unusual_steps(case, below, values),
         buckets=shown,
         event=event,
         terms=None if event is None or event.event_class == "new" else _terms(event, block.query),

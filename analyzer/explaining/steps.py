@@ -8,11 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from analyzer.explaining.values import RuleStep, WayStep, WeekStep
+from analyzer.explaining.values import LevelStep, RuleStep, WayStep, WeekStep
 from analyzer.judging.judged import Judged, settings_of, settings_of_falls
 from analyzer.kernels.breach import held
 from analyzer.kernels.grid import SLOTS, Weeks
 from analyzer.kernels.learning import Settings
+from analyzer.kernels.level import HOURS_BEFORE
 from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rules import RULES
 from analyzer.kernels.ways import WAYS
@@ -35,6 +36,20 @@ class Case:
     resolution: int
     hour: int
     """Its place among those of the roll-up."""
+    settings: Settings
+    """What the policy says of limits."""
+    learn: Floats
+    """What is learned from."""
+    factor: Floats | None = None
+    """The level of each hour, where it was learned from something else."""
+
+    @classmethod
+    def of(cls, rollup: Rollup, judged: Judged, policy: Policy, resolution: int, hour: int) -> Case:
+        """By the policy as it is stated."""
+        falls = judged.sign < 0
+        settings = (settings_of_falls if falls else settings_of)(policy, resolution)
+        learn = rollup.hours.p20 if falls else rollup.hours.high
+        return cls(rollup, judged, policy, resolution, hour, settings, learn)
 
     @property
     def direction(self) -> Direction:
@@ -47,20 +62,9 @@ class Case:
         return self.judged.marks.weeks
 
     @property
-    def settings(self) -> Settings:
-        """What the policy says of limits."""
-        of = settings_of_falls if self.judged.sign < 0 else settings_of
-        return of(self.policy, self.resolution)
-
-    @property
     def multiple(self) -> float:
         """Limit over baseline, as it is stated."""
         return 1 - self.policy.under_percent / 100 if self.judged.sign < 0 else self.policy.multiple
-
-    @property
-    def learn(self) -> Floats:
-        """What is learned from."""
-        return self.rollup.hours.p20 if self.judged.sign < 0 else self.rollup.hours.high
 
     @cached_property
     def on(self) -> tuple[str, ...]:
@@ -80,13 +84,27 @@ class Case:
             self.weeks,
             HOUR // self.resolution,
             replace(self.settings, rules=tuple(rules)),
-            unlearned=self.judged.marks.unlearned,
+            unlearned=self.judged.marks.unlearned if self.factor is None else None,
+            factor=self.factor if "level" in rules else None,
         )
 
     @cached_property
     def all_of_them(self) -> HourLimits:
         """With all the rules that count."""
         return self.limits(self.on)
+
+    @property
+    def live(self) -> bool:
+        """Whether only the past is known."""
+        return self.policy.baseline == "trailing"
+
+    def hours_before(self) -> Iterator[LevelStep]:
+        """With `trailing`, the hours whose level is taken for that of the hour."""
+        if self.live and "level" in self.on:
+            usual = self.all_of_them.usual
+            for place in range(max(0, self.hour - HOURS_BEFORE), self.hour):
+                start = self.rollup.grid.start + place * HOUR
+                yield LevelStep(start, float(usual.learned[0, place]), float(usual.first[0, place]), place)
 
     def same_slot(self) -> Iterator[WeekStep]:
         """The slot in all weeks, and which of them were learned from."""
@@ -125,7 +143,7 @@ class Case:
             start=self.rollup.grid.start + place * HOUR,
             level=float(learned if not np.isnan(learned) else self.learn[0, place]),
             buckets=int(np.nan_to_num(self.rollup.hours.count[0, place])),
-            factor=float(self.all_of_them.usual.factor[0, place]),
+            factor=float(self.all_of_them.usual.factor[0, place]) if not self.live or place == self.hour else 1.0,
             use=use or "learned",
         )
 

@@ -39,6 +39,19 @@ class RuleStep:
 
 
 @dataclass(frozen=True)
+class LevelStep:
+    """One of the hours that say at which level a key is."""
+
+    start: int
+    level: float
+    """What the hour was learned by: for what is unusual its median."""
+    baseline: float
+    """What is usual for it, before the level."""
+    block: int
+    """Hours of a block count once, by their lower median; where there are none, each is its own."""
+
+
+@dataclass(frozen=True)
 class WayStep:
     """One way in which an event opens."""
 
@@ -80,6 +93,22 @@ class SeverityTerms:
 
 
 @dataclass(frozen=True)
+class UnusualSteps:
+    """What is unusual for the key in this hour, and what that was reckoned from."""
+
+    weeks: tuple[WeekStep, ...]
+    """By the hours' medians ..."""
+    days: tuple[WeekStep, ...]
+    rules: tuple[RuleStep, ...]
+    """... and what each rule made of the baseline of these."""
+    hours: tuple[LevelStep, ...]
+    """Round the hour, or before it: the level of the day, and the hours that a value must stand out of."""
+    figures: Mapping[str, float]
+    """What else it reckons with, by name, in the order in which it does."""
+    ways: tuple[WayStep, ...]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Why an hour of a key holds an event, or none."""
 
@@ -88,6 +117,8 @@ class Explanation:
     resolution: int
     timezone: str
     direction: Direction
+    learned_from: str
+    """`retrospective`, `trailing`, `original`: which weeks."""
     learned_percentile: float
     """Of an hour's buckets."""
     percentile: float
@@ -104,13 +135,14 @@ class Explanation:
     weeks: tuple[WeekStep, ...]
     days: tuple[WeekStep, ...]
     """The hours in their place, where too few other weeks are known (rule `days`)."""
+    hours: tuple[LevelStep, ...]
+    """The hours before, which say at which level a key is with `trailing`; none where the rule `level` does not."""
     rules: tuple[RuleStep, ...]
     baseline: float
     ways: tuple[WayStep, ...]
     """Of the policy as it is stated ..."""
-    unusual_baseline: float
-    unusual: tuple[WayStep, ...]
-    """... and what is unusual for the key below it; none where nothing is."""
+    unusual: UnusualSteps | None
+    """... and what is unusual for the key below it; None where nobody looks for it."""
     buckets: tuple[BucketStep, ...]
     """Of the event, or of the hour."""
     event: Event | None

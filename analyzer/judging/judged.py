@@ -120,7 +120,7 @@ def judge(
     if policy.direction == "both":
         found.append(_falls(rollup, policy, resolution, silent, learned))
     if "unusual" in policy.classes and policy.baseline != "original":
-        unusual = unusual_of(rollup.hours, stated, marked.weeks, per_hour, settings)
+        unusual = unusual_of(rollup.hours, stated, marked.weeks, per_hour, settings).limits
         found.append(_unusual(rollup, unusual, marked, policy))
     return found
 

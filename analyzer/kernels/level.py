@@ -16,11 +16,11 @@ CHANGE = 2.0
 """A level this many times higher or lower than the usual one is another level; anything less is noise or growth."""
 STEADY = 1.05
 """What a level that moves one way moves in a week, at least."""
-_BLOCK = 3
+BLOCK = 3
 """Hours that share a level: a week of blocks is sorted nine times faster than a week of hours."""
 _WEEK, _DAYS = 57, 25
 """Blocks round the judged one that decide: a week, and three days where the edge of a level is looked for."""
-_HOURS_BEFORE = 24
+HOURS_BEFORE = 24
 
 
 def lasting(hourly: Floats, weeks: Weeks, share: float) -> Floats:
@@ -66,20 +66,20 @@ def _one_way(moved: Floats, weeks: Weeks) -> Bools:
 def running(ratio: Floats, span: int) -> Floats:
     """The median of `ratio` over `span` blocks round each hour; 1 where less than a quarter of them is there."""
     keys, hours = ratio.shape
-    count = -(-hours // _BLOCK)
-    blocks = np.full((keys, count * _BLOCK), np.nan)
+    count = -(-hours // BLOCK)
+    blocks = np.full((keys, count * BLOCK), np.nan)
     blocks[:, :hours] = ratio
     padded = np.full((keys, count + span - 1), np.nan)
-    padded[:, span // 2 : span // 2 + count] = low_median(blocks.reshape(keys, count, _BLOCK))[0]
+    padded[:, span // 2 : span // 2 + count] = low_median(blocks.reshape(keys, count, BLOCK))[0]
     middle, there = low_median(np.lib.stride_tricks.sliding_window_view(padded, span, axis=1))
     level = np.where((4 * there >= span) & (middle > 0), middle, 1.0)
-    return np.repeat(level, _BLOCK, axis=1)[:, :hours]
+    return np.repeat(level, BLOCK, axis=1)[:, :hours]
 
 
 def lately(hourly: Floats, baseline: Floats) -> Floats:
     """The same for one who only knows the past: the median of the last 24 hours' p95s over their baselines."""
     ratio = hourly / np.where(baseline > 0, baseline, np.nan)
-    padded = np.concatenate([np.full((len(ratio), _HOURS_BEFORE), np.nan), ratio[:, :-1]], axis=1)
-    middle, there = low_median(np.lib.stride_tricks.sliding_window_view(padded, _HOURS_BEFORE, axis=1))
-    known = (2 * there >= _HOURS_BEFORE) & ((middle > CHANGE) | (middle < 1 / CHANGE)) & (middle > 0)
+    padded = np.concatenate([np.full((len(ratio), HOURS_BEFORE), np.nan), ratio[:, :-1]], axis=1)
+    middle, there = low_median(np.lib.stride_tricks.sliding_window_view(padded, HOURS_BEFORE, axis=1))
+    known = (2 * there >= HOURS_BEFORE) & ((middle > CHANGE) | (middle < 1 / CHANGE)) & (middle > 0)
     return np.where(known, middle, 1.0)

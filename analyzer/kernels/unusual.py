@@ -9,7 +9,7 @@ Figures were measured in docs/detection.md, section Classes.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import comb
 
 import numpy as np
@@ -35,13 +35,44 @@ BODY, CENSORED = 50.0, 90.0
 BESIDE = 0.8
 """The usual of an hour is at least this share of that of the hours before and after: days are not alike to the hour."""
 BASELINE_RULES = frozenset({"level", "recurring", "days", "idle"})
-_DAY, _BLOCKS, _NEAR = 24, 9, 6
+DAY_HOURS, DAY_BLOCKS, NEAR = 24, 9, 6
 """Hours before the judged one, or blocks of three round it, whose median is the day's level; and how many hours on
 either side a value must stand out of."""
 
 
-def unusual_of(hours: Hours, stated: HourLimits, weeks: Weeks, per_hour: int, settings: Settings) -> HourLimits:
-    """What is usual, and what is unusual, by `limits`, shape (1, keys, hours): NaN where the key is not quiet.
+@dataclass(frozen=True, eq=False)
+class Unusual:
+    """What is unusual, and what that was reckoned from: shape (keys, hours), or (keys, 1)."""
+
+    medians: HourLimits
+    """What the medians of the hours teach: `baseline`, before what the hours beside it say."""
+    base: Floats
+    """That baseline, at least `BESIDE` of those of the hours before and after."""
+    day: Floats
+    """The level of the day, in times of the base; NaN where it is not known."""
+    expected: Floats
+    """base x day, where that is more."""
+    chance: Floats
+    """What small counts pass by chance; 0 for what is not counted."""
+    times: Floats
+    """What the key itself passes once in `EVERY` hours, in times of what is expected."""
+    peaks: Floats
+    """What usual peaks ask for, or the floor."""
+    near: tuple[Floats, ...]
+    """The median of the hours before and, but for who only knows the past, after."""
+    habit: Floats
+    """What the key does on most days, in times of what is expected; 0 where nothing."""
+    limit: Floats
+    """The highest of all these; NaN where the key is not quiet."""
+
+    @property
+    def limits(self) -> HourLimits:
+        """As `limits_of` gives them."""
+        return replace(self.medians, baseline=self.expected, limits=self.limit[None])
+
+
+def unusual_of(hours: Hours, stated: HourLimits, weeks: Weeks, per_hour: int, settings: Settings) -> Unusual:
+    """What is usual, and what is unusual: NaN where the key is not quiet.
 
     Args:
         stated: what `limits_of` made of the same hours by the stated policy.
@@ -49,26 +80,49 @@ def unusual_of(hours: Hours, stated: HourLimits, weeks: Weeks, per_hour: int, se
         per_hour: buckets that an hour has room for.
     """
     past, live = Past(weeks, settings), settings.source == "trailing"
-    own = replace(settings, rules=BASELINE_RULES & set(settings.rules), floor=0.0, high=50.0)
-    middles = np.where(np.isnan(stated.learned) & ~stated.sparse, np.nan, hours.p50)
-    found = limits_of(hours, middles, weeks, per_hour, own, None, stated.factor)
+    own = settings_of_medians(settings)
+    found = limits_of(hours, learned_medians(hours, stated), weeks, per_hour, own, None, stated.factor)
     base = usual.beside(found.baseline, BESIDE)
     ratio = hours.p50 / _positive(base)
-    day = _before(ratio, _DAY)[:, : ratio.shape[1]] if live else level.running(ratio, _BLOCKS)
+    day = _before(ratio, DAY_HOURS)[:, : ratio.shape[1]] if live else level.running(ratio, DAY_BLOCKS)
     expected = base * np.fmax(day, 1.0)
-    yard = np.fmax(expected, _chance(hours, expected, per_hour, alone=settings.alone) / LEAST)
+    chance = _chance(hours, expected, per_hour, alone=settings.alone)
+    yard = np.fmax(expected, chance / LEAST)
     learnable = np.where(np.isnan(stated.learned), np.nan, _positive(yard))
-    peaks = MATCHES.reached(hours, per_hour, alone=settings.alone)
-    times = past.all_of_it(peaks / learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
-    near = _beside(hours.p50, live=live)
-    usual_peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)
-    limit = np.fmax.reduce([np.fmax(times, LEAST) * yard, usual_peaks, *(LEAST * beside for beside in near)])
+    reached = MATCHES.reached(hours, per_hour, alone=settings.alone)
+    times = past.all_of_it(reached / learnable, lambda values: tail.rare(values, EVERY, BODY, CENSORED))
+    near = tuple(_beside(hours.p50, live=live))
+    peaks = np.where(stated.baseline > PEAKS * expected, LEAST * stated.baseline, settings.floor)
+    limit = np.fmax.reduce([np.fmax(times, LEAST) * yard, peaks, *(LEAST * beside for beside in near)])
+    habits = np.zeros((1, 1))
     if "habit" in settings.rules and not live:
-        limit = np.fmax(limit, habit(hours.high / learnable, weeks, QUIET) * yard)
+        habits = habit(hours.high / learnable, weeks, QUIET)
+        limit = np.fmax(limit, habits * yard)
     # What the rules already ask more for than the policy states is a busy key's: its bursts were looked at there.
     busy = stated.limits[0] > settings.threshold(stated.baseline)
     quiet = (times <= QUIET) & ~busy & ~np.isnan(expected)
-    return replace(found, baseline=expected, limits=np.where(quiet, limit, np.nan)[None])
+    return Unusual(
+        medians=found,
+        base=base,
+        day=day,
+        expected=expected,
+        chance=chance,
+        times=times,
+        peaks=peaks,
+        near=near,
+        habit=habits,
+        limit=np.where(quiet, limit, np.nan),
+    )
+
+
+def settings_of_medians(settings: Settings) -> Settings:
+    """By what the baseline of the medians is learned."""
+    return replace(settings, rules=BASELINE_RULES & set(settings.rules), floor=0.0, high=50.0)
+
+
+def learned_medians(hours: Hours, stated: HourLimits) -> Floats:
+    """What it is learned from; NaN where the stated policy must not learn."""
+    return np.where(np.isnan(stated.learned) & ~stated.sparse, np.nan, hours.p50)
 
 
 def _chance(hours: Hours, expected: Floats, per_hour: int, *, alone: bool) -> Floats:
@@ -88,8 +142,8 @@ def _positive(values: Floats) -> Floats:
 def _beside(hourly: Floats, *, live: bool) -> list[Floats]:
     """The medians of the hours before each and, but for who only knows the past, after it; NaN where nothing is."""
     hours = hourly.shape[1]
-    found = _before(hourly, _NEAR)
-    return [found[:, :hours]] if live else [found[:, :hours], found[:, _NEAR + 1 :]]
+    found = _before(hourly, NEAR)
+    return [found[:, :hours]] if live else [found[:, :hours], found[:, NEAR + 1 :]]
 
 
 def _before(hourly: Floats, count: int) -> Floats:

@@ -25,8 +25,10 @@ def document(found: Explanation) -> dict[str, Any]:
     """As values for `json.dumps`, figures as they were reckoned with; times as text, what is missing null."""
     said = asdict(found)
     event = said["event"]
-    for step in (*said["weeks"], *said["days"]):
-        step["start"] = iso(step["start"])
+    below = said["unusual"] or {"weeks": (), "days": (), "hours": ()}
+    for of in (said, below):
+        for step in (*of["weeks"], *of["days"], *of["hours"]):
+            step["start"] = iso(step["start"])
     for bucket in said["buckets"]:
         bucket["time"] = iso(bucket["time"])
     for name in ("start", "end", "detected", "peak_at") if event else ():
@@ -95,6 +97,9 @@ def _rules(found: Explanation, width: int) -> Iterator[str]:
     unit = found.metric.unit
     stated = f"percentile {found.percentile:g}, {found.multiple:g} x, floor {si(found.floor, unit)}"
     yield f"Baseline and limit, rule by rule ({stated})"
+    if found.hours:
+        known = sum(not isnan(step.level / step.baseline) for step in found.hours if step.baseline)
+        yield f"  (level: the median of the {known} hours before over their baselines; --json has them)"
     before: RuleStep | None = None
     idle: list[str] = []
     for step in found.rules:
@@ -124,9 +129,13 @@ def _limits(found: Explanation) -> Iterator[str]:
     unit = found.metric.unit
     yield "What had to be passed"
     yield from (_way(found, way) for way in found.ways)
-    if any(not isnan(way.limit) for way in found.unusual):
-        yield f"... and to be unusual for the key, whose buckets are usually at {si(found.unusual_baseline, unit)} then"
-        yield from (_way(found, way) for way in found.unusual)
+    below = found.unusual
+    if below is not None and any(not isnan(way.limit) for way in below.ways):
+        usual = below.figures["expected"]
+        yield f"... and to be unusual for the key, whose buckets are usually at {si(usual, unit)} then"
+        yield from (_way(found, way) for way in below.ways)
+        told = [f"{name} {value:.4g}" for name, value in below.figures.items() if value and not isnan(value)]
+        yield from wrap(f"({', '.join(told)}; --json has the hours)", 100, initial_indent="  ", subsequent_indent="  ")
 
 
 def _way(found: Explanation, way: WayStep) -> str:
