@@ -26,7 +26,79 @@ def row(**members: object) -> str:
     return json.dumps({"time": "2025-01-06T00:00:01.5Z", **members}) + "\n"
 
 
-RIGHT: dict[str, tuple[dict[str, str], int, int]] = {
+def cri(tag: str, said: str, stream: str = "stdout") -> str:
+    return f"2025-01-06T00:00:02.5Z {stream} {tag} {said}\n"
+
+
+def docker(said: str) -> str:
+    return json.dumps({"log": said, "stream": "stdout", "time": "2025-01-06T00:00:02.5Z"}) + "\n"
+
+
+LINE, OBJECT = CLF.format(503)[:-1], row(level="error")[:-1]
+NOT_UTF8 = CLF.format(503).encode().replace(b"/a", b"/caf\xe9")
+WAYS = {
+    "a combined line": LINE,
+    "an object": OBJECT,
+    "a text": "2025-01-06 00:00:01,5 ERROR [main] com.example.A - boom",
+}
+PREFIXES = {
+    "kubectl logs --prefix": "[pod/web-7d9f-x2/nginx] ",
+    "kubectl logs --prefix --timestamps": "[pod/web-7d9f-x2/nginx] 2025-01-06T00:00:02.123456789Z ",
+    "kubectl logs --timestamps": "2025-01-06T00:00:02.123456789Z ",
+    "kubetail": "[web-7d9f-x2 nginx] ",
+}
+
+RIGHT: dict[str, tuple[dict[str, str | bytes], int, int]] = {
+    **{
+        f"{prefix} before {what}": ({"a.log": (before + line + "\n") * 20}, 20, 20)
+        for prefix, before in PREFIXES.items()
+        for what, line in WAYS.items()
+    },
+    "kubectl's prefix before a stack trace": (
+        {"a.log": "".join(f"[pod/web-1/app] {line}\n" for line in TRACE.splitlines()) * 5},
+        5,
+        5,
+    ),
+    "a container's stack trace": ({"a.log": "".join(cri("F", line) for line in TRACE.splitlines()) * 5}, 5, 5),
+    "a line that a container runtime has cut": (
+        {"a.log": cri("P", LINE[:30]) + cri("P", LINE[30:50]) + cri("F", LINE[50:]) + cri("F", LINE) * 9},
+        10,
+        10,
+    ),
+    "lines of two streams that are cut beside each other": (
+        {
+            "a.log": cri("P", LINE[:30])
+            + cri("P", LINE[:40], "stderr")
+            + cri("F", LINE[30:])
+            + cri("F", LINE[40:], "stderr")
+        },
+        2,
+        2,
+    ),
+    "an object that a container runtime has cut": (
+        {"a.log": (cri("P", OBJECT[:20]) + cri("F", OBJECT[20:]) + cri("F", OBJECT) * 2) * 7},
+        21,
+        21,
+    ),
+    "a last line that was not written to its end": ({"a.log": cri("F", LINE) * 200 + cri("P", LINE[:50])}, 200, 200),
+    "a line that Docker has cut": (
+        {"a.json": (docker(LINE[:30]) + docker(LINE[30:50]) + docker(LINE[50:] + "\n") + docker(LINE + "\n")) * 5},
+        10,
+        10,
+    ),
+    "Docker's lines as Fluent Bit hands them on": ({"a.json": docker(LINE) * 5}, 5, 5),
+    "a byte that is not UTF-8": ({"a.log": CLF.format(200).encode() * 9 + NOT_UTF8}, 10, 1),
+    "a byte that is not UTF-8, gzipped": ({"a.log.gz": CLF.format(200).encode() * 9 + NOT_UTF8}, 10, 1),
+    "a byte that is not UTF-8 in an object": (
+        {"a.json": row(level="error", m="caf$").encode().replace(b"$", b"\xe9") + row(level="info").encode() * 9},
+        10,
+        1,
+    ),
+    "a byte that is not UTF-8 in a table": (
+        {"a.csv": b"time,host,path,status\n2025-01-06T13:10:00Z,a,/caf\xe9,500\n2025-01-06T13:10:09Z,a,/x,200\n"},
+        2,
+        1,
+    ),
     "a status after 200 lines without one": ({"a.json": BOOT * 200 + FAILED * 3}, 203, 3),
     "a status after 5,000 lines without one": ({"a.json": BOOT * 5000 + FAILED * 3}, 5003, 3),
     "a status in the second file": ({"a.json": BOOT, "b.json": FAILED * 60}, 61, 60),
@@ -133,7 +205,7 @@ def test_a_copy_of_a_log_is_said(tmp_path: Path) -> None:
 def test_a_log_as_people_have_it_is_counted_rightly(situation: str, tmp_path: Path) -> None:
     files, requests, errors = RIGHT[situation]
     for name, content in files.items():
-        data = content.encode()
+        data = content if isinstance(content, bytes) else content.encode()
         (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
     for metric, expected in (("requests", requests), ("errors", errors)):
         source = open_source(str(tmp_path / "*"), Columns(preset=metric))
@@ -144,7 +216,36 @@ def test_a_log_as_people_have_it_is_counted_rightly(situation: str, tmp_path: Pa
         source.coverage(window, extent).check(source.name)
 
 
+def test_what_had_to_be_mended_is_said_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(NOT_UTF8 * 2 + NOT_UTF8.replace(b"\xe9", b"\xe8") + CLF.format(200).encode())
+    source = open_source(str(path), Columns(preset="requests", key="endpoint"))
+    assert source.remarks() == [
+        f"3 lines are not UTF-8 (the first in {path}): such bytes are read as \\xe9 and the like"
+    ]
+    # What differs stays apart.
+    window = source.extent(None, HOUR)
+    assert list(source.keys(window)) == ["/a", r"/caf\xe8", r"/caf\xe9"]
+    assert [(one.name, one.rows) for one in source.coverage(window, window).parts] == [(str(path), 4)]
+    path.write_text(cri("P", LINE[:30]) + cri("P", LINE[30:50]) + cri("F", LINE[50:]) + cri("F", LINE))
+    source = open_source(str(path), Columns(preset="requests"))
+    assert source.remarks() == ["3 pieces of lines that the container runtime had cut are put together"]
+    assert [(one.name, one.rows) for one in source.coverage(window, window).parts] == [(str(path), 2)]
+
+
+def test_the_pod_is_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("".join(f"[pod/web-{n}/nginx] {LINE}\n" for n in range(3)))
+    source = open_source(str(path), Columns(preset="requests", key="host"))
+    assert list(source.keys(source.extent(None, HOUR))) == ["web-0", "web-1", "web-2"]
+
+
 REFUSED: dict[str, tuple[str, str, str]] = {
+    "kubectl's prefix before lines without a time": (
+        "[pod/web-1/nginx] ERROR boom\n" * 3,
+        "errors",
+        "has no times in its lines: write them with kubectl logs --timestamps",
+    ),
     "lines in a list in an object": (
         json.dumps({"Records": [{"eventTime": "2025-01-06T00:00:00Z"}] * 3}) + "\n",
         "requests",

@@ -1,4 +1,4 @@
-"""What collectors put before a line: syslog, container runtimes, systemd. Told by most of the first lines."""
+"""What collectors and kubectl put before a line: syslog, container runtimes, pods. Told by most of the first lines."""
 
 from __future__ import annotations
 
@@ -24,8 +24,12 @@ class Frame:
 
 
 _ISO = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[-+]\d\d:?\d\d)"
+# A pod and a container: of `kubectl logs --prefix` with a slash, of kubetail with a blank.
+_POD = r"^\[(?:pod/)?([a-z][a-z0-9.-]*)[/ ]([a-z0-9][a-z0-9.-]*)\] "
 FRAMES: Mapping[str, Frame] = {
     "cri": Frame("Kubernetes (CRI)", rf"^({_ISO}) (?:stdout|stderr) [FP] (.*)$", ("framed.time", LINE)),
+    "pods, timestamps": Frame("kubectl", rf"{_POD}({_ISO}) (.*)$", ("hostname", "container_name", "framed.time", LINE)),
+    "pods": Frame("kubectl", rf"{_POD}(.*)$", ("hostname", "container_name", LINE)),
     "docker": Frame("Docker", "", ("framed.time", LINE)),
     "message": Frame("a message in JSON", "", ("framed.time", LINE)),
     "compose": Frame("Docker Compose", r"^([\w.@-]+) +\| (.*)$", ("program", LINE)),
@@ -44,6 +48,7 @@ FRAMES: Mapping[str, Frame] = {
         rf"^<(\d+)>\d+ ({_ISO}|-) (\S+) (\S+) \S+ \S+ (?:-|(?:\[[^\]]*\])+) ?(.*)$",
         ("framed.pri", "framed.time", "hostname", "program", LINE),
     ),
+    "timestamps": Frame("--timestamps", rf"^({_ISO}) (.*)$", ("framed.time", LINE)),
 }
 
 _MEMBERS = {"docker": "log", "message": "message"}

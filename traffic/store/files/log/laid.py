@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import gzip
 import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
 from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.errors import UsageFailure
-from traffic.store.base import DamagedStore, NoSuchStore
+from traffic.store.base import NoSuchStore
 from traffic.store.files.database import Database, paths
 from traffic.store.files.log.account import Account, LogLines, Said, find_line
+from traffic.store.files.log.looked import Looked, beginning, copied, look, remarks_of
 from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
 from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
-from traffic.store.files.log.reading import Reading, reading_of
-from traffic.store.files.look import Input, look_at, require_columns
+from traffic.store.files.log.reading import Reading
+from traffic.store.files.look import Input, require_columns
 from traffic.store.files.table import FILE, identifier, text
 from traffic.store.log_fields import ROLES, SERIES, LogFields
 from traffic.store.log_paths import folded, folded_sql
 
-_BEGINNING = 1 << 20
 _EXAMPLES = 100
-_LINES_ALIKE = 10
 _NEARLY_ALL = 0.9
 """Share of the lines that a field has to be in to tell their series apart."""
 _TEMPLATES = 200_000
@@ -92,60 +90,42 @@ class LaidLog:
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         database.spill_to(str(self._folder))
         self.path = self._folder / "lines.parquet"
-        looked = [(path, found) for path in files if (found := _beginning(path, shown or path)) is not None]
+        looked = [(path, found) for path in files if (found := beginning(path, shown or path)) is not None]
         if not looked:
             raise NoSuchStore(f"{name} is empty")
-        empty = len(files) - len(looked)
-        inputs = [self._look(path, beginning, shown) for path, beginning in looked]
+        copies = (self._folder / f"whole{place}" for place in count())
+        inputs = [look(path, first, shown, database, next(copies)) for path, first in looked]
+        self._origins = {one.input.path: path for one, (path, _) in zip(inputs, looked, strict=True)}
         parts = self._parts(inputs)
         read = [self._read(part) for part in parts]
         meanings = [meaning for meaning, _ in read]
         self.series = tuple(dict.fromkeys(role for _, role in read if role is not None))
         self._fold([part.file for part in parts])
-        self.account = self._account([file for file, _ in inputs])
-        self._tell(parts, meanings, empty)
-        if twice := _copies(looked):
+        self.account = self._account([one.input for one in inputs])
+        self._tell(parts, meanings)
+        self.remarks += remarks_of(inputs, len(files) - len(looked))
+        if twice := copied(looked):
             self.notes += (f"{twice} begin with the same lines: if one is a copy, all of its lines count twice",)
 
     def ask(self, sql: str, *parameters: object) -> list[Any]:
         """The rows of a query on `lines`."""
         return self._database.run(sql, list(parameters)).fetchall()
 
-    def _look(self, path: str, beginning: str, shown: str | None) -> tuple[Input, Reading]:
-        """What a file is, and how it is read."""
-        reading = reading_of(beginning)
-        if reading is not None:
-            with storage(path), Path(path).open("rb") as file:
-                packed = file.read(2) == b"\x1f\x8b"
-            return Input(path, shown or path, "lines", packed), reading
-        try:
-            found = look_at(path, [], shown)
-        except (UsageFailure, DamagedStore) as error:
-            if not beginning:
-                raise
-            raise UsageFailure(
-                f"{shown or path} has no log format that is known (docs/log-discovery.md lists them); "
-                f"as a table: {error}"
-            ) from error
-        if found.kind == "parquet":
-            names, sample = self._database.sample(found)
-            found = replace(found, columns=names, sample=sample)
-        return found, Reading("table")
-
-    def _parts(self, inputs: Sequence[tuple[Input, Reading]]) -> list[_Alike]:
+    def _parts(self, inputs: Sequence[Looked]) -> list[_Alike]:
         """The files by what they are read as."""
 
-        def alike(one: tuple[Input, Reading]) -> str:
-            return repr((one[1], one[0].layout if one[1].kind == "table" else ""))
+        def alike(one: Looked) -> str:
+            return repr((one.reading, one.input.layout if one.reading.kind == "table" else ""))
 
         parts = []
         for place, (_, group) in enumerate(groupby(sorted(inputs, key=alike), key=alike)):
             same = list(group)
-            until = max(Path(file.path).stat().st_mtime for file, _ in same)
-            objects = tuple(dict.fromkeys(path for _, reading in same for path in reading.objects))
-            scalars = tuple(path for _, reading in same for path in reading.scalars if path not in objects)
-            reading = replace(same[0][1], objects=objects, scalars=tuple(dict.fromkeys(scalars)))
-            parts.append(_Alike(reading, tuple(file for file, _ in same), until, self._folder / f"part{place}.parquet"))
+            until = max(Path(one.input.path).stat().st_mtime for one in same)
+            objects = tuple(dict.fromkeys(path for one in same for path in one.reading.objects))
+            scalars = tuple(path for one in same for path in one.reading.scalars if path not in objects)
+            reading = replace(same[0].reading, objects=objects, scalars=tuple(dict.fromkeys(scalars)))
+            files = tuple(one.input for one in same)
+            parts.append(_Alike(reading, files, until, self._folder / f"part{place}.parquet"))
         return parts
 
     def _raw(self, part: _Alike) -> tuple[Raw, list[object]]:
@@ -251,7 +231,7 @@ class LaidLog:
         return (
             f"SELECT {sql['t']} AS t, {sql['ms']} AS ms, CAST({error} AS INTEGER) AS error, {sql['bytes']} AS bytes, "
             f"{texts}, {key} AS key, {'TRUE' if role == 'endpoint' else 'FALSE'} AS by_path, understood, "
-            f"coalesce({meaning.timed}, FALSE) AS timed, {met} AS met, {FILE} AS file, "
+            f"coalesce({meaning.timed}, FALSE) AS timed, {met} AS met, {self._origin(FILE)} AS file, "
             f"coalesce(bad, CASE WHEN {meaning.timed} THEN {column[meaning.fields['time'][0]]} END) AS bad "
             f"FROM (SELECT *{shown} FROM {file})"
         )
@@ -332,7 +312,7 @@ class LaidLog:
         )
         self.ends = (first or 0.0, last or 0.0)
 
-    def _tell(self, parts: Sequence[_Alike], meanings: Sequence[Meaning], empty: int) -> None:
+    def _tell(self, parts: Sequence[_Alike], meanings: Sequence[Meaning]) -> None:
         fields: dict[str, Any] = {}
         for role in ROLES:
             names = dict.fromkeys(name for meaning in meanings for name in meaning.fields[role])
@@ -353,10 +333,7 @@ class LaidLog:
         if any(one.zoneless and part.reading.kind != "w3c" for one, part in zip(meanings, parts, strict=True)):
             notes.append(f"times that name no zone are read as {self._said.zone} (--timezone-of-data)")
         self.notes = tuple(notes)
-        remarks = [remark for meaning in meanings for remark in meaning.remarks]
-        if empty:
-            remarks.append(f"{empty} empty {'file' if empty == 1 else 'files'} left out")
-        self.remarks = tuple(remarks)
+        self.remarks = tuple(remark for meaning in meanings for remark in meaning.remarks)
         self.folding = self._fold_remark()
 
     def _fold_remark(self) -> tuple[str, ...]:
@@ -375,38 +352,16 @@ class LaidLog:
         self._database.run(f"COPY ({sql}) TO {file} (FORMAT parquet)", list(parameters))
         self._database.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet({file})")
 
+    def _origin(self, file: str) -> str:
+        """SQL of the file that a person named, of the one that is read."""
+        cases = "".join(f" WHEN {text(read)} THEN {text(path)}" for read, path in self._origins.items() if read != path)
+        return f"CASE {file}{cases} ELSE {file} END" if cases else file
+
     def _account(self, inputs: Sequence[Input]) -> Account:
         counts = {path: LogLines(*numbers) for path, *numbers in self._counts}
-        files = {file.path: counts.get(file.path, LogLines(0, 0, 0, 0)) for file in inputs}
-        where = find_line(self._examples, inputs) if any(lines.bad for lines in files.values()) else ""
+        theirs = [replace(file, path=self._origins[file.path]) for file in inputs]
+        files = {file.path: counts.get(file.path, LogLines(0, 0, 0, 0)) for file in theirs}
+        where = find_line(self._examples, theirs) if any(lines.bad for lines in files.values()) else ""
         found = Account(files, self._used, where)
         found.check(self._name, self._said)
         return found
-
-
-def _copies(looked: Sequence[tuple[str, str]]) -> str:
-    """The names of two files that begin alike; '' where there are none. A few lines may be so by chance."""
-    seen: dict[str, str] = {}
-    for path, beginning in looked:
-        if beginning in seen:
-            return f"{path} and {seen[beginning]}"
-        if beginning.count("\n") >= _LINES_ALIKE:
-            seen[beginning] = path
-    return ""
-
-
-def _beginning(path: str, name: str) -> str | None:
-    """The first lines of a file as text, unpacked; None where there are none, '' of what is no text."""
-    with storage(name), Path(path).open("rb") as file:
-        data = file.read(_BEGINNING)
-        if data.startswith(b"\x1f\x8b"):
-            try:
-                file.seek(0)
-                data = gzip.GzipFile(fileobj=file).read(_BEGINNING)
-            except (EOFError, OSError):
-                return ""
-    if not data.strip():
-        return None
-    if b"\0" in data or data.startswith(b"PAR1"):
-        return ""
-    return data.decode("utf-8-sig", errors="replace")

@@ -80,8 +80,8 @@ def lines_relation(reading: Reading, packed: Sequence[bool]) -> str:
             scans.append(f"SELECT line, {FILE} FROM {lines_of(compression)}")
     whole = " UNION ALL ".join(scans)
     said = "NOT regexp_full_match(line, '\\s*')" + (" AND NOT starts_with(line, '#')" if reading.kind == "w3c" else "")
-    if reading.goes_on:
-        said += f" AND NOT regexp_matches(line, {text(CONTINUED)})"
+    if reading.goes_on and not reading.frame:
+        said += _begun("line")
     return f"(SELECT line, {FILE} FROM ({whole}) WHERE {said})"
 
 
@@ -102,7 +102,7 @@ def raw_log(reading: Reading, relation: str, ask: Ask, headers: Ask) -> Raw:
         struct, members = unframed(reading.frame, "line")
         outer = {name: sql for name, sql in members.items() if name != LINE}
         apart = f"SELECT {struct} AS frame, line AS whole, {FILE} FROM {relation}"
-        relation = f"(SELECT *, {members[LINE]} AS line FROM ({apart}))"
+        relation = f"(SELECT *, {members[LINE]} AS line FROM ({apart}){_begun_inside(reading, members[LINE])})"
     inner = _inner(replace(reading, frame=""), relation, ask, headers)
     if reading.kind == "framed":
         inner = Raw(relation, {}, f"{outer['framed.time']} IS NOT NULL")
@@ -114,7 +114,18 @@ def framed(reading: Reading, relation: str) -> str:
     if not reading.frame:
         return relation
     struct, members = unframed(reading.frame, "line")
-    return f"(SELECT {members[LINE]} AS line FROM (SELECT {struct} AS frame FROM {relation}))"
+    begun = _begun_inside(reading, members[LINE])
+    return f"(SELECT {members[LINE]} AS line FROM (SELECT {struct} AS frame FROM {relation}){begun})"
+
+
+def _begun(line: str) -> str:
+    """SQL: and a line does not go on with what the one before it says."""
+    return f" AND NOT regexp_matches({line}, {text(CONTINUED)})"
+
+
+def _begun_inside(reading: Reading, line: str) -> str:
+    # What has not the frame is kept: it counts as not understood.
+    return f" WHERE {line} IS NULL OR (TRUE{_begun(line)})" if reading.goes_on else ""
 
 
 def _inner(reading: Reading, relation: str, ask: Ask, headers: Ask) -> Raw:

@@ -79,11 +79,18 @@ def reading_of(text: str) -> Reading | None:
     if plain is not None and not (plain.goes_on and names_programs(lines)):
         return plain
     for frame, _ in frames:
-        if FRAMES[frame].expression:
+        if "framed.time" in FRAMES[frame].columns and FRAMES[frame].expression and frame != "timestamps":
             return Reading("framed", frame=frame)
     if lines and lines[0].strip() == "{":
         return Reading("json", array="unstructured")
     return None
+
+
+def without_time(text: str) -> str:
+    """Who put something before the lines of a log that begins with `text`, where no line says a time; '' otherwise."""
+    lines = [line.rstrip() for line in text.splitlines()[:_FIRST] if line.strip()]
+    timeless = (FRAMES[name] for name, _ in frames_of(lines) if name == "pods")
+    return next((frame.title for frame in timeless), "")
 
 
 def _inner(lines: Sequence[str]) -> Reading | None:
