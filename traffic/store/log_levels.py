@@ -45,6 +45,8 @@ class Scale:
 
 
 _SYSLOG_ERRORS = 3
+_UPWARDS = 5
+"""Up to which numbers may be levels that count upwards as well as syslog's."""
 _PYTHON = Scale("Python", (0, 10, 20, 30, 40, 50), "40 and more", limit=40)
 _OPENTELEMETRY = Scale("OpenTelemetry", tuple(range(25)), "17 and more", limit=17)
 SCALES = (
@@ -111,6 +113,22 @@ def unknown_levels(levels: Mapping[str, Levels]) -> list[str]:
     return found
 
 
+def levels_asked(levels: Sequence[str], field: str) -> str:
+    """What a person has to say of levels of which none is known.
+
+    Args:
+        levels: some of them, as written.
+        field: that they stand in.
+    """
+    shown = ", ".join(level[:20] for level in levels)
+    if levels and all(re.fullmatch(r"[0-5](?:\.0+)?", level.strip()) for level in levels):
+        return (
+            f"{field} ({shown}) may count as syslog does, 0 the worst, or upwards, as Zabbix to 5: say "
+            f"--errors '{field} <= {_SYSLOG_ERRORS}' or --errors '{field} >= {_SYSLOG_ERRORS + 1}'"
+        )
+    return f"no level of {field} is known ({shown}): say which lines are errors with --errors"
+
+
 def word_of(level: str) -> str:
     """A level as it is looked up: `[error]`, `Error:` and `LogLevel.Error` are ERROR."""
     return _TRIMMED.sub("", level.upper().rpartition(".")[2])
@@ -123,8 +141,8 @@ def _scale(numbers: Sequence[int], field: str) -> Scale | None:
     name = re.sub(r"[^a-z]", "", field.lower())
     if name.endswith("severitynumber") and set(numbers) <= set(_OPENTELEMETRY.levels):
         return _OPENTELEMETRY
-    if max(numbers) <= _SYSLOG_ERRORS and "severity" not in name and "syslog" not in name:
-        # Levels that count from 0 or 1 upwards as well; as severities of syslog all of them were errors.
+    if max(numbers) <= _UPWARDS and "syslog" not in name and field != "PRIORITY":
+        # Levels that count upwards from 0 or 1 as well, as Zabbix's: no line is a message of syslog's 6 or 7.
         return None
     if name.endswith("levelno") and set(numbers) <= set(_PYTHON.levels):
         return _PYTHON

@@ -16,7 +16,7 @@ from traffic.errors import UsageFailure
 from traffic.store.base import NoSuchStore
 from traffic.store.files.database import Database, paths
 from traffic.store.files.log.account import Account, LogLines, Said, find_line
-from traffic.store.files.log.looked import Looked, beginning, copied, look, remarks_of
+from traffic.store.files.log.looked import LogFile, beginning, copied, look, remarks_of
 from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
 from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
 from traffic.store.files.log.reading import Reading
@@ -111,10 +111,10 @@ class LaidLog:
         """The rows of a query on `lines`."""
         return self._database.run(sql, list(parameters)).fetchall()
 
-    def _parts(self, inputs: Sequence[Looked]) -> list[_Alike]:
+    def _parts(self, inputs: Sequence[LogFile]) -> list[_Alike]:
         """The files by what they are read as."""
 
-        def alike(one: Looked) -> str:
+        def alike(one: LogFile) -> str:
             return repr((one.reading, one.input.layout if one.reading.kind == "table" else ""))
 
         parts = []

@@ -13,7 +13,7 @@ from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore
 from traffic.store.files.database import Database
 from traffic.store.files.log.reading import Reading, reading_of, without_time
-from traffic.store.files.log.whole import Whole, joined, made_whole
+from traffic.store.files.log.whole import Mended, joined, made_whole
 from traffic.store.files.look import Input, look_at
 
 _BEGINNING = 1 << 20
@@ -22,16 +22,16 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 @dataclass(frozen=True)
-class Looked:
+class LogFile:
     """A file that was looked at."""
 
     input: Input
     """As it is read: the file, or the copy that was made of it."""
     reading: Reading
-    whole: Whole
+    whole: Mended
 
 
-def look(path: str, begins: str, shown: str | None, database: Database, copy: Path) -> Looked:
+def look(path: str, begins: str, shown: str | None, database: Database, copy: Path) -> LogFile:
     """What a file is, and how it is read.
 
     Args:
@@ -49,13 +49,13 @@ def look(path: str, begins: str, shown: str | None, database: Database, copy: Pa
     reading = reading_of(joined(begins))
     with storage(path), Path(path).open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
-    whole = Whole(path)
+    whole = Mended(path)
     if begins and (reading is not None or not _NO_TEXT.search(begins)):
         frame = reading.frame if reading else ""
         in_json = begins.lstrip().startswith(("{", "[{")) or (reading is not None and reading.kind == "json")
         whole = made_whole(path, packed, frame, in_json, copy)
     if reading is not None:
-        return Looked(Input(whole.path, shown or path, "lines", packed), reading, whole)
+        return LogFile(Input(whole.path, shown or path, "lines", packed), reading, whole)
     if by := without_time(begins):
         raise UsageFailure(f"{shown or path} has no times in its lines: write them with {by} logs --timestamps")
     try:
@@ -69,7 +69,7 @@ def look(path: str, begins: str, shown: str | None, database: Database, copy: Pa
     if found.kind == "parquet":
         names, sample = database.sample(found)
         found = replace(found, columns=names, sample=sample)
-    return Looked(found, Reading("table"), whole)
+    return LogFile(found, Reading("table"), whole)
 
 
 def beginning(path: str, name: str) -> str | None:
@@ -100,7 +100,7 @@ def copied(looked: Sequence[tuple[str, str]]) -> str:
     return ""
 
 
-def remarks_of(looked: Sequence[Looked], empty: int) -> tuple[str, ...]:
+def remarks_of(looked: Sequence[LogFile], empty: int) -> tuple[str, ...]:
     """What was done to the files.
 
     Args:

@@ -14,7 +14,7 @@ from traffic.store.files.log.clock import FORMS, form_of, joined, milliseconds_o
 from traffic.store.files.log.raw import Ask
 from traffic.store.files.table import text
 from traffic.store.log_fields import ERROR_STATUS
-from traffic.store.log_levels import Levels, understand_levels, unknown_levels
+from traffic.store.log_levels import Levels, levels_asked, understand_levels, unknown_levels
 from traffic.store.log_names import LATENCY_LIKE, NAMES, ROLE_OF, STATUS_LIKE, candidates, plain
 from traffic.store.log_paths import REQUEST
 from traffic.store.log_units import Unit, unit_of_name, unit_of_values
@@ -333,13 +333,11 @@ def _remarks(
     look: Look, fields: Mapping[str, tuple[str, ...]], levels: Mapping[str, Levels], may: Sequence[str]
 ) -> list[str]:
     found = unknown_levels(levels)
-    if not fields["status"] and not levels:
-        held = next((name for name in may if name in look.column), None)
-        if held is not None:
-            rows = look.ask(f"SELECT DISTINCT {look.column[held]} FROM raw WHERE {look.column[held]} <> '' LIMIT 3")
-            shown = ", ".join(str(level)[:20] for (level,) in rows)
-            if shown:
-                found.append(f"no level of {held} is known ({shown}): say which lines are errors with --errors")
+    held = [name for name in may if name in look.column]
+    if held and not fields["status"] and not levels:
+        cell = look.column[held[0]]
+        if rows := look.ask(f"SELECT DISTINCT {cell} FROM raw WHERE {cell} <> '' ORDER BY 1 LIMIT 3"):
+            found.append(levels_asked([str(level) for (level,) in rows], held[0]))
     if not fields["status"] and levels and not any(one.errors for one in levels.values()):
         found.append("no line has a level that is an error, and no field a status: if one is, name it with --errors")
     return found

@@ -208,7 +208,7 @@ class LinesSource(SizedSource, FlowSource):
             missing.append("--errors")
         if missing:
             what = "no status and no level" if "--errors" in missing else "no response time"
-            more = "".join(f"; {remark}" for remark in laid.remarks if "level" in remark)
+            more = "".join(f"; {remark}" for remark in laid.remarks if "--errors" in remark)
             raise UsageFailure(
                 f"{self.name} has {what} that is known for --metric {self._said.preset}: name it with "
                 f"{' and '.join(missing)}{more}"

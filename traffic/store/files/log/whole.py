@@ -39,7 +39,7 @@ codecs.register_error("sl.json", _in_json)
 
 
 @dataclass(frozen=True)
-class Whole:
+class Mended:
     """What became of a file."""
 
     path: str
@@ -51,7 +51,7 @@ class Whole:
     """Pieces of lines that were put together."""
 
 
-def made_whole(path: str, packed: bool, frame: str, in_json: bool, copy: Path) -> Whole:
+def made_whole(path: str, packed: bool, frame: str, in_json: bool, copy: Path) -> Mended:
     """A file of text that can be read line by line.
 
     Args:
@@ -67,7 +67,7 @@ def made_whole(path: str, packed: bool, frame: str, in_json: bool, copy: Path) -
     with storage(path):
         odd, cut = _needs(path, packed, frame)
     if not odd and not cut:
-        return Whole(path)
+        return Mended(path)
     joining = _Joining(frame if cut else "")
     with storage(path), _opened(path, packed) as file, storage(str(copy)):
         with gzip.open(copy, "wb", compresslevel=1) if packed else copy.open("wb") as mended:
@@ -76,7 +76,7 @@ def made_whole(path: str, packed: bool, frame: str, in_json: bool, copy: Path) -
             mended.write(joining.rest())
         times = Path(path).stat()
         os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return Whole(str(copy), odd, joining.joined)
+    return Mended(str(copy), odd, joining.joined)
 
 
 def _needs(path: str, packed: bool, frame: str) -> tuple[int, bool]:
