@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analyzer.model import Looking
+from analyzer.verdict import MARKED
 from traffic import truth
 from traffic.model import HOUR, Label
 from traffic.store.base import Source
@@ -55,7 +56,7 @@ def truth_for(source: Source, output: Path, named: Path | None, shows_in: str | 
 def unheard(labels: Sequence[Label] | None, keys: Collection[str]) -> Iterator[str]:
     """A remark where labels speak of keys that were not looked at: they are compared with nothing."""
     there = set(keys)
-    lost = [label for label in labels or () if label.key and label.key not in there]
+    lost = [label for label in labels or () if label.key and label.key not in there and label.shape != MARKED]
     if lost:
         named = sorted({label.key for label in lost})
         some = ", ".join(repr(visible(key)) for key in named[:3]) + (", ..." if len(named) > 3 else "")

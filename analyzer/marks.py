@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -14,7 +14,9 @@ from analyzer.model import Event
 from analyzer.report.columns import readable
 from analyzer.verdict import MARKED
 from traffic.disk import storage
-from traffic.model import Direction, Label
+from traffic.model import Direction, Label, Window
+from traffic.text import visible
+from traffic.times import iso
 
 MARKS = "marks.json"
 Opinion = Literal["right", "wrong"]
@@ -111,9 +113,17 @@ def with_marks(labels: Sequence[Label] | None, folder: Path, store: str, metric:
 
     A mark whose time a label of the key speaks of already is left out: it would be found, or missed, twice.
     """
-    own = [one for one in marks(folder) if (one.store, one.metric) == (store, metric)]
+    there = marks(folder)
+    own = [one for one in there if (one.store, one.metric) == (store, metric)]
+    others = ""
+    if len(own) < len(there):
+        one = next(one for one in there if one not in own)
+        others = (
+            f"{len(there) - len(own)} marks do not count, as they are of another store or metric, such as "
+            f"{visible(one.metric)} of {visible(one.store)} ({MARKS})"
+        )
     if not own:
-        return MarkedTruth(None if labels is None else tuple(labels), "")
+        return MarkedTruth(None if labels is None else tuple(labels), others)
     known = [one for one in labels or () if one.kind in ("required", "optional")]
     new = [
         one.label
@@ -124,4 +134,18 @@ def with_marks(labels: Sequence[Label] | None, folder: Path, store: str, metric:
     said = f"{right} marked right and {len(new) - right} marked wrong count as labels ({MARKS})"
     said += f"; {len(own) - len(new)} more are on labels of the truth" if len(new) < len(own) else ""
     found = sorted([*(labels or ()), *new], key=lambda label: (label.start, label.key, label.id))
-    return MarkedTruth(tuple(found), said)
+    return MarkedTruth(tuple(found), "; ".join(filter(None, (said, others))))
+
+
+def gone(labels: Sequence[Label] | None, keys: Collection[str], window: Window) -> Iterator[str]:
+    """A remark where events that were marked are gone: what was looked at does not hold their series or time."""
+    there = set(keys)
+    lost = [
+        one for one in labels or () if one.shape == MARKED and (one.key not in there or not one.window.overlap(window))
+    ]
+    if lost:
+        first = f"{visible(lost[0].key)} at {iso(lost[0].start)}"
+        yield (
+            f"{len(lost)} marks do not count, as what was looked at does not hold their series or time, such as "
+            f"{first}: ./sl.py mark lists them, and `mark EVENT none` takes one away"
+        )

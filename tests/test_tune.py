@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analyzer.judging.policy import read_policy
-from analyzer.model import RULES, CalendarRow, Policy
+from analyzer.model import CLASSES, RULES, CalendarRow, EventClass, Policy
 from analyzer.pipeline import Ledger, Search, Surveyed, discover, survey
 from analyzer.reading.scope import Scope, opened
 from analyzer.tuning.grid import DEFAULT, Candidate, candidates
@@ -22,6 +22,7 @@ from analyzer.tuning.policy_file import policy_files
 from analyzer.tuning.run import tuned
 from analyzer.tuning.score import Score, choose, front, halves, interval, score
 from analyzer.tuning.sweep import sweep
+from analyzer.verdict import compare
 from tests.commands import refused, sl, well
 from tests.test_reach import GAUGE, NOW, label, world
 from tests.worlds import MONDAY, MemorySource
@@ -109,6 +110,70 @@ def test_what_is_counted_for_a_policy_is_what_discover_finds_with_it(
         assert counted.delay == verdict.median_onset_delay
 
 
+class Growing(MemorySource):
+    """A store in which keys are there from their first value on."""
+
+    def keys(self, window: Window) -> dict[str, Window]:
+        found = {}
+        for key, series in sorted(self.values.items()):
+            there = np.flatnonzero(~np.isnan(series))
+            span = Window(self.start + self.native * int(there[0]), self.start + self.native * len(series))
+            if span.overlap(window):
+                found[key] = span.clip(window)
+        return found
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    tried=st.lists(st.tuples(policies, st.sets(st.sampled_from(CLASSES), min_size=1)), min_size=4, max_size=4),
+    seed=st.integers(0, 2**20),
+)
+def test_what_is_counted_of_other_classes_is_what_discover_finds_of_them(
+    tried: Sequence[tuple[Policy, set[EventClass]]], seed: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    plain, rng = noisy(seed), np.random.default_rng(seed)
+    values = dict(plain.values)
+    for key in ("key-0", "key-3"):
+        values[key][: int(rng.integers(500, 2500))] = np.nan
+    source = Growing(plain.start, values, metric=GAUGE, native=600)
+    labels, scope = labels_of(plain, seed), Scope(600, NOW)
+    cached = opened(source, scope, tmp_path_factory.mktemp("tune"))[1]
+    surveyed = survey(cached, scope)
+    counted = [tuple(name for name in CLASSES if name in names) for _, names in tried]
+    given_ = [policy for policy, _ in tried]
+    swept = sweep(cached, surveyed, 600, given_, frozenset(surveyed.spans), lambda _done, _total: None, counted)
+    for policy, classes, raised in zip(given_, counted, swept, strict=True):
+        search = Search(tmp_path_factory.mktemp("discover"), replace(policy, classes=classes), scope)
+        found = discover(source, search, labels, Ledger(), lambda _done, _total: None)
+        keys = list(surveyed.spans)
+        told = [(one.id, one.key, one.start, one.end, one.detected) for one in raised.events(keys, "load")]
+        assert told == [(one.id, one.key, one.start, one.end, one.detected) for one in found.events]
+        truth = [one for one in labels if one.key in surveyed.spans or not one.key]
+        score_of = score(Candidate((), policy, classes), raised, surveyed, truth, "load", 600)
+        as_alerts = [replace(event, event_class="policy") for event in found.events]
+        verdict = compare(as_alerts, truth, found.not_judged, surveyed.window, 600, surveyed.spans)
+        assert score_of.total(score_of.hits) == verdict.hits
+        assert score_of.total(score_of.misses) == verdict.misses
+        assert score_of.total(score_of.false_alarms) == verdict.false_alarms
+
+
+def test_new_keys_are_alerts_where_their_class_is_varied(tmp_path: Path) -> None:
+    source, scope = world((0, 6, 5.0)), Scope(600, NOW)
+    late = source.values["a"].copy()
+    late[:5040] = np.nan  # It is there for the last week, of which there is no other.
+    plain = Policy(rules=())
+    growing = Growing(MONDAY, {"a": source.values["a"], "late": late}, metric=GAUGE, native=600)
+    cached = opened(growing, scope, tmp_path)[1]
+    vary = ["classes=policy,policy+new,all,unusual"]
+    found = tuned(cached, scope, plain, vary, [label()], None, lambda _a, _b: None)
+    alerts = {one.candidate.words: one.total(one.alerts) for one in found.scores}
+    assert found.present.candidate.words == "classes=policy"
+    assert alerts["classes=policy+new"] == alerts["classes=policy"] + 1
+    assert alerts["classes=all"] >= alerts["classes=policy+new"]
+    with pytest.raises(UsageFailure, match="know no classes but policy"):
+        tuned(cached, scope, plain, vary, [label()], None, lambda _a, _b: None, "prometheus")
+
+
 def test_the_default_grid_has_200_policies_the_default_one_among_them() -> None:
     found = candidates(Policy(), DEFAULT)
     assert len(found) == len({one.policy for one in found}) == 200
@@ -138,6 +203,7 @@ def test_a_grid_is_all_combinations_of_what_is_varied() -> None:
         (["matches=0"], "matches is 0"),
         (["within=ages"], "is not a length of time"),
         (["rules=tails"], "there is no rule 'tails'"),
+        (["classes=loud"], "there is no class 'loud'; there are policy, unusual, new, suspect"),
         (["baseline=yesterday"], "there are retrospective, trailing, original"),
         (["matches=1", "matches=2"], "stands there twice"),
     ],

@@ -14,7 +14,7 @@ import click
 from analyzer.cli.every import WatchOptions, go_round, refuse_alone, watching
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
-from analyzer.cli.policies import Theirs, beside, named, policy_of
+from analyzer.cli.policies import Theirs, beside, check_reach, named, policy_of
 from analyzer.cli.report import ReportOptions, charts, picture_title, say, with_page, write_reports
 from analyzer.cli.write_events import events_target, into_an_index, write_events
 from traffic import help as help_pages
@@ -275,7 +275,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     from analyzer.comparison import truth_for, unheard
     from analyzer.elsewhere.worth import ALERTS
     from analyzer.judging.calendar import unmet
-    from analyzer.marks import with_marks
+    from analyzer.marks import gone, with_marks
     from analyzer.pipeline import TRACES, Ledger, discover
     from analyzer.report.nothing_new import asked, before, record
     from analyzer.report.painters import painters
@@ -308,6 +308,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
         told = with_marks(truth.labels, options.output, source.name, source.metric.name)
         for remark in filter(None, (truth.remark, told.remark)):
             shared.note(remark)
+        check_reach(theirs, source, job.scope, options.output)
         kept = max(TRACES, job.charts)
         request = asked(source, job, told.labels, kept)
         drawing: dict[str, Any] = {
@@ -333,7 +334,8 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
                 findings = replace(findings, elsewhere=())
                 remove(options.output / ALERTS.file)
             some = options.only or options.exclude or options.top
-            slips = () if some else (*unmet(job.policy.calendar, findings.keys), *unheard(told.labels, findings.keys))
+            slips = [] if some else [*unmet(job.policy.calendar, findings.keys), *unheard(told.labels, findings.keys)]
+            slips += gone(told.labels, findings.keys, findings.window)
             covered = findings.coverage
             accounts = [] if covered.whole and not covered.notes else [covered.sentence()]
             # Of files the account says all of it, and also where none was read because the answers were known.

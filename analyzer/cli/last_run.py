@@ -101,7 +101,7 @@ def labels_of(run: LastRun, known_from: Path | None, output: Path) -> Sequence[L
     Args:
         known_from: a file of incidents; None: what the run was compared with.
     """
-    from analyzer.marks import with_marks
+    from analyzer.marks import gone, with_marks
     from analyzer.verdict import MARKED
     from traffic import truth
 
@@ -113,8 +113,8 @@ def labels_of(run: LastRun, known_from: Path | None, output: Path) -> Sequence[L
     unmarked = None if known is None else [one for one in known if one.shape != MARKED]
     nothing = known_from is None and not unmarked and known is not None and len(known) > 0
     told = with_marks(None if nothing else unmarked, output, run.findings.store, run.findings.metric.name)
-    if told.remark:
-        shared.note(told.remark)
+    for remark in (*filter(None, [told.remark]), *gone(told.labels, run.findings.keys, run.findings.window)):
+        shared.note(remark)
     return told.labels
 
 

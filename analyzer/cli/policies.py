@@ -92,6 +92,23 @@ def _account(place: str, source: Source, login: shared.EntryOptions) -> Alerting
     return Alerting(name, access)
 
 
+def check_reach(theirs: Theirs, source: Source, scope: Scope, output: Path) -> None:
+    """Whether history reaches back as far as these policies look, before anything is searched.
+
+    Raises:
+        UsageFailure: nothing of one could be judged.
+    """
+    from analyzer.again import cached
+    from analyzer.elsewhere.history import check_history
+    from analyzer.reading.scope import windows
+
+    if theirs.policies:
+        with cached(source, scope, output) as (answered, _):
+            window, learned = windows(answered, scope)
+        for policy in theirs.policies:
+            check_history(policy, window, learned)
+
+
 def beside(
     theirs: Theirs,
     source: Source,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.cli.last_run import labels_of, last_run
-from analyzer.cli.policies import Theirs, beside, named, policy_of
+from analyzer.cli.policies import Theirs, beside, check_reach, named, policy_of
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -52,7 +52,8 @@ class TuneOptions(shared.EntryOptions):
     multiple=True,
     metavar="NAME=VALUES",
     help="Try these values of a setting: over-percent=50..400/25, matches=1,2,3, within=5m,10m, baseline=..., "
-    "rules=all,none,-tail; can be repeated, all combinations are tried.  [default: a grid of 200 policies]",
+    "rules=all,none,-tail, classes=policy,policy+unusual; can be repeated, all combinations are tried.  "
+    "[default: a grid of 200 policies]",
 )
 @click.option("--budget", metavar="N/week", help="Most alerts a week, over all series.")
 @click.option(
@@ -104,6 +105,7 @@ def tune(**given: Any) -> None:
         return
     theirs = named(options.policy_of, options.kentik_percentage, run.source, options)
     with lock(options.output):
+        check_reach(theirs, run.source, run.scope, options.output)
         labels = labels_of(run, options.truth, options.output)
         with cached(run.source, run.scope, options.output) as (source, asked):
             tried = candidates(run.findings.policy, options.vary or DEFAULT)
@@ -166,7 +168,9 @@ def _say_requests(run: LastRun, options: TuneOptions) -> None:
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         resolution, surveyed = run.scope.resolution, survey(source, run.scope)
         with shared.bar("tune", options.quiet) as progress:
-            queries, hours = unanswered(source, surveyed, resolution, [one.policy for one in tried], progress)
+            counted = [one.counted for one in tried]
+            policies = [one.policy for one in tried]
+            queries, hours = unanswered(source, surveyed, resolution, policies, progress, counted)
         step = HOUR if hours and asked.rolls_up(resolution) else resolution
         requests = sum(len(asked.parts(query, step)) for query in queries)
     if options.as_json:

@@ -14,7 +14,7 @@ from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress
 from traffic.errors import UsageFailure
-from traffic.model import Floats, Grid, Ints, Metric, Query, Window, floor_to
+from traffic.model import HOUR, Bools, Floats, Grid, Ints, Metric, Query, Window, floor_to
 from traffic.text import length
 
 APART = 1800
@@ -73,10 +73,20 @@ def judge_windows(
     return Raised(
         policy=policy,
         alerts=_alerts(policy, told, surveyed.window, resolution),
-        judged=there(surveyed),
+        judged=_judged(policy, surveyed),
         looked=np.ones(len(surveyed.spans), dtype=bool),
-        why_not="",
+        why_not="there are not yet two of its windows",
     )
+
+
+def _judged(policy: Aggregated | Spike, surveyed: Surveyed) -> Bools:
+    """The hours in which it can match, shape (keys, hours of the window): a spike where two windows are known."""
+    inside = there(surveyed)
+    if isinstance(policy, Spike):
+        ends = Grid.over(surveyed.window, HOUR).times() + HOUR
+        starts = np.array([span.start for span in surveyed.spans.values()], dtype=np.int64)
+        inside &= ends > starts[:, None] + 2 * policy.window
+    return inside
 
 
 def _matches(policy: Aggregated | Spike, metric: Metric, grid: Grid, values: Floats, rows: Ints) -> _Matched:

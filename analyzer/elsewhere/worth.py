@@ -8,6 +8,7 @@ from math import isfinite, nan
 
 import numpy as np
 
+from analyzer.elsewhere.history import partly
 from analyzer.elsewhere.raised import Raised
 from analyzer.model import Event, EventVerdict, Findings, OtherPolicy, Policy, event_id
 from analyzer.pipeline import Surveyed
@@ -60,8 +61,12 @@ def worth(
     Args:
         labels: the truth; None where there is none.
         present: whose clock says what is night.
+
+    Raises:
+        UsageFailure: it looks back farther than history reaches, all the time.
     """
     keys, policy, alerts = list(surveyed.spans), raised.policy, raised.alerts
+    lost = [*policy.not_emulated, *filter(None, [partly(raised, surveyed)])]
     truth = None if labels is None else [one for one in labels if one.key in surveyed.spans or not one.key]
     labelled = frozenset(keys) if any(not one.key for one in truth or ()) else frozenset(one.key for one in truth or ())
     gaps = list(raised.gaps(surveyed, labelled))
@@ -94,7 +99,7 @@ def worth(
         truth is not None,
         len(keys),
     )
-    said = replace(row, never_looked_at=int((~raised.looked).sum()), not_emulated="; ".join(policy.not_emulated))
+    said = replace(row, never_looked_at=int((~raised.looked).sum()), not_emulated="; ".join(lost))
     events = list(_events(raised, keys, metric))
     verdict = compare([one for one, _, _ in events], truth or (), gaps, surveyed.window, resolution, keys)
     told_of = verdict.of_event if truth is not None else {}

@@ -191,7 +191,7 @@ def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[
     before = f"{aside}; " if aside else ""
     if 2 * blind(label, gaps) >= label.window.seconds:
         most = max(gaps, key=lambda gap: label.window.overlap(Window(gap.start, gap.end)))
-        return _reach(near, None, f"{before}not judged: {most.reason}")
+        return _reach(near, None, f"{before}not judged: {most.reason}{_new(label, trial)}")
     if near is None:
         return _reach(near, None, f"{before}its time holds no bucket that could be judged")
     if not near.judged:
@@ -201,6 +201,12 @@ def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[
     if aside and found and not met:
         why = f"{why}: --direction both finds it"
     return _reach(near, at, f"{before}{why}")
+
+
+def _new(label: Label, trial: Trial) -> str:
+    """What is to be said where the time of a label is judged as that of a new key."""
+    there = any(one.event_class == "new" and one.window.overlap(label.window) for one in trial.present or ())
+    return "; as the key is new, there is an event of the class new" if there else ""
 
 
 def _reach(near: Near | None, at: float | None, why: str) -> Reach:

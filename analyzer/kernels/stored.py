@@ -15,7 +15,7 @@ from traffic.model import Bools, Floats
 
 Compared = Literal["hours", "days", "days apart", "weeks"]
 """All hours; the same hour of other days, of days that are weekends or not as the hour's own, of other weeks."""
-_EVERY: dict[Compared, int] = {"hours": 1, "days": 24, "days apart": 24, "weeks": 168}
+EVERY: dict[Compared, int] = {"hours": 1, "days": 24, "days apart": 24, "weeks": 168}
 _BLOCK = 4_000_000
 
 
@@ -53,7 +53,7 @@ def stored(
     count = hours.shape[1]
     # The hour itself is not over while it is judged.
     least = max(offset, 1)
-    lags = [lag for lag in range(least, least + length) if lag % _EVERY[compared] == 0 and lag < count]
+    lags = [lag for lag in range(least, least + length) if lag % EVERY[compared] == 0 and lag < count]
     around = {ahead: neighbourhood(hours, radius, ahead, near) for ahead in {min(radius, lag - 1) for lag in lags}}
     found = np.full(hours.shape, np.nan)
     if not lags:

@@ -9,8 +9,9 @@ from difflib import get_close_matches
 from itertools import product
 from typing import Any, get_args
 
-from analyzer.judging.policy import check_policy
-from analyzer.model import RULES, Baseline, Policy
+from analyzer.judging.policy import check_policy, classes_of
+from analyzer.model import CLASSES, RULES, Baseline, Policy
+from analyzer.tuning.classed import ALERTS, Classes
 from traffic.errors import UsageFailure
 from traffic.times import duration
 
@@ -38,7 +39,7 @@ _NUMBERS: Mapping[str, Callable[[str], float]] = {
     "within": duration,
     "merge": duration,
 }
-NAMES = (*_NUMBERS, "baseline", "rules")
+NAMES = (*_NUMBERS, "baseline", "rules", "classes")
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,17 @@ class Candidate:
     settings: tuple[tuple[str, str], ...]
     """What is varied, and the value as it was written."""
     policy: Policy
+    counted: Classes = ALERTS
+    """The classes of events that are its alerts."""
 
     @property
     def words(self) -> str:
         """`over-percent=150 matches=3`."""
         return " ".join(f"{name}={value}" for name, value in self.settings)
+
+    def alerts_as(self, present: Policy) -> bool:
+        """Whether it raises the alerts of this policy: which other events are told as well makes no difference."""
+        return self.counted == ALERTS and replace(self.policy, classes=present.classes) == present
 
 
 def candidates(present: Policy, vary: Sequence[str]) -> list[Candidate]:
@@ -79,8 +86,8 @@ def candidates(present: Policy, vary: Sequence[str]) -> list[Candidate]:
             policy = replace(policy, **{name.replace("-", "_"): value})
         check_policy(policy)
         said = tuple((name, text) for (name, _), (text, _) in zip(axes, chosen, strict=True))
-        found.setdefault(policy, Candidate(said, policy))
-    if present not in found:
+        found.setdefault(policy, Candidate(said, policy, policy.classes if "classes" in names else ALERTS))
+    if not any(one.alerts_as(present) for one in found.values()):
         said = tuple((name, _said(present, name)) for name, _ in axes)
         return [Candidate(said, present), *found.values()]
     return list(found.values())
@@ -101,6 +108,8 @@ def _said(policy: Policy, name: str) -> str:
     value = getattr(policy, name.replace("-", "_"))
     if name == "rules":
         return "as it is"
+    if name == "classes":
+        return "+".join(ALERTS)
     if name in ("within", "merge"):
         return f"{value // 60}m" if value % 60 == 0 else f"{value}s"
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -121,6 +130,8 @@ def _axis(present: Policy, text: str) -> tuple[str, list[tuple[str, Any]]]:
     for part in (one.strip() for one in values.split(",")):
         if name == "rules":
             found.append((part, _rules(present, part)))
+        elif name == "classes":
+            found.append((part, CLASSES if part == "all" else classes_of(part.split("+"))))
         elif name == "baseline":
             if part not in get_args(Baseline):
                 raise UsageFailure(f"--vary baseline={part}: there are {', '.join(get_args(Baseline))}")
@@ -140,13 +151,15 @@ def _numbers(name: str, part: str) -> list[tuple[str, Any]]:
         first, last, step = read(first_text), read(last_text), read(step_text)
     except ValueError:
         raise UsageFailure(f"--vary {name}={part}: this is no number, and no range such as 50..400/25") from None
-    if step <= 0 or last < first or (last - first) / step > 1e7:
+    if not step > 0 or not first <= last < math.inf:
         raise UsageFailure(f"--vary {name}={part}: a range goes up in steps, as 50..400/25")
-    count = int((last - first) / step + 1e-9) + 1
-    if count > MOST:
+    steps = (last - first) / step + 1e-9
+    if steps >= MOST:
         raise UsageFailure(
-            f"--vary {name}={part} makes {count:,} policies, at most {MOST:,} are tried at once: take larger steps"
+            f"--vary {name}={part} makes {steps // 1 + 1:,.0f} policies, at most {MOST:,} are tried at once: "
+            "take larger steps"
         )
+    count = int(steps) + 1
     values = [first + place * step for place in range(count)]
     unit = "s" if read is duration else ""
     return [(f"{value:g}{unit}", int(value) if read is not float else float(value)) for value in values]

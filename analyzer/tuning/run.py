@@ -40,7 +40,7 @@ def tuned(
     surveyed = survey(source, scope)
     found = tried(source, surveyed, scope.resolution, candidates(present, vary or DEFAULT), labels, progress, engine)
     scores = [one.score for one in found]
-    now = next(one for one in scores if one.candidate.policy == present)
+    now = next(one for one in scores if one.candidate.alerts_as(present))
     incidents = None if labels is None else sum(now.total(what) for what in (now.hits, now.misses, now.not_judged))
     parts = halves(surveyed)
     why = ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from analyzer.judging.blocks import JudgedBlock, judged_blocks
-from analyzer.judging.breaches import Breaches, Candidates, above, raised
+from analyzer.judging.breaches import Breaches, Candidates, Piece, above, raised
 from analyzer.judging.detect import days_of, read_days, suspect_hours
 from analyzer.judging.events import classes_of
 from analyzer.judging.judged import Judged, Learning, highest, not_judged
@@ -23,6 +23,7 @@ from analyzer.model import Event, NotJudged, Policy, event_id
 from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress
+from analyzer.tuning.classed import ClassedBlock, Classes, classed_of, columns_of
 from analyzer.verdict import COUNTED, bare_event
 from traffic.model import HOUR, WEEK, Bools, Direction, Floats, Ints, Query, Rollup, Window
 
@@ -101,15 +102,18 @@ def sweep(
     policies: Sequence[Policy],
     labelled: frozenset[str],
     progress: Progress,
+    counted: Sequence[Classes] | None = None,
 ) -> list[Swept]:
     """What each policy raises, in their order.
 
     Args:
         labelled: the keys of which is said what was not judged.
+        counted: of each policy, the classes of events that are its alerts; None: `policy` alone of all.
     """
     found = [Swept(judged_by_week=np.zeros(weeks_in(surveyed), dtype=np.int64)) for _ in policies]
     places = {key: place for place, key in enumerate(surveyed.spans)}
     order = sorted(range(len(policies)), key=lambda place: _likeness(policies[place]))
+    classed = classed_of(policies, counted)
     done = 0
     for keys, reach in surveyed.blocks:
         query = Query(source.metric, keys, reach, resolution)
@@ -117,14 +121,28 @@ def sweep(
         rollups = {percent: source.rollup(replace(query, percent=percent)) for percent in percents}
         block = _SweptBlock(source, surveyed, query, labelled & set(keys), rollups)
         kept = {place: list(block.judge(policies[place], found[place], places)) for place in order}
-        block.raise_all(kept, found, places)
+        for place, one in classed.items():
+            del kept[place]
+            block.look_at(one.policy)
+        pieces = read_days(source, query, block.hot)
+        block.raise_all(kept, found, places, pieces)
+        for one in classed.values():
+            block.in_full(one.policy).raise_all(one, pieces)
         done += len(keys)
         progress(done, len(surveyed.spans))
+    for place, one in classed.items():
+        for rises, columns in columns_of(one.settled(), places):
+            found[place].add(*columns, rises=rises)
     return found
 
 
 def unanswered(
-    source: CachedSource, surveyed: Surveyed, resolution: int, policies: Sequence[Policy], progress: Progress
+    source: CachedSource,
+    surveyed: Surveyed,
+    resolution: int,
+    policies: Sequence[Policy],
+    progress: Progress,
+    counted: Sequence[Classes] | None = None,
 ) -> tuple[list[Query], bool]:
     """What a sweep would ask the store for, without asking it; and whether roll-ups are among it.
 
@@ -145,6 +163,8 @@ def unanswered(
             for policy in sorted(policies, key=_likeness):
                 swept = Swept(judged_by_week=np.zeros(weeks_in(surveyed), dtype=np.int64))
                 deque(block.judge(policy, swept, places), maxlen=0)
+            for one in classed_of(policies, counted).values():
+                block.look_at(one.policy)
             found += source.unanswered_series([asked for asked, _ in days_of(query, block.hot)])
         done += len(keys)
         progress(done, len(surveyed.spans))
@@ -207,6 +227,15 @@ class _SweptBlock:
             self.hot[rows] |= suspect_hours(block)
             yield from (self._kept(block.policy, judged, rows) for judged in block.judged)
 
+    def in_full(self, policy: Policy) -> ClassedBlock:
+        """The same keys, as they are judged for events of all classes."""
+        rollup = self.rollups[policy.rollup_percentile]
+        return ClassedBlock(rollup, self.source.metric, self.surveyed, self.query.resolution, self.learned)
+
+    def look_at(self, policy: Policy) -> None:
+        """Look at the hours of its classes as well."""
+        self.hot |= self.in_full(policy).hot(policy)
+
     def _gaps(self, block: JudgedBlock) -> list[NotJudged]:
         """What was not judged of keys with labels; it depends on little of a policy."""
         if not self.labelled & set(block.query.keys):
@@ -239,11 +268,14 @@ class _SweptBlock:
         )
 
     def raise_all(
-        self, kept: Mapping[int, Sequence[_AskedThere]], found: Sequence[Swept], places: Mapping[str, int]
+        self,
+        kept: Mapping[int, Sequence[_AskedThere]],
+        found: Sequence[Swept],
+        places: Mapping[str, int],
+        pieces: Sequence[Piece],
     ) -> None:
         """The alerts of each policy, by its place."""
         resolution = self.query.resolution
-        pieces = read_days(self.source, self.query, self.hot)
         candidates = {
             turn: above(pieces, self.patterns[turn], resolution, lowest) for turn, lowest in self.lowest.items()
         }

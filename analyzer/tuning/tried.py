@@ -9,15 +9,34 @@ from analyzer.model import Policy
 from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress
+from analyzer.tuning.classed import ALERTS, Classes
 from analyzer.tuning.forms.firing import fired
 from analyzer.tuning.grid import Candidate
 from analyzer.tuning.score import Score, score
 from analyzer.tuning.sweep import Swept, sweep
+from traffic.errors import UsageFailure
 from traffic.model import Label
 
-Raise = Callable[[CachedSource, Surveyed, int, Sequence[Policy], frozenset[str], Progress], list[Swept]]
+Raise = Callable[
+    [CachedSource, Surveyed, int, Sequence[Policy], frozenset[str], Progress, Sequence[Classes]], list[Swept]
+]
 
-ENGINES: dict[str, Raise] = {"discover": sweep, "prometheus": fired}
+
+def _prometheus(
+    source: CachedSource,
+    surveyed: Surveyed,
+    resolution: int,
+    policies: Sequence[Policy],
+    labelled: frozenset[str],
+    progress: Progress,
+    counted: Sequence[Classes],
+) -> list[Swept]:
+    if any(classes != ALERTS for classes in counted):
+        raise UsageFailure("--vary classes: rules for Prometheus know no classes but policy; leave out --as prometheus")
+    return fired(source, surveyed, resolution, policies, labelled, progress)
+
+
+ENGINES: dict[str, Raise] = {"discover": sweep, "prometheus": _prometheus}
 """Who raises the alerts that are counted: this program, or the rules that `rules` writes."""
 
 
@@ -49,7 +68,8 @@ def tried(
     labelled = frozenset(one.key for one in truth or ())
     if "" in labelled:
         labelled = frozenset(surveyed.spans)
-    swept = ENGINES[engine](source, surveyed, resolution, [one.policy for one in policies], labelled, progress)
+    counted = [one.counted for one in policies]
+    swept = ENGINES[engine](source, surveyed, resolution, [one.policy for one in policies], labelled, progress, counted)
     return [
         Tried(one, raised, score(one, raised, surveyed, truth, source.metric.name, resolution))
         for one, raised in zip(policies, swept, strict=True)

@@ -1,0 +1,102 @@
+"""Alerts of other classes than `policy` in a sweep: by what makes the events of a run of discover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from analyzer.judging.blocks import JudgedBlock, judged_blocks
+from analyzer.judging.breaches import Piece
+from analyzer.judging.detect import suspect_hours, traced_in
+from analyzer.judging.first import by_volume, with_new
+from analyzer.judging.judged import Learning
+from analyzer.model import Event, EventClass, Policy
+from analyzer.pipeline import Surveyed
+from traffic.model import Bools, Ints, Matrix, Metric, Rollup
+
+Classes = tuple[EventClass, ...]
+ALERTS: Classes = ("policy",)
+"""The classes of the events that are alerts, where nothing else is said."""
+
+
+@dataclass(frozen=True, eq=False)
+class Classed:
+    """A policy whose alerts are of several classes, and what it raised so far."""
+
+    policy: Policy
+    """With these classes."""
+    events: list[Event] = field(default_factory=list)
+
+    def settled(self) -> list[Event]:
+        """All that it raised: of new keys, as many as are told of a run."""
+        return by_volume(self.events)[0]
+
+
+@dataclass(frozen=True, eq=False)
+class ClassedBlock:
+    """Keys that are looked at together."""
+
+    rollup: Rollup
+    metric: Metric
+    surveyed: Surveyed
+    resolution: int
+    learned: dict[tuple[str, ...], Learning]
+
+    def _judged(self, policy: Policy) -> Iterator[tuple[JudgedBlock, list[int]]]:
+        rows_of = {key: row for row, key in enumerate(self.rollup.keys)}
+        surveyed = self.surveyed
+        for block in judged_blocks(
+            self.rollup,
+            self.metric,
+            surveyed.spans,
+            surveyed.window,
+            self.resolution,
+            policy,
+            end=surveyed.end,
+            learned=self.learned,
+        ):
+            whole = with_new(block, surveyed.spans, surveyed.window, surveyed.begin)
+            yield whole, [rows_of[key] for key in block.query.keys]
+
+    def hot(self, policy: Policy) -> Bools:
+        """The hours in which a bucket can be one of an event of these classes, shape (keys, hours)."""
+        found = np.zeros((len(self.rollup.keys), self.rollup.grid.count), dtype=bool)
+        for block, rows in self._judged(policy):
+            found[rows] = suspect_hours(block)
+        return found
+
+    def raise_all(self, classed: Classed, pieces: Sequence[Piece]) -> None:
+        """Take in the events of these keys."""
+        for block, rows in self._judged(classed.policy):
+            own = list(_of_rows(pieces, rows))
+            classed.events.extend(one.event for one in traced_in(block, own))
+
+
+def _of_rows(pieces: Sequence[Piece], rows: Sequence[int]) -> Iterator[Piece]:
+    """The buckets of some rows, by their place among these."""
+    place_of = {row: place for place, row in enumerate(rows)}
+    for some, matrix in pieces:
+        kept = [index for index, row in enumerate(some) if row in place_of]
+        if kept:
+            keys = tuple(matrix.keys[index] for index in kept)
+            yield [place_of[some[index]] for index in kept], Matrix(keys, matrix.grid, matrix.values[kept])
+
+
+def classed_of(policies: Sequence[Policy], counted: Sequence[Classes] | None) -> dict[int, Classed]:
+    """By their place, the policies whose alerts are not of the class `policy` alone."""
+    return {
+        place: Classed(replace(policies[place], classes=classes))
+        for place, classes in enumerate(counted or ())
+        if classes != ALERTS
+    }
+
+
+def columns_of(events: Sequence[Event], places: dict[str, int]) -> Iterator[tuple[bool, tuple[Ints, Ints, Ints, Ints]]]:
+    """Rises and falls as arrays: place of the key, start, end, detected."""
+    for rises in (True, False):
+        own = [one for one in events if (one.direction == "above") == rises]
+        rows = [(places[one.key], one.start, one.end, one.detected) for one in own]
+        key, start, end, detected = np.array(rows, dtype=np.int64).reshape(-1, 4).T
+        yield rises, (key, start, end, detected)
