@@ -19,7 +19,7 @@ from analyzer.model import Policy
 from analyzer.tuning.forms.elastic import IndexFields, elastalert_rules, esql, flat, kibana_rule, lookup_index
 from analyzer.tuning.forms.firing import live_limits
 from analyzer.tuning.forms.prometheus import ALERT, Gauge
-from analyzer.tuning.forms.slots import SLOTS, SlotLimits, coming, slot_of
+from analyzer.tuning.forms.slots import SLOTS, Footing, SlotLimits, coming, slot_of
 from analyzer.tuning.forms.thresholds import open_metrics, threshold_rules
 from tests.commands import refused, sl, well
 from tests.required import missing
@@ -79,7 +79,7 @@ def test_prometheus_looks_up_the_threshold_of_the_hour(tmp_path: Path) -> None:
     policy = Policy(matches=1, within=HALF_HOUR)
     one = limits()
     ways = SlotLimits(one.keys, one.limits[:1])
-    text = threshold_rules(policy, BITS, HALF_HOUR, GAUGE, Window(0, WEEK), 1)
+    text = threshold_rules(policy, BITS, HALF_HOUR, GAUGE, Window(0, WEEK), [ways])
     (tmp_path / "rules.yml").write_text(text)
     done = promtool("check", "rules", tmp_path / "rules.yml")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -111,6 +111,40 @@ def test_prometheus_looks_up_the_threshold_of_the_hour(tmp_path: Path) -> None:
     done = promtool("test", "rules", tmp_path / "test.yml")
     assert done.returncode == 0, (done.stdout + done.stderr)[:2000]
     assert 20 < above.sum() < 2 * steps - 20
+
+
+def test_thresholds_of_a_few_days_say_that_they_are_of_low_confidence(tmp_path: Path) -> None:
+    whole = rollup(6)
+
+    def heads(hours: int) -> list[str]:
+        some = Rollup(whole.keys, Grid(MONDAY, HOUR, hours), whole.hours.each(lambda array: array[:, :hours]))
+        one = [coming(some, Policy(), HALF_HOUR)]
+        rule = kibana_rule(Policy(), 60, FIELDS, WEEK, one, None)
+        return [
+            threshold_rules(Policy(), BITS, HALF_HOUR, GAUGE, Window(0, WEEK), one),
+            *elastalert_rules(Policy(), 60, FIELDS, one, None).values(),
+            "\n".join(rule["tags"]),
+        ]
+
+    days = "Low confidence: 100 % of the thresholds were learned from other days of the week, for want of other weeks."
+    assert all(days in head for head in heads(4 * 24))
+    some = heads(SLOTS + 4 * 24)
+    assert not any("Low confidence" in head for head in heads(6 * SLOTS))
+    assert all("Low confidence: " in head and days not in head for head in some) or all(days in head for head in some)
+    with_none = coming(
+        Rollup(whole.keys, Grid(MONDAY, HOUR, 30), whole.hours.each(lambda a: a[:, :30])), Policy(), 1800
+    )
+    footing = Footing.of([with_none])
+    assert footing.bare + footing.from_days == footing.hours
+
+
+def test_thresholds_of_small_counts_are_not_below_what_chance_passes() -> None:
+    rng = np.random.default_rng(1)
+    counts = rng.poisson(0.2, (1, 5 * SLOTS * 60)).astype(float)
+    hours = Rollup(("a",), Grid(MONDAY, HOUR, 5 * SLOTS), roll_up(counts, 60))
+    two, one = (coming(hours, Policy(matches=matches), 60).limits[0] for matches in (2, 1))
+    assert two.min() >= 4
+    assert one.min() >= two.min(), "a single bucket passes more by chance"
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +192,7 @@ def test_what_elastalert_has_no_word_for_is_refused() -> None:
 
 
 def test_kibana_gets_a_query_and_a_threshold_for_each_hour() -> None:
-    rule = kibana_rule(Policy(), 60, FIELDS, WEEK, None)
+    rule = kibana_rule(Policy(), 60, FIELDS, WEEK, [limits()], None)
     assert rule["rule_type_id"] == ".es-query"
     assert (rule["params"]["threshold"], rule["params"]["thresholdComparator"]) == ([0], ">")
     assert any("not run on a server" in tag for tag in rule["tags"])
@@ -189,7 +223,7 @@ def test_the_command_writes_thresholds_and_says_what_they_raise(tmp_path: Path) 
     ("steps", "code", "said"),
     [
         (20, 2, "no hour of the week has a threshold: the history of the last run is shorter than the policy needs"),
-        (60, 0, "% of the hours of the week have no threshold: too little history"),
+        (60, 0, "% of the hours of the week have no threshold, and no alert: too little history"),
     ],
 )
 def test_a_history_that_gives_no_threshold_is_refused_and_one_that_gives_some_is_said(

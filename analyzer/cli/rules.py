@@ -138,8 +138,7 @@ def _thresholds(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
         raise UsageFailure("rules: say with --file where to write: the thresholds are a file beside it")
     gauge, metric, resolution = _gauge(run, options), run.findings.metric, run.findings.resolution
     limits, loss = _by_slot(run, policy, options, lambda one: one)
-    ways = len(limits[0].limits)
-    text = threshold_rules(policy, metric, resolution, gauge, run.findings.window, ways, loss)
+    text = threshold_rules(policy, metric, resolution, gauge, run.findings.window, limits, loss)
     return {"": text, ".prom": open_metrics(limits, gauge)}
 
 
@@ -151,8 +150,8 @@ def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
     fields = _fields(run, options)
     if options.file is None:
         raise UsageFailure("rules: say with --file in which folder to write: there is a rule a series")
-    alone = replace(policy, matches=1)
-    limits, loss = _by_slot(run, policy, options, flat, alone)
+    # One bucket raises it, so that what is ordinary for a key is learned from single ones.
+    limits, loss = _by_slot(run, policy, options, flat, replace(policy, matches=1))
     return elastalert_rules(policy, run.findings.resolution, fields, limits, loss)
 
 
@@ -163,7 +162,7 @@ def _kibana(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str,
     _check_rises(policy)
     fields = _fields(run, options)
     limits, loss = _by_slot(run, policy, options, first_way)
-    rule = kibana_rule(policy, run.findings.resolution, fields, run.findings.window.end, loss)
+    rule = kibana_rule(policy, run.findings.resolution, fields, run.findings.window.end, limits, loss)
     return {"": json.dumps(rule, indent=1) + "\n", ".ndjson": lookup_index(limits)}
 
 
@@ -251,19 +250,23 @@ def _by_slot(
     made: Callable[[SlotLimits], SlotLimits],
     raised_by: Policy | None = None,
 ) -> tuple[list[SlotLimits], Loss | None]:
-    """The limits of the coming week, and what they raise as a form has made them."""
-    from analyzer.tuning.forms.slots import fired_by_slot, learned
+    """The limits of the coming week, and what they raise as a form has made them.
+
+    Args:
+        raised_by: the policy that decides when an alert opens there, where it is another one.
+    """
+    from analyzer.tuning.forms.slots import Footing, fired_by_slot, learned
 
     with _history(run, options) as history:
-        limits = list(learned(history.source, history.surveyed, history.resolution, policy))
-    bare, hours = map(sum, zip(*(one.bare() for one in limits), strict=True))
-    if bare == hours:
+        limits = list(learned(history.source, history.surveyed, history.resolution, raised_by or policy))
+    footing = Footing.of(limits)
+    if footing.bare == footing.hours:
         raise UsageFailure(
             "rules: no hour of the week has a threshold: the history of the last run is shorter than the policy needs "
             f"(min_weeks {policy.min_weeks})"
         )
-    if bare and not options.quiet:
-        shared.note(f"{100 * bare / hours:.1f} % of the hours of the week have no threshold: too little history")
+    for line in footing.lines() if not options.quiet else ():
+        shared.note(line.rstrip("."))
 
     def raised(history: _History) -> Swept:
         told, of = [made(one) for one in limits], raised_by or policy

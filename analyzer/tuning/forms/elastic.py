@@ -12,7 +12,7 @@ import numpy as np
 
 from analyzer.model import Policy
 from analyzer.tuning.forms.measured import Loss
-from analyzer.tuning.forms.slots import SLOTS, SlotLimits
+from analyzer.tuning.forms.slots import SLOTS, Footing, SlotLimits
 from traffic.errors import UsageFailure
 from traffic.model import Metric
 from traffic.times import iso
@@ -71,6 +71,9 @@ def elastalert_rules(
         "# - One threshold for all hours: the highest of the week, so that nights are judged as days.",
         f"# - A single bucket of {resolution} s raises it, not {policy.needed(resolution)} inside {policy.within} s.",
         "# - What lasts long above a lower limit (the rule held), and falls, are left out.",
+        "# - Small counts: the threshold is not below what a single bucket passes by chance; how the usual changes",
+        "#   after the rules were written changes nothing of that.",
+        *(f"# {line}" for line in Footing.of(limits).lines()),
         *(
             ["#", *(f"# {line}" for line in loss.lines())]
             if loss
@@ -123,12 +126,18 @@ def esql(policy: Policy, resolution: int, fields: IndexFields) -> str:
 
 
 def kibana_rule(
-    policy: Policy, resolution: int, fields: IndexFields, learned_to: int, loss: Loss | None
+    policy: Policy,
+    resolution: int,
+    fields: IndexFields,
+    learned_to: int,
+    limits: Sequence[SlotLimits],
+    loss: Loss | None,
 ) -> dict[str, Any]:
     """The body of POST /api/alerting/rule. What it loses stands in its tags, as JSON has no comments.
 
     Args:
         learned_to: the time up to which the thresholds were learned.
+        limits: these thresholds.
     """
     within = max(policy.within, resolution)
     return {
@@ -136,7 +145,7 @@ def kibana_rule(
         "rule_type_id": ".es-query",
         "consumer": "stackAlerts",
         "enabled": True,
-        "tags": ["sl", *_kibana_head(learned_to, loss)],
+        "tags": ["sl", *_kibana_head(learned_to, Footing.of(limits), loss)],
         "schedule": {"interval": f"{max(60, resolution)}s"},
         "params": {
             "searchType": "esqlQuery",
@@ -154,11 +163,13 @@ def kibana_rule(
     }
 
 
-def _kibana_head(learned_to: int, loss: Loss | None) -> Iterator[str]:
+def _kibana_head(learned_to: int, footing: Footing, loss: Loss | None) -> Iterator[str]:
     yield "written by ./sl.py rules; not run on a server"
     yield f"thresholds in the index {LOOKUP}, learned up to {iso(learned_to)}: load them anew each week"
     yield "loses: what lasts long above a lower limit (the rule held), falls, a calendar beyond that week"
     yield "loses: a bucket is judged while it still fills"
+    yield "small counts: no threshold lies below what chance passes, by what was usual when it was learned"
+    yield from footing.lines()
     yield from loss.lines() if loss else ["how many alerts that makes was not measured"]
 
 

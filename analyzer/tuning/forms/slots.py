@@ -18,7 +18,7 @@ from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress
 from analyzer.tuning.forms.firing import Fired, looked_at, raise_all
 from analyzer.tuning.sweep import Swept, weeks_in
-from traffic.model import HOUR, WEEK, Floats, Grid, Hours, Ints, Query, Rollup
+from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Hours, Ints, Query, Rollup
 
 SLOTS = WEEK // HOUR
 _SUNDAY = 3 * 24
@@ -37,11 +37,48 @@ class SlotLimits:
     keys: tuple[str, ...]
     limits: Floats
     """Shape (ways, keys, 168), by `slot_of`; NaN where an hour is not judged."""
+    from_days: Bools | None = None
+    """Shape (keys, 168): whether it was learned from other days, for want of weeks; None: nowhere."""
 
-    def bare(self) -> tuple[int, int]:
-        """Of how many of its hours there is no limit, and how many hours there are."""
-        none = np.isnan(self.limits).all(axis=0)
-        return int(none.sum()), none.size
+
+@dataclass(frozen=True)
+class Footing:
+    """On how much history limits stand: hours of the week, of all keys together."""
+
+    hours: int
+    bare: int
+    """Without a limit."""
+    from_days: int
+    """With one that was learned from other days, for want of weeks."""
+
+    @classmethod
+    def of(cls, limits: Sequence[SlotLimits]) -> Footing:
+        """Of all blocks."""
+        none = [np.isnan(one.limits).all(axis=0) for one in limits]
+        days = [one.from_days & ~blank for blank, one in zip(none, limits, strict=True) if one.from_days is not None]
+        return cls(sum(one.size for one in none), sum(map(_count, none)), sum(map(_count, days)))
+
+    def lines(self) -> Iterator[str]:
+        """What is to be said of it; nothing where all is well."""
+        known = self.hours - self.bare
+        if self.from_days:
+            yield (
+                f"Low confidence: {_share(self.from_days, known)} of the thresholds were learned from other days of "
+                "the week, for want of other weeks."
+            )
+        if self.bare:
+            yield (
+                f"{_share(self.bare, self.hours)} of the hours of the week have no threshold, and no alert: too little "
+                "history."
+            )
+
+
+def _count(there: Bools | np.bool_) -> int:
+    return int(there.sum())
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{max(0.1, 100 * part / whole):.{0 if part == whole else 1}f} %"
 
 
 def coming(rollup: Rollup, policy: Policy, resolution: int) -> SlotLimits:
@@ -52,6 +89,7 @@ def coming(rollup: Rollup, policy: Policy, resolution: int) -> SlotLimits:
     """
     ways = len(WAYS) if {"held", "tail"} <= set(policy.rules) else 1
     limits = np.full((ways, len(rollup.keys), SLOTS), np.nan)
+    from_days = np.zeros((len(rollup.keys), SLOTS), dtype=bool)
     grid = Grid(rollup.grid.start, HOUR, rollup.grid.count + SLOTS)
     for own, rows in by_policy(rollup.keys, policy):
         hours = rows_of(rollup, tuple(rollup.keys[row] for row in rows), rows).hours
@@ -73,8 +111,9 @@ def coming(rollup: Rollup, policy: Policy, resolution: int) -> SlotLimits:
         short = (found.weeks < own.min_weeks) & ~found.filled
         told = np.where(short | (marked.unjudged > 0), np.nan, found.limits)[:, :, -SLOTS:]
         limits[: len(told), rows] = told
+        from_days[rows] = found.filled[:, -SLOTS:]
     order = np.argsort(slot_of(grid.times()[-SLOTS:]), kind="stable")
-    return SlotLimits(rollup.keys, limits[:, :, order])
+    return SlotLimits(rollup.keys, limits[:, :, order], from_days[:, order])
 
 
 def _longer(hours: Hours) -> Hours:

@@ -9,7 +9,7 @@ import numpy as np
 from analyzer.model import Policy
 from analyzer.tuning.forms.measured import Loss
 from analyzer.tuning.forms.prometheus import Gauge, alert, counted, open_range
-from analyzer.tuning.forms.slots import SlotLimits, criteria
+from analyzer.tuning.forms.slots import Footing, SlotLimits, criteria
 from traffic.model import Metric, Window
 from traffic.times import iso
 
@@ -36,7 +36,13 @@ def _escaped(text: str) -> str:
 
 
 def threshold_rules(
-    policy: Policy, metric: Metric, resolution: int, gauge: Gauge, window: Window, ways: int, loss: Loss | None = None
+    policy: Policy,
+    metric: Metric,
+    resolution: int,
+    gauge: Gauge,
+    window: Window,
+    limits: Sequence[SlotLimits],
+    loss: Loss | None = None,
 ) -> str:
     """Rules that look up the threshold of the hour in which they are evaluated.
 
@@ -44,9 +50,11 @@ def threshold_rules(
 
     Args:
         window: what the thresholds were learned up to the end of.
-        ways: in which an alert opens (`analyzer.kernels.ways`).
+        limits: what was learned, of all keys.
     """
-    lines = [*_head(policy, metric, resolution, gauge, window, loss), *_groups(policy, resolution, gauge, ways)]
+    ways = len(limits[0].limits)
+    head = _head(policy, metric, resolution, gauge, window, Footing.of(limits), loss)
+    lines = [*head, *_groups(policy, resolution, gauge, ways)]
     return "\n".join(lines) + "\n"
 
 
@@ -72,7 +80,13 @@ def _groups(policy: Policy, resolution: int, gauge: Gauge, ways: int) -> Iterato
 
 
 def _head(
-    policy: Policy, metric: Metric, resolution: int, gauge: Gauge, window: Window, loss: Loss | None
+    policy: Policy,
+    metric: Metric,
+    resolution: int,
+    gauge: Gauge,
+    window: Window,
+    footing: Footing,
+    loss: Loss | None,
 ) -> Iterator[str]:
     yield f"# {gauge.series} ({metric.name}) above what ./sl.py learned up to {iso(window.end)}, with"
     yield f"# these rules: {', '.join(policy.rules) or 'none'}."
@@ -80,11 +94,12 @@ def _head(
     yield f"# The thresholds are the series {SERIES} of FILE.prom, without times: let Prometheus scrape it"
     yield f"# (textfile collector, a web server), once in {FRESH} at least. They hold for a week: write them anew then."
     yield f"# It needs a sample of {gauge.series} every {resolution} s (of more, the last one counts)."
+    yield from (f"# {line}" for line in footing.lines())
     yield "#"
     yield "# What it loses against ./sl.py discover with the same policy:"
     yield "# - What happens after the thresholds were learned changes none of them."
     yield "# - Hours are those of UTC of that one week; a calendar holds as far as it speaks of that week."
-    yield "# - Small counts are judged by the threshold alone."
+    yield "# - Small counts: no threshold lies below what chance passes, by what was usual when it was learned."
     if policy.direction == "both":
         yield "# - Falls are left out."
     yield f"# - An hour is judged before it is known whether {policy.min_share:.0%} of its samples will be there."
