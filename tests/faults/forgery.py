@@ -19,7 +19,7 @@ from traffic.model import HOUR, WEEK
 
 READINGS = {"buckets": FLOWS, "hours": replace(FLOWS, step=HOUR)}
 KINDS = ("page", "extent", "coverage", "_stats", "_refresh", "newest")
-TRIALS = (*((one, "data") for one in READINGS), *(("hours", one) for one in KINDS))
+TRIALS = (*(("hours", one) for one in KINDS), *((one, "data") for one in READINGS))
 """How an index is read, and which kind of answer is another one."""
 
 
@@ -57,12 +57,12 @@ def forge(server: Server, index: str, folder: Path, reading: str, kind: str, cou
 
 
 def forged_answers(server: Server, index: str, folder: Path, count: int) -> Outcomes:
-    """All kinds, in so many places together (fewer where there are no more); three times as many of data."""
+    """All kinds, in so many places together; what a kind has too few places for falls to those after it, data last."""
     found = Outcomes("an answer of Elasticsearch forged in one place (8 kinds of answers)")
     put(server, index, documents(END - 3 * WEEK))
-    share = count / sum(3 if kind == "data" else 1 for _, kind in TRIALS)
+    weights = [3 if kind == "data" else 1 for _, kind in TRIALS]
     for number, (reading, kind) in enumerate(TRIALS):
-        few = round(share * (3 if kind == "data" else 1))
+        few = round((count - found.tried) * weights[number] / sum(weights[number:]))
         some = forge(server, index, folder / str(number), reading, kind, few, seed=" all")
         found.tried += some.tried
         found.became += some.became
