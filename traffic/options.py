@@ -43,6 +43,24 @@ class Number(click.FloatRange):
         return number
 
 
+class Values(click.ParamType[tuple[float, ...]]):
+    """Numbers with commas between them; `none`: no number."""
+
+    name = "values"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """The numbers."""
+        if isinstance(value, tuple) or value == "none":
+            return value if isinstance(value, tuple) else ()
+        try:
+            found = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            found = (float("nan"),)
+        if not all(map(isfinite, found)):
+            self.fail(f"{value!r} is not a list of numbers, such as -1,65535.", param, ctx)
+        return found
+
+
 output = click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
@@ -258,6 +276,11 @@ _COLUMNS = (
         help="Files: decimal separator; the other one separates thousands.  [default: detected]",
     ),
     click.option(
+        "--missing",
+        type=Values(),
+        help="Files: values that stand for none, such as -1,65535; `none` keeps all.  [default: detected]",
+    ),
+    click.option(
         "--document-step",
         help="Elasticsearch: the index holds one document per key and step, such as 1m, to roll up in place. "
         "Prometheus: evaluation step.",
@@ -294,6 +317,7 @@ class ColumnOptions:
     time_format: str | None
     delimiter: str | None
     decimal: str | None
+    missing: tuple[float, ...] | None
     document_step: str | None
     filter_file: Path | None
 
@@ -317,6 +341,7 @@ def columns_of(said: ColumnOptions) -> Columns:
         time_format=(said.time_format,) if said.time_format else None,
         delimiter=_TAB.get(said.delimiter or "", said.delimiter),
         decimal=said.decimal,
+        missing=said.missing,
         unit=said.unit,
         scale=said.scale,
         empty=said.empty,

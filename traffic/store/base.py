@@ -118,6 +118,8 @@ class Columns:
     """What parts the cells of a text file."""
     decimal: str | None = None
     """What parts the decimals of its numbers, a point or a comma; the other one parts thousands."""
+    missing: tuple[float, ...] | None = None
+    """Values that stand for none; None: those that the values themselves show to be so."""
     time_format: tuple[str, ...] | None = None
     """How its times are written, for strptime; None: ISO 8601 or a number."""
     counter: bool | None = None

@@ -35,13 +35,17 @@ FLAGS = {
     "time_format": "--time-format",
     "delimiter": "--delimiter",
     "decimal": "--decimal",
+    "missing": "--missing",
     "counter": "--statistic",
 }
 """Of `Columns` and `LogColumns`: the option that says it."""
 
 _EVERY_TABLE = frozenset({"time", "key", "value", "statistic", "unit", "scale", "empty", "preset", "errors"})
 _FILES_ONLY = frozenset(
-    {"wide", "where", "zone", "skip_bad_lines", "raw_paths", "total", "time_format", "delimiter", "decimal", "counter"}
+    {
+        *("wide", "where", "zone", "skip_bad_lines", "raw_paths", "total", "time_format", "delimiter", "decimal"),
+        *("counter", "missing"),
+    }
 )
 # https: is the name of a service; a Windows drive or a file called a:b is not.
 _SERVICE = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)

@@ -163,6 +163,8 @@ def check_preset(said: Columns) -> Preset:
         raise UsageFailure(f"--metric {said.preset} counts lines and reads no value: leave out --value")
     if said.wide or said.step is not None:
         raise UsageFailure(f"--metric {said.preset} is made of log lines: leave out --wide and --document-step")
+    if said.missing is not None:
+        raise UsageFailure(f"--metric {said.preset} takes no --missing: name what is meant with --where")
     if said.errors is not None and not preset.errors:
         raise UsageFailure(f"--metric {said.preset} asks for no errors: leave out --errors")
     return preset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from traffic.model import Floats, Ints, Statistic
+from traffic.model import Floats, Grid, Ints, Statistic
 
 _EXACT = 2.0**53
 """Whole numbers add up without rounding below this."""
@@ -67,3 +67,11 @@ def _p95(value: Floats, starts: Ints, sizes: Ints) -> Floats:
 
 def _whole(value: Floats) -> bool:
     return bool(np.abs(value).sum() < _EXACT) and bool((value == np.rint(value)).all())
+
+
+def zeros(first: Ints, last: Ints, grid: Grid) -> Floats:
+    """Shape (keys, buckets): 0 from the bucket of a key's first row to that of its last, NaN outside."""
+    buckets = np.arange(grid.count)
+    low = (first - grid.start) // grid.step
+    high = (last - grid.start) // grid.step
+    return np.where((buckets >= low[:, None]) & (buckets <= high[:, None]), 0.0, np.nan)

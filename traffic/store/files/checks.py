@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from traffic.errors import UsageFailure
 from traffic.store.base import Columns
@@ -12,7 +13,8 @@ from traffic.store.files.database import Database, paths
 from traffic.store.files.look import Input, listed
 from traffic.store.files.naming import columns_in
 from traffic.store.files.sampled import Sampled
-from traffic.store.files.sql import select_cells
+from traffic.store.files.sql import BETWEEN, select_cells
+from traffic.store.files.staged import Staged
 
 _OFTEN = 0.01
 """Share of the times of a series with several rows from which on a guess is taken back."""
@@ -94,6 +96,22 @@ def check_all(
         f"up to {most:,} rows of {of} have the same time and are averaged{what}{way}--statistic sum adds them up"
     )
     return found
+
+
+def following(inputs: Sequence[Input], used: Columns, rows: Staged) -> int:
+    """How many files are series of their own and follow each other in time; 0 where they do not."""
+    series = {file.series for file in inputs if file.several}
+    if used.total or (used.key is not None and not used.wide) or len(series) < 2:
+        return 0
+    spans: dict[str, list[int]] = {}
+    for key, number in rows.ids.items():
+        of = key if not used.wide else next((one for one in series if key.startswith(one + BETWEEN)), key)
+        first, last = int(rows.first[number]), int(rows.last[number])
+        known = spans.setdefault(of, [first, last])
+        known[:] = min(known[0], first), max(known[1], last)
+    inorder = sorted(spans.values())
+    apart = len(inorder) > 1 and all(one[1] < two[0] for one, two in pairwise(inorder))
+    return len(inorder) if apart else 0
 
 
 def _refuse_merged(name: str, inputs: Sequence[Input], used: Columns, said: Columns, seen: Seen) -> None:

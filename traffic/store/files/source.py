@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 
@@ -22,16 +22,17 @@ from traffic.store.base import Columns, FlowSource, Limits, SizedSource, StoreEr
 from traffic.store.files.account import coverage_of
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import able_to_tell, counters_within, grown, staggered, taken
-from traffic.store.files.checks import Seen, check_all
+from traffic.store.files.buckets import zeros
+from traffic.store.files.checks import Seen, check_all, following
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
 from traffic.store.files.flows import check_dimensions, default_dimensions, split
 from traffic.store.files.guess import series_of
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
+from traffic.store.files.markers import Markers, remarks_on
 from traffic.store.files.opening import HEAD, head_apart, head_of, open_files, with_evidence
 from traffic.store.files.overlooked import totals_among
 from traffic.store.files.said import dated, doubts, how_read, of_several, tried
-from traffic.store.files.sql import BETWEEN
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
 
@@ -174,7 +175,7 @@ class FilesSource(SizedSource, FlowSource):
             places, ids = np.array(known, dtype=np.int64).T
             found = np.full((len(ids), grid.count), np.nan)
             if query.metric.empty == "zero":
-                found[:] = _zeros(rows.first[ids], rows.last[ids], grid)
+                found[:] = zeros(rows.first[ids], rows.last[ids], grid)
             # Of lines that are marked as errors with a 1 the sum is their number.
             marked = query.metric.statistic == "count" and self._columns.errors is not None
             rows.buckets("sum" if marked else query.metric.statistic, ids, grid, found)
@@ -217,10 +218,13 @@ class FilesSource(SizedSource, FlowSource):
             return
         if self._piped is None and self._stat() != self._stamps:
             raise StoreError(f"{self.name} changed while it was read: run again when nothing writes to it")
+        # Which values stand for none is told from all rows.
+        out = tuple(one.value for one in self._rows().markers if one.sure)
+        columns = replace(self._columns, missing=out) if out else self._columns
         database = self._database()
-        database.reads(self._columns)
+        database.reads(columns)
         try:
-            yield from split(database, self._inputs, self._columns, self.metric, queries)
+            yield from split(database, self._inputs, columns, self.metric, queries)
         finally:
             self._close_database()
 
@@ -280,34 +284,19 @@ class FilesSource(SizedSource, FlowSource):
             times=tuple(times),
             resets=rows.resets,
             lasting=lasting,
-            following=self._following(rows),
+            following=following(self._inputs, self._columns, rows),
             read=rows.seen,
             keyless=rows.left_out.get("without a key", 0),
             timeless=rows.left_out.get("without a time", 0),
             regular=self._evidence is not None and self._evidence.step is not None,
         )
-        said = check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
+        said = remarks_on(rows.markers, self._columns.value or "the columns")
+        said += check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
         if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
             said.append(f"{len(alike):,} keys differ from others in blanks only, such as {alike[0]!r}")
         if totals := totals_among(list(rows.ids)):
             said.append(f"a series is called {totals[0]}: if it is the sum of the others, leave it out with --exclude")
         return said
-
-    def _following(self, rows: Staged) -> int:
-        """How many files are series of their own and follow each other in time; 0 where they do not."""
-        used = self._columns
-        series = {file.series for file in self._inputs if file.several}
-        if used.total or (used.key is not None and not used.wide) or len(series) < 2:
-            return 0
-        spans: dict[str, list[int]] = {}
-        for key, number in rows.ids.items():
-            of = key if not used.wide else next((one for one in series if key.startswith(one + BETWEEN)), key)
-            first, last = int(rows.first[number]), int(rows.last[number])
-            known = spans.setdefault(of, [first, last])
-            known[:] = min(known[0], first), max(known[1], last)
-        inorder = sorted(spans.values())
-        apart = len(inorder) > 1 and all(one[1] < two[0] for one, two in pairwise(inorder))
-        return len(inorder) if apart else 0
 
     def _try_guess(self) -> None:
         """Hold the guess against the first rows.
@@ -320,6 +309,7 @@ class FilesSource(SizedSource, FlowSource):
             return
         names = self._values()
         try:
+            self._head_without_markers()
             self._evidence = evidence_of(*self._head(), all(kind_of_value(name).counter for name in names))
         except Failure:
             # What cannot be read is told with its row, where it is asked for.
@@ -327,6 +317,14 @@ class FilesSource(SizedSource, FlowSource):
         self._columns = used = with_evidence(used, said, self._evidence, names)
         if not used.wide and not used.counter and said.statistic is None:
             self._look_apart(used)
+
+    def _head_without_markers(self) -> None:
+        """Of the first rows, no value that stands for none: a counter that could not be read did not fall."""
+        row, times, values = self._head()
+        looked_at = Markers()
+        looked_at.add(values[np.isfinite(values)])
+        if self._said.missing is None and (found := [one.value for one in looked_at.found() if one.sure]):
+            self._first_rows = row, times, np.where(np.isin(values, found), np.nan, values)
 
     def _look_apart(self, used: Columns) -> None:
         """Hold the key against the other columns of the first rows."""
@@ -356,11 +354,3 @@ class FilesSource(SizedSource, FlowSource):
                 status = Path(path).stat()
             stamps.append((path, str(status.st_size), status.st_mtime_ns))
         return stamps
-
-
-def _zeros(first: Ints, last: Ints, grid: Grid) -> Floats:
-    """Shape (keys, buckets): 0 from the bucket of a key's first row to that of its last, NaN outside."""
-    buckets = np.arange(grid.count)
-    low = (first - grid.start) // grid.step
-    high = (last - grid.start) // grid.step
-    return np.where((buckets >= low[:, None]) & (buckets <= high[:, None]), 0.0, np.nan)

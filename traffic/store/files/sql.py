@@ -90,10 +90,13 @@ def select_rows(
         k = _key(file, table, columns)
         v, raw_v = _value(file, table, columns)
     clean = table.types.get(columns.time or "") == ISO
+    value = _or_stop(v, raw_v, "number", "'nan'::DOUBLE")
+    if columns.missing:
+        value = f"coalesce({_but(value, columns)}, 'nan'::DOUBLE)"
     return f"""
         SELECT coalesce({k}, '') AS k,
             {_or_stop(f"TRY_CAST(floor({t}) AS BIGINT)", raw_t, "time", str(NO_TIME), clean)} AS t,
-            {_or_stop(v, raw_v, "number", "'nan'::DOUBLE")} AS v{"" if place is None else f", {place} AS f"}
+            {value} AS v{"" if place is None else f", {place} AS f"}
         FROM {rows}"""  # noqa: S608
 
 
@@ -102,12 +105,13 @@ def rates_of(rows: str, several: bool = False) -> str:
 
     `several`: the rows have a column f, which is kept.
 
-    A counter of 32 or 64 bits that ran over goes on; one that fell otherwise began anew, and when is not known.
+    A counter of 32 or 64 bits that ran over goes on; one that fell otherwise began anew, and when is not known. No
+    counter is below 0, and one that is as large as it can be could not be read: both are no values.
     """
     f = ", f" if several else ""
     return f"""
         SELECT k, CASE WHEN used AND t1 IS NOT NULL THEN (t1 + t) // 2 ELSE t END AS t,
-            CASE WHEN NOT used THEN v WHEN t1 IS NULL OR t1 = t THEN {FIRST} WHEN grown < 0 THEN {RESET}
+            CASE WHEN NOT used THEN 'nan'::DOUBLE WHEN t1 IS NULL OR t1 = t THEN {FIRST} WHEN grown < 0 THEN {RESET}
                 ELSE grown / (t - t1) END AS v{f}
         FROM (
             SELECT k, t, v{f}, t1, used,
@@ -117,7 +121,8 @@ def rates_of(rows: str, several: bool = False) -> str:
                     ELSE -1 END AS grown
             FROM (
                 SELECT k, t, v{f}, used, lag(v) OVER one AS v1, lag(t) OVER one AS t1
-                FROM (SELECT *, k <> '' AND t <> {NO_TIME} AND isfinite(v) AS used FROM ({rows}))
+                FROM (SELECT *, k <> '' AND t <> {NO_TIME} AND isfinite(v) AND v >= 0
+                    AND v NOT IN (2.0 ** 32 - 1, 2.0 ** 64) AS used FROM ({rows}))
                 WINDOW one AS (PARTITION BY used, k ORDER BY t, v)
             )
         )"""  # noqa: S608
@@ -129,8 +134,8 @@ def select_cells(table: Table, file: Input, columns: Columns, others: Sequence[s
     v, _ = ("NULL", "") if columns.wide else _value(file, table, columns)
     cells = "".join(f", CAST({table.names[column]} AS VARCHAR) AS c{place}" for place, column in enumerate(others))
     rows = _with_filter(table, columns.where, columns.errors, _computed(table, columns))
-    k = _key(file, table, columns)
-    return f"SELECT {k} AS k, TRY_CAST(floor({t}) AS BIGINT) AS t, TRY_CAST({v} AS DOUBLE) AS v{cells} FROM {rows}"  # noqa: S608
+    k, v = _key(file, table, columns), _but(f"TRY_CAST({v} AS DOUBLE)", columns)
+    return f"SELECT {k} AS k, TRY_CAST(floor({t}) AS BIGINT) AS t, {v} AS v{cells} FROM {rows}"  # noqa: S608
 
 
 def find_row(table: Table, column: str) -> str:
@@ -214,6 +219,13 @@ def _number(name: str, table: Table, column: str, option: str = "--value") -> tu
 
 def _numeric(table: Table, cell: str) -> str:
     return f"TRY_CAST({cell} AS DOUBLE)" if table.numbers == PLAIN else table.numbers.sql(cell)
+
+
+def _but(value: str, columns: Columns) -> str:
+    """SQL of a value; null where it is one that stands for none."""
+    for one in columns.missing or ():
+        value = f"nullif({value}, {one!r}::DOUBLE)"
+    return value
 
 
 def _or_stop(value: str, raw: str, wanted: str, nothing: str, clean: bool = False) -> str:

@@ -8,6 +8,7 @@ a question can leave out. What several rows of a bucket come to does not depend 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,12 @@ from numpy.typing import NDArray
 from traffic.errors import Failure, UsageFailure
 from traffic.model import Floats, Grid, Ints, Statistic, Window, block_of
 from traffic.store.base import Columns, NoSuchStore
+from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.buckets import fill
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Instants
 from traffic.store.files.look import Input
+from traffic.store.files.markers import Marker, Markers
 from traffic.store.files.parts import PART_BITS, Parts
 from traffic.store.files.rows import batches, odd_lines
 from traffic.store.files.sql import NO_TIME
@@ -61,6 +64,8 @@ class Staged:
     """How many rows series have at one time."""
     begun: Ints
     """Of counters: first rows, from which the next one is counted, of each file."""
+    markers: list[Marker]
+    """Values that were taken for missing ones, or may be."""
     odd_lines: Ints
     """Lines that are no rows, where a format has such, of each file."""
 
@@ -76,13 +81,14 @@ class Staged:
         self._parts = Parts()
         self._files = len(inputs)
         self._counter = bool(columns.counter)
+        self.markers = []
         try:
-            try:
-                self._read_all(batches(database, inputs, columns, _BATCH, typed=True))
-            except Failure:
-                # Not all is what it seemed to be: once more as text, which copes with it or says where it cannot.
-                database.rejected()
-                self._read_all(batches(database, inputs, columns, _BATCH))
+            self._read_in(database, inputs, columns)
+            if columns.missing is None and not columns.counter:
+                octets = columns.bits or kind_of_value(columns.value or "").octets
+                self.markers = self._looked_at.found(octets)
+                if out := tuple(one.value for one in self.markers if one.sure):
+                    self._read_in(database, inputs, replace(columns, missing=out))
             self.odd_lines = odd_lines(database, inputs)
         except BaseException:
             self.close()
@@ -99,6 +105,14 @@ class Staged:
                 f"{name}: the times in {columns.time} reach from {int(self.first.min())} to {int(self.last.max())} "
                 f"seconds since 1970, out of all years: name another column with --time"
             )
+
+    def _read_in(self, database: Database, inputs: Sequence[Input], columns: Columns) -> None:
+        try:
+            self._read_all(batches(database, inputs, columns, _BATCH, typed=True))
+        except Failure:
+            # Not all is what it seemed to be: once more as text, which copes with it or says where it cannot.
+            database.rejected()
+            self._read_all(batches(database, inputs, columns, _BATCH))
 
     @property
     def rows(self) -> int:
@@ -193,6 +207,7 @@ class Staged:
         ends = np.iinfo(np.int64)
         self.begin, self.end = np.full(self._files, ends.max), np.full(self._files, ends.min)
         self.instants = Instants()
+        self._looked_at = Markers()
         self._part_of = np.zeros(0, dtype=np.uint8)
         self._parts.clear()
         for batch in rows:
@@ -237,6 +252,7 @@ class Staged:
             np.maximum.at(self.end, file, t)
         self.used += self._by_file(file)
         self.instants.add(ids, t)
+        self._looked_at.add(v)
         self._parts.add(self._part_of[ids], ids, t, v, file)
 
     def _by_file(self, file: Ints) -> Ints:

@@ -85,6 +85,8 @@ class LinesSource(SizedSource, FlowSource):
             scale=self._preset.scale * (1.0 if self._preset.latency else said.scale),
             empty=said.empty,
             errors="error = 1" if self._preset.errors else None,
+            # What a response time may be was told from the lines.
+            missing=(),
         )
         field = laid.known.latency if self._preset.latency else None
         self.metric = replace(asked, preset=said.preset, value=field).metric()
