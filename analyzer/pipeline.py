@@ -23,7 +23,7 @@ from analyzer.reading.cache.log import write_log
 from analyzer.reading.scope import Progress, Scope, chosen, opened, topmost, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
-from traffic.errors import PartialAnswer
+from traffic.errors import Contradiction
 from traffic.model import HOUR, Label, Window
 from traffic.store.base import Source
 
@@ -128,6 +128,9 @@ def discover(
             truth = [label for label in labels or () if label.key in spans or not label.key]
             searched = _search(source, surveyed, job, progress, truth)
             found = searched.found
+    except Contradiction:
+        files.doubt()
+        raise
     finally:
         ledger.queries = {"sent": asked.sent, "cached": source.cached}
         ledger.damaged = len(files.damaged)
@@ -136,7 +139,7 @@ def discover(
     with ledger.stage("coverage"):
         try:
             coverage = account.close(found.rows, found.buckets)
-        except PartialAnswer:
+        except Contradiction:
             files.doubt()
             raise
     with ledger.stage("contributors"):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
-from urllib.parse import urlsplit
+
+from tests.between import Asked, Between, Told
 
 Place = tuple[str | int, ...]
 
@@ -99,60 +97,23 @@ def changes(answer: Any) -> list[Change]:
     return found
 
 
-class Forger:
+class Forger(Between):
     """A proxy that hands one forged answer of a kind, and otherwise what the cluster says."""
 
     def __init__(self, target: str) -> None:
-        at = urlsplit(target)
-        forger = self
+        super().__init__(target, self._forged)
         self.kind: str | None = None
-        self.change: Change | None = None
+        self.forged: Change | None = None
         self.seen: dict[str, bytes] = {}
         """The first answer of each kind."""
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            # Head and body in one piece: the other side would wait before it says that it has the first of two.
-            wbufsize = 1 << 20
-
-            def handle_one(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length", 0)))
-                connection = HTTPConnection(at.hostname or "", at.port)
-                headers = {name: value for name, value in self.headers.items() if name.lower() != "accept-encoding"}
-                connection.request(self.command, self.path, body, headers)
-                answer = connection.getresponse()
-                content = forger.take(kind_of(self.path, body), answer.status, answer.read())
-                self.send_response(answer.status)
-                for name in ("content-type", "x-elastic-product"):
-                    self.send_header(name, answer.headers.get(name, ""))
-                self.send_header("content-length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-                self.wfile.flush()
-                connection.close()
-
-            do_GET = do_POST = handle_one  # noqa: N815 - as the library calls them
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def take(self, kind: str, status: int, content: bytes) -> bytes:
-        """What is handed on of an answer."""
-        if status != 200:
-            return content
-        self.seen.setdefault(kind, content)
+    def _forged(self, asked: Asked, told: Told) -> Told:
+        if told.status != 200:
+            return told
+        kind = kind_of(asked.path, asked.body)
+        self.seen.setdefault(kind, told.content)
         if kind != self.kind:
-            return content
+            return told
         self.kind = None
-        assert self.change is not None
-        return changed(content, self.change)
-
-    def close(self) -> None:
-        """Listen no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        assert self.forged is not None
+        return told.saying(changed(told.content, self.forged))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.commands import ROOT, Answer, kill, refused, sl, start, until
+from tests.commands import ROOT, Answer, kill, refused, sl, start
 from tests.elastic_data import load_flows, make_index, searches
 from tests.elasticsearch.fixtures import both_majors, every_product
 from tests.elasticsearch.guard import Guard
@@ -157,32 +156,6 @@ def test_flows_and_metrics_of_ones_own_give_what_a_file_of_them_gives(
         again = discover(f"{elasticsearch.url}/{elasticsearch_index}-{index}", run, *own, *more)
         assert again.code == 0
         assert sent(run) == 0
-
-
-def test_a_discover_that_was_killed_goes_on_and_asks_nothing_again(
-    elasticsearch: Server, elasticsearch_index: str, embedded: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    store = f"{elasticsearch.url}/{elasticsearch_index}"
-    generate(store, tmp_path / "whole")
-    discover(store, tmp_path / "whole")
-    cost = sent(tmp_path / "whole")
-    assert cost > 8
-    torn = tmp_path / "torn"
-    torn.mkdir()
-    shutil.copy(tmp_path / "whole" / "ground_truth.csv", torn)
-
-    def committed() -> int:
-        return len(list(torn.glob("buffer_cache/*/*.slc")))
-
-    process = start("discover", "--store", store, "--output", torn, "--charts", "0")
-    until(process, lambda: committed() >= 6)
-    kill(process)
-    # The extent and the keys are answers too, but not among the requests that are counted.
-    done = committed() - 2
-    assert 0 < done < cost
-    discover(store, torn)
-    assert tables(torn) == embedded[1]["1m"]
-    assert sent(torn) == cost - done
 
 
 @every_product

@@ -369,18 +369,12 @@ BAD = (
     Bad("not allowed", Fault(403), "does not allow", 5),
     Bad("a query that it does not understand", Fault(400, b'{"error": "unknown metric"}'), "unknown metric"),
     Bad("too often", Fault(429), "was asked too often (429;"),
-    Bad("a gateway", Fault(502), "is not ready (502;"),
     Bad("a mistake of its own", Fault(500), "refuses the query (500;"),
     Bad("a page instead of JSON", Fault(200, b"<html>"), "answers what is no JSON ('<html>';"),
-    Bad("half an answer", Fault(short=True), "answers what is no JSON"),
-    Bad("a connection that breaks off", Fault(cut=0.5), "cannot be reached"),
     Bad("another place", Fault(301, b"", {"Location": "//elsewhere.example/"}), "sends us on to elsewhere.example"),
     Bad("another API", Fault(200, b'{"hits": []}'), "no list of results in it"),
-    Bad("a list", Fault(200, b"[1, 2]"), "does not answer like Kentik"),
     Bad("rows without keys", Fault(200, results(b"[{}]")), "its rows have no keys"),
     Bad("points without a width", Fault(200, series(b"[[1, 2]]")), "has no points of time, value and width"),
-    Bad("a point of text", Fault(200, series(b'[["now", "much", 60]]')), "has no points of time, value and width"),
-    Bad("a number beyond all numbers", Fault(200, series(b"[[1, 1e999, 60]]")), "infinite"),
     Bad("points as wide as an hour, always", Fault(200, series(b"[[1, 1, 3600]]")), "3,600 s wide, not 60"),
 )  # fmt: skip
 

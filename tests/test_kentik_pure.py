@@ -381,12 +381,23 @@ def test_a_customer_that_was_renamed_meanwhile_is_one() -> None:
     np.testing.assert_array_equal(values[0], [1, 5, math.nan, math.nan, math.nan])
 
 
-def test_rows_that_nobody_asked_for_and_bare_ones_are_no_series() -> None:
-    rows = [row(7, at(0, 1)), row(8, at(0, 1)), {"key": "X,US (9)"}, {"key": "X,US (10)", "timeSeries": {}}]
+def test_rows_without_a_number_and_bare_ones_are_no_series() -> None:
+    other = {**row(8, at(0, 1)), "key": "Others"}
+    rows = [row(7, at(0, 1)), other, {"key": "X,US (9)"}, {"key": "X,US (10)", "timeSeries": {}}]
     values, came = series_of(rows, [7, 9, 10, 11], GRID)
     assert came == {7}
     assert np.isnan(values[1:]).all()
     assert without_series(rows, [7, 9, 10, 11]) == [9, 10]
+
+
+def test_what_nobody_asked_about_is_no_answer() -> None:
+    with pytest.raises(Malformed, match=r"answers of 'X,US \(8\)', which was not asked for"):
+        series_of([row(7, at(0, 1)), row(8, at(0, 1))], [7], GRID)
+    for seconds in (-2 * HOUR, GRID.window.seconds + 2 * HOUR):
+        with pytest.raises(Malformed, match="other times"):
+            series_of([row(7, at(seconds, 1))], [7], GRID)
+    with pytest.raises(Malformed, match="more than any network carries"):
+        series_of([row(7, at(0, 1e19))], [7], GRID)
 
 
 def test_a_point_that_is_wider_than_a_bucket_asks_for_less_time() -> None:

@@ -11,15 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.reading.cache import AnswerFiles
-from tests.commands import Answer, kill, refused, sl, start
+from tests.commands import Answer, refused, sl, start
 from tests.kentik.account import Account, account_of, customers_named, scenario_text
-from tests.kentik.server import NONE, TOKEN, USER, Fault, Kentik
-from tests.test_kentik_store import window_of
+from tests.kentik.server import TOKEN, USER, Fault, Kentik
 from traffic.errors import AccessDenied
-from traffic.model import Window
 from traffic.options import EntryOptions, entries_of, entry_of
-from traffic.times import instant
 
 CUSTOMERS = 12
 SPAN = ("--start", "2025-06-02T00:00Z", "--end", "2025-06-30T00:00Z", "--history", "1m", "--charts", "2")
@@ -64,31 +60,6 @@ def test_the_events_are_those_of_the_same_scenario_in_a_folder(fake: Kentik, mad
     scores = json.loads((tmp_path / "run.json").read_text())["scores"]
     assert (scores["hits"] > 5, scores["misses"], scores["f1"] > 0.8) == (True, 0, True)
     assert "Mb/s" in done.out or "Gb/s" in done.out
-
-
-def test_the_token_and_the_user_stand_in_nothing_that_is_written_or_said(
-    fake: Kentik, made: Path, tmp_path: Path
-) -> None:
-    (made / "token").write_text(TOKEN)
-    named = ("--store", fake.store, "--user", USER, "--password-file", made / "token", *SPAN)
-    said = [
-        run(fake, made, tmp_path, "-v"),
-        sl("discover", *named, "--output", tmp_path, "--json", HOME=str(tmp_path)),
-        run(fake, made, tmp_path, "--dry-run"),
-    ]
-    fake.account, kept = Account(0, {}, {}), fake.account
-    said.append(run(fake, made, tmp_path / "empty"))
-    fake.account = kept
-    wrong = sl(
-        "discover", "--store", fake.store, "--output", tmp_path, KENTIK_API_USER=USER, KENTIK_API_PASSWORD="wr0ng"
-    )
-    assert [answer.code for answer in said] == [0, 0, 0, 2]
-    texts = [answer.out + answer.err for answer in [*said, wrong]]
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {"run.json", "buffer_log.json", "events.csv"} <= {path.name for path in files}
-    texts += [path.read_bytes().decode("latin-1") for path in files]
-    for secret in (TOKEN, USER, "wr0ng"):
-        assert not [text[:200] for text in texts if secret in text]
 
 
 def test_a_wrong_token_is_one_line_and_exit_5(fake: Kentik, tmp_path: Path) -> None:
@@ -176,15 +147,6 @@ def test_doctor_looks_at_an_account(account: Account, tmp_path: Path) -> None:
     assert "bits (sum of network.bytes in bit/s)" in answer.out
 
 
-def committed(output: Path) -> list[Window]:
-    """The windows whose series are kept as a whole."""
-    return [
-        Window(instant(about["start"], 0), instant(about["end"], 0))
-        for about in AnswerFiles(output / "buffer_cache").answers()
-        if about["kind"] == "series"
-    ]
-
-
 def test_ctrl_c_does_not_wait_for_a_turn_to_ask(account: Account, tmp_path: Path) -> None:
     """Otherwise what is under way waits for half an hour, and the run is cut off instead of ended."""
     with Kentik(account) as fake:
@@ -200,38 +162,3 @@ def test_ctrl_c_does_not_wait_for_a_turn_to_ask(account: Account, tmp_path: Path
     assert (running.returncode, said) == (130, "sl: stopped; the same command resumes where it stopped\n")
     # The readable log is written when a run ends, and not when it is cut off.
     assert (tmp_path / "buffer_log.json").exists()
-
-
-@pytest.mark.parametrize("after", [2, 8])
-def test_a_run_that_is_killed_goes_on_and_repeats_nothing_that_was_committed(
-    account: Account, made: Path, tmp_path: Path, after: int
-) -> None:
-    span = [*SPAN[:-1], "0", "--concurrency", "2"]
-    arguments: tuple[str | Path, ...] = (
-        "discover",
-        "--output",
-        tmp_path / "out",
-        *span,
-        "--truth",
-        made / "own" / "ground_truth.csv",
-    )
-    with Kentik(account, NONE, latency=0.1) as fake:
-        running = start(*arguments, "--store", fake.store, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
-        try:
-            while len(fake.series_asked) < after and running.poll() is None:
-                time.sleep(0.005)
-        finally:
-            kill(running)
-        time.sleep(0.3)
-        before = committed(tmp_path / "out")
-        asked = {window_of(one) for one in fake.series_asked}
-        fake.log.clear()
-        again = sl(*arguments, "--store", fake.store, KENTIK_API_USER=USER, KENTIK_API_PASSWORD=TOKEN)
-        assert again.code == 0, again
-        later = [window_of(one) for one in fake.series_asked]
-        assert not [window for window in later if any(window.overlap(kept) for kept in before)]
-        # at the most what was under way is asked for a second time
-        assert len([window for window in later if window in asked]) <= 2 + 1
-        assert len(before) >= after - 3
-    for name in ("events.csv", "comparison.csv"):
-        assert (tmp_path / "out" / name).read_bytes() == (made / "own" / name).read_bytes()

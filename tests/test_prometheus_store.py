@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -16,13 +17,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from analyzer.kernels.rollup import roll_up
+from analyzer.model import Findings, Policy
+from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.fetch import Halving
+from analyzer.reading.scope import Scope
 from tests.conformance import MONDAY, STEP, Kind, Place, World
 from tests.contract import CHECKS, PROPERTIES
 from tests.prometheus.fixtures import running
 from tests.prometheus.server import METRIC, SERVERS, PromServer, Series, of_world
-from traffic.errors import UsageFailure
-from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Query, Window
+from traffic.coverage import OTHER_KEYS
+from traffic.errors import PartialAnswer, UsageFailure
+from traffic.model import DAY, HOUR, HOUR_FIELDS, WEEK, Floats, Query, Window
 from traffic.store import Columns, open_source
 from traffic.store.base import NoSuchStore, RollupSource, Source, StoreError, TooLong
 
@@ -208,7 +213,18 @@ def test_several_series_of_a_key_are_said_or_refused(two_days: PromServer) -> No
 def test_series_without_the_label_are_left_out_and_counted(two_days: PromServer) -> None:
     source = open_source(two_days.store, Columns(value="x", key="port"))
     assert list(source.keys(Window(MONDAY, MONDAY + DAY))) == ["1", "2"]
-    assert "1 series have no port: left out" in source.remarks()
+    day = Window(MONDAY, MONDAY + DAY)
+    coverage = source.coverage(day, day)
+    # Each sample by itself, as they were put there.
+    counted = two_days.ask(f"/api/v1/query?query=x%5B1d%5D+offset+1ms&time={day.end}")
+    rows = {
+        one["metric"]["k"]: len(one["values"])
+        for one in json.loads(counted)["data"]["result"]
+        if "port" not in one["metric"]
+    }
+    assert coverage.reasons == {"have no port": rows["c"]}
+    assert coverage.held == (coverage.used, coverage.used)
+    assert coverage.rows == coverage.used + rows["c"]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +246,76 @@ def test_what_cannot_be_asked_is_one_line(two_days: PromServer, said: Any, error
 
     with pytest.raises(error, match=re.escape(line)):
         keys()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"value": "x", "key": "k,port"},
+        {"value": "c_total", "key": "port"},
+        {"value": "sum by (k) (rate(c_total[5m])) * 8", "key": "k"},
+        {"value": "x", "key": "port", "statistic": "max"},
+    ],
+    ids=str,
+)
+def test_a_run_holds_the_samples_that_the_server_counts_and_says_what_was_left_out(
+    two_days: PromServer, said: Any, tmp_path: Path
+) -> None:
+    for only in ((), ("1",) if said["key"] == "port" else ("a",) if said["key"] == "k" else ("a / 1",)):
+        for _ in range(2):
+            scope = Scope(resolution=300, now=MONDAY + WEEK, start=MONDAY + HOUR, end=MONDAY + 40 * HOUR, only=only)
+            source = open_source(two_days.store, Columns(**said))
+            search = Search(tmp_path, Policy(), scope)
+            coverage = discover(source, search, None, Ledger(), lambda _done, _total: None).coverage
+            assert coverage.read == coverage.used > 1000
+            assert coverage.held == (coverage.used, coverage.used)
+            left = {"have no port"} if said["key"] == "port" else set()
+            assert set(coverage.reasons) == left | ({OTHER_KEYS} if only else set())
+
+
+def test_samples_that_are_missing_from_what_is_kept_end_a_run_and_are_asked_for_again(
+    prom_server: PromServer, tmp_path: Path
+) -> None:
+    window = Window(MONDAY, MONDAY + 2 * DAY)
+    scope = Scope(resolution=300, now=MONDAY + WEEK, start=window.start, end=window.end)
+
+    def run() -> Findings:
+        source = open_source(prom_server.store, Columns(value="x", key="k"))
+        return discover(source, Search(tmp_path, Policy(), scope), None, Ledger(), lambda _done, _total: None)
+
+    samples = every(STEP, range(2 * DAY // STEP))
+    prom_server.fill([("x", {"k": "a"}, samples[:700] + samples[900:])])
+    assert run().coverage.read == len(samples) - 200
+    # As if they had been filled in since, with times of long ago.
+    prom_server.fill([("x", {"k": "a"}, samples)])
+    with pytest.raises(PartialAnswer, match="counts 2,880 samples and answered with 2,680"):
+        run()
+    assert run().coverage.read == len(samples)
+
+
+def test_values_that_are_no_numbers_are_said_on_every_run(prom_server: PromServer) -> None:
+    samples = [(MONDAY + STEP * place, math.nan if place % 7 == 0 else float(place)) for place in range(600)]
+    infinite = every(STEP, [*range(100), math.inf])
+    source = filled(
+        prom_server,
+        ("x", {"k": "a"}, samples),
+        ("x", {"k": "b"}, infinite),
+        ("x", {"k": "c"}, every(STEP, range(600))),
+        value="x",
+        key="k",
+    )
+    window = Window(MONDAY, MONDAY + 10 * HOUR)
+    coverage = source.coverage(window, window)
+    # VictoriaMetrics keeps no NaN: what it is told of them is gone, and it counts what there is.
+    keeps = prom_server.program == "prometheus"
+    said = "2 series have" if keeps else "1 series has"
+    assert coverage.notes == (f"{said} values that are no number or infinite: missing",)
+    assert isinstance(source, RollupSource)
+    rolled = source.rollup(Query(source.metric, ("a", "b", "c"), window, STEP))
+    assert rolled.rows is not None
+    # Samples of which no bucket could be made were read all the same.
+    assert int(rolled.rows.sum()) == coverage.used == 600 + 101 + 600 - (0 if keeps else 86)
+    assert rolled.hours.count.sum(axis=1).tolist() == [600 - 86, 100, 600]
 
 
 def test_the_step_is_that_of_the_samples(two_days: PromServer) -> None:

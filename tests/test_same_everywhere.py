@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.between import Between
 from tests.commands import sl, well
 from tests.elasticsearch.fixtures import NEWEST
 from tests.elasticsearch.home import NEWEST_OPENSEARCH
 from tests.elasticsearch.server import Server
-from tests.prometheus.fixtures import running
-from tests.prometheus.server import SERVERS
-
-# The default scenario, with fewer customers and weeks.
-WORLD = ("--customers", "8", "--start", "2026-09-07", "--end", "2026-10-05")
-SAME = ("events.csv", "comparison.csv", "suppressed.csv", "not_judged.csv")
+from tests.prometheus.server import PromServer
+from tests.scenario_runs import POINTS, SAME, WORLD, found, in_a_folder
 
 
 @pytest.fixture(scope="module")
 def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What discover says of the world in a folder."""
-    output = tmp_path_factory.mktemp("embedded")
-    where = ("--store", output / "traffic", "--output", output)
-    well(sl("generate", *WORLD, *where))
-    well(sl("discover", *where, "--charts", "0"))
-    scores = json.loads((output / "run.json").read_text())["scores"]
-    assert (scores["hits"] >= 3, scores["misses"]) == (True, 0), "a world in which there is nothing shows nothing"
-    return output
-
-
-def found(store: str, embedded: Path, output: Path) -> dict[str, bool]:
-    """Which tables of a run on `store` are those of the embedded store."""
-    shutil.copy(embedded / "ground_truth.csv", output)
-    well(sl("discover", "--store", store, "--output", output, "--charts", "0"))
-    return {name: (output / name).read_bytes() == (embedded / name).read_bytes() for name in SAME}
+    return in_a_folder(tmp_path_factory.mktemp("embedded"))
 
 
 @pytest.mark.parametrize("elasticsearch", [NEWEST, NEWEST_OPENSEARCH], indirect=True)
@@ -46,15 +27,10 @@ def test_of_an_index(elasticsearch: Server, elasticsearch_index: str, embedded: 
     assert found(store, embedded, tmp_path) == dict.fromkeys(SAME, True)
 
 
-@pytest.mark.parametrize("name", list(SERVERS))
-def test_of_a_server_that_speaks_promql(
-    name: str, embedded: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    for server in running(name, tmp_path_factory):
-        into = f"prometheus:{server.data}" if name == "prometheus" else server.store
-        if into == server.store:
-            server.start()
-        well(sl("generate", *WORLD, "--store", into, "--output", tmp_path))
-        if into != server.store:
-            server.start()
-        assert found(server.store, embedded, tmp_path) == dict.fromkeys(SAME, True)
+def test_of_a_server_that_speaks_promql(prom_generated: PromServer, embedded: Path, tmp_path: Path) -> None:
+    with Between(prom_generated.url) as between:
+        assert found(f"prometheus:{between.url}", embedded, tmp_path) == dict.fromkeys(SAME, True)
+        answers = [told.content for _, told in between.log]
+    # Fewer points come over the wire than there are.
+    marks = (b'",[', b'"],[', b'"values":[[')
+    assert 0 < sum(content.count(mark) for content in answers for mark in marks) < 0.6 * POINTS

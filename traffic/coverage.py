@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from traffic.errors import PartialAnswer
+from traffic.errors import Contradiction
 
 NOT_EXPLAINED = "are not explained"
 """The reason of what no reason was found for."""
@@ -160,19 +160,19 @@ class Coverage:
             name: of the store.
 
         Raises:
-            PartialAnswer: rows are missing, or there are too many.
+            Contradiction: rows are missing, or there are too many.
         """
         if abs(self.missing) > self.changed:
             assert self.held is not None
             assert self.read is not None
             much = f"{abs(self.missing):,} too {'few' if self.missing > 0 else 'many'}"
-            raise PartialAnswer(
+            raise Contradiction(
                 f"{name} counts {self._held} {self.noun} and answered with {self.read:,} ({much}); nothing of it "
                 f"was used or kept: try again when it is well"
             )
         if not self.explained:
             bad = next(part for part in self.parts if not part.explained)
-            raise PartialAnswer(
+            raise Contradiction(
                 f"{name} contradicts itself: of {bad.rows:,} {self.noun} in {bad.name} it says {bad.used:,} can be "
                 f"read, and not why the others cannot: try again when it is well"
             )

@@ -21,6 +21,10 @@ class PartialAnswer(Failure):
     exit_code = 4
 
 
+class Contradiction(PartialAnswer):
+    """Answers of a store do not fit together, and nobody knows which of them is wrong."""
+
+
 class AccessDenied(Failure):
     """Authentication, authorisation or TLS."""
 

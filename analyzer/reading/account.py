@@ -47,7 +47,7 @@ class Tally:
             buckets: that have a value.
 
         Raises:
-            PartialAnswer: that is less or more than the store counts, and nobody wrote to it as much meanwhile.
+            Contradiction: that is less or more than the store counts, and nobody wrote to it as much meanwhile.
         """
         found = replace(self._before.again(self._source.coverage(*self._asked)), read=read)
         if found.missing and isinstance(self._store, SharedSource):

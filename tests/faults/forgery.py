@@ -39,7 +39,7 @@ def forge(server: Server, index: str, folder: Path, reading: str, kind: str, cou
         wanted = reading if kind == "data" else kind
         many = changes(json.loads(forger.seen[wanted]))
         for change in random.Random(f"{kind} {reading}{seed}").sample(many, min(len(many), count)):
-            forger.kind, forger.change, wrong = wanted, change, ""
+            forger.kind, forger.forged, wrong = wanted, change, ""
             try:
                 if told(run(store, folder / "run", READINGS[reading])) != truth:
                     wrong = f"{wanted} {change[0]} was believed"

@@ -1,4 +1,5 @@
-"""Real servers for every test: `prom_server` is each of them in turn, which a test fills as it likes."""
+"""Real servers for every test, each of them in turn: `prom_server`, which a test fills as it likes, and
+`prom_generated`, which `generate` has filled."""
 
 from __future__ import annotations
 
@@ -6,8 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.commands import sl, well
 from tests.prometheus.server import SERVERS, PromServer
 from tests.required import program
+from tests.scenario_runs import WORLD
 
 
 def running(name: str, factory: pytest.TempPathFactory, *more: str) -> Iterator[PromServer]:
@@ -24,3 +27,15 @@ def running(name: str, factory: pytest.TempPathFactory, *more: str) -> Iterator[
 @pytest.fixture(scope="session", params=list(SERVERS))
 def prom_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromServer]:
     yield from running(request.param, tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=list(SERVERS))
+def prom_generated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PromServer]:
+    for server in running(request.param, tmp_path_factory):
+        into = f"prometheus:{server.data}" if request.param == "prometheus" else server.store
+        if into == server.store:
+            server.start()
+        well(sl("generate", *WORLD, "--store", into, "--output", tmp_path_factory.mktemp("generated")))
+        if into != server.store:
+            server.start()
+        yield server

@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from traffic.model import Floats, Grid
+from traffic.model import HOUR, Floats, Grid
 from traffic.store.base import StoreError, TooLong
 
 Row = Mapping[str, Any]
 
 _ASN = re.compile(r"\((\d{1,10})\)\s*$")
 _MOST = 2**32
+_ABSURD = 1e18
+"""What no network carries: an exabit a second."""
 
 
 class Malformed(StoreError):
@@ -93,7 +95,7 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
 
     Raises:
         TooLong: a point is wider than a bucket: the window was too long to be answered so finely.
-        Malformed: a series is none.
+        Malformed: a series is none, or not one that was asked for.
     """
     values = np.full((len(asns), grid.count), np.nan)
     place = {asn: number for number, asn in enumerate(asns)}
@@ -101,8 +103,10 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
     names: set[str] = set()
     for row in rows:
         asn = asn_of(row["key"])
-        if asn not in place or not row.get("timeSeries"):
+        if asn is None or not row.get("timeSeries"):
             continue
+        if asn not in place:
+            raise Malformed(f"it answers of {row['key']!r:.80}, which was not asked for")
         name, flow = _flow(row)
         names.add(name)
         if len(names) > 1:
@@ -129,6 +133,8 @@ def _flow(row: Row) -> tuple[str, Floats]:
         raise Malformed(f"the series of {row['key']!r:.80} has no points of time, value and width")
     if np.isinf(points).any() or np.isnan(points[:, [0, 2]]).any() or (points[:, 2] <= 0).any():
         raise Malformed(f"a point of {row['key']!r:.80} has no time, no width, or an infinite value")
+    if (np.abs(points[:, 1]) > _ABSURD).any():
+        raise Malformed(f"a point of {row['key']!r:.80} is more than any network carries")
     return name, points
 
 
@@ -136,6 +142,10 @@ def _buckets(flow: Floats, grid: Grid) -> Floats:
     widest = flow[:, 2].max(initial=0)
     if widest > grid.step:
         raise TooLong(f"points are {widest:,.0f} s wide, not {grid.step}")
+    # What is kept by the hour comes by whole hours, and the last point may begin where the window ends.
+    around = max(HOUR, grid.step) * 1000
+    if (flow[:, 0] < grid.start * 1000 - around).any() or (flow[:, 0] > grid.window.end * 1000 + around).any():
+        raise Malformed("it answers of other times than those that were asked about")
     cell = np.floor((flow[:, 0] / 1000 - grid.start) / grid.step)
     there = (cell >= 0) & (cell < grid.count) & ~np.isnan(flow[:, 1])
     bucket, value, width = cell[there].astype(np.int64), flow[there, 1], flow[there, 2]

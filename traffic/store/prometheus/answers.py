@@ -12,6 +12,9 @@ import numpy as np
 from traffic.model import Floats, Ints
 from traffic.store.base import StoreError
 
+_NEAR = 1e-9
+"""How far figures may lie beside those that they lie between, and sums beside each other, relative to their sizes."""
+
 
 class NoPromAnswer(StoreError):
     """An answer that is not of the documented form."""
@@ -55,6 +58,38 @@ def pairs(data: Any, kind: str) -> Iterator[tuple[dict[str, str], Mapping[float,
     """The series of an answer, as time -> value: for small ones."""
     for labels, flat in _series(data, kind):
         yield labels, dict(zip(map(_number, flat[0::2]), map(_number, flat[1::2]), strict=True))
+
+
+def agrees(hours: Mapping[str, Floats], most: int) -> bool:
+    """Whether the figures of hours fit together: a figure that was lost or changed on the way does not.
+
+    Args:
+        hours: by their names, of the hours that are there.
+        most: buckets of an hour.
+    """
+    low, high, count = hours["minimum"], hours["maximum"], hours["count"]
+    if not (((count >= 1) & (count <= most)).all() and all(np.isfinite(each).all() for each in hours.values())):
+        return False
+    slack = _NEAR * np.maximum(np.abs(low), np.abs(high))
+    between = (hours[name] for name in ("high", "second", "p50", "p20", "mean"))
+    if any(((each < low - slack) | (each > high + slack)).any() for each in between):
+        return False
+    # The least and the highest are among the buckets of which the mean is.
+    with np.errstate(over="ignore"):
+        least, largest = low + (high - low) / count, high - (high - low) / count
+    mean = hours["mean"]
+    return bool(((hours["p20"] <= hours["p50"] + slack) & (mean >= least - slack) & (mean <= largest + slack)).all())
+
+
+def adds_up(values: Floats, count: float, total: float) -> bool:
+    """Whether buckets, NaN where there is none, are as many as that and come to that."""
+    there = values[~np.isnan(values)]
+    if len(there) != count:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart, size = abs(float(there.sum()) - total), float(np.abs(there).sum())
+    # Of numbers too large to be added up nothing more can be said.
+    return not np.isfinite(size) or bool(apart <= _NEAR * size)
 
 
 def _series(data: Any, kind: str) -> Iterator[tuple[dict[str, str], list[Any]]]:

@@ -7,7 +7,7 @@ Prometheus 3, but closed in Prometheus 2, where it is a millisecond shorter to b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +16,8 @@ from traffic.store.prometheus.promql import Expression, Selector, one_of, quoted
 
 FIELD = "sl_field"
 """The label that says which figure of a roll-up a series is."""
+ROOM = 4096
+"""More than the buckets of an hour: what the number of samples is multiplied with, to stand in one figure with them."""
 TOTAL = "total"
 """The key of what has no labels."""
 BETWEEN = " / "
@@ -55,8 +57,8 @@ class Question(Protocol):
         """The value of each key in the `width` seconds before the moment that is asked about."""
         ...
 
-    def seen(self, seconds: int) -> str:
-        """How often each key had a value in the time before."""
+    def seen(self, seconds: int, series: Sequence[dict[str, str]] | None = None) -> str:
+        """How many samples, or values of an expression, each key had in the time before."""
         ...
 
 
@@ -84,10 +86,10 @@ class Samples:
         outer = "max" if self.statistic == "max" else "sum"
         return f"{outer} {by} ({self.statistic}_over_time({x}{within} offset 1ms))"
 
-    def seen(self, seconds: int) -> str:
+    def seen(self, seconds: int, series: Sequence[dict[str, str]] | None = None) -> str:
         """How many samples each key has."""
         within = span(seconds, closed=self.closed)
-        return f"sum {self.naming.clause} (count_over_time({self.selector}{within} offset 1ms))"
+        return f"sum {self.naming.clause} (count_over_time({self._chosen(series)}{within} offset 1ms))"
 
     def sharing(self, seconds: int) -> str:
         """How many series there are of the key that has most."""
@@ -121,17 +123,18 @@ class Evaluated:
 
     def bucket(self, series: Sequence[dict[str, str]] | None, width: int) -> str:
         """The statistic over the evaluations of each key."""
-        found = self._moved()
-        if series is not None:
-            found = f"({found}) {self._among(series)}"
+        found = self._chosen(series)
         if width == self.step:
             return found
         function = "quantile_over_time(0.95, " if self.statistic == "p95" else f"{self.statistic}_over_time("
         return f"{function}({finite(found)}){every(width, self.step, closed=self.closed)})"
 
-    def seen(self, seconds: int) -> str:
+    def seen(self, seconds: int, series: Sequence[dict[str, str]] | None = None) -> str:
         """How many values each key has."""
-        return f"count_over_time(({finite(self._moved())}){every(seconds, self.step, closed=self.closed)})"
+        return f"count_over_time(({finite(self._chosen(series))}){every(seconds, self.step, closed=self.closed)})"
+
+    def _chosen(self, series: Sequence[dict[str, str]] | None) -> str:
+        return self._moved() if series is None else f"({self._moved()}) {self._among(series)}"
 
     def _moved(self) -> str:
         """Each selector a millisecond earlier, and one of a single sample without what lies before the step."""
@@ -166,6 +169,9 @@ def rollup(
 ) -> str:
     """The figures of the hour before, of its buckets of `width` seconds: of each key a series a figure, by `FIELD`.
 
+    `count` is the number of buckets, and `ROOM` times that of the samples: so that samples of which no bucket can be
+    made are told of too, and no more points are answered with.
+
     Args:
         question: how a bucket is asked for.
         series: the label sets of the keys that are wanted; None: all.
@@ -175,16 +181,35 @@ def rollup(
     """
     buckets = f"({finite(question.bucket(series, width))}){every(HOUR, width, closed=closed)}"
     second = second_percent(HOUR // width) / 100
+    samples = question.seen(HOUR, series)
     figures = {
         "high": f"quantile_over_time({percent / 100!r}, {buckets})",
         "maximum": f"max_over_time({buckets})",
         "minimum": f"min_over_time({buckets})",
         "mean": f"avg_over_time({buckets})",
-        "count": f"count_over_time({buckets})",
+        "count": f"(count_over_time({buckets}) or 0 * {samples}) + {ROOM} * {samples}",
         "second": f"quantile_over_time({second!r}, {buckets})",
         "p50": f"quantile_over_time(0.5, {buckets})",
         "p20": f"quantile_over_time(0.2, {buckets})",
     }
+    return _told_apart(figures)
+
+
+def checks(question: Question, series: Sequence[dict[str, str]], width: int, seconds: int, *, closed: bool) -> str:
+    """How many buckets of `width` seconds each key had in the time before, and their sum: by `FIELD`."""
+    buckets = f"({finite(question.bucket(series, width))}){every(seconds, width, closed=closed)}"
+    return _told_apart({"count": f"count_over_time({buckets})", "sum": f"sum_over_time({buckets})"})
+
+
+def odd(selector: str, seconds: int, *, closed: bool) -> str:
+    """How many series had values that are no number or infinite: there a sum less itself is not 0."""
+    window = f"({selector}{span(seconds, closed=closed)} offset 1ms)"
+    total = f"sum_over_time{window}"
+    return f"count(count_over_time{window} unless ({total} - {total}) == 0)"
+
+
+def _told_apart(figures: Mapping[str, str]) -> str:
+    """Expressions as one, each with its name as a label."""
     return " or ".join(f'label_replace({text}, "{FIELD}", "{name}", "", "")' for name, text in figures.items())
 
 

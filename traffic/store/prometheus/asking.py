@@ -1,0 +1,78 @@
+"""Questions to a server, and their answers as series; in parts where it is asked for too much."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from traffic.model import Grid, Window
+from traffic.store.base import StoreError, TooLarge
+from traffic.store.prometheus.answers import Answered, NoPromAnswer, lines, pairs
+from traffic.store.prometheus.client import Connection
+from traffic.store.prometheus.servers import FRESH, Flavour
+
+Labels = dict[str, str]
+
+
+class Asking:
+    """A server, and which one it is."""
+
+    def __init__(self, connection: Connection, flavour: Flavour) -> None:
+        self.name = connection.name
+        self.flavour = flavour
+        self._connection = connection
+
+    @property
+    def closed(self) -> bool:
+        """Whether a window holds its left end."""
+        return self.flavour.closed
+
+    def at(self, promql: str, time: int) -> Iterator[tuple[Labels, float]]:
+        """The value of each series of an expression at a moment."""
+        answer = self._connection.ask("query", query=promql, time=time, **FRESH)
+        for labels, found in pairs(answer, "vector"):
+            if len(found) != 1:
+                raise NoPromAnswer(f"{self.name} answers with {len(found)} values at one moment")
+            yield labels, next(iter(found.values()))
+
+    def raw(self, promql: str, time: int) -> Iterator[tuple[Labels, list[float]]]:
+        """The times of the samples of each series that a range holds."""
+        answer = self._connection.ask("query", query=promql, time=time, **FRESH)
+        for labels, found in pairs(answer, "matrix"):
+            yield labels, list(found)
+
+    def over(self, promql: str, grid: Grid) -> Iterator[Answered]:
+        """The series of an expression, asked for at the end of each bucket."""
+        first = grid.start + grid.step
+        fields = {"query": promql, "start": first, "end": grid.window.end, "step": grid.step, **FRESH}
+        return lines(self._connection.ask("query_range", **fields), first, grid.step, grid.count)
+
+    def parts(self, promql: str, grid: Grid) -> Iterator[tuple[Grid, Answered]]:
+        """The same, in halves where it is too much.
+
+        Raises:
+            StoreError: one bucket alone is.
+        """
+        try:
+            if grid.count > self.flavour.points:
+                raise TooLarge("more points than a series may have")
+            found = list(self.over(promql, grid))
+        except TooLarge as error:
+            if grid.count < 2:
+                raise StoreError(f"{self.name}: even one of {grid.step} s is too much ({error})") from None
+            half = grid.count // 2
+            yield from self.parts(promql, Grid(grid.start, grid.step, half))
+            yield from self.parts(promql, Grid(grid.start + half * grid.step, grid.step, grid.count - half))
+        else:
+            yield from ((grid, line) for line in found)
+
+
+def halves(window: Window, step: int) -> tuple[Window, Window]:
+    """A window in two, between two multiples of `step`.
+
+    Raises:
+        ValueError: there is nothing between.
+    """
+    middle = (window.start + window.end) // (2 * step) * step
+    if not window.start < middle < window.end:
+        raise ValueError(f"{window} cannot be halved")
+    return Window(window.start, middle), Window(middle, window.end)

@@ -1,0 +1,229 @@
+"""What a server holds of an expression: from when to when, which keys on which days, how often, how many samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from threading import Lock
+
+import numpy as np
+
+from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
+from traffic.errors import UsageFailure
+from traffic.model import DAY, HOUR, Grid, Window
+from traffic.store.base import NoSuchStore, StoreError, TooLarge
+from traffic.store.files.step import own_step
+from traffic.store.prometheus.asking import Asking, Labels, halves
+from traffic.store.prometheus.promql import Selector
+from traffic.store.prometheus.questions import Naming, Question, Samples, odd, span
+from traffic.store.prometheus.reading import PromReading
+from traffic.times import fitting
+
+LOOK = 3650 * DAY
+"""How far back the first sample is looked for."""
+_ASKED_OF = 8
+"""Series that are looked at to see how often there is a sample."""
+
+
+class SampleHistory:
+    """Asked once each. Safe to use from several threads."""
+
+    def __init__(self, asking: Asking, reading: PromReading, now: int) -> None:
+        self._asking = asking
+        self._reading = reading
+        self._now = now
+        self._lock = Lock()
+        self._extent: Window | None = None if reading.ours is None else reading.ours.window
+        self._told: int | None = reading.step
+        self._question: Question | None = None
+        self._days: dict[str, tuple[Labels, Window]] = {}
+        self.remarks: list[str] = []
+        """What a person should know of the series."""
+
+    @property
+    def evaluated(self) -> int:
+        """Seconds between two evaluations of an expression; 1 of a selector, whose samples are all looked at."""
+        if self._reading.plain is not None:
+            return 1
+        return self._reading.step or fitting(max(60, self.step() or 60), 1, adds_up=False)
+
+    def step(self) -> int | None:
+        """Seconds between two samples, as the newest tell; of an expression no less than a minute."""
+        if self._told is None:
+            self._told = self._ask_step() or 0
+        return self._told or None
+
+    def question(self) -> Question:
+        """How buckets are asked for.
+
+        Raises:
+            UsageFailure: several series of one key cannot be made one.
+        """
+        if self._question is None:
+            found = self._reading.question(self.evaluated, closed=self._asking.closed)
+            if isinstance(found, Samples):
+                self._look_at_sharing(found)
+            self._question = found
+        return self._question
+
+    def extent(self) -> Window:
+        """By days, then by the hours of the first and of the last of them.
+
+        Raises:
+            NoSuchStore: there is no sample.
+        """
+        if self._extent is None:
+            days = self._hull(Grid.over(Window(max(0, self._now - LOOK), self._now + DAY), DAY))
+            if days is None:
+                text = self._reading.expression.text[:200]
+                raise NoSuchStore(f"{self._asking.name} has no sample of {text}: check its name")
+            first, last = (self._hull(Grid(at, HOUR, 24)) for at in (days.start, days.end - DAY))
+            if first is None or last is None:
+                raise StoreError(f"{self._asking.name} contradicts itself: a day has samples, and no hour of it has")
+            self._extent = Window(first.start, last.end)
+        return self._extent
+
+    def days(self) -> Mapping[str, tuple[Labels, Window]]:
+        """Of every key its labels, and the days from its first to its last."""
+        whole, question, naming = self.extent(), self.question(), self._reading.naming
+        with self._lock:
+            if not self._days:
+                for grid, line in self._asking.parts(question.seen(DAY), Grid.over(whole, DAY)):
+                    key = naming.key(line.labels)
+                    if not key:
+                        # Counted among the samples.
+                        continue
+                    days = grid.start + DAY * line.columns
+                    found = Window(int(days.min()), int(days.max()) + DAY)
+                    before = self._days.get(key)
+                    if before is not None and before[0] != line.labels:
+                        raise several(self._asking.name, naming, key)
+                    self._days[key] = (line.labels, found if before is None else found.hull(before[1]))
+            return self._days
+
+    def coverage(self, window: Window, only: Sequence[str] | None) -> Coverage:
+        """The samples of a window, counted apart from the buckets and by another question; by what became of them."""
+        counts = self._counts(window)
+        chosen = None if only is None else frozenset(only)
+        naming, noun = self._reading.naming, "samples" if self._reading.plain is not None else "values"
+        used = sum(count for key, count in counts.items() if key and (chosen is None or key in chosen))
+        others = sum(count for key, count in counts.items() if key and chosen is not None and key not in chosen)
+        without = f"have no {' and no '.join(naming.labels or ())}"
+        left = [LeftOut(why, count) for why, count in ((without, counts.get("", 0)), (OTHER_KEYS, others)) if count]
+        rows = used + sum(one.rows or 0 for one in left)
+        part = Holding(self._asking.name, rows, used, tuple(left), window.start, window.end)
+        notes = () if self._reading.plain is None else self._odd(window)
+        return Coverage((part,), noun, (used, used), notes=notes)
+
+    def series(self) -> int:
+        """How many series were read on the last day, of all selectors."""
+        within = span(DAY, closed=self._asking.closed)
+        each = {one.series for one in self._reading.expression.selectors}
+        promql = [f"count(count_over_time({one}{within} offset 1ms))" for one in sorted(each)]
+        end = self.extent().end
+        return sum(int(value) for one in promql for _, value in self._asking.at(one, end))
+
+    def _counts(self, window: Window) -> dict[str, int]:
+        """Key -> samples; in halves where that is too much. "" is whatever has no key."""
+        if not window.seconds:
+            return {}
+        found: dict[str, int] = {}
+        question = self.question()
+        try:
+            answer = list(self._asking.at(question.seen(window.seconds), window.end))
+        except TooLarge:
+            try:
+                parts = halves(window, HOUR)
+            except ValueError:
+                raise StoreError(f"{self._asking.name} cannot count the samples of one hour: ask for fewer") from None
+            for part in parts:
+                for key, count in self._counts(part).items():
+                    found[key] = found.get(key, 0) + count
+            return found
+        for labels, value in answer:
+            key = self._reading.naming.key(labels)
+            if value < 0 or not float(value).is_integer():
+                raise StoreError(f"{self._asking.name} counts {value} samples of {key!r:.80}: nothing was used")
+            found[key] = found.get(key, 0) + int(value)
+        return found
+
+    def _odd(self, window: Window) -> tuple[str, ...]:
+        """Whether some values are no numbers: how many there are nobody counts."""
+        assert self._reading.plain is not None
+        promql = odd(self._reading.plain, window.seconds, closed=self._asking.closed)
+        try:
+            count = int(sum(value for _, value in self._asking.at(promql, window.end)))
+        except TooLarge:
+            return ()
+        if not count:
+            return ()
+        return (f"{count} series {'has' if count == 1 else 'have'} values that are no number or infinite: missing",)
+
+    def _look_at_sharing(self, question: Samples) -> None:
+        """Say what becomes of several series of one key.
+
+        Raises:
+            UsageFailure: nothing can.
+        """
+        naming, statistic = self._reading.naming, self._reading.statistic
+        if naming.labels is None or statistic not in ("avg", "p95"):
+            return
+        found = self._asking.at(question.sharing(DAY), self.extent().end)
+        most = max((value for _, value in found), default=1.0)
+        if most > 1:
+            labels = ", ".join(naming.labels)
+            if statistic == "p95":
+                raise UsageFailure(
+                    f"{most:.0f} series have one {labels}, of which no p95 can be made: name more labels"
+                )
+            instead = f"--value 'sum by ({labels}) ({self._reading.expression.text})'"
+            self.remarks.append(
+                f"up to {most:.0f} series have one {labels}: their mean is looked at (their sum: {instead})"
+            )
+
+    def _hull(self, grid: Grid) -> Window | None:
+        """The buckets from the first to the last in which anything was recorded."""
+        within = span(grid.step, closed=self._asking.closed)
+        each = (f"count(count_over_time({one.series}{within} offset 1ms))" for one in self._selectors)
+        promql = " or ".join(dict.fromkeys(each))
+        found = [
+            part.start + part.step * int(column)
+            for part, line in self._asking.parts(promql, grid)
+            for column in line.columns
+        ]
+        return Window(min(found), max(found) + grid.step) if found else None
+
+    @property
+    def _selectors(self) -> Sequence[Selector]:
+        return self._reading.expression.selectors
+
+    def _ask_step(self) -> int | None:
+        """Seconds between the newest samples of a few series; the longest of several selectors."""
+        found, end = [], self.extent().end
+        within = span(HOUR, closed=self._asking.closed)
+        for one in self._selectors:
+            chosen = f"topk({_ASKED_OF}, count_over_time({one.series}{within} offset 1ms))"
+            rows, times = [], []
+            for row, (labels, _) in enumerate(self._asking.at(chosen, end)):
+                for at in self._stamps(one.series, labels, end):
+                    rows.append(row)
+                    times.append(at)
+            told = own_step(np.array(rows, dtype=np.int64), np.array(times, dtype=np.int64))
+            found += [told] if told else []
+        step = max(found, default=None)
+        return step if step is None or self._reading.plain is not None else max(60, step)
+
+    def _stamps(self, series: str, labels: Labels, end: int) -> Iterator[int]:
+        """The times of the samples of one series in the last hour."""
+        one = Samples(series, Naming(tuple(sorted(labels))), "avg", self._asking.closed)
+        within = span(HOUR, closed=self._asking.closed)
+        for _, times in self._asking.raw(f"{one.only(labels)}{within} offset 1ms", end):
+            yield from map(int, times)
+
+
+def several(name: str, naming: Naming, key: str) -> StoreError:
+    """The line for several series of one key."""
+    labels = ", ".join(naming.labels or ())
+    return StoreError(
+        f"{name} answers with several series of {key!r:.80}: make one of them in the expression, as with "
+        f"sum by ({labels}) (...), or name more labels with --key"
+    )

@@ -1,0 +1,122 @@
+"""How a server is read: which expression, by which labels, as which metric."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from traffic.errors import UsageFailure
+from traffic.model import BITS, HOUR, Metric
+from traffic.store.base import Columns
+from traffic.store.folder import Manifest
+from traffic.store.kinds import FOLDER, refuse_options
+from traffic.store.prometheus.client import Connection
+from traffic.store.prometheus.openmetrics import KEY, metric_name
+from traffic.store.prometheus.promql import LABEL, Expression, read
+from traffic.store.prometheus.questions import Evaluated, Naming, Question, Samples
+from traffic.store.prometheus.sink import held
+
+_COUNTER = re.compile(r"_(total|count|sum|bucket)$|^if(HC)?(In|Out)\w*(Octets|Pkts|Errors|Discards)$")
+_OCTETS = re.compile(r"bytes|octets", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class PromReading:
+    """What is read of a server."""
+
+    expression: Expression
+    naming: Naming
+    statistic: str
+    """`avg`, `sum`, `count`, `max`, `p95`, or `rate`: how fast a counter grows."""
+    metric: Metric
+    step: int | None
+    """Seconds between two values, where somebody said so."""
+    notes: tuple[str, ...] = ()
+    ours: Manifest | None = None
+    """What was generated into the server, where that is what is read."""
+
+    @property
+    def plain(self) -> str | None:
+        """The selector, where that is all of the expression."""
+        return self.expression.plain
+
+    def question(self, evaluated: int, *, closed: bool, naming: Naming | None = None) -> Question:
+        """How buckets are asked for.
+
+        Args:
+            evaluated: seconds between two evaluations of an expression.
+            closed: whether a window holds its left end.
+            naming: how a series becomes a key, where that is not as usual.
+        """
+        by = self.naming if naming is None else naming
+        if self.plain is not None:
+            return Samples(self.plain, by, self.statistic, closed)
+        return Evaluated(self.expression, by, self.statistic, evaluated, closed)
+
+
+def reading_of(connection: Connection, columns: Columns) -> PromReading:
+    """How a server is read, as it was said, and as what was generated into it says where nothing was.
+
+    Raises:
+        UsageFailure: value or key is not valid; or nothing was said, and nothing generated.
+    """
+    if columns.value is None:
+        ours = _generated(connection, columns)
+        metric = BITS if ours.field == BITS.field else Metric(ours.field, ours.field, "sum")
+        return PromReading(read(metric_name(ours.field)), Naming((KEY,)), "sum", metric, ours.step, ours=ours)
+    expression = read(columns.value)
+    naming = Naming(_labels_of(columns.key))
+    columns, notes = _fitted(columns, expression)
+    statistic = "rate" if columns.counter else columns.how
+    return PromReading(expression, naming, statistic, replace(columns.metric(), empty="missing"), columns.step, notes)
+
+
+def _generated(connection: Connection, columns: Columns) -> Manifest:
+    """What was generated into a server.
+
+    Raises:
+        UsageFailure: nothing was, or an option was given that it does not take.
+    """
+    found = held(connection)
+    if found is None:
+        raise UsageFailure(
+            f"{connection.name}: say with --value what is looked at: a metric, or an expression in PromQL"
+        )
+    refuse_options(columns, FOLDER.takes, FOLDER.instead)
+    return found
+
+
+def _fitted(columns: Columns, expression: Expression) -> tuple[Columns, tuple[str, ...]]:
+    """What the name of a metric says that nobody else did, and what a person should know of it."""
+    plain, notes = expression.plain, []
+    if columns.step is not None and HOUR % columns.step:
+        raise UsageFailure("--document-step has to divide an hour")
+    if plain is None:
+        if columns.counter or columns.how == "count":
+            raise UsageFailure("--statistic rate and count are of a metric: an expression has rate() and count()")
+        return columns, ()
+    name = plain.partition("{")[0]
+    if columns.how == "share":
+        raise UsageFailure("--statistic share is of log lines: divide in --value, as in 'sum(errors) / sum(all)'")
+    if columns.statistic is None and columns.counter is None and _COUNTER.search(name):
+        notes.append(f"{name} is read as a counter: how fast it grows (--statistic avg: as it is)")
+        columns = replace(columns, counter=True)
+    if columns.counter and _OCTETS.search(name) and not columns.unit and columns.scale == 1.0:
+        notes.append(f"{name} counts bytes, and is shown in bit/s (--unit B/s: as it is)")
+        columns = replace(columns, bits=True)
+    return columns, tuple(notes)
+
+
+def _labels_of(text: str | None) -> tuple[str, ...] | None:
+    """The labels that `--key` names.
+
+    Raises:
+        UsageFailure: one of them cannot be a label.
+    """
+    if text is None:
+        return None
+    labels = tuple(part.strip() for part in text.split(","))
+    for label in labels:
+        if not LABEL.fullmatch(label):
+            raise UsageFailure(f"--key {label!r:.60} is no label: name labels of the series with commas between")
+    return labels
