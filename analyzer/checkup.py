@@ -20,7 +20,7 @@ from traffic.disk import storage
 from traffic.errors import Failure, StorageFailure
 from traffic.model import HOUR, WEEK, Query, Window
 from traffic.store import Access, Columns, open_source
-from traffic.store.base import SizedSource
+from traffic.store.base import ServedSource, SizedSource
 from traffic.text import length, visible
 from traffic.times import fitting, iso
 
@@ -95,6 +95,8 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Check]
     yield Check("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
     yield Check("keys", f"{len(spans):,}: {visible(some)}")
     yield Check("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)}){_finer(whole)}")
+    for fact in source.facts() if isinstance(source, ServedSource) else ():
+        yield Check("server", visible(fact))
     for remark in source.remarks():
         yield Check("rows", visible(remark))
     yield from _coverage(source.coverage(extent, extent))

@@ -17,7 +17,16 @@ from tests.conformance import MONDAY, SPAN, STEP, Kind, Place, World, queries, s
 from traffic.coverage import Coverage
 from traffic.model import DAY, HOUR, HOUR_FIELDS, WEEK, Floats, Grid, Query, Window
 from traffic.store import Columns
-from traffic.store.base import POINTS, RollupSource, ScarceSource, SizedSource, Source, StoreError, TooLarge
+from traffic.store.base import (
+    POINTS,
+    RollupSource,
+    ScarceSource,
+    ServedSource,
+    SizedSource,
+    Source,
+    StoreError,
+    TooLarge,
+)
 
 SMALL: World = {
     "a": {MONDAY + STEP * i: i for i in range(100)},
@@ -106,7 +115,7 @@ def it_says_of_itself_what_it_is_and_what_it_can(kind: Kind, place: Place) -> No
     coverage = source.coverage(SPAN, source.extent(None, STEP))
     assert isinstance(coverage, Coverage)
     assert coverage.explained
-    for ability in (RollupSource, ScarceSource, SizedSource):
+    for ability in (RollupSource, ScarceSource, ServedSource, SizedSource):
         assert isinstance(source, ability) == (ability in kind.abilities), ability.__name__
 
 
@@ -124,6 +133,9 @@ def what_it_can_beyond_that_is_as_declared(kind: Kind, place: Place) -> None:
         assert 0 <= source.duration(0, 1) < source.duration(100, 1)
         assert source.duration(100, 4) <= source.duration(100, 1)
         source.abandon()
+    if isinstance(source, ServedSource):
+        assert source.facts()
+        assert all(fact and "\n" not in fact for fact in source.facts())
     if isinstance(source, SizedSource):
         rows, series, window = source.glimpse()
         assert source.size() > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from analyzer.model import Findings, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.fetch import Halving
 from analyzer.reading.scope import Scope
+from tests.commands import sl, well
 from tests.conformance import MONDAY, STEP, Kind, Place, World
 from tests.contract import CHECKS, PROPERTIES
 from tests.prometheus.fixtures import running
@@ -29,7 +31,8 @@ from traffic.coverage import OTHER_KEYS
 from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import DAY, HOUR, HOUR_FIELDS, WEEK, Floats, Query, Window
 from traffic.store import Columns, open_source
-from traffic.store.base import NoSuchStore, RollupSource, Source, StoreError, TooLong
+from traffic.store.base import NoSuchStore, RollupSource, ServedSource, Source, StoreError, TooLong
+from traffic.store.prometheus import servers
 
 AMOUNTS = Columns(key="key", value=METRIC, statistic="sum", unit="B", scale=8.0)
 
@@ -56,7 +59,9 @@ class Filled:
 
 
 def kind_on(server: PromServer) -> Kind:
-    return Kind(server.program, lambda _folder: nullcontext(Filled(server)), exact=False, abilities=(RollupSource,))
+    return Kind(
+        server.program, lambda _folder: nullcontext(Filled(server)), exact=False, abilities=(RollupSource, ServedSource)
+    )
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -316,6 +321,37 @@ def test_values_that_are_no_numbers_are_said_on_every_run(prom_server: PromServe
     # Samples of which no bucket could be made were read all the same.
     assert int(rolled.rows.sum()) == coverage.used == 600 + 101 + 600 - (0 if keeps else 86)
     assert rolled.hours.count.sum(axis=1).tolist() == [600 - 86, 100, 600]
+
+
+def test_doctor_says_version_retention_scrape_interval_and_series(two_days: PromServer, tmp_path: Path) -> None:
+    done = well(sl("doctor", "--store", two_days.store, "--value", "x", "--key", "k", "--output", tmp_path))
+    said = "\n".join(line.split("server", 1)[1].strip() for line in done.out.splitlines() if "  server " in line)
+    assert "4 series are read, as of their last day" in said
+    if two_days.program == "prometheus":
+        version = subprocess.run(["prometheus", "--version"], check=True, capture_output=True, text=True)
+        assert f"version {said.splitlines()[0].removeprefix('Prometheus ')} " in version.stdout + version.stderr
+        assert "it keeps samples for 10y" in said
+        assert "it scrapes every 1m, unless a job says otherwise" in said
+    else:
+        # Debian's build does not say its version.
+        assert said.startswith("VictoriaMetrics ")
+        assert "it keeps samples for 100y" in said
+    assert "a value every 20 s" in done.out
+    assert "read all" in done.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        ("", ""),
+        ('-storageDataPath="/x"\n', "1 month"),
+        ('-retentionPeriod="1"\n', "1 month"),
+        ('-a="b"\n-retentionPeriod="12"\n', "12 months"),
+        ('-retentionPeriod="100y"\n', "100y"),
+    ],
+)
+def test_how_long_victoria_metrics_keeps_samples_is_read_as_it_means_it(flags: str, kept: str) -> None:
+    assert servers.kept_of(flags) == kept
 
 
 def test_the_step_is_that_of_the_samples(two_days: PromServer) -> None:

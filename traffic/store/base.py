@@ -244,6 +244,15 @@ class RollupSource(Source, Protocol):
 
 
 @runtime_checkable
+class ServedSource(Source, Protocol):
+    """A store on a server that says of itself what a person looks at when something is wrong."""
+
+    @abstractmethod
+    def facts(self) -> list[str]:
+        """Such as its version, and for how long it keeps what."""
+
+
+@runtime_checkable
 class ScarceSource(Source, Protocol):
     """A store whose requests are few: what it answered is worth keeping as it is."""
 

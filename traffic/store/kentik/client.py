@@ -21,6 +21,7 @@ from traffic.store.access import Access
 from traffic.store.base import Away, StoreError, TooLarge
 from traffic.store.kentik.pace import OTHERS, Pace, Together
 from traffic.store.kentik.place import ApiAddress
+from traffic.store.web import body_of
 
 CONNECT, READ = 10.0, 120.0
 """Seconds until a connection stands, and until an answer begins or goes on."""
@@ -30,7 +31,6 @@ PATIENCE = 3700.0
 
 _PASSING = (429, 502, 503, 504)
 _LARGEST = 256 << 20
-_CHUNK = 1 << 20
 _SILENT = 6
 """Rounds of time-outs after which it is not the size of a query that keeps the server from answering."""
 
@@ -165,7 +165,7 @@ class Client:
                 ) from None
             except requests.exceptions.ConnectTimeout:
                 raise _Passing(f"{self.name} cannot be reached (no connection in {CONNECT:.0f} s; {what})") from None
-            except requests.exceptions.Timeout:
+            except (requests.exceptions.Timeout, TimeoutError):
                 self._unanswered(number)
                 raise _Silence(f"{self.name} does not answer within {READ:.0f} s ({what})") from None
             except ValueError as error:
@@ -215,15 +215,7 @@ class Client:
             verify=self._verify,
             stream=True,
         ) as answer:
-            chunks, size, begun = [], 0, time.monotonic()
-            for chunk in answer.iter_content(_CHUNK):
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > _LARGEST:
-                    raise TooLarge(f"{self.name} answers more than {_LARGEST >> 20} MiB")
-                if time.monotonic() - begun > 3 * READ:
-                    raise requests.exceptions.ReadTimeout
-            return answer.status_code, answer.headers, b"".join(chunks)
+            return answer.status_code, answer.headers, body_of(answer, self.name, _LARGEST, 3 * READ)
 
     def _passing(self, status: int, headers: Mapping[str, str], what: str, pace: Pace) -> StoreError:
         busy = status == 429

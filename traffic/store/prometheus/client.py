@@ -15,6 +15,7 @@ from traffic.errors import AccessDenied, Failure, PartialAnswer, UsageFailure
 from traffic.store.access import Access
 from traffic.store.base import Away, StoreError, TooLarge, TooLong
 from traffic.store.prometheus.place import ServerAddress
+from traffic.store.web import body_of
 
 CONNECT, READ = 10.0, 125.0
 """Seconds until a connection stands, and until an answer begins: a little more than a query may take by default."""
@@ -22,7 +23,8 @@ _PASSING = (429, 500, 502, 503)
 _LARGEST = 512 << 20
 _MOST_SAID = 300
 """Signs of what a server says, in a message."""
-_CHUNK = 1 << 20
+_PAGES = ("/metrics", "/flags")
+"""Of VictoriaMetrics, which are no part of the API."""
 _LONGEST = 10.0
 """Of the pauses between two tries, in seconds."""
 _POINTS = ("maximum resolution", "too many points")
@@ -50,7 +52,7 @@ class Connection:
         self.name = place.name
         self._base = place.base
         self.who = "the bearer token" if access.api_key else access.who
-        if place.open and (access.api_key or access.user) and not access.allow_http:
+        if place.address.open and (access.api_key or access.user) and not access.allow_http:
             raise AccessDenied(
                 f"{self.name} is another machine, and what is sent there by http can be read on the way: use https, or "
                 f"--allow-http to show it {self.who} all the same"
@@ -97,6 +99,14 @@ class Connection:
                 if time.monotonic() + pause - since > self._wait or not self._answered:
                     raise Away(f"{error}: check that it runs, and the address") from None
                 time.sleep(pause)
+
+    def page(self, path: str) -> str:
+        """What a path of the server's own says; nothing where it does not say it to us."""
+        try:
+            status, content = self._answer(path, b"")
+        except (StoreError, AccessDenied):
+            return ""
+        return content.decode("utf-8", "replace") if status == 200 else ""
 
     def send(self, path: str, body: bytes) -> None:
         """Send something to a path of the server's own, whose answer says nothing.
@@ -147,7 +157,7 @@ class Connection:
             raise AccessDenied(f"no safe connection to {self.name}: name its authority with --ca-file") from None
         except requests.exceptions.ConnectTimeout:
             raise _Unready(f"{self.name} cannot be reached (no connection in {CONNECT:.0f} s)") from None
-        except requests.exceptions.Timeout:
+        except (requests.exceptions.Timeout, TimeoutError):
             raise TooLarge(f"{self.name} does not answer within {READ:.0f} s") from None
         except (requests.exceptions.InvalidHeader, UnicodeError):
             raise AccessDenied("what logs in holds signs that no header can: set it again") from None
@@ -159,7 +169,7 @@ class Connection:
     def _exchange(self, path: str, fields: Mapping[str, object] | bytes) -> tuple[int, bytes]:
         """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
         with self._session.request(
-            "GET" if path.startswith("/api/v1/status/") else "POST",
+            "GET" if path.startswith("/api/v1/status/") or path in _PAGES else "POST",
             f"{self._base}{path}",
             data=fields or None,
             timeout=(CONNECT, READ),
@@ -167,16 +177,9 @@ class Connection:
             verify=self._verify,
             stream=True,
         ) as answer:
-            chunks, size, begun = [], 0, time.monotonic()
-            for chunk in answer.iter_content(_CHUNK):
-                chunks.append(chunk)
-                size += len(chunk)
-                if size > _LARGEST:
-                    raise TooLarge(f"{self.name} answers more than {_LARGEST >> 20} MiB")
-                if time.monotonic() - begun > 3 * READ:
-                    raise requests.exceptions.ReadTimeout
+            content = body_of(answer, self.name, _LARGEST, 3 * READ)
             self.headers = answer.headers
-            return answer.status_code, b"".join(chunks)
+            return answer.status_code, content
 
     def _refusal(self, status: int, answer: Any) -> Failure:
         said = answer if isinstance(answer, dict) else {}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, replace
 
 from traffic.errors import UsageFailure
-from traffic.store.access import PROMETHEUS_URLS, first, is_loopback
+from traffic.store.access import PROMETHEUS_URLS, first
+from traffic.store.web import WebAddress, web_address
 
 SCHEME = "prometheus:"
 _FORM = "write prometheus:http://HOST:9090"
@@ -16,19 +16,18 @@ _FORM = "write prometheus:http://HOST:9090"
 class ServerAddress:
     """A server that speaks the HTTP API of Prometheus."""
 
-    base: str
+    address: WebAddress
     """What stands before `/api/v1/query`: where a path was named, with it."""
+
+    @property
+    def base(self) -> str:
+        """As it is written."""
+        return self.address.url
 
     @property
     def name(self) -> str:
         """How it is called in outputs: no secrets."""
         return SCHEME + self.base
-
-    @property
-    def open(self) -> bool:
-        """Whether what is sent to it can be read on the way: plain HTTP to another machine."""
-        parts = urlsplit(self.base)
-        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def is_address(name: str) -> bool:
@@ -48,16 +47,7 @@ def find_place(name: str) -> ServerAddress:
         rest = first(PROMETHEUS_URLS) or ""
         if not rest:
             raise UsageFailure(f"{SCHEME} leaves the server to the environment: set {PROMETHEUS_URLS[0]}, or {_FORM}")
-    try:
-        parts = urlsplit(rest)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        parts, host, port = urlsplit(""), None, None
-    # The name is not repeated: a password may stand in it.
-    if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment:
-        raise UsageFailure(f"that is no address of a Prometheus server: {_FORM}")
-    if parts.username or parts.password:
-        raise UsageFailure("the address of a Prometheus server holds no credentials: use --user and --password-file")
-    shown = f"[{host}]" if ":" in host else host
-    path = parts.path.rstrip("/").removesuffix("/api/v1")
-    return ServerAddress(f"{parts.scheme}://{shown}" + (f":{port}" if port else "") + path)
+    wrong = f"that is no address of a Prometheus server: {_FORM}"
+    with_login = "the address of a Prometheus server holds no credentials: use --user and --password-file"
+    found = web_address(rest, wrong, with_login)
+    return ServerAddress(replace(found, path=found.path.removesuffix("/api/v1")))

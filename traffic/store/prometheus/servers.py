@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from traffic.errors import AccessDenied
+from traffic.errors import AccessDenied, UsageFailure
 from traffic.store.base import StoreError
 from traffic.store.prometheus.answers import NoPromAnswer, pairs
 from traffic.store.prometheus.client import Connection
@@ -13,7 +14,11 @@ from traffic.store.prometheus.client import Connection
 # VictoriaMetrics keeps answers of its own, and moves times to multiples of the step for them; others do not know it.
 FRESH = {"nocache": "1"}
 _NOON = 1_736_164_800
-_POINTS = {"Prometheus": 11_000, "VictoriaMetrics": 30_000}
+PROMETHEUS, VICTORIA = "Prometheus", "VictoriaMetrics"
+_POINTS = {PROMETHEUS: 11_000, VICTORIA: 30_000}
+_VERSION = re.compile(r'^vm_app_version\{[^}]*short_version="v?([^"]+)"', re.MULTILINE)
+_RETENTION = re.compile(r'^-retentionPeriod="([^"]+)"', re.MULTILINE)
+_SCRAPES = re.compile(r"^  scrape_interval: (\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class Flavour:
     @property
     def imports(self) -> bool:
         """Whether it takes samples of the past."""
-        return self.name == "VictoriaMetrics"
+        return self.name == VICTORIA
 
     @property
     def points(self) -> int:
@@ -49,19 +54,45 @@ def flavour_of(connection: Connection) -> Flavour:
     if found not in ([2.0], [3.0]):
         raise NoPromAnswer(f"{connection.name} counts {found} minutes in two: it does not answer like Prometheus")
     # The header is on every answer of VictoriaMetrics, and nobody else's.
-    victoria = "X-Server-Hostname" in connection.headers
-    version, kept = (str(_said(connection, path).get(name, "")) for path, name in _SAYS)
-    name = "VictoriaMetrics" if victoria else "Prometheus"
-    return Flavour(name, "" if victoria else version, found == [3.0], kept)
+    if "X-Server-Hostname" in connection.headers:
+        told = _VERSION.search(connection.page("/metrics"))
+        return Flavour(VICTORIA, told[1] if told else "", found == [3.0], kept_of(connection.page("/flags")))
+    version = str(_said(connection, "status/buildinfo").get("version", ""))
+    kept = str(_said(connection, "status/runtimeinfo").get("storageRetention", ""))
+    return Flavour(PROMETHEUS, version, found == [3.0], kept)
 
 
-_SAYS = (("status/buildinfo", "version"), ("status/runtimeinfo", "storageRetention"))
+def facts_of(connection: Connection, flavour: Flavour) -> list[str]:
+    """What a server says of itself, for a person; what it does not say is left out."""
+    found = [f"{flavour.name} {flavour.version or 'of an unknown version'}"]
+    if flavour.kept:
+        found.append(f"it keeps samples for {flavour.kept}")
+    if interval := _SCRAPES.search(str(_said(connection, "status/config").get("yaml", ""))):
+        found.append(f"it scrapes every {interval[1]}, unless a job says otherwise")
+    told = _said(connection, "status/tsdb")
+    # Of Prometheus those of the last hours, which are in memory; of VictoriaMetrics those of the day.
+    head = told.get("headStats")
+    number = head.get("numSeries") if isinstance(head, dict) else told.get("totalSeries")
+    if isinstance(number, int) and number > 0:
+        found.append(f"{number:,} series in all, as of {'today' if flavour.imports else 'the last hours'}")
+    return found
+
+
+def kept_of(flags: str) -> str:
+    """What VictoriaMetrics says of it: a number alone means months, and where nothing is said it is one."""
+    if not flags:
+        return ""
+    found = _RETENTION.search(flags)
+    text = found[1] if found else "1"
+    if not text.isdecimal():
+        return text
+    return "1 month" if text == "1" else f"{text} months"
 
 
 def _said(connection: Connection, path: str) -> dict[str, Any]:
     """Of itself; nothing where it has no such page, or we may not see it."""
     try:
         data = connection.ask(path)
-    except (StoreError, AccessDenied):
+    except (StoreError, AccessDenied, UsageFailure):
         return {}
     return data if isinstance(data, dict) else {}

@@ -13,7 +13,7 @@ from traffic.coverage import Coverage
 from traffic.errors import Contradiction, UsageFailure
 from traffic.model import HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.access import Access
-from traffic.store.base import Columns, Limits, RollupSource, StoreError, check_size
+from traffic.store.base import Columns, Limits, RollupSource, ServedSource, StoreError, check_size
 from traffic.store.prometheus.answers import Answered, NoPromAnswer, adds_up, agrees
 from traffic.store.prometheus.asking import Asking, Labels
 from traffic.store.prometheus.client import Connection
@@ -21,7 +21,7 @@ from traffic.store.prometheus.history import SampleHistory, several
 from traffic.store.prometheus.place import find_place
 from traffic.store.prometheus.questions import FIELD, ROOM, checks, rollup
 from traffic.store.prometheus.reading import reading_of
-from traffic.store.prometheus.servers import flavour_of
+from traffic.store.prometheus.servers import facts_of, flavour_of
 
 AT_ONCE = 4
 """Requests under way together: a fifth of what Prometheus evaluates at once by default."""
@@ -32,7 +32,7 @@ _TRIES = 3
 """How often buckets are asked for that do not add up: samples may have come between two questions."""
 
 
-class PrometheusSource(RollupSource):
+class PrometheusSource(RollupSource, ServedSource):
     """What a metric, or an expression, was."""
 
     settling: int | None = _SETTLING
@@ -86,6 +86,12 @@ class PrometheusSource(RollupSource):
         if self._infinite:
             found.append(f"{self._infinite} values are no number or infinite, and count as missing")
         return found
+
+    def facts(self) -> list[str]:
+        """Version, retention, scrape interval and series, as far as the server says them."""
+        count = self._history.series()
+        read = f"{count:,} series {'is' if count == 1 else 'are'} read, as of their last day"
+        return [*facts_of(self._connection, self._asking.flavour), read]
 
     def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
         """The hours from the first sample to the last one."""
