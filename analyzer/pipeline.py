@@ -13,7 +13,7 @@ from analyzer.causes import causes, key_groups
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
-from analyzer.judging.reach import merged
+from analyzer.judging.reaches import merged
 from analyzer.judging.silence import until_the_end
 from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
 from analyzer.reading.account import Tally

@@ -297,3 +297,36 @@ def test_no_label_is_without_its_reason(
     for told in found.verdict.outcomes:
         assert told.why
         assert told.reached is not None or "judged" in told.why
+
+
+@pytest.mark.parametrize(
+    "policy", [Policy(), ALONE, replace(ALONE, rules=(), over_percent=120), replace(ALONE, baseline="trailing")]
+)
+def test_labels_that_are_tried_together_come_to_what_each_comes_to_alone(
+    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = np.random.default_rng(11)
+    values: dict[str, Floats] = {}
+    labels: list[Label] = []
+    for key in "abc":
+        lifts = [
+            (int(chance.integers(-400, 2500)), int(chance.integers(1, 9)), 1 + 3 * chance.random()) for _ in range(8)
+        ]
+        values[key] = world(*lifts).values["a"]
+        for number, (first, buckets, _) in enumerate(lifts):
+            one = replace(label(first, buckets), id=f"{key}{number}", key=key)
+            labels.append(replace(one, kind=("required", "optional", "decoy", "ignore")[number % 4]))
+        labels.append(replace(label(lifts[0][0] + 2, 4), id=f"{key} too", key=key))
+    source = MemorySource(MONDAY, values, metric=GAUGE, native=600)
+
+    def outcomes(folder: str) -> tuple[Outcome, ...]:
+        what = Search(tmp_path / folder, policy, Scope(resolution=600, now=NOW))
+        found = discover(source, what, labels, Ledger(), lambda _done, _total: None)
+        assert found.verdict is not None
+        return found.verdict.outcomes
+
+    monkeypatch.setattr("analyzer.judging.tries.TOGETHER", 5)
+    together = outcomes("together")
+    monkeypatch.setattr("analyzer.judging.reaches._firsts", lambda *_: {})
+    assert outcomes("alone") == together
+    assert {one.found_at_percent is None for one in together} == {True, False}

@@ -155,3 +155,27 @@ def test_a_folder_with_a_file_of_somebody_else_is_cleared_of_ours_alone(tmp_path
     assert AnswerFiles(folder).clear() == len(ours) > 1
     assert [path for path in folder.rglob("*") if path.is_file()] == [theirs]
     assert AnswerFiles(folder).answers() == []
+
+
+def test_pieces_of_many_answers_are_read_file_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = AnswerFiles(tmp_path)
+    names = [f"{number:02}" for number in range(30)]
+    for part in range(3):
+        # What was asked for on different days lies in turn.
+        files.put([(name, np.full(4, float(name))) for name in names[part::3]], {"kind": "series"})
+    read: list[Path] = []
+    bytes_of = Path.read_bytes
+
+    def spied(path: Path) -> bytes:
+        read.append(path)
+        return bytes_of(path)
+
+    monkeypatch.setattr(Path, "read_bytes", spied)
+    found = dict(AnswerFiles(tmp_path).each([*names, "another"]))
+    assert {name: values.tolist() for name, values in found.items()} == {name: [float(name)] * 4 for name in names}
+    assert len(read) == len(set(read)) == 3
+    damaged = read[0]
+    damaged.write_bytes(bytes_of(damaged)[:-8] + b"12345678")
+    again = AnswerFiles(tmp_path)
+    assert len(dict(again.each(names))) == 20
+    assert again.damaged == [damaged]

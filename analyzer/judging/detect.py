@@ -22,7 +22,8 @@ from analyzer.judging.judged import (
     suppressed,
     without_events,
 )
-from analyzer.judging.reach import Known, merged, reaches
+from analyzer.judging.reach import Known
+from analyzer.judging.reaches import merged, reaches
 from analyzer.judging.suspects import suspect_days
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.baseline import suspects

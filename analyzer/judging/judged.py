@@ -93,7 +93,12 @@ WHY = (
 
 
 def judge(
-    rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None = None, learned: Learning | None = None
+    rollup: Rollup,
+    policy: Policy,
+    resolution: int,
+    silent: Ints | None = None,
+    learned: Learning | None = None,
+    multiples: Floats | None = None,
 ) -> list[Judged]:
     """Learn what is usual in every hour of a block, and judge its hours in all the ways that a policy asks for.
 
@@ -102,11 +107,14 @@ def judge(
     Args:
         silent: from when on each key is silent up to the end (`analyzer.judging.silence`).
         learned: what other policies learned from the same roll-ups.
+        multiples: what rises are asked to reach in place of what the policy says, shape (keys, 1).
     """
     learned = Learning() if learned is None else learned
     if policy.direction == "below":
         return [_falls(rollup, policy, resolution, silent, learned)]
     marked, settings, per_hour = marks(policy, rollup.grid), settings_of(policy, resolution), HOUR // resolution
+    if multiples is not None:
+        settings = replace(settings, multiple=multiples)
     stated = limits_of(
         rollup.hours,
         rollup.hours.high,

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
+from analyzer.judging.blocks import JudgedBlock, judged_blocks
 from analyzer.judging.breaches import Piece, above, breaches_of, raised
 from analyzer.judging.events import events_of, figures
 from analyzer.judging.judged import Learning, not_judged
 from analyzer.judging.nearest import Near, nearest
-from analyzer.judging.wanted import looked_for, nearest_row
+from analyzer.judging.wanted import looked_for
 from analyzer.model import Event, NotJudged, Policy, Reach
 from analyzer.verdict import COUNTED, LONGEST_EXTRA, blind, meet, targets
-from traffic.model import DAY, Label, Matrix, Rollup, Window
-from traffic.text import length, si, visible
+from traffic.model import Label, Rollup, Window
+from traffic.text import length, si
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +30,10 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A key, to be judged again with another policy."""
+    """A key, or several, to be judged again with another policy."""
 
     rollup: Rollup
-    """Of this key alone, as are the buckets."""
+    """Of these alone, as are the buckets."""
     block: JudgedBlock
     """In which it is judged, with others or alone."""
     pieces: Sequence[Piece]
@@ -47,7 +47,7 @@ class Trial:
         return self.block.query.keys.index(self.rollup.keys[0])
 
     def judged(self, policy: Policy) -> JudgedBlock:
-        """The key alone, by the stated policy."""
+        """The keys alone, by the stated policy."""
         known = self.known
         (block,) = judged_blocks(
             self.rollup,
@@ -78,67 +78,15 @@ class Trial:
         return found
 
 
-def reaches(
-    block: JudgedBlock,
-    pieces: Sequence[Piece],
-    labels: Mapping[str, Sequence[Label]],
-    gaps: Sequence[NotJudged],
-    known: Known,
-    present: Sequence[Event],
-) -> Iterator[tuple[str, Reach]]:
-    """How near each label of a block's keys came: its id, and that. A label of all keys: how near the nearest one came.
+@dataclass(frozen=True)
+class First:
+    """What was tried of a label together with others."""
 
-    Args:
-        pieces: the buckets of the days of the labels at least.
-        gaps: what was not judged of the block.
-        present: what was found in it.
-    """
-    rollup, keys = block.judged[0].rollup, block.query.keys
-    of_all = [label for label in labels.get("", ()) if label.window.overlap(known.looked)]
-    nearest_of = [(_row_of(label, block, present), label) for label in of_all]
-    for row, key in enumerate(keys):
-        own = [label for label in labels.get(key, ()) if label.window.overlap(known.looked)]
-        common = [label for place, label in nearest_of if place == row]
-        if not own and not common:
-            continue
-        rows = [(rows.index(row), matrix) for rows, matrix in pieces if row in rows]
-        blind_there = [gap for gap in gaps if gap.key == key]
-        there = [event for event in present if event.key == key]
-        of_key = replace(known, learned=known.learned.rows([row]))
-        trial = Trial(rows_of(rollup, (key,), [row]), block, (), of_key, there)
-        for label in (*own, *common):
-            days = Window(label.start - DAY, label.end + DAY).widen(DAY)
-            near: list[Piece] = [
-                ([0], Matrix((key,), matrix.grid, matrix.values[index][None]))
-                for index, matrix in rows
-                if matrix.grid.window.overlap(days)
-            ]
-            found = reach_of(label, replace(trial, pieces=near), own, blind_there)
-            yield label.id, found if label.key else replace(found, why=f"{visible(key)}: {found.why}")
-
-
-def _row_of(label: Label, block: JudgedBlock, present: Sequence[Event]) -> int | None:
-    """Which key of a block a label of all keys is told of: one whose event it met, or the nearest one."""
-    met = meet(_counted(present), targets([replace(label, kind="required")]), block.query.resolution)
-    event = met.get(label.id)
-    return nearest_row(label, block) if event is None else block.query.keys.index(event.key)
-
-
-def merged(found: Iterable[tuple[str, Reach]]) -> dict[str, Reach]:
-    """How near labels came, by their ids; of one that several blocks speak of, how near the nearest of them came."""
-    best: dict[str, Reach] = {}
-    for label, reach in found:
-        if label not in best or _nearness(reach) > _nearness(best[label]):
-            best[label] = reach
-    return best
-
-
-def _nearness(reach: Reach) -> tuple[bool, float]:
-    if reach.reached is None or reach.needed is None:
-        return False, -1.0
-    falls = reach.needed < 1
-    part, whole = (reach.needed, reach.reached) if falls else (reach.reached, reach.needed)
-    return reach.found_at_percent is not None, part / whole if whole > 0 else math.inf
+    near: Near
+    percent: float
+    """The highest whole one that it passed."""
+    found: bool
+    """Whether it is found at that."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +103,7 @@ class _Sought:
     not_looked_for: str
 
 
-_RISES = _Sought(
+RISES = _Sought(
     lambda policy: policy.over_percent,
     lambda policy, percent: replace(policy, over_percent=percent),
     "--over-percent",
@@ -173,21 +121,24 @@ _FALLS = _Sought(
 )
 
 
-def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[NotJudged]) -> Reach:
+def reach_of(
+    label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[NotJudged], first: First | None = None
+) -> Reach:
     """How near a label came, by the policy of its key; in a direction that this does not look in, by one that does.
 
     Args:
         truth: all labels of the key: an event meets one of them.
         gaps: stretches of the key that were not judged.
+        first: what was tried of it before.
     """
-    asked, aside, met = _FALLS if label.direction == "below" else _RISES, "", False
+    asked, aside, met = _FALLS if label.direction == "below" else RISES, "", False
     if not looked_for(label, trial.block.policy):
         resolution, own = trial.block.query.resolution, _as_required(label, trial)
-        met = bool(meet(_counted(trial.events(trial.block.policy)), targets([own]), resolution))
+        met = bool(meet(counted(trial.events(trial.block.policy)), targets([own]), resolution))
         aside = asked.not_looked_for + (", though what goes the other way met it" if met else "")
-        trial = trial.looking(replace(trial.block.policy, direction="both"))
+        trial = trial.looking(in_both(trial.block.policy))
         gaps = list(not_judged(trial.block.judged[0], trial.block.query.keys, trial.block.alive, trial.block.policy))
-    near = nearest(label, trial.row, trial.block, trial.pieces, trial.known.looked)
+    near = first.near if first else nearest(label, trial.row, trial.block, trial.pieces, trial.known.looked)
     before = f"{aside}; " if aside else ""
     if 2 * blind(label, gaps) >= label.window.seconds:
         most = max(gaps, key=lambda gap: label.window.overlap(Window(gap.start, gap.end)))
@@ -197,10 +148,15 @@ def reach_of(label: Label, trial: Trial, truth: Sequence[Label], gaps: Sequence[
     if not near.judged:
         idle = "its usual low is idle, below the floor, or a small count" if label.direction == "below" else "no limit"
         return _reach(near, None, f"{before}{asked.said(near)}; not judged: {idle}")
-    found, at, why = _tried(label, near, trial, truth, asked)
+    found, at, why = _tried(label, near, trial, truth, asked, first)
     if aside and found and not met:
         why = f"{why}: --direction both finds it"
     return _reach(near, at, f"{before}{why}")
+
+
+def in_both(policy: Policy) -> Policy:
+    """The same, that looks in both directions."""
+    return replace(policy, direction="both")
 
 
 def _new(label: Label, trial: Trial) -> str:
@@ -214,7 +170,7 @@ def _reach(near: Near | None, at: float | None, why: str) -> Reach:
 
 
 def _tried(
-    label: Label, near: Near, trial: Trial, truth: Sequence[Label], asked: _Sought
+    label: Label, near: Near, trial: Trial, truth: Sequence[Label], asked: _Sought, first: First | None
 ) -> tuple[bool, float | None, str]:
     """Whether the trial's policy finds a label, the highest percentage that does, and what is to be said of it."""
     policy, resolution = trial.block.policy, trial.block.query.resolution
@@ -222,10 +178,12 @@ def _tried(
     own = _as_required(label, trial)
 
     def finds(other: Policy) -> bool:
-        return label.id in meet(_counted(trial.events(other)), targets([*others, own]), resolution)
+        return label.id in meet(counted(trial.events(other)), targets([*others, own]), resolution)
 
     def finds_at(percent: float) -> bool:
-        return (percent > 0 or asked is _RISES) and finds(asked.with_percent(policy, percent))
+        if first is not None and percent == first.percent:
+            return first.found
+        return (percent > 0 or asked is RISES) and finds(asked.with_percent(policy, percent))
 
     at = highest_percent(asked.percent(near), finds_at, lower=label.kind == "required")
     said = asked.said(near)
@@ -250,9 +208,9 @@ def highest_percent(reached: float, finds: Callable[[float], bool], *, lower: bo
         reached: percent over the baseline, or of a fall under it; a threshold there is not passed.
         lower: whether any other is tried than the highest that was passed.
     """
-    if not math.isfinite(reached) or reached <= 0:
+    most = first_tried(reached)
+    if most is None:
         return None
-    most = math.ceil(reached) - 1
     failed = most + 1
     for share in (1.0, 0.75, 0.5, 0.25, 0.0) if lower else (1.0,):
         low = math.floor(most * share)
@@ -265,7 +223,13 @@ def highest_percent(reached: float, finds: Callable[[float], bool], *, lower: bo
     return None
 
 
-def _counted(events: Iterable[Event]) -> list[Event]:
+def first_tried(reached: float) -> int | None:
+    """The highest whole percentage below what was reached; None where there is none."""
+    return math.ceil(reached) - 1 if math.isfinite(reached) and reached > 0 else None
+
+
+def counted(events: Iterable[Event]) -> list[Event]:
+    """Those of the class that a verdict counts."""
     return [event for event in events if event.event_class == COUNTED]
 
 

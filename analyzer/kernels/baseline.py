@@ -142,7 +142,7 @@ def every_week(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats,
     return percentile_of_sorted(ordered, there, percentile)[:, weeks.slot], there[:, weeks.slot]
 
 
-def threshold(baseline: Floats, multiple: float, floor: float, units: float = 0.0) -> Floats:
+def threshold(baseline: Floats, multiple: float | Floats, floor: float, units: float = 0.0) -> Floats:
     """`multiple` times the baseline, at least `units` above it, never below the floor; NaN stays NaN.
 
     A breach lies strictly above it.

@@ -119,7 +119,7 @@ def held(values: Floats, needed: int, inside: int) -> int | None:
     views = np.lib.stride_tricks.sliding_window_view(padded, inside)
     if inside < needed:
         return None
-    places = np.argsort(views, axis=1, kind="stable")[:, inside - needed]
-    lowest = views[np.arange(len(views)), places]
+    lowest = np.partition(views, inside - needed, axis=1)[:, inside - needed]
     first = int(np.argmax(lowest))
-    return None if np.isneginf(lowest[first]) else first + int(places[first])
+    place = int(np.argsort(views[first], kind="stable")[inside - needed])
+    return None if np.isneginf(lowest[first]) else first + place

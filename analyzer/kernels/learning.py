@@ -37,7 +37,8 @@ class Settings:
 
     percentile: float
     """Of the p95s of the weeks that are learned from."""
-    multiple: float
+    multiple: float | Floats
+    """One for all, or one of each key: shape (keys, 1)."""
     floor: float
     min_share: float
     """Of an hour's buckets must be there."""

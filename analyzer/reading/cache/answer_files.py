@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import prod
@@ -77,13 +77,13 @@ class AnswerFiles:
             sweep(part)
         for path in sorted(folder.glob(f"*/*{_SUFFIX}")):
             try:
-                self._take(path, _read_header(path))
+                self._take(path, *_read_header(path))
             except (Damaged, OSError):
                 self.damaged.append(path)
 
-    def _take(self, path: Path, header: dict[str, Any]) -> None:
-        self._about[path] = {**header["about"], "bytes": path.stat().st_size}
-        self._bodies[path] = (_body_bytes(header), header["digest"])
+    def _take(self, path: Path, header: dict[str, Any], size: int, body: int) -> None:
+        self._about[path] = {**header["about"], "bytes": size}
+        self._bodies[path] = (body, header["digest"])
         for name, offset, shape in header["pieces"]:
             self._locations[name] = _Location(path, offset, tuple(shape))
 
@@ -102,6 +102,17 @@ class AnswerFiles:
             return None
         self._used.add(location.path)
         return body[location.offset : location.offset + prod(location.shape)].reshape(location.shape)
+
+    def each(self, names: Iterable[str]) -> Iterator[tuple[str, Floats]]:
+        """Those of these pieces that are there, file by file, so that each is read and checked once.
+
+        What a store was asked for day after day lies in as many files; taken in the order of days and keys, nearly
+        every piece would be in another one than the last.
+        """
+        there = {name: self._locations[name] for name in names if name in self._locations}
+        for name in sorted(there, key=lambda name: (there[name].path, there[name].offset)):
+            if (piece := self.get(name)) is not None:
+                yield name, piece
 
     def put(self, pieces: Sequence[tuple[str, Floats]], about: Mapping[str, Any]) -> None:
         """Commit one answer: all its pieces, or nothing.
@@ -123,7 +134,7 @@ class AnswerFiles:
         write_atomic(path, [_FIXED.pack(MAGIC, len(encoded), _digest(encoded)), encoded, *arrays])
         if self._body[0] == path:
             self._body = (None, np.zeros(0))
-        self._take(path, json.loads(encoded))
+        self._take(path, json.loads(encoded), _FIXED.size + len(encoded) + 8 * offset, 8 * offset)
         self._used.add(path)
 
     def doubt(self) -> None:
@@ -177,7 +188,8 @@ def _body_bytes(header: Mapping[str, Any]) -> int:
     return 8 * sum(int(prod(shape)) for _, _, shape in header["pieces"])
 
 
-def _read_header(path: Path) -> dict[str, Any]:
+def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
+    """The header, and the bytes of the file and of its body."""
     with path.open("rb") as file:
         fixed = file.read(_FIXED.size)
         if len(fixed) < _FIXED.size:
@@ -190,6 +202,7 @@ def _read_header(path: Path) -> dict[str, Any]:
     # A whole file under the name of another answers what nobody asked.
     if path.stem != _file_name([name for name, *_ in header["pieces"]]):
         raise Damaged(path)
-    if path.stat().st_size != _FIXED.size + length + _body_bytes(header):
+    size, body = path.stat().st_size, _body_bytes(header)
+    if size != _FIXED.size + length + body:
         raise Damaged(path)
-    return header
+    return header, size, body

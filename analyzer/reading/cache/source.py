@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Protocol
@@ -10,7 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash
-from traffic.coverage import Coverage, CoverageRow, from_table
+from analyzer.reading.cache.coded import decode_coverage, decode_keys, encode_coverage, encode_keys
+from traffic.coverage import Coverage
 from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.base import Limits, RankedSource, SizedSource, Source
 from traffic.times import iso
@@ -115,9 +115,9 @@ class CachedSource:
         about = self._about("coverage", window) | {"name": self.name} | ({} if only is None else {"keys": only})
         if (kept := self._files.get(piece_hash(about))) is not None:
             self.cached += 1
-            return _decode_coverage(kept)
+            return decode_coverage(kept)
         found = self._store.coverage(window, reach, only)
-        self._files.put([(piece_hash(about), _encode_coverage(found))], _readable(about))
+        self._files.put([(piece_hash(about), encode_coverage(found))], _readable(about))
         return found
 
     def kept_texts(
@@ -163,11 +163,11 @@ class CachedSource:
         name = piece_hash(about)
         if (kept := self._files.get(name)) is not None:
             self.cached += 1
-            self._spans = _decode_keys(kept)
+            self._spans = decode_keys(kept)
             return self._spans
         self._spans = self._store.keys(window)
         if self._sealed(window):
-            self._files.put([(name, _encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
+            self._files.put([(name, encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
         return self._spans
 
     def largest(self, window: Window, most: int) -> list[str] | None:
@@ -177,11 +177,11 @@ class CachedSource:
         name = piece_hash({**self._about("largest", window), "most": most})
         if (kept := self._files.get(name)) is not None:
             self.cached += 1
-            return list(_decode_keys(kept))
+            return list(decode_keys(kept))
         found = self._store.largest(window, most)
         if self._sealed(window):
             about = {**_readable(self._about("largest", window)), "keys": len(found)}
-            self._files.put([(name, _encode_keys(dict.fromkeys(found, window)))], about)
+            self._files.put([(name, encode_keys(dict.fromkeys(found, window)))], about)
         return found
 
     def rollup(self, query: Query) -> Rollup:
@@ -231,7 +231,7 @@ class CachedSource:
         found = []
         for query in queries:
             grid = Grid.over(query.window, query.resolution)
-            gaps = self._gaps(query, grid, np.empty((len(query.keys), grid.count)))
+            gaps = self._gaps([(query, grid, np.empty((len(query.keys), grid.count)))])
             found += [gap.asked for gap in gaps if not self._source.holds(gap.asked)]
         return found
 
@@ -247,11 +247,7 @@ class CachedSource:
         """
         grids = [Grid.over(query.window, query.resolution) for query in queries]
         results = [np.full((len(query.keys), grid.count), np.nan) for query, grid in zip(queries, grids, strict=True)]
-        gaps = [
-            gap
-            for query, grid, result in zip(queries, grids, results, strict=True)
-            for gap in self._gaps(query, grid, result)
-        ]
+        gaps = self._gaps(list(zip(queries, grids, results, strict=True)))
         held = [self._source.holds(gap.asked) for gap in gaps]
         free: list[tuple[str, Floats]] = []
         for gap, is_held, answer in zip(gaps, held, self._source.series_many([gap.asked for gap in gaps]), strict=True):
@@ -271,31 +267,35 @@ class CachedSource:
             self._commit("series", queries[0], whole, free)
         return [Matrix(query.keys, grid, r) for query, grid, r in zip(queries, grids, results, strict=True)]
 
-    def _gaps(self, query: Query, grid: Grid, result: Floats) -> list[_Gap]:
-        """What no file holds of a query, in as few parts as the store lets one; the rest into `result`."""
-        reach = self._store.limits(query.resolution).seconds
-        found: list[_Gap] = []
-        for gap in self._days(query, grid, result):
-            joined = found[-1].and_then(gap, reach) if reach and found else None
-            found[-1:] = [joined] if joined else [*found[-1:], gap]
-        return found
-
-    def _days(self, query: Query, grid: Grid, result: Floats) -> Iterator[_Gap]:
-        for day in query.window.pieces(DAY):
-            part = grid.slice(day)
-            sealed = self._sealed(day)
-            names = [self._piece("series", query, day, (key,)) for key in query.keys]
-            missing = []
-            for row, name in enumerate(names):
-                kept = self._files.get(name) if sealed else None
-                if kept is None:
-                    missing.append(row)
-                else:
-                    self.cached += 1
-                    result[row, part] = kept
+    def _gaps(self, asked: Sequence[tuple[Query, Grid, Floats]]) -> list[_Gap]:
+        """What no file holds of some queries, in as few parts as the store lets one; the rest into their results."""
+        days = [
+            (place, day, [self._piece("series", query, day, (key,)) for key in query.keys])
+            for place, (query, _, _) in enumerate(asked)
+            for day in query.window.pieces(DAY)
+        ]
+        places: dict[str, list[tuple[int, Window, int]]] = {}
+        for place, day, names in days:
+            for row, name in enumerate(names if self._sealed(day) else ()):
+                places.setdefault(name, []).append((place, day, row))
+        found: set[str] = set()
+        for name, piece in self._files.each(places):
+            found.add(name)
+            for place, day, row in places[name]:
+                self.cached += 1
+                _, grid, result = asked[place]
+                result[row, grid.slice(day)] = piece
+        gaps: list[_Gap] = []
+        for place, day, names in days:
+            query, grid, result = asked[place]
+            missing = [row for row, name in enumerate(names) if name not in found]
             if missing:
-                asked = Query(query.metric, tuple(query.keys[row] for row in missing), day, query.resolution)
-                yield _Gap(asked, [(day, [names[row] for row in missing])], result, grid, missing)
+                part = Query(query.metric, tuple(query.keys[row] for row in missing), day, query.resolution)
+                gap = _Gap(part, [(day, [names[row] for row in missing])], result, grid, missing)
+                reach = self._store.limits(query.resolution).seconds
+                joined = gaps[-1].and_then(gap, reach) if reach and gaps else None
+                gaps[-1:] = [joined] if joined else [*gaps[-1:], gap]
+        return gaps
 
     def _sealed(self, piece: Window) -> bool:
         return self.settling is None or piece.end + self.settling <= self._now
@@ -356,31 +356,3 @@ def _readable(about: Mapping[str, Any]) -> dict[str, Any]:
         "start": iso(start),
         "end": iso(end),
     }
-
-
-def _encode_keys(keys: Mapping[str, Window]) -> Floats:
-    """Names and spans as one row of float64, the cache's only type: exact for bytes and for times."""
-    names = json.dumps(list(keys)).encode()
-    spans = [bound for window in keys.values() for bound in (window.start, window.end)]
-    return np.concatenate([[len(spans)], spans, np.frombuffer(names, dtype=np.uint8)]).astype(np.float64)
-
-
-def _decode_keys(kept: Floats) -> dict[str, Window]:
-    count = int(kept[0])
-    spans = kept[1 : 1 + count].astype(np.int64).tolist()
-    names = json.loads(kept[1 + count :].astype(np.uint8).tobytes())
-    return {name: Window(spans[2 * i], spans[2 * i + 1]) for i, name in enumerate(names)}
-
-
-def _encode_coverage(found: Coverage) -> Floats:
-    """As one row of float64 as well."""
-    rows = [asdict(row) for row in found.table()]
-    said = {"rows": rows, "noun": found.noun, "held": found.held, "read": found.read, "notes": found.notes}
-    return np.frombuffer(json.dumps(said).encode(), dtype=np.uint8).astype(np.float64)
-
-
-def _decode_coverage(kept: Floats) -> Coverage:
-    said = json.loads(kept.astype(np.uint8).tobytes())
-    held = None if said["held"] is None else (said["held"][0], said["held"][1])
-    found = from_table([CoverageRow(**row) for row in said["rows"]], said["noun"], held, said["read"])
-    return replace(found, notes=tuple(said["notes"]))
