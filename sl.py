@@ -23,7 +23,7 @@ def _find_python() -> None:
         os.execv(own, [own, os.path.join(_HERE, "sl.py"), *sys.argv[1:]])
     if not all(map(importlib.util.find_spec, _NEEDS)):
         todo = "pip install -r requirements.txt" if active else "make setup"
-        sys.exit(f"sl: the packages it needs are not installed: run {todo}")
+        sys.exit(f"sl: required packages are not installed: run {todo}")
 
 
 if __name__ == "__main__":
@@ -43,8 +43,8 @@ import click
 
 import analyzer.cli
 import generator.cli
+from traffic.console import note
 from traffic.errors import Failure
-from traffic.options import note
 
 if TYPE_CHECKING:
     from analyzer.notebook import Result, discover, explain, read, score, tune
@@ -89,12 +89,12 @@ class _InOrder(click.Group):
 @click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option("0.2.0", prog_name="sl")
 def cli() -> None:
-    """Find traffic events in history, and prove that they are found.
+    """Find traffic events in history, and measure how well they are found.
 
     \b
     Two commands, on a fresh machine:
-      ./sl.py generate     seed a store with traffic and with events whose truth is written down
-      ./sl.py discover     find the events again, report them, compare them with the truth
+      ./sl.py generate     fill a store with traffic and labelled events
+      ./sl.py discover     find the events, report them, compare them with the labels
     """
 
 
@@ -167,7 +167,7 @@ def _unexpected(error: Exception) -> int:
     if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get(error.name or "")):
         return _say(f"this needs the package {error.name}: pip install 'sl[{extra}]'", 2)
     # The last resort: a mistake of ours is still one line, and not a traceback.
-    return _say(f"internal error ({type(error).__name__}: {error}); SL_DEBUG=1 shows where", 1)
+    return _say(f"internal error ({type(error).__name__}: {error}); set SL_DEBUG=1 for a traceback", 1)
 
 
 def _misused(error: click.ClickException) -> int:

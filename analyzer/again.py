@@ -56,5 +56,7 @@ def _unknown(key: str, keys: list[str]) -> str:
     from difflib import get_close_matches
 
     close = get_close_matches(key, keys, 1)
-    hint = f"did you mean {visible(close[0])!r}?" if close else f"there are {len(keys)}, such as {visible(keys[0])!r}"
-    return f"the run looked at no key {visible(key)!r}: {hint}"
+    hint = (
+        f"did you mean {visible(close[0])!r}?" if close else f"it has {len(keys)} series, such as {visible(keys[0])!r}"
+    )
+    return f"the run has no series {visible(key)!r}: {hint}"

@@ -25,12 +25,12 @@ def dimensions_of(store: Source, by: Sequence[str] | None) -> tuple[str, ...]:
         by: what is asked for; None: all that the store knows.
 
     Raises:
-        UsageFailure: the store cannot tell traffic apart by one of these.
+        UsageFailure: the store cannot break traffic down by one of these.
     """
     if isinstance(store, FlowSource):
         return store.dimensions(by)
     if by:
-        raise UsageFailure(f"{store.name} cannot tell traffic apart by {by[0]!r}: leave out --by")
+        raise UsageFailure(f"{store.name} cannot break traffic down by {by[0]!r}: leave out --by")
     return ()
 
 
@@ -61,7 +61,7 @@ def causes(
         by: dimensions; None: all that the store knows.
 
     Raises:
-        UsageFailure: the store cannot tell traffic apart by one of these.
+        UsageFailure: the store cannot break traffic down by one of these.
     """
     names = dimensions_of(store, by)
     if not names or not events or not isinstance(store, FlowSource):

@@ -93,7 +93,7 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Check]
     # Errors are counted, and counted in errors: once is enough.
     unit = f" in {metric.unit}" if metric.unit not in ("", metric.field) else ""
     yield Check("store", f"{visible(source.name)}: {metric.name} ({metric.statistic} of {metric.field}{unit})")
-    yield Check("keys", f"{len(spans):,}: {visible(some)}")
+    yield Check("series", f"{len(spans):,}: {visible(some)}")
     yield Check("extent", f"{iso(extent.start)} to {iso(extent.end)} ({length(extent.seconds)}){_finer(whole)}")
     for fact in source.facts() if isinstance(source, ServedSource) else ():
         yield Check("server", visible(fact))
@@ -116,7 +116,7 @@ def _coverage(coverage: Coverage) -> Iterator[Check]:
 def _beginning(source: SizedSource) -> Iterator[Check]:
     rows, keys, window = source.glimpse()
     size = source.size() / 1e9
-    yield Check("store", f"{visible(source.name)}: {size:.1f} GB, of which the first {rows:,} rows were looked at")
+    yield Check("store", f"{visible(source.name)}: {size:.1f} GB; only the first {rows:,} rows were read")
     yield Check("keys", f"{keys:,} in these rows")
     yield Check("extent", f"{iso(window.start)} to {iso(window.end)} in these rows")
     yield _step(source.step())
@@ -124,7 +124,7 @@ def _beginning(source: SizedSource) -> Iterator[Check]:
 
 def _step(step: int | None) -> Check:
     if step is None:
-        return Check("step", "rows come at no regular step: buckets are made of what falls into them")
+        return Check("step", "rows have no regular interval: buckets are made of the rows that fall into them")
     return Check("step", f"a value every {length(step)}")
 
 
@@ -143,7 +143,7 @@ def _gaps(whole: Selection, step: int | None) -> Check:
     """How much of the last week is missing, by some of the keys, in one request where these are few."""
     store, extent, spans = whole.store, whole.extent, whole.spans
     if store.metric.empty == "zero" and step is None:
-        return Check("gaps", "none can be told: where nothing was recorded, nothing happened")
+        return Check("gaps", "not applicable: a time without rows means that nothing happened")
     resolution = _finest(step)
     limits = store.limits(resolution)
     lately = min(WEEK, limits.seconds or WEEK)

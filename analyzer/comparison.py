@@ -48,7 +48,7 @@ def truth_for(source: Source, output: Path, named: Path | None, shows_in: str | 
         return Truth(None)
     labels, store = truth.read(own)
     if store != identity:
-        remark = f"{own} was written for another store or window: no verdict (run ./sl.py generate again)"
+        remark = f"{own} was written for another store or window and is not used: run ./sl.py generate again"
         return Truth(None, remark)
     return Truth(labels)
 
@@ -60,7 +60,7 @@ def unheard(labels: Sequence[Label] | None, keys: Collection[str]) -> Iterator[s
     if lost:
         named = sorted({label.key for label in lost})
         some = ", ".join(repr(visible(key)) for key in named[:3]) + (", ..." if len(named) > 3 else "")
-        yield f"labels left out, as nothing was read of their keys: {len(lost)} ({some})"
+        yield f"labels ignored because their series were not read: {len(lost)} ({some})"
 
 
 def _incidents(source: Source, output: Path, shows_in: str, looking: Looking) -> Truth:
@@ -72,5 +72,5 @@ def _incidents(source: Source, output: Path, shows_in: str, looking: Looking) ->
             keys = source.keys(extent)
             # An incident without a service is one of all there are.
             if any((label.key in keys or not label.key) and label.window.overlap(extent) for label in labels):
-                return Truth(labels, f"comparing with the incidents in {path} that show in {shows_in}")
+                return Truth(labels, f"comparing with the incidents in {path} that affect {shows_in}")
     return Truth(None)

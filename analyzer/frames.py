@@ -31,12 +31,12 @@ def read_wide(what: Selection, progress: Progress) -> pd.DataFrame:
     if grid.count * len(keys) > MOST:
         size = f"{len(keys):,} keys x {grid.count:,} buckets"
         raise UsageFailure(
-            f"{size} are too many for a wide table ({MOST:,} cells): take fewer with --only or --start, a wider "
-            "--resolution, or leave out --wide-table"
+            f"{size} are too many for a wide table (limit: {MOST:,} cells): select fewer with --only or --start, use "
+            "a wider --resolution, or leave out --wide-table"
         )
     if TIME in keys:
         raise UsageFailure(
-            f"a key is called {TIME}, as the column of the times is: leave out --wide-table, or this key"
+            f"a series is called {TIME}, like the column of the times: leave out --wide-table, or exclude this series"
         )
     return framed(pieces(what, progress), grid, keys)
 

@@ -78,7 +78,7 @@ def marks(folder: Path) -> list[Opined]:
     with readable(path):
         data = AtomicJson(path).read()
         if data is None:
-            raise ValueError("this is no list of marks")
+            raise ValueError("not a list of marks")
         found = [Opined(**row) for row in data.get("marks", {}).values()]
         if any(one.opinion not in get_args(Opinion) for one in found):
             raise ValueError("an opinion is right or wrong")
@@ -119,7 +119,7 @@ def with_marks(labels: Sequence[Label] | None, folder: Path, store: str, metric:
     if len(own) < len(there):
         one = next(one for one in there if one not in own)
         others = (
-            f"{len(there) - len(own)} marks do not count, as they are of another store or metric, such as "
+            f"{len(there) - len(own)} marks do not count because they belong to another store or metric, such as "
             f"{visible(one.metric)} of {visible(one.store)} ({MARKS})"
         )
     if not own:
@@ -132,7 +132,7 @@ def with_marks(labels: Sequence[Label] | None, folder: Path, store: str, metric:
     ]
     right = sum(label.kind == "required" for label in new)
     said = f"{right} marked right and {len(new) - right} marked wrong count as labels ({MARKS})"
-    said += f"; {len(own) - len(new)} more are on labels of the truth" if len(new) < len(own) else ""
+    said += f"; {len(own) - len(new)} more coincide with labels of the truth" if len(new) < len(own) else ""
     found = sorted([*(labels or ()), *new], key=lambda label: (label.start, label.key, label.id))
     return MarkedTruth(tuple(found), "; ".join(filter(None, (said, others))))
 
@@ -146,6 +146,6 @@ def gone(labels: Sequence[Label] | None, keys: Collection[str], window: Window) 
     if lost:
         first = f"{visible(lost[0].key)} at {iso(lost[0].start)}"
         yield (
-            f"{len(lost)} marks do not count, as what was looked at does not hold their series or time, such as "
-            f"{first}: ./sl.py mark lists them, and `mark EVENT none` takes one away"
+            f"{len(lost)} marks do not count because their series or time was not read, such as {first}: ./sl.py mark "
+            "lists them, and `mark EVENT none` removes one"
         )

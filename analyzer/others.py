@@ -26,7 +26,7 @@ def scored(events: Path, known: Path, resolution: int, start: int | None, end: i
     """
     labels, raised = truth.read(known)[0], truth.read_times(events)
     if not labels and not raised:
-        raise UsageFailure(f"{known} and {events} hold nothing to compare")
+        raise UsageFailure(f"{known} and {events} contain nothing to compare")
     spans = [one.window for one in (*labels, *raised)]
     window = Window(
         min(span.start for span in spans) if start is None else start,

@@ -67,7 +67,9 @@ def record(folder: Path, run: Run) -> str | None:
             if len(kept) >= MOST:
                 oldest = numbered["run"] - MOST
                 database.table("runs").remove(lambda one: one["run"] <= oldest)
-    return f"{folder / RUNS} could not be read: it is {DAMAGED} now, and a new one was begun" if aside else None
+    return (
+        f"{folder / RUNS} could not be read: it was renamed to {DAMAGED}, and a new one was started" if aside else None
+    )
 
 
 def runs(folder: Path) -> list[Run]:

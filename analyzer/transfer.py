@@ -11,7 +11,7 @@ import numpy as np
 from analyzer.reading.scope import Progress, Selection
 from traffic.errors import UsageFailure
 from traffic.model import DAY, Bools, Grid, Label, Matrix
-from traffic.store.base import Sink
+from traffic.store.sinks import Sink
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def copy(what: Selection, sink: Sink, progress: Progress) -> Copied:
         if (values < 0).any():
             key = matrix.keys[int(np.flatnonzero((values < 0).any(axis=1))[0])]
             raise UsageFailure(
-                f"{key} has negative values: a store holds amounts; ./sl.py export keeps them as they are"
+                f"{key} has negative values, which a store cannot hold: use ./sl.py export, which keeps them"
             )
         points += int(there.sum())
         rounded += int((there & (whole != values)).sum())

@@ -23,7 +23,8 @@ from generator.scenario import Scenario
 from traffic import truth
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, WEEK, Floats, Grid, Ints, Label, Query, Window, week_start
-from traffic.store.base import Sink, Source, TooLarge
+from traffic.store.base import Source, TooLarge
+from traffic.store.sinks import Sink
 from traffic.truth import label_id
 
 MISSING = -1
@@ -47,12 +48,12 @@ class Put:
     def __post_init__(self) -> None:
         for size in self.sizes:
             if not 1 < size <= 1e6:
-                raise UsageFailure(f"--sizes {size:g}: an incident is more than 1 times the usual")
+                raise UsageFailure(f"--sizes {size:g}: must be larger than 1 (times the usual)")
         for length in self.lengths:
             if not 60 <= length <= WEEK // 7:
-                raise UsageFailure(f"--lengths {length}s: an incident lasts from 1m to 1d")
+                raise UsageFailure(f"--lengths {length}s: must be from 1m to 1d")
         if not 0 < self.per_week <= 50:
-            raise UsageFailure(f"--per-week {self.per_week:g}: it must be above 0, at most 50")
+            raise UsageFailure(f"--per-week {self.per_week:g}: must be above 0 and at most 50")
 
 
 class Background:
@@ -70,10 +71,10 @@ class Background:
         first, last = (extent.start if start is None else start), (extent.end if end is None else end)
         self.window = Window(first, max(first, last)).widen(HOUR).clip(extent.widen(HOUR))
         if self.window.seconds <= 0:
-            raise UsageFailure(f"{source.name} holds nothing in that time: change --start or --end")
+            raise UsageFailure(f"{source.name} has no data in that time: change --start or --end")
         spans = source.keys(self.window)
         if not spans:
-            raise UsageFailure(f"{source.name} has no key with data in that time")
+            raise UsageFailure(f"{source.name} has no series with data in that time")
         self.spans = {key: spans[key] for key in sorted(spans)}
 
     @property
@@ -105,7 +106,7 @@ class Background:
                 own = found[row, grid.slice(self.spans[key].widen(self.step).clip(window))]
                 own[np.isnan(own)] = 0.0
         if (found < 0).any():
-            raise UsageFailure(f"{self.source.name} holds values below 0, which a store of ours does not")
+            raise UsageFailure(f"{self.source.name} contains values below 0, which cannot be stored")
         return found
 
     def _requests(self, keys: int, window: Window) -> Iterator[tuple[slice, Window]]:

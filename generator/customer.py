@@ -153,8 +153,8 @@ def trend(scenario: Scenario, customer: Customer, at: int) -> float:
         exponent += season.height(weeks) * log(1 + season.per_week)
     if abs(exponent) > log(_LARGEST_CHANGE):
         raise UsageFailure(
-            f"growth takes customer {customer.key!r} beyond a million times its rate by {iso(at)}: "
-            "set growth.since nearer to the window, or a smaller growth"
+            f"growth takes customer {customer.key!r} beyond a million times its rate by {iso(at)}: set growth.since "
+            "closer to the window, or lower the growth"
         )
     # To nine digits: the last bits of logarithms and exponentials differ between machines.
     return float(f"{exp(exponent):.9g}")

@@ -63,17 +63,20 @@ class Dimensions:
         for name in self.services:
             port, _, protocol = name.partition("/")
             if not (port.isdecimal() and 0 <= int(port) < 65_536 and protocol in ("tcp", "udp", "icmp")):
-                raise BadSetting("services", f"{name!r} is no port and protocol, such as 443/tcp")
+                raise BadSetting("services", f"{name!r} is not a port and protocol such as 443/tcp")
             check(f"services.{name}", self.services[name], 0, 1e6)
         check("networks", self.networks, 2, 1000)
         for name, there in (("services_each", len(self.services)), ("networks_each", self.networks)):
             check_range(name, getattr(self, name), 1, there - 1)
         if sum(weight > 0 for weight in self.services.values()) < self.services_each[1] + 1:
-            raise BadSetting("services", "fewer have a weight above 0 than a customer has, and one that is new to it")
+            raise BadSetting(
+                "services",
+                "too few with a weight above 0: more are needed than a customer has, plus one that is new to it",
+            )
         check("away", self.away, 0, 0.9)
         for name in self.culprits:
             if name not in _KINDS:
-                raise BadSetting("culprits", f"there is no {name!r}; there are {', '.join(_KINDS)}")
+                raise BadSetting("culprits", f"unknown {name!r}; use {', '.join(_KINDS)}")
             check(f"culprits.{name}", self.culprits[name], 0, 1e6)
         if self.enabled and not sum(self.culprits.values()):
             raise BadSetting("culprits", "none has a weight above 0")

@@ -98,7 +98,7 @@ class GrowthDecoy:
         check("weeks", self.weeks, 1, 52)
         if (1 + self.per_week[1]) ** self.weeks > 1000:
             raise BadSetting(
-                "per_week", f"makes traffic over {self.weeks} weeks more than 1000 times as large; lower it"
+                "per_week", f"makes traffic more than 1000 times as large over {self.weeks} weeks; lower it"
             )
 
 
@@ -113,7 +113,9 @@ class Decoys:
 
     def __post_init__(self) -> None:
         if self.backup.share + self.growth.share > 1:
-            raise BadSetting("growth.share", "a customer has a backup job or grows: both shares together are above 1")
+            raise BadSetting(
+                "growth.share", "a customer either has a backup job or grows: the two shares add up to more than 1"
+            )
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class Hard:
 
     def __post_init__(self) -> None:
         if sum(one.share for one in vars(self).values()) > 1:
-            raise BadSetting("late.share", "a customer is hard in one way: all shares together are above 1")
+            raise BadSetting("late.share", "a customer is hard in only one way: the shares add up to more than 1")
 
     @property
     def highest(self) -> float:

@@ -16,7 +16,7 @@ from generator.world import World
 from traffic import truth
 from traffic.errors import UsageFailure
 from traffic.model import Grid, Kind, Label, Window, week_start
-from traffic.store.base import FlowSink, LastingSink, Sink
+from traffic.store.sinks import FlowSink, LastingSink, Sink
 
 TRUTH = "ground_truth.csv"
 
@@ -155,8 +155,8 @@ def _labels(sink: Sink, world: World, window: Window, known: KnownLabels | None,
 
 def _flow_sink(sink: Sink) -> FlowSink:
     if not isinstance(sink, FlowSink):
-        where = "name a folder or an index of Elasticsearch with --store, or leave out --flows"
-        raise UsageFailure(f"{sink.name} takes no flow records: {where}")
+        where = "use a folder or an Elasticsearch index with --store, or leave out --flows"
+        raise UsageFailure(f"{sink.name} cannot store flow records: {where}")
     return sink
 
 

@@ -80,11 +80,13 @@ class CustomerSettings:
         check("peak_hour_spread", self.peak_hour_spread, 0, 6)
         check("multiplier_spread", self.multiplier_spread, 0, 2)
         if not self.names:
-            raise BadSetting("count", "there is no customer; set a count or name some")
+            raise BadSetting("count", "there are no customers; set a count or list some")
         seen: dict[str, int] = {}
         for index, one in enumerate(self.named):
             if one.name in seen or one.name in self.made_up:
-                raise BadSetting(f"named[{index}].name", f"{one.name!r} is the name of another customer; change it")
+                raise BadSetting(
+                    f"named[{index}].name", f"{one.name!r} is also the name of another customer; change it"
+                )
             seen[one.name] = index
 
     @cached_property
@@ -155,9 +157,7 @@ class Growth:
     def __post_init__(self) -> None:
         check_range("per_week", self.per_week, -0.2, 0.2)
         if self.since.strip().startswith("now"):
-            raise BadSetting(
-                "since", "needs a fixed date: traffic that is stored already must not change with the clock"
-            )
+            raise BadSetting("since", "must be a fixed date: stored traffic must not change with the clock")
         try:
             instant(self.since, 0)
         except UsageFailure as failure:
@@ -240,7 +240,9 @@ class Scenario:
         except UsageFailure as failure:
             raise BadSetting("step", str(failure)) from None
         if seconds % MINUTE or HOUR % seconds:
-            raise BadSetting("step", f"{self.step!r} is no whole number of minutes that divides an hour; use 1m or 5m")
+            raise BadSetting(
+                "step", f"{self.step!r} is not a whole number of minutes that divides an hour; use 1m or 5m"
+            )
         try:
             zone(self.time_zone)
         except UsageFailure as failure:
@@ -250,9 +252,7 @@ class Scenario:
         for index, one in enumerate(self.customers.named):
             if one.profile is not None and one.profile not in self.profiles:
                 there = ", ".join(self.profiles)
-                raise BadSetting(
-                    f"customers.named[{index}].profile", f"there is no profile {one.profile!r}; there are {there}"
-                )
+                raise BadSetting(f"customers.named[{index}].profile", f"unknown profile {one.profile!r}; use {there}")
 
     @property
     def seconds(self) -> int:

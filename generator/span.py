@@ -26,7 +26,7 @@ class Span:
         if self.weeks is not None:
             check("weeks", self.weeks, 0.01, LONGEST_WEEKS)
         if None not in (self.weeks, self.start, self.end):
-            raise BadSetting("weeks", "start and end say it already; remove one of the three")
+            raise BadSetting("weeks", "start and end already define it; remove one of the three")
 
         for name in ("start", "end"):
             text = getattr(self, name)

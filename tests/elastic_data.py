@@ -12,7 +12,7 @@ from tests.conformance import SCENARIO, STEP, World
 from tests.elasticsearch.server import Server
 from traffic.model import BITS, Grid, Window
 from traffic.store import open_sink
-from traffic.store.base import Sink
+from traffic.store.sinks import Sink
 
 FLOWS: dict[str, Any] = {
     "@timestamp": {"type": "date"},

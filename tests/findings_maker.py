@@ -127,7 +127,7 @@ def make_findings(
         labels=tuple(o.label for o in verdict.outcomes) if verdict else (),
         verdict=verdict,
         coverage=coverage,
-        suppressed=tuple(Suppressed(key, "ordinary for this key", 3 + i) for i, key in enumerate(sorted(keys)[:2])),
+        suppressed=tuple(Suppressed(key, "ordinary for this series", 3 + i) for i, key in enumerate(sorted(keys)[:2])),
         traces=tuple(make_trace(e, full=i % 3 == 0, gaps=i % 4 == 0) for i, e in enumerate(events) if e.id in worst),
     )
 

@@ -222,7 +222,7 @@ PROMQL_SPEECH = Speech(
     partial(_label_is, value="intruder"),
     _matrix_moved,
     _sample_is,
-    lambda answer: answer.update(warnings=["store 2 is away"], isPartial=True),
+    lambda answer: answer.update(warnings=["store 2 is unreachable"], isPartial=True),
     _sample_again,
 )
 

@@ -68,7 +68,7 @@ def test_rows_of_the_answers_are_those_that_the_store_counts_also_from_the_cache
 
 @pytest.mark.parametrize("more", [1, -1])
 def test_a_row_too_few_or_too_many_ends_the_run(tmp_path, more):
-    with pytest.raises(PartialAnswer, match=f"1 too {'few' if more > 0 else 'many'}.*nothing of it was used or kept"):
+    with pytest.raises(PartialAnswer, match=f"1 too {'few' if more > 0 else 'many'}.*nothing was used or cached"):
         account(world(more=more), tmp_path)
     store = world()
     account(store, tmp_path)
@@ -80,7 +80,7 @@ def test_what_was_written_meanwhile_explains_as_many_and_no_more(tmp_path, more)
     found = account(world(more=more, written=7), tmp_path)
     assert (found.missing, found.changed) == (more, 7)
     assert not found.whole
-    assert f"7 {'fewer' if more > 0 else 'more'}, as it was written to while it was read" in found.sentence()
+    assert f"7 {'fewer' if more > 0 else 'more'}, because it was written to while it was read" in found.sentence()
     with pytest.raises(PartialAnswer):
         account(world(more=2 * more, written=7), tmp_path)
 

@@ -222,12 +222,12 @@ def test_a_terminal_shows_nothing_hidden(tmp_path: Path) -> None:
         (("--field", "colour=red"), 2, "ROLE is one of"),
         (("--field", "latency"), 2, "write ROLE=NAME"),
         (("--field", "latency=took"), 2, "no column took (--field latency=)"),
-        (("--field", "latency=service"), 2, "is no number"),
-        (("--field", "time=service"), 2, "is no time"),
+        (("--field", "latency=service"), 2, "is not a valid number"),
+        (("--field", "time=service"), 2, "is not a supported time"),
         (("--where", "nonsense > 1"), 2, "--where speaks of nonsense"),
         (("--errors", "status_code >"), 2, "is no condition"),
         (("--filter", "f.json"), 2, "for an index in Elasticsearch (a file has --where): leave out --filter"),
-        (("--start", "2031-01-01"), 2, "holds nothing from"),
+        (("--start", "2031-01-01"), 2, "has no data from"),
         (("--start", "2025-01-07", "--end", "2025-01-06"), 2, "the window ends before it starts"),
         (("--scale", "0"), 2, "x>0"),
         (("--scale", "inf"), 2, "'inf' is not a valid number"),
@@ -245,9 +245,9 @@ def test_what_cannot_be_meant_is_told_in_a_line(
 
 
 def test_stores_that_hold_no_lines_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match="holds no log lines"):
+    with pytest.raises(UsageFailure, match="contains no log lines:"):
         open_log("kentik:", LogColumns())
-    with pytest.raises(NoSuchStore, match="there is no file"):
+    with pytest.raises(NoSuchStore, match="no file"):
         open_log(str(tmp_path / "nothing.log"), LogColumns())
     (tmp_path / "empty.csv").write_text("timestamp,status\n")
     with pytest.raises(NoSuchStore, match="no lines"):
@@ -274,7 +274,7 @@ def test_lines_that_are_not_understood_are_counted_and_shown(lines: list[Line], 
     log = combined_lines(lines) + "what is this\n"
     (tmp_path / "access.log").write_text(log)
     (remark,) = open_log(str(tmp_path / "access.log"), LogColumns()).remarks()
-    assert remark.startswith(f"1 line of {len(lines) + 1:,} not understood and left out")
+    assert remark.startswith(f"1 line of {len(lines) + 1:,} not recognised and left out")
     assert remark.endswith(f"line {len(lines) + 1:,} of {tmp_path}/access.log: 'what is this'")
 
 
@@ -310,7 +310,7 @@ def test_a_log_that_says_nothing_of_errors_has_no_number_of_them(tmp_path: Path)
     found = analyse(open_log(str(path), LogColumns()), None, None, 5, 0)
     assert found.errors is None
     said = summary(found, 100)
-    assert "not counted: no status and no level is known" in said
+    assert "not counted: no status or level field found" in said
     assert "no level of level is known (WHATEVER)" in said
     assert "0 errors" not in said
 

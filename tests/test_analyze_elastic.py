@@ -151,14 +151,14 @@ def test_named_fields_and_conditions(elasticsearch: Server, elasticsearch_index:
     assert analyse(open_log(name, replace(said, filter_file=tmp_path / "filter.json")), None, None, 5, 5).requests == 4
     for named, line in (
         ({}, "--field time=NAME"),
-        ({"time": "took"}, "name a field that is a date"),
-        ({"time": "when", "latency": "code"}, "name a field that is a number"),
+        ({"time": "took"}, "use a field that is a date"),
+        ({"time": "when", "latency": "code"}, "use a field that is a number"),
         ({"time": "when", "service": "env"}, "is a text"),
         ({"time": "when", "service": "evn"}, "did you mean env"),
     ):
         with pytest.raises(UsageFailure, match=line):
             open_log(name, LogColumns(named))
-    for errors, line in (("cod:201", "speaks of cod.*did you mean code"), ("code:((", "no query in Lucene")):
+    for errors, line in (("cod:201", "speaks of cod.*did you mean code"), ("code:((", "not a valid Lucene query:")):
         with pytest.raises(UsageFailure, match=line):
             open_log(name, replace(said, errors=errors))
     with pytest.raises(UsageFailure, match="are for files"):

@@ -62,7 +62,8 @@ EVERYWHERE = set(PACKAGES)
 HOMES: Table = {
     "numpy": (EVERYWHERE, "arrays are what the rooms hand to each other"),
     "click": (
-        {"sl", "generator.cli", "analyzer.cli", "traffic.options", "traffic.help"},
+        {"sl", "generator.cli", "analyzer.cli"}
+        | {"traffic.options", "traffic.console", "traffic.store_options", "traffic.help"},
         "everything else can be called without a command line",
     ),
     "pyarrow": ({"traffic.store.parquet"}, "the embedded store could change its file format and nobody would notice"),

@@ -74,7 +74,7 @@ SHORT = "of history are known, so that nothing of it can be judged"
         (("--policy-of", "weekly.json"), f"week over week: it looks back 7 d, and 5 d {SHORT}"),
         (("--policy-of", "long.yaml"), f"s: it looks back 6 d, and 5 d {SHORT}"),
         (("--policy-of", "windows.yaml"), f"w: it looks back 6 d, and 5 d {SHORT}"),
-        (("--policy-of", "form.json"), "holds no policy of Kentik's v202505 API"),
+        (("--policy-of", "form.json"), "contains no policy of Kentik's v202505 API"),
         (("--policy-of", "form.yaml"), "rules of the type 'cardinality' are not judged"),
         (("--policy-of", "5G"), "it is none of the known forms"),
         (("--policy-of", "static=many"), "'many' is no value"),
@@ -84,7 +84,7 @@ SHORT = "of history are known, so that nothing of it can be judged"
         (("--vary", "over-percent=1..1000/1", "--vary", "matches=1..1000/1"), "--vary makes 1,000,000 policies"),
         (("--vary", "over-percent=nan"), "over_percent is nan, it must be 0 or more"),
         (("--vary", "classes=loud"), "there is no class 'loud'"),
-        (("--truth", "none.csv"), "there is no such file"),
+        (("--truth", "none.csv"), "file not found"),
         (("--budget", "few"), "--budget 'few'"),
     ],
 )
@@ -132,7 +132,7 @@ def test_marks_of_events_that_are_gone_are_told_and_count_for_nothing(tmp_path: 
     later = well(discovered(tmp_path, "--start", str(MONDAY + 7 * 86400)))
     assert "3 marks do not count" in later.err
     other = well(discovered(tmp_path, "--value", "w"))
-    assert "3 marks do not count, as they are of another store or metric, such as v of" in other.err
+    assert "3 marks do not count because they belong to another store or metric, such as v of" in other.err
     gone = events[1]["event_id"]
     assert "has no event" in refused(sl("mark", gone, "right", "--output", tmp_path / "out"), 2)
-    assert "it is not marked any more" in well(sl("mark", gone, "none", "--output", tmp_path / "out")).out
+    assert "mark removed" in well(sl("mark", gone, "none", "--output", tmp_path / "out")).out

@@ -113,8 +113,8 @@ def test_what_tune_says_by_size_is_what_discover_found(tmp_path: Path) -> None:
         hits = [float(row["factor"]) for row in outcomes if row["key"] == series["key"] and row["verdict"] == "hit"]
         assert series["smallest_found"] == min(hits, default=None)
     text = well(sl("tune", "--output", output, "--vary", "over-percent=200")).out
-    assert "Found by size, in times of the usual, and length: present policy" in text
-    assert "Smallest that is found, by series:" in text
+    assert "Found by size (times the usual) and length: current policy" in text
+    assert "Smallest incident found, by series:" in text
     with (output / "smallest.csv").open() as file_:
         assert [row["key"] for row in csv.DictReader(file_)] == [one["key"] for one in told["present"]["by_series"]]
 
@@ -122,12 +122,12 @@ def test_what_tune_says_by_size_is_what_discover_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--sizes", "0.5"), "more than 1 times the usual"),
-        (("--sizes", "big"), "write numbers with commas between"),
-        (("--lengths", "3w"), "an incident lasts from 1m to 1d"),
-        (("--per-week", "0"), "above 0, at most 50"),
-        (("--customers", "5"), "are of traffic that is made up"),
-        (("--start", "2031-01-01"), "holds nothing in that time"),
+        (("--sizes", "0.5"), "must be larger than 1 (times the usual)"),
+        (("--sizes", "big"), "write numbers separated by commas, such"),
+        (("--lengths", "3w"), "must be from 1m to 1d"),
+        (("--per-week", "0"), "above 0 and at most 50"),
+        (("--customers", "5"), "are for synthetic traffic:"),
+        (("--start", "2031-01-01"), "has no data in that time:"),
     ],
 )
 def test_what_is_not_valid_is_one_line(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_values_below_nothing_are_refused(tmp_path: Path) -> None:
 
 def test_the_two_stores_are_two_and_the_options_belong_to_it(tmp_path: Path) -> None:
     where = ("--output", tmp_path, "--store", tmp_path / "s")
-    assert "write to another store" in refused(sl("generate", *where, "--background", tmp_path / "s"), 2)
-    assert "are of --background" in refused(sl("generate", *where, "--sizes", "2"), 2)
+    assert "write to a different store" in refused(sl("generate", *where, "--background", tmp_path / "s"), 2)
+    assert "need --background with" in refused(sl("generate", *where, "--sizes", "2"), 2)
 
 
 def test_the_window_is_that_of_the_traffic() -> None:

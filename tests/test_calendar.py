@@ -63,30 +63,33 @@ HEAD = "start,end,what,key,note\n"
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", ":1: there is no column 'start'; the columns of a calendar are start,end,what,key,note"),
-        ("start,end,reason\n", ":1: 'reason' is no column of a calendar; they are start,end,what,key,note"),
+        ("", ":1: column 'start' is missing; the columns of a calendar are start,end,what,key,note"),
+        ("start,end,reason\n", ":1: 'reason' is not a column of a calendar; the columns are start,end,what,key,note"),
         ("start,what,what\n", ":1: two columns have the same name; remove one"),
-        (HEAD + "24.12.2026,,sunday,,\n", ":2: start: '24.12.2026' is no day and no time; write 2026-12-24 or "),
-        (HEAD + "2026-12-24,12/26/2026,sunday,,\n", ":2: end: '12/26/2026' is no day"),
-        (HEAD + "2026-13-24,,sunday,,\n", ":2: start: '2026-13-24' is no day"),
-        (HEAD + "2026-12-24,20261226,sunday,,\n", ":2: end: '20261226' is no day"),
-        (HEAD + "2026-W52-4,2026-12-26,sunday,,\n", ":2: start: '2026-W52-4' is no day"),
-        (HEAD + ",,sunday,,\n", ":2: start: '' is no day"),
-        (HEAD + "now,,sunday,,\n", ":2: start: 'now' is no day"),
-        (HEAD + "9999-12-31,,sunday,,\n", ":2: start: '9999-12-31' lies outside of the years 1970 to 2199"),
-        (HEAD + "2026-05-01T10:00,,ignore,,\n", ":2: end: is empty; only a whole day needs none"),
+        (HEAD + "24.12.2026,,sunday,,\n", ":2: start: '24.12.2026' is neither a day nor a time; write 2026-12-24 or "),
+        (HEAD + "2026-12-24,12/26/2026,sunday,,\n", ":2: end: '12/26/2026' is neither a day nor a time"),
+        (HEAD + "2026-13-24,,sunday,,\n", ":2: start: '2026-13-24' is neither a day nor a time"),
+        (HEAD + "2026-12-24,20261226,sunday,,\n", ":2: end: '20261226' is neither a day nor a time"),
+        (HEAD + "2026-W52-4,2026-12-26,sunday,,\n", ":2: start: '2026-W52-4' is neither a day nor a time"),
+        (HEAD + ",,sunday,,\n", ":2: start: '' is neither a day nor a time"),
+        (HEAD + "now,,sunday,,\n", ":2: start: 'now' is neither a day nor a time"),
+        (HEAD + "9999-12-31,,sunday,,\n", ":2: start: '9999-12-31' is outside the years 1970 to 2199"),
+        (HEAD + "2026-05-01T10:00,,ignore,,\n", ":2: end: is empty; it can be left out only if start is a whole day"),
         (HEAD + "2026-05-02,2026-05-01,ignore,,\n", ":2: the end (2026-05-01) is not after the start (2026-05-02)"),
         (HEAD + "2026-05-02T10:00,2026-05-02T10:00,ignore,,\n", ":2: the end (2026-05-02T10:00) is not after"),
-        (HEAD + "2026-05-02T10:00Z,2026-05-02T11:00,ignore,,\n", ":2: one of start and end names a zone and the other"),
+        (HEAD + "2026-05-02T10:00Z,2026-05-02T11:00,ignore,,\n", ":2: only one of start and end has a time zone"),
         (
             HEAD + "2026-05-01,,holiday,,\n",
             ":2: what: 'holiday' is not known; write ignore, not judged, not learned, sunday",
         ),
         (HEAD + "2026-05-01,,Sundays,,\n", ":2: what: 'Sundays' is not known; did you mean 'sunday'?"),
         (HEAD + "2026-05-01,,not_lerned,,\n", ":2: what: 'not_lerned' is not known; did you mean 'not learned'?"),
-        (HEAD + "2026-05-01,,ignore,,Sale, big\n", ":2: 6 cells where the header has 5; quote cells that hold commas"),
-        (HEAD + '2026-05-01,,ignore,,"Sale\n', ":2: this is not CSV"),
-        (HEAD.encode() + b"2026-05-01,,ignore,,f\xfcr\n", ": this is not UTF-8 text; save it as CSV in UTF-8"),
+        (
+            HEAD + "2026-05-01,,ignore,,Sale, big\n",
+            ":2: 6 cells where the header has 5; quote cells that contain commas",
+        ),
+        (HEAD + '2026-05-01,,ignore,,"Sale\n', ":2: not valid CSV"),
+        (HEAD.encode() + b"2026-05-01,,ignore,,f\xfcr\n", ": not UTF-8 text; save it as CSV in UTF-8"),
     ],
 )
 def test_a_mistake_in_a_calendar_is_one_line_that_says_what_to_do(text: str | bytes, says: str, tmp_path: Path) -> None:
@@ -105,7 +108,7 @@ def test_a_row_across_a_change_of_clocks_is_as_long_as_it_was() -> None:
 
 def test_a_glob_that_no_key_is_like_is_remarked_on_once() -> None:
     rows = [CalendarRow("2026-05-01", "", "ignore", key) for key in ("", "web-*", "wep-*", "wep-*")]
-    assert list(unmet(rows, ["web-1", "mail"])) == ["calendar: no key is like 'wep-*'"]
+    assert list(unmet(rows, ["web-1", "mail"])) == ["calendar: no series matches 'wep-*'"]
 
 
 def test_the_policy_names_its_calendar_as_seen_from_its_own_folder(tmp_path: Path) -> None:
@@ -123,10 +126,13 @@ def test_the_policy_names_its_calendar_as_seen_from_its_own_folder(tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("timezone: Europe/Berln", "there is no time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
+        ("timezone: Europe/Berln", "unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
         ("keys: {a: {timezone: Mars}}", "there is no time zone 'Mars'"),
         ("keys: {a: {timezone: 3}}", "keys: a: timezone: 3 is not valid"),
-        ("calendar: nowhere.csv", "nowhere.csv: there is no such calendar; its columns are start,end,what,key,note"),
+        (
+            "calendar: nowhere.csv",
+            "nowhere.csv: calendar not found; create a CSV with the columns start,end,what,key,note",
+        ),
     ],
 )
 def test_a_zone_or_calendar_that_is_not_there_is_one_line(text: str, says: str, tmp_path: Path) -> None:
@@ -284,18 +290,18 @@ def test_a_remark_names_a_glob_that_no_key_is_like(tmp_path: Path) -> None:
     shared = ("discover", "--store", tmp_path / "office.csv", "--output", tmp_path / "o", "--charts", "0")
     answer = sl(*shared, "--calendar", tmp_path / "c.csv")
     assert answer.code == 0
-    assert "sl: calendar: no key is like 'ofice'\n" in answer.err
+    assert "sl: calendar: no series matches 'ofice'\n" in answer.err
     assert "sl: calendar:" not in sl(*shared, "--calendar", tmp_path / "c.csv", "--only", "off*").err
 
 
 @pytest.mark.parametrize(
     ("option", "value", "says"),
     [
-        ("--timezone", "Europe/Brelin", "there is no time zone 'Europe/Brelin'; did you mean 'Europe/Berlin'"),
+        ("--timezone", "Europe/Brelin", "unknown time zone 'Europe/Brelin'; did you mean 'Europe/Berlin'"),
         (
             "--calendar",
             "nowhere.csv",
-            "nowhere.csv: there is no such calendar; its columns are start,end,what,key,note",
+            "nowhere.csv: calendar not found; create a CSV with the columns start,end,what,key,note",
         ),
     ],
 )

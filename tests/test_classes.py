@@ -1,4 +1,4 @@
-"""Classes of events: what the policy raises, what is unusual below it, and what looks like an artefact of measuring."""
+"""Classes of events: what the policy raises, what is unusual below it, and what looks like a measurement artefact."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def test_only_what_the_policy_raises_is_a_hit_or_a_false_alarm() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("classes: [polite]", "there is no class 'polite'; there are policy, unusual"),
+        ("classes: [polite]", "unknown class 'polite'; use policy, unusual"),
         ("classes: []", "classes is empty"),
     ],
 )

@@ -199,7 +199,7 @@ def test_a_cluster_that_nobody_vouches_for_is_not_told_the_password(certificates
     with listening(certificates) as server:
         answer = setup("passwords", server.url, ES_CA_CERT=str(tmp_path / "ca" / "ca.crt"), **SECRETS)
     assert answer.code == 1
-    assert re.fullmatch(r"setup: no safe connection to https://localhost:\d+/_security.*CERTIFICATE.*\n", answer.err)
+    assert re.fullmatch(r"setup: no secure connection to https://localhost:\d+/_security.*CERTIFICATE.*\n", answer.err)
     assert server.asked == []
 
 

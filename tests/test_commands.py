@@ -121,7 +121,7 @@ def test_answers_of_files_that_are_gone_are_not_used(world: Path) -> None:
     well(discover(world))
     shutil.rmtree(world / "traffic" / "network.bytes")
     (world / "traffic" / "network.bytes").mkdir()
-    assert "holds no traffic" in refused(discover(world, "--over-percent", "900"), 2)
+    assert "contains no traffic" in refused(discover(world, "--over-percent", "900"), 2)
 
 
 def test_a_stricter_policy_costs_no_query_at_all(world: Path) -> None:
@@ -319,10 +319,10 @@ KEPT = {".lock", "buffer_cache", "buffer_log.json"}
             2,
             "before it starts",
         ),
-        ("an empty window", ["discover", "--start", "2020-01-01", "--end", "2020-02-01"], 2, "holds nothing"),
+        ("an empty window", ["discover", "--start", "2020-01-01", "--end", "2020-02-01"], 2, "has no data"),
         ("a resolution that does not divide an hour", ["discover", "--resolution", "7m"], 2, "divide an hour"),
         ("a resolution that is none", ["discover", "--resolution", "fast"], 2, "length of time"),
-        ("a time that is none", ["discover", "--start", "yesterday"], 2, "now-7d"),
+        ("an invalid time", ["discover", "--start", "yesterday"], 2, "now-7d"),
         ("a negative percentage", ["discover", "--over-percent", "-5"], 2, "over_percent"),
         ("a percentile beyond 100", ["discover", "--percentile", "200"], 2, "0 to 100"),
         ("no match at all", ["discover", "--matches", "0"], 2, "1 or more"),
@@ -361,7 +361,7 @@ def test_bad_input_gets_one_line_and_its_code(
         ("a misspelt setting", "over_percnt: 100\n", "did you mean 'over_percent'"),
         ("a wrong type", "matches: two\n", "matches"),
         ("a setting twice", "matches: 2\nmatches: 3\n", "matches"),
-        ("not YAML", "matches: [2\n", "policy.yaml:2: this is not YAML"),
+        ("not YAML", "matches: [2\n", "policy.yaml:2: not valid YAML"),
         ("a length that is none", "within: soon\n", "length of time"),
         ("a floor that is no number", "floor:\n  bits: much\n", "floor"),
     ],

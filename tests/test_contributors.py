@@ -247,7 +247,7 @@ def test_no_value_is_blamed_for_a_decoy_beyond_the_share_that_it_has(world: Path
 
 def test_what_the_store_does_not_know_is_refused_and_none_is_possible(world: Path, tmp_path: Path) -> None:
     store = ("--store", world / "s", "--output", tmp_path, "--charts", "0", "--no-html")
-    assert "cannot tell traffic apart by 'dst_prt': it knows dst_port" in refused(
+    assert "cannot break traffic down by 'dst_prt': use dst_port" in refused(
         sl("discover", *store, "--by", "dst_prt"), 2
     )
     answer = well(sl("discover", *store, "--by", "dst_port,src_as"))
@@ -353,7 +353,7 @@ def test_columns_of_ones_own_are_told_apart_by_and_what_does_not_add_up_is_not(t
     grown = [f"{MONDAY + 60 * minute},a,{minute * 100},x" for minute in range(0, 30 * 1440, 10)]
     (tmp_path / "grown.csv").write_text("\n".join(["ts,customer,octets,site", *grown]) + "\n")
     counter = ("discover", tmp_path / "grown.csv", "--output", tmp_path, "-q", "--statistic", "rate", "--by", "site")
-    assert "have no parts" in refused(sl(*counter, "--floor", "1", "--over-percent", "0", "--matches", "1"), 2)
+    assert "cannot be broken down:" in refused(sl(*counter, "--floor", "1", "--over-percent", "0", "--matches", "1"), 2)
 
 
 def test_amounts_are_in_the_unit_of_the_excess_also_of_values_that_are_rates_already(tmp_path: Path) -> None:
@@ -412,9 +412,9 @@ def test_lines_of_a_log_say_by_what_shares_means_and_percentiles_rose(
             if one["rate"]:
                 assert float(one["rate"]) + float(one["mix"]) == pytest.approx(float(one["excess"]), rel=1e-8, abs=1e-9)
     told = well(sl("explain", event["event_id"], "--output", tmp_path)).out
-    assert "By what it came" in told
-    assert "/pay" in told.partition("By what it came")[2]
-    assert ("a percentile has no parts" in told) == (split == "rows")
+    assert "Contributors:" in told
+    assert "/pay" in told.partition("Contributors:")[2]
+    assert ("a percentile cannot be split" in told) == (split == "rows")
     document = json.loads(well(sl("explain", event["event_id"], "--output", tmp_path, "--json")).out)
     assert document["contributors"][0]["value"] == "/pay"
     assert document["contributors"][0]["share"] == float(rows_of(tmp_path)[event["event_id"]][0]["share"])

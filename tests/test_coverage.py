@@ -39,10 +39,10 @@ def _of(rows: int, used: int, *left: tuple[str, int | None], noun: str = "docume
         (_of(1, 1, noun="rows"), "read all 1 row"),
         (_of(2, 1, ("have no time", 1)), "read 1 of 2 documents; 1 has no time"),
         (_of(2, 1, ("lie in the future", 1)), "read 1 of 2 documents; 1 lies in the future"),
-        (_of(2, 1, ("do not meet --filter", 1)), "read 1 of 2 documents; 1 does not meet --filter"),
+        (_of(2, 1, ("do not match --filter", 1)), "read 1 of 2 documents; 1 does not match --filter"),
         (_of(5, 5, ("lie in a closed index", None)), "read all 5 documents; an unknown number of documents lie in a"),
         (_of(5, 3), f"read 3 of 5 documents; 2 {NOT_EXPLAINED}"),
-        (uncounted("kentik", "flows"), "kentik does not say how many flows it holds"),
+        (uncounted("kentik", "flows"), "kentik does not tell how many flows it contains"),
         (NOTHING, ""),
     ],
 )

@@ -181,7 +181,7 @@ def test_a_store_that_takes_hardly_an_hour_at_once_gives_the_same(limit: int, tm
 
 def test_what_cannot_be_halved_is_an_error_and_no_coarser_data(tmp_path: Path) -> None:
     world = MemorySource(MONDAY, {"a": np.ones(1008 * 3)}, metric=GAUGE, native=600, largest=0)
-    with pytest.raises(StoreError, match="even one key in one bucket"):
+    with pytest.raises(StoreError, match="even one series for one bucket"):
         run(world, tmp_path)
 
 
@@ -370,9 +370,9 @@ def test_a_suspect_hour_asks_for_its_utc_day_inside_the_window() -> None:
     ("job", "says"),
     [
         ({"start": MONDAY + WEEK, "end": MONDAY}, "ends .* before it starts"),
-        ({"start": MONDAY + 50 * WEEK, "end": MONDAY + 51 * WEEK}, "holds nothing from"),
-        ({"only": ("nobody-*",)}, "leave none of the 3 keys"),
-        ({"exclude": ("*",)}, "leave none of the 3 keys"),
+        ({"start": MONDAY + 50 * WEEK, "end": MONDAY + 51 * WEEK}, "has no data from"),
+        ({"only": ("nobody-*",)}, "leave none of the 3 series"),
+        ({"exclude": ("*",)}, "leave none of the 3 series"),
     ],
 )
 def test_a_run_with_nothing_to_look_at_says_why(job: dict[str, Any], says: str, tmp_path: Path) -> None:

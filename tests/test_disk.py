@@ -61,14 +61,17 @@ def test_a_writer_that_fails_half_way_leaves_what_was_there(tmp_path: Path) -> N
 
 
 def test_a_file_that_outgrows_its_limit_leaves_nothing_and_one_line(tmp_path: Path) -> None:
-    with largest_file(1000), pytest.raises(StorageFailure, match=r"too-large: the file is larger .* raise the limit"):
+    with (
+        largest_file(1000),
+        pytest.raises(StorageFailure, match=r"too-large: the file exceeds the size limit .* raise the limit"),
+    ):
         write_atomic(tmp_path / "too-large", bytes(100_000))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_nothing_and_one_line(tmp_path: Path) -> None:
     with mounted(tmp_path, "size=64k"):
-        with pytest.raises(StorageFailure, match=r"results\.csv: no space is left there: free some") as caught:
+        with pytest.raises(StorageFailure, match=r"results\.csv: no space left there: free some") as caught:
             write_atomic(tmp_path / "results.csv", bytes(1_000_000))
         assert caught.value.exit_code == 7
         assert list(tmp_path.iterdir()) == []
@@ -85,15 +88,15 @@ def test_a_read_only_disk_is_one_line(tmp_path: Path) -> None:
 
 def test_a_folder_below_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageFailure, match=r"a part of that path is a file"):
+    with pytest.raises(StorageFailure, match=r"part of that path is a file,"):
         write_atomic(tmp_path / "file" / "a", b"")
-    with pytest.raises(StorageFailure, match=r"a part of that path is a file"), lock(tmp_path / "file"):
+    with pytest.raises(StorageFailure, match=r"part of that path is a file,"), lock(tmp_path / "file"):
         pass
 
 
 def test_a_folder_in_the_place_of_a_file_is_one_line_and_stays(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(StorageFailure, match="it is a folder where a file is needed"):
+    with pytest.raises(StorageFailure, match="it is a folder, but a file is needed:"):
         write_atomic(tmp_path / "a", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -162,7 +165,7 @@ with lock(sys.argv[1]):
 
 
 def test_a_run_that_wants_one_folder_for_two_things_is_not_told_to_wait_for_itself(tmp_path: Path) -> None:
-    with lock(tmp_path), pytest.raises(LockedFailure, match=r"this run uses .* use another --store"):
+    with lock(tmp_path), pytest.raises(LockedFailure, match=r"this run already uses .* use another --store"):
         lock(tmp_path, option="--store").__enter__()
 
 
@@ -205,10 +208,10 @@ def test_what_a_process_that_is_gone_left_is_swept_and_nothing_else(tmp_path: Pa
 
 def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "run.json")
-    said = r"run\.json: it is a pipe where a file is needed: remove it"
+    said = r"run\.json: it is a pipe, but a file is needed: remove it"
     with pytest.raises(StorageFailure, match=said), lock(tmp_path):
         pass
-    with pytest.raises(UsageFailure, match=r"is a pipe or a device and no file: write  cat .* --store -"):
+    with pytest.raises(UsageFailure, match=r"is a pipe or a device, not a file: write  cat .* --store -"):
         find_files(str(tmp_path / "run.json"))
 
 

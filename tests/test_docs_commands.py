@@ -11,7 +11,7 @@ import sl
 from tests.commands import ROOT
 from tests.commands import sl as sl_command
 from traffic.help import AUTHENTICATION, READ
-from traffic.options import ColumnOptions, EntryOptions
+from traffic.store_options import ColumnOptions, EntryOptions
 
 PAGE = ROOT / "docs" / "commands.md"
 
@@ -93,7 +93,7 @@ def test_help_shows_what_most_need_and_help_all_the_rest() -> None:
     shown = {option for option in options if f"  {option} " in short}
     assert len(shown) == 12
     assert {option for option in options if option not in whole} == set()
-    for title in (READ, AUTHENTICATION, "The policy", "Rules on top of the threshold"):
+    for title in (READ, AUTHENTICATION, "Alert policy", "Rules on top of the threshold"):
         assert f"\n{title}" in whole
         assert title not in short
 

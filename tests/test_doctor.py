@@ -31,7 +31,7 @@ def test_a_store_of_ours_is_described(tmp_path: Path) -> None:
     write_embedded({"a": {MONDAY + 60 * i: 1 for i in range(600) if i % 10}, "b": {MONDAY: 1}}, tmp_path / "store")
     found = lines("--store", tmp_path / "store", "--output", tmp_path)
     assert "bits (sum of network.bytes in bit/s)" in found["store"]
-    assert found["keys"] == "2: a, b"
+    assert found["series"] == "2: a, b"
     assert found["extent"] == "2025-01-06T00:00:00Z to 2025-01-06T10:00:00Z (10 h)"
     assert found["step"] == "a value every 1 min"
     assert found["gaps"].startswith("9.8% of the last week's buckets of 1 min are missing")
@@ -66,12 +66,12 @@ def test_a_store_that_is_not_there_is_answered_with_those_that_are(tmp_path: Pat
     (tmp_path / "flows.csv").write_text("")
     found = lines("--store", "nowhere", cwd=tmp_path, code=2)
     assert "there is no store nowhere" in found["store"]
-    assert "name one of those here (output/traffic, flows.csv)" in found["store"]
+    assert "use one of those here (output/traffic, flows.csv)" in found["store"]
 
 
 def test_what_is_wrong_decides_the_exit_code(tmp_path: Path) -> None:
     (tmp_path / "junk.parquet").write_bytes(b"junk")
-    assert "no Parquet file" in lines("--store", tmp_path / "junk.parquet", code=7)["store"]
+    assert "not a Parquet file" in lines("--store", tmp_path / "junk.parquet", code=7)["store"]
     answer = sl("doctor", "--store", tmp_path / "junk.parquet")
     assert [line.split()[0] for line in answer.out.splitlines()].count("--") == 1
     assert "\x1b" not in answer.out

@@ -39,7 +39,7 @@ def test_without_an_environment_one_line_says_make_setup(tmp_path: Path) -> None
         [base_python(), "-S", str(door), "--help"], env=BARE, capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == ["sl: the packages it needs are not installed: run make setup"]
+    assert done.stderr.splitlines() == ["sl: required packages are not installed: run make setup"]
 
 
 def test_it_hands_over_to_its_own_environment_when_none_is_active(tmp_path: Path) -> None:

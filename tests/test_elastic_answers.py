@@ -35,7 +35,7 @@ documents = st.lists(
         document,
         # also before and after the window, and on its borders
         st.integers(WINDOW.start - 600, WINDOW.end + 600) | st.sampled_from([WINDOW.start, WINDOW.end - 0.001]),
-        st.sampled_from([*KEYS, "not asked for", None]),
+        st.sampled_from([*KEYS, "not requested:", None]),
         st.none() | st.integers(0, 1000).map(float),
         level=st.sampled_from(["ERROR", "INFO"]),
         site=st.sampled_from(["here", "there"]),

@@ -105,7 +105,7 @@ SITUATIONS: dict[str, tuple[Callable[[Server, str], None], str, str]] = {
     "a document of 1970 and one of the future": (
         _and({"@timestamp": 0, **ONE}, {"@timestamp": 4_000_000_000_000, **ONE}),
         "3",
-        "2 lie far from all others (1970-01-01T00:00:00Z to 2096-10-02T07:06:40Z)",
+        "2 are far from all others in time (1970-01-01T00:00:00Z to 2096-10-02T07:06:40Z)",
     ),
     "a document without a time": (_and(ONE), "3", "1 has no @timestamp"),
     "a document without a key, one with an empty one": (
@@ -120,9 +120,9 @@ SITUATIONS: dict[str, tuple[Callable[[Server, str], None], str, str]] = {
             customer={"type": "keyword", "ignore_above": 10},
         ),
         "3",
-        "1 has a customer that is longer than its mapping allows (ignore_above)",
+        "1 has a customer longer than its mapping allows (ignore_above)",
     ),
-    "an index that is closed": (_closed, "3", "an unknown number of documents lie in the closed index"),
+    "an index that is closed": (_closed, "3", "an unknown number of documents are in the closed index"),
 }
 
 
@@ -144,7 +144,7 @@ def test_the_event_is_found_and_what_was_left_out_is_said(
         assert found.coverage.read == found.coverage.used
 
 
-@pytest.mark.parametrize("situation", [name for name in SITUATIONS if " one index" in name or name == "plain"])
+@pytest.mark.parametrize("situation", [name for name in SITUATIONS if "use a single index" in name or name == "plain"])
 def test_documents_of_some_keys_are_counted_apart_whatever_their_type(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path, situation: str
 ) -> None:
@@ -201,7 +201,7 @@ def test_an_index_that_is_written_to_while_it_is_read_says_so(
     search = Search(tmp_path, Policy(), Scope(resolution=HOUR, now=END + WEEK))
     found = discover(source, search, None, Ledger(), write).coverage
     assert (found.missing, found.changed) == (more, more)
-    assert f"its answers hold {more} fewer, as it was written to while it was read" in found.sentence()
+    assert f"its answers hold {more} fewer, because it was written to while it was read" in found.sentence()
     assert not found.whole
     again = run(f"{elasticsearch.url}/{elasticsearch_index}", tmp_path).coverage
     assert again.whole
@@ -262,9 +262,9 @@ def test_a_label_of_a_flattened_field_can_be_the_key(
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"bytes": "text"}, r"bytes \(--value\) is a text, and a number is needed: map it as one, and index again"),
+        ({"bytes": "text"}, r"bytes \(--value\) is a text, and a number is needed: map it as one and reindex"),
         ({"@timestamp": "text"}, r"@timestamp \(--time\) is a text, and a date is needed"),
-        ({"customer": "text"}, "map it as a keyword, and index again"),
+        ({"customer": "text"}, "map it as a keyword and reindex"),
         ({"customer": {"type": "text", "fields": {"keyword": {"type": "keyword"}}}}, "try customer.keyword"),
         ({"bytes": {"type": "long", "time_series_metric": "counter"}}, "is a counter"),
     ],
@@ -282,7 +282,7 @@ def test_a_text_here_and_a_keyword_there_leads_into_no_corner(elasticsearch: Ser
     text = {"type": "text", "fields": {"keyword": {"type": "keyword"}}}
     put(elasticsearch, f"{elasticsearch_index}-old", documents(END - HOUR, END))
     put(elasticsearch, f"{elasticsearch_index}-new", documents(END - HOUR, END), customer=text)
-    with pytest.raises(UsageFailure, match="no name fits all of them") as caught:
+    with pytest.raises(UsageFailure, match="no field works for all of them,") as caught:
         open_source(f"{elasticsearch.url}/{elasticsearch_index}-*", FLOWS)
     assert f"a keyword in {elasticsearch_index}-old" in str(caught.value)
 
@@ -290,7 +290,7 @@ def test_a_text_here_and_a_keyword_there_leads_into_no_corner(elasticsearch: Ser
 def test_nested_documents_are_named(elasticsearch: Server, elasticsearch_index: str) -> None:
     inner = {"type": "nested", "properties": {"customer": {"type": "keyword"}}}
     put(elasticsearch, elasticsearch_index, documents(END - HOUR, END), flow=inner)
-    with pytest.raises(UsageFailure, match="lies in nested documents"):
+    with pytest.raises(UsageFailure, match="is in nested documents,"):
         open_source(f"{elasticsearch.url}/{elasticsearch_index}", replace(FLOWS, key="flow.customer"))
 
 
@@ -305,7 +305,7 @@ def test_seconds_in_a_date_of_milliseconds_are_named(
     there = [{**one, "@timestamp": one["@timestamp"] // 1000} for one in documents()]
     put(elasticsearch, elasticsearch_index, there)
     found = run(f"{elasticsearch.url}/{elasticsearch_index}", tmp_path)
-    assert "seconds where the mapping means milliseconds?" in found.coverage.sentence()
+    assert "are these seconds, while the mapping expects milliseconds?" in found.coverage.sentence()
 
 
 def test_a_step_is_checked_and_not_an_hour(elasticsearch: Server, elasticsearch_index: str, tmp_path: Path) -> None:
@@ -314,7 +314,7 @@ def test_a_step_is_checked_and_not_an_hour(elasticsearch: Server, elasticsearch_
     put(elasticsearch, elasticsearch_index, [*there, {**there[0], "@timestamp": there[0]["@timestamp"] + 20_000}])
     source = open_source(f"{elasticsearch.url}/{elasticsearch_index}", replace(FLOWS, statistic="avg", step=60))
     search = Search(tmp_path, Policy(), Scope(resolution=60, now=END + WEEK))
-    with pytest.raises(Exception, match="several documents of a key in 60 s"):
+    with pytest.raises(Exception, match="several documents of a series in 60 s"):
         discover(source, search, None, Ledger(), lambda _done, _total: None)
 
 

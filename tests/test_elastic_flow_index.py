@@ -83,7 +83,7 @@ def test_they_are_written_once_made_anew_and_never_taken_for_totals(
     )
     well(sl(*again))
     assert counted() == before
-    assert "cannot tell traffic apart by 'port': it knows dst_port" in refused(
+    assert "cannot break traffic down by 'port': use dst_port" in refused(
         sl("discover", "--store", index, "--output", tmp_path / "x", "--by", "port", *QUIET), 2
     )
     assert "mixes" in refused(sl("discover", "--store", f"{index}*", "--output", tmp_path / "x", *QUIET), 2)

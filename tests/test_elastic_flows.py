@@ -82,7 +82,7 @@ def test_an_index_says_what_files_with_the_same_rows_say(both: tuple[str, Path])
         }
         np.testing.assert_array_equal(one.there, other.there)
         np.testing.assert_allclose(one.totals, other.totals, rtol=1e-15)
-    with pytest.raises(UsageFailure, match="no field 'sight' to tell traffic apart by"):
+    with pytest.raises(UsageFailure, match="no field 'sight' that traffic can be broken down by"):
         theirs.dimensions(("sight",))
 
 

@@ -77,7 +77,7 @@ def test_a_log_without_an_error_says_so(elasticsearch: Server, elasticsearch_ind
         assert "none of them is an error" in run(store, tmp_path, ERRORS).coverage.sentence()
     log = open_log(store, LogColumns())
     analyse(log, None, None, 5, 5)
-    assert any("no line is an error" in remark for remark in log.remarks())
+    assert any("no line counts as an error:" in remark for remark in log.remarks())
 
 
 def test_a_field_that_is_called_like_a_status_and_holds_none_is_none(
@@ -99,7 +99,7 @@ def test_more_series_than_anybody_asked_for_are_asked_for_by_name(
     put(elasticsearch, elasticsearch_index, there, endpoint="keyword", status="short")
     store = f"{elasticsearch.url}/{elasticsearch_index}"
     requests = Columns(preset="requests")
-    with pytest.raises(UsageFailure, match=r"5,001 series by endpoint: name a field .* take them all with --key"):
+    with pytest.raises(UsageFailure, match=r"5,001 series by endpoint: specify a field .* accept them all with --key"):
         run(store, tmp_path, requests)
     assert (
         len(

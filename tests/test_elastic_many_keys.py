@@ -66,5 +66,5 @@ def test_the_largest_alone_are_looked_at_and_the_coverage_shows_what_is_left_out
 
 def test_a_store_that_does_not_tell_the_largest_says_so(tmp_path: Path) -> None:
     (tmp_path / "flows.csv").write_text("time,key,bytes\n2026-01-01,a,1\n2026-01-02,b,2\n")
-    with pytest.raises(UsageFailure, match="does not tell which keys are the largest"):
+    with pytest.raises(UsageFailure, match="cannot tell which series are the largest"):
         run(str(tmp_path / "flows.csv"), tmp_path, replace(FLOWS, key="key", time="time"), scope={"top": 1})

@@ -1,4 +1,4 @@
-"""What of Elasticsearch needs no node: names, secrets, bodies, and answers that are not what was asked for."""
+"""What of Elasticsearch needs no node: names, secrets, bodies, and answers that are not what was requested."""
 
 from __future__ import annotations
 
@@ -175,8 +175,8 @@ WELL: dict[str, Any] = {"timed_out": False, "_shards": {"total": 3, "successful"
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        ({"timed_out": True}, "ran out of the time"),
-        ({"timed_out": "false"}, "ran out of the time"),
+        ({"timed_out": True}, "exceeded the cluster's time"),
+        ({"timed_out": "false"}, "exceeded the cluster's time"),
         ({"terminated_early": True}, "stopped early"),
         (
             {"_shards": {"total": 3, "successful": 2, "failed": 1, "failures": [{"reason": {"reason": "disk"}}]}},
@@ -298,7 +298,7 @@ def test_an_answer_that_was_changed_in_one_place_is_refused(path: str, value: An
         ({"buckets": [{**one, "key": "a"} for one in _answer()["aggregations"]["keys"]["buckets"]]}, "twice"),
         (
             {"buckets": [{**one, "key": "c"} for one in _answer()["aggregations"]["keys"]["buckets"]]},
-            "not asked for: 'c'",
+            "not requested: 'c'",
         ),
     ],
 )
@@ -450,7 +450,7 @@ class _Flaky(BaseHTTPRequestHandler):
         ([503], 2, None),
         ([429, 502, 504], 4, None),
         ([503] * 99, None, "try again later"),
-        ([400], 1, "refuses the request"),
+        ([400], 1, "rejects the request"),
         ([401], 1, "401"),
     ],
 )
@@ -483,7 +483,7 @@ def test_an_api_key_that_can_be_none_is_refused_and_not_shown(tmp_path: Path, ke
     file = tmp_path / "key"
     file.write_text(key)
     for made in (lambda: access(api_key_file=file, environment={}), lambda: access(environment={"ES_API_KEY": key})):
-        with pytest.raises(UsageFailure, match="its file holds it alone") as caught:
+        with pytest.raises(UsageFailure, match="invalid characters: the file must contain nothing else") as caught:
             made()
         assert "SEKRET" not in str(caught.value)
 
@@ -521,7 +521,7 @@ def test_what_logs_in_goes_to_another_machine_by_https_alone(name: str, said: Ac
 
 def test_hosts_of_mixed_schemes_are_refused() -> None:
     for name in ("https://a,http://b/x", "http://a:9200,https://b:9200/x"):
-        with pytest.raises(UsageFailure, match="by http and by https"):
+        with pytest.raises(UsageFailure, match="mixes http and https hosts, which"):
             find_place(name)
 
 
@@ -578,7 +578,7 @@ class _Hostile(BaseHTTPRequestHandler):
     [
         ("bomb", "unpacks to more than 200 times"),
         ("large", "larger than 256 MiB"),
-        ("redirect", "sends on to https://elsewhere.example/x"),
+        ("redirect", "redirects to https://elsewhere.example/x"),
         ("reason", r"\\x1b\]0;title\\x07 \\u202e second"),
     ],
 )

@@ -321,7 +321,7 @@ def test_an_index_that_is_not_there_or_empty(elasticsearch: Server, elasticsearc
         with pytest.raises(NoSuchStore, match="generate"):
             open_source(store(elasticsearch, index), FLOWS)
     make_index(elasticsearch, elasticsearch_index)
-    with pytest.raises(NoSuchStore, match="no documents"):
+    with pytest.raises(NoSuchStore, match="no matching documents:"):
         open_source(store(elasticsearch, elasticsearch_index), FLOWS).extent(None, HOUR)
 
 

@@ -52,7 +52,7 @@ def test_amounts_add_up_and_bytes_are_bits_as_of_files(
         many = 8 if one["customer"] == "3" and SPIKE <= one["@timestamp"] // 1000 < SPIKE + 2 * HOUR else 1
         there += [{**one, "packets": 3, "load": one["bytes"], "@timestamp": one["@timestamp"] + i} for i in range(many)]
     put(elasticsearch, elasticsearch_index, there)
-    assert "bytes is an amount: summed up, as bit/s" in notes(elasticsearch, elasticsearch_index)
+    assert "bytes is an amount: summed, as bit/s" in notes(elasticsearch, elasticsearch_index)
     assert open_source(f"{elasticsearch.url}/{elasticsearch_index}", BYTES).metric.unit == "bit/s"
     for value in ("bytes", "packets"):
         found = look(elasticsearch, elasticsearch_index, tmp_path, replace(BYTES, value=value), floor=0.0)
@@ -67,7 +67,7 @@ def test_means_of_many_documents_are_said_to_be_that_also_from_the_cache(
     put(elasticsearch, elasticsearch_index, there)
     for _ in range(2):
         said = look(elasticsearch, elasticsearch_index, tmp_path, replace(BYTES, statistic="avg")).coverage.sentence()
-        assert "a bucket is the mean of 4 documents, so that more of them show in none" in said
+        assert "a bucket is the mean of 4 documents, so a rise in their number does not show" in said
     said = look(elasticsearch, elasticsearch_index, tmp_path, replace(BYTES, statistic="sum")).coverage.sentence()
     assert "mean" not in said
 
@@ -107,7 +107,7 @@ def test_a_statistic_that_says_nothing_of_a_counter_is_refused_or_said(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path
 ) -> None:
     put(elasticsearch, elasticsearch_index, counters())
-    with pytest.raises(UsageFailure, match=r"only grows, as a counter does: .* say --statistic rate"):
+    with pytest.raises(UsageFailure, match=r"only grows, as a counter does: .* use --statistic rate"):
         open_source(f"{elasticsearch.url}/{elasticsearch_index}", replace(BYTES, statistic="sum"))
     for statistic in ("avg", "max"):
         said = notes(elasticsearch, elasticsearch_index, replace(BYTES, statistic=statistic))

@@ -36,18 +36,18 @@ def test_a_threshold_is_read(said: str, condition: Static, activation: Activatio
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        ("static=", "'' is no value; write static=5G"),
-        ("static=5X", "'5X' is no value"),
-        ("static=-5", "'-5' is no value"),
-        ("static=nan", "'nan' is no value"),
+        ("static=", "'' is not a valid value; write static=5G"),
+        ("static=5X", "'5X' is not a valid value"),
+        ("static=-5", "'-5' is not a valid value"),
+        ("static=nan", "'nan' is not a valid value"),
         ("static=5G,times=3", "'times=3' is not valid"),
         ("static=5G,matches=0,within=5m", "'matches=0' is not valid"),
-        ("static=5G,matches=2", "say within which time 2 matches count"),
+        ("static=5G,matches=2", "add the time within which 2 matches count"),
         ("static=5G,within=soon", "not a length of time"),
-        ("5G", "there is no such file, and it is none of the known forms"),
-        ("nothing.json", "there is no such file"),
-        ("nothing.yaml", "there is no such file"),
-        ("README.md", "it is none of the known forms"),
+        ("5G", "file not found, and it is not a known policy"),
+        ("nothing.json", "file not found"),
+        ("nothing.yaml", "file not found"),
+        ("README.md", "it is not a known policy"),
     ],
 )
 def test_what_is_no_policy_is_one_line(named: str, said: str) -> None:
@@ -98,4 +98,4 @@ def test_a_threshold_stands_beside_the_policy_of_the_run_and_its_alerts_are_list
     assert not (output / "elsewhere_alerts.csv").exists()
     for command in (("tune", "--output", output), ("discover", *run, "--quiet")):
         assert "leave one of them out" in refused(sl(*command, "--dry-run", *other[:2]), 2)
-    assert "is no value" in refused(sl("discover", *run, "--quiet", "--policy-of", "static=much"), 2)
+    assert "is not a valid value" in refused(sl("discover", *run, "--quiet", "--policy-of", "static=much"), 2)

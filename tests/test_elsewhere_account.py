@@ -86,41 +86,41 @@ def test_what_of_an_account_is_not_judged_is_named() -> None:
     documents = [said("on"), said("off", enabled=False), {"name": "routers", "nms": {}}, said("odd", levels=[])]
     found, lost = account_policies(documents, "kentik:policies", BITS, "over")
     assert [one.name for one in found] == ["on"]
-    assert lost[0] == "kentik:policies: off is switched off, and not judged"
-    assert "routers: is a policy of NMS" in lost[1]
-    assert "no level of 'odd' can be judged" in lost[2]
-    with pytest.raises(UsageFailure, match=r"none of the account's 1 policies can be judged: .* is switched off"):
+    assert lost[0] == "kentik:policies: off is disabled and not judged"
+    assert "routers: is a policy for NMS" in lost[1]
+    assert "no level of 'odd' can be evaluated" in lost[2]
+    with pytest.raises(UsageFailure, match=r"none of the account's 1 policies can be evaluated: .* is disabled"):
         account_policies(documents[1:2], "kentik:policies", BITS, "over")
 
 
 @pytest.mark.parametrize(
     ("told", "percentage", "words"),
     [
-        ([], "over", "no alert of it fired in that time"),
-        ([fired(64512, 0, 1e7, policy="99")], "over", "no alert of it fired in that time"),
+        ([], "over", "none of its alerts fired in that time"),
+        ([fired(64512, 0, 1e7, policy="99")], "over", "none of its alerts fired in that time"),
         (
             [fired(64512, 0, 1e7), fired(64512, 3000, 1e7), fired(7, 0, 1e7)],
             "over",
             (
-                "3 fired there, 2 of series that are here; 1 of these are raised here too; our baseline is within 1 % "
-                "of theirs for 2 of 2, in the median 1 times it"
+                "3 fired there, 2 of them on series of this run; 1 of these are raised here as well; our baseline is "
+                "within 1 % of theirs for 2 of 2, in the median 1 times it"
             ),
         ),
         (
             [fired(64512, 0, 8e6), fired(64513, 100, 1.25e7)],
             "over",
             (
-                "2 fired there, 2 of series that are here; 2 of these are raised here too; our baseline is within 1 % "
-                "of theirs for 0 of 2, in the median 1.025 times it"
+                "2 fired there, 2 of them on series of this run; 2 of these are raised here as well; our baseline is "
+                "within 1 % of theirs for 0 of 2, in the median 1.025 times it"
             ),
         ),
         (
             [fired(64512, 0, 1e7, value=2.5e7)],
             "over",
             (
-                "1 fired there, 1 of series that are here; 1 of these are raised here too; our baseline is within 1 % "
-                "of theirs for 1 of 1, in the median 1 times it; 1 of 1 fired below what `over` asks for: try "
-                "--kentik-percentage of"
+                "1 fired there, 1 of them on series of this run; 1 of these are raised here as well; our baseline is "
+                "within 1 % of theirs for 1 of 1, in the median 1 times it; 1 of 1 fired below what `over` asks for: "
+                "try --kentik-percentage of"
             ),
         ),
     ],
@@ -174,9 +174,9 @@ def test_a_live_policy_is_judged_beside_ours(fake: Kentik, tmp_path: Path) -> No
     done = well(run(fake, tmp_path / "out", "--truth", str(truth), "--policy-of", "kentik:policies"))
     told = " ".join(done.out.split())
     assert "kentik Traffic up: 2 of 2 incidents" in told
-    assert "series that it never looked at: 1 of 3" in told
-    assert "1 of these are raised here too; our baseline is within 1 % of theirs for 1 of 1" in told
-    assert "Old is switched off, and not judged" in done.err
+    assert "series it never evaluated: 1 of 3" in told
+    assert "1 of these are raised here as well; our baseline is within 1 % of theirs for 1 of 1" in told
+    assert "Old is disabled and not judged" in done.err
     assert TOKEN not in done.out + done.err
     with (tmp_path / "out" / "elsewhere_alerts.csv").open(newline="") as file:
         assert [(row["verdict"], row["baseline"]) for row in csv.DictReader(file)] == [("hit", "10000000")] * 2

@@ -147,20 +147,20 @@ def test_a_spike_of_a_field_and_downwards(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "metric", "said"),
     [
-        ("name: x\n", BITS, "is no rule of ElastAlert (it has no type)"),
+        ("name: x\n", BITS, "is not an ElastAlert rule (it has no `type`)"),
         ("type: frequency\n", BITS, "rules of the type 'frequency' are not judged"),
         (ABOVE.replace("max_threshold: 6000", ""), BITS, "max_threshold or min_threshold is needed"),
-        (ABOVE.replace("6000", "much"), BITS, "max_threshold is no number"),
+        (ABOVE.replace("6000", "much"), BITS, "max_threshold is not a number"),
         (ABOVE.replace("sum", "avg"), BITS, "looks at avg of network.bytes, which the sum of each bucket"),
-        (ABOVE.replace("sum", "cardinality"), BITS, "it cannot be judged here"),
-        (ABOVE.replace("{minutes: 10}", "10m"), BITS, "buffer_time is no length of time such as minutes: 15"),
-        (ABOVE + "bucket_interval: {minutes: 3}\n", BITS, "bucket_interval has to divide buffer_time"),
-        (SPIKE, BITS, "read it with --statistic count"),
-        (SPIKE.replace("height: 3", "height: 0"), COUNT, "spike_height has to be a number above 0"),
+        (ABOVE.replace("sum", "cardinality"), BITS, "it cannot be evaluated here"),
+        (ABOVE.replace("{minutes: 10}", "10m"), BITS, "buffer_time is not a length of time such as minutes: 15"),
+        (ABOVE + "bucket_interval: {minutes: 3}\n", BITS, "buffer_time must be a multiple of bucket_interval"),
+        (SPIKE, BITS, "use --statistic count"),
+        (SPIKE.replace("height: 3", "height: 0"), COUNT, "spike_height must be a number above 0"),
         (SPIKE.replace("type: up", "type: odd"), COUNT, "spike_type is 'odd'; there are up, down, both"),
         (SPIKE.replace("timeframe: {minutes: 5}", ""), COUNT, "timeframe is missing"),
-        (SPIKE + "field_value: bytes\n", COUNT, "spike_aggregation can"),
-        ("type: [\n", BITS, "this is not YAML"),
+        (SPIKE + "field_value: bytes\n", COUNT, "use spike_aggregation"),
+        ("type: [\n", BITS, "not valid YAML:"),
     ],
 )
 def test_a_rule_that_cannot_be_judged_is_one_line(text: str, metric: Metric, said: str, tmp_path: Path) -> None:
@@ -174,16 +174,16 @@ def test_a_rule_of_all_series_together_wants_one(tmp_path: Path) -> None:
     alone = ABOVE.replace("query_key: client.ip\n", "")
     series = np.full(120, 700.0)
     assert len(told(judged(alone, BITS, tmp_path, a=series))) == 1
-    with pytest.raises(UsageFailure, match="no query_key, so it watches all 2 series as one"):
+    with pytest.raises(UsageFailure, match="no query_key and so treats all 2 series as one"):
         judged(alone, BITS, tmp_path, a=series, b=series)
-    with pytest.raises(UsageFailure, match="not made of whole buckets"):
+    with pytest.raises(UsageFailure, match="not a multiple of 1 min buckets"):
         judged(ABOVE.replace("minutes: 10", "seconds: 90"), BITS, tmp_path, a=series)
 
 
 def test_what_is_not_emulated_is_said(tmp_path: Path) -> None:
     more = "filter:\n- term: {a: b}\nexponential_realert: {hours: 1}\nmin_doc_count: 5\n"
     lost = " ".join(rule(ABOVE.replace("network.bytes", "bytes") + more, tmp_path).not_emulated)
-    for said in ("its filter", "exponential_realert", "min_doc_count", "bytes is taken for network.bytes"):
+    for said in ("its filter", "exponential_realert", "min_doc_count", "bytes is matched to network.bytes"):
         assert said in lost
     lost = " ".join(rule(SPIKE + "use_terms_query: true\nterms_size: 20\n", tmp_path, COUNT).not_emulated)
     assert "of terms_size (20)" in lost

@@ -336,25 +336,28 @@ CONDITIONS = "levels.0.flow.conditions"
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        ({}, 'is no flow policy of Kentik\'s v202505 API (it has no "flow")'),
-        ([], "holds no policy"),
-        ("policy", "holds no policy"),
-        ({"name": "x", "nms": {}}, "is a policy of NMS"),
-        (changed("flow.baseline.windowLength", "4w"), "live.json.flow.baseline.windowLength: is no length of time"),
-        (changed("flow.baseline.windowLength", "90s"), "is no whole number of hours"),
+        ({}, 'is not a flow policy of Kentik\'s v202505 API (it has no "flow")'),
+        ([], "contains no policy"),
+        ("policy", "contains no policy"),
+        ({"name": "x", "nms": {}}, "is a policy for NMS"),
+        (changed("flow.baseline.windowLength", "4w"), "live.json.flow.baseline.windowLength: is not a length of time"),
+        (changed("flow.baseline.windowLength", "90s"), "must be a whole number of hours"),
         (changed("flow.baseline.compareMode", "COMPARE_MODE_MOON"), "'COMPARE_MODE_MOON' is unknown"),
         (changed("flow.baseline.finalAggregation", 99), "99 is unknown; there are REL_P05"),
-        (changed("flow.evaluation.keyCount", "many"), "flow.evaluation.keyCount: is no number: 'many'"),
-        (changed("flow.evaluation.keyCount", 0), "is 0, a whole number from 1 on is needed"),
+        (changed("flow.evaluation.keyCount", "many"), "flow.evaluation.keyCount: is not a number: 'many'"),
+        (changed("flow.evaluation.keyCount", 0), "is 0, must be a whole number of at least 1"),
         (changed("levels.0.severity", "LOUD"), "'LOUD' is unknown; there are MINOR"),
-        (changed("levels", []), "no level of 'Traffic up' can be judged"),
-        (changed(f"{CONDITIONS}.0", {"ratio": {}}), "its condition ratio cannot be judged"),
-        (changed(f"{CONDITIONS}.0", {"magic": {}}), "is none of the conditions static, baseline"),
-        (changed(f"{CONDITIONS}.1.static.metric", "packets"), "it compares packets, which is not what is looked at"),
-        (changed(f"{CONDITIONS}.1.static.operator", "OPERATOR_EQUALS"), "is not one of more or less"),
+        (changed("levels", []), "no level of 'Traffic up' can be evaluated"),
+        (changed(f"{CONDITIONS}.0", {"ratio": {}}), "its condition ratio cannot be evaluated"),
+        (changed(f"{CONDITIONS}.0", {"magic": {}}), "is not one of the conditions static, baseline"),
+        (
+            changed(f"{CONDITIONS}.1.static.metric", "packets"),
+            "it compares packets, which is not the metric of this run",
+        ),
+        (changed(f"{CONDITIONS}.1.static.operator", "OPERATOR_EQUALS"), "is neither greater nor less"),
         (changed(f"{CONDITIONS}.0.baseline.percentage", None), 'has neither "percentage" nor "absolute"'),
         (changed(f"{CONDITIONS}.0.baseline.delta", None), "is unknown; there are ABOVE, BELOW"),
-        (changed("flow.baseline", "none"), "flow.baseline: is no group of settings"),
+        (changed("flow.baseline", "none"), "flow.baseline: is not a group of settings"),
     ],
 )
 def test_what_cannot_be_judged_is_one_line(document: Any, said: str) -> None:
@@ -377,11 +380,11 @@ def test_what_is_not_emulated_is_said() -> None:
     policy = read(document)
     assert [level.severity for level in policy.levels] == ["major"]
     assert policy.not_emulated == (
-        "its filters are not applied: series are taken as the store holds them",
-        "its choice of devices is not applied",
-        "its keys are of AS_dst and i_device_site_name; the series here are taken for them",
-        "level critical is left out: its condition topKeys cannot be judged from one metric's history",
-        "weekends are those of UTC",
+        "its filters are not applied: all series of the run are evaluated",
+        "its device selection is not applied",
+        "its keys are of AS_dst and i_device_site_name; the series of the run are used instead",
+        "level critical is skipped: its condition topKeys cannot be evaluated from the history of one metric",
+        "weekends are in UTC",
     )
 
 

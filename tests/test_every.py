@@ -75,7 +75,7 @@ def test_a_receiver_that_is_away_hears_it_later_and_a_token_is_shown_to_it_alone
     hook.url += f"/{secret}"
     away = sl(*command(tmp_path, "--notify", hook.url), SL_NOTIFY_TOKEN=secret)
     assert away.code == 0
-    assert "wait for the next round" in away.err
+    assert "tried again in the next round" in away.err
     assert hook.heard == []
     hook.status = 200
     again = sl(*command(tmp_path, "--notify", hook.url), SL_NOTIFY_TOKEN=secret)
@@ -91,7 +91,7 @@ def test_what_a_webhook_refuses_keeps_nothing_else_from_it_and_stays(tmp_path: P
     grow(tmp_path / "f.csv", 1)
     hook.status = 400
     said = well(sl(*command(tmp_path, "--notify", hook.url)))
-    assert "refuses it (400)" in said.err
+    assert "rejects it (400)" in said.err
     hook.status = 200
     round_(tmp_path, "--notify", hook.url)
     assert {one["id"] for one in told(said.out.splitlines())} <= set(hook.keys)

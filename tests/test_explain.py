@@ -322,11 +322,11 @@ def test_the_command_explains_the_last_run_and_asks_nothing(tmp_path: Path) -> N
     assert told["event"]["event_class"] == "policy"
     assert told == json.loads(well(sl("explain", told["event"]["id"][:6], "--output", output, "--json")).out)
     for arguments, said in (
-        (("nobody", "2026-01-01"), "no key 'nobody'"),
+        (("nobody", "2026-01-01"), "no series 'nobody'"),
         (("ffff",), "has no event 'ffff'"),
-        (("a",), "of a key say the time too"),
-        (("a", "1999-01-01"), "nothing to explain at 1999-01-01"),
+        (("a",), "for a series, give a time too"),
+        (("a", "1999-01-01"), "no data to explain at 1999-01-01"),
         (("a", "soon"), "is not a time"),
     ):
         assert said in refused(sl("explain", *arguments, "--output", output), 2)
-    assert "holds no run" in refused(sl("explain", "a", "--output", tmp_path / "none"), 2)
+    assert "contains no run:" in refused(sl("explain", "a", "--output", tmp_path / "none"), 2)

@@ -121,14 +121,14 @@ def test_a_part_of_it_in_wider_buckets(store: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--file", "{t}/x.xlsx"], "say its format with --format"),
-        (["--only", "nobody"], "leave none of the 17 keys of"),
+        (["--file", "{t}/x.xlsx"], "unknown format: add --format"),
+        (["--only", "nobody"], "leave none of the 17 series of"),
         (["--start", "2020-01-01", "--end", "2020-02-01"], "it holds 2025-01-06T00:00:00Z to"),
         (["--resolution", "7m"], "divide an hour"),
         (["--time", "ts"], "leave out"),
-        (["--wide-table", "--format", "json"], "a wide table is csv, parquet or feather"),
+        (["--wide-table", "--format", "json"], "a wide table can be csv, parquet or feather"),
         (["--wide-table", "--file", "{t}/x.ndjson"], "leave out --wide-table for ndjson"),
-        (["--file", "{t}/x.feather"], "say --wide-table with it"),
+        (["--file", "{t}/x.feather"], "feather needs --wide-table"),
     ],
 )
 def test_what_cannot_be_exported_gets_one_line(store: Path, tmp_path: Path, arguments: list[str], says: str) -> None:
@@ -174,7 +174,7 @@ def test_a_file_of_amounts_becomes_a_store(tmp_path: Path) -> None:
 def test_what_is_no_amount_is_not_copied(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("ts,key,value\n" + "".join(f"{MONDAY + 60 * i},a,{i / 2}\n" for i in range(9)))
-    assert "say --statistic sum" in sl("copy", path, tmp_path / "copy").err
+    assert "add --statistic sum" in sl("copy", path, tmp_path / "copy").err
     answer = sl("copy", path, tmp_path / "copy", "--statistic", "sum")
     assert answer.code == 0
     assert "4 values were rounded" in answer.err

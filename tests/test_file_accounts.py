@@ -12,10 +12,10 @@ from tests.conformance import MONDAY
 from tests.test_file_situations import Files, laid, many, ndjson, parquet, rows
 from tests.test_file_situations import at as minute
 from tests.test_log_situations import CLF, row
+from traffic.console import reading_line
 from traffic.coverage import Coverage
 from traffic.errors import Failure
 from traffic.model import Window
-from traffic.options import reading_line
 from traffic.store import Columns, open_source
 from traffic.watched import watcher
 
@@ -39,7 +39,7 @@ def table(coverage: Coverage) -> dict[str, dict[str, int | None]]:
     return found
 
 
-OUTSIDE, OTHERS = "lie outside of what is looked at", "are of keys that --only, --exclude or --top leave out"
+OUTSIDE, OTHERS = "are outside the time window", "belong to series that --only, --exclude or --top leave out"
 TABLES: Files = {
     "a.csv": many("time,key,v", "{t},a,{i}"),
     "b.csv.gz": gzip.compress((many("time,key,v", "{t},b,{i}", 30) + ",b,5\n").encode()),
@@ -95,7 +95,7 @@ def test_each_log_file_has_its_own_lines(tmp_path: Path) -> None:
     said = Columns(preset="errors", key="service")
     assert accounted(str(tmp_path / "b.json"), said) == {"b.json": {"": 5, "have no service": 1}}
     assert accounted(str(tmp_path / "*"), Columns(preset="errors"), None, "/a") == {
-        "a.log": {"": 300, "are not understood": 1},
+        "a.log": {"": 300, "are not recognised": 1},
         "a.log.1.gz": {"": 7},
         "b.json": {"": 0, OTHERS: 5, "have no service": 1},
     }

@@ -378,7 +378,9 @@ def test_the_series_of_an_export_are_called_as_it_calls_them(tmp_path: Path) -> 
 def test_a_line_that_is_no_trailer_of_the_format_stops_the_run(tmp_path: Path) -> None:
     path = Path(FORMATS["nfdump 1.6"][0](tmp_path))
     path.write_text(path.read_text().replace(SUMMARY, "2025-01-06 00:00:00,2025-01-06\n" + SUMMARY))
-    with pytest.raises(UsageFailure, match=r"nfdump\.csv, line \d+: '2025-01-06 00:00:00,2025-01-06' is no row of 48"):
+    with pytest.raises(
+        UsageFailure, match=r"nfdump\.csv, line \d+: '2025-01-06 00:00:00,2025-01-06' is not a row of 48"
+    ):
         FilesSource(str(path), Columns()).keys(SPAN)
 
 

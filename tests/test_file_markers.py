@@ -173,5 +173,5 @@ def test_response_times_below_0_are_none(tmp_path: Path) -> None:
     window = source.extent(None, 60)
     coverage = source.coverage(window, window)
     assert [(one.reason, one.rows) for one in coverage.parts[0].left_out] == [("have no response time", 2)]
-    with pytest.raises(UsageFailure, match="takes no --missing"):
+    with pytest.raises(UsageFailure, match="does not use --missing:"):
         open_source(str(path), replace(Columns(preset="latency"), missing=(-1.0,)))

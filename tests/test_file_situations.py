@@ -237,26 +237,26 @@ RIGHT: dict[str, Right] = {
     "a copy of a file": Right(
         {name: many("time,key,load", "{t},a,{i}", 3) for name in ("a.csv", "b.csv")},
         {"a": {"00:00": 10.0, "00:01": 17.0, "00:02": 13.0}},
-        told="begin with the same rows: if one is a copy, all of its rows count twice",
+        told="begin with the same rows: if one is a copy, its rows count twice",
     ),
-    "exports that overlap": Right(
+    "overlapping exports,": Right(
         {
             "a.csv": many("time,key,requests", "{t},a,1", 8),
             "b.csv": rows("time,key,requests", *(f"{at(n)},a,1" for n in range(7, 16))),
         },
         {"a": {at(n, "%H:%M"): 2.0 if n == 7 else 1.0 for n in range(16)}},
-        told="up to 2 rows of one key have the same time and are added up: if rows come twice, as in exports",
+        told="up to 2 rows of one key have the same time and are added up: if rows are duplicated, as in",
     ),
     "a column that only the second file has": Right(
         {"a.csv": rows("time,key,v", f"{at(0)},a,1"), "b.csv": rows("time,key,v,w", f"{at(1)},a,2,5")},
         {"a": {"00:00": 1.0, "00:01": 2.0}},
-        told="not used, for the first file does not have them: w (",
+        told="not used, because the first file does not have them: w (",
     ),
     "a zone of their own that was not asked for": Right(
         rows("time,tz,key,value", "2025-01-06 00:00:00,CET,a,1"),
         {"a": {"00:00": 1.0}},
         Columns(time="time"),
-        told="tz seems to hold zones, which are not used: times are read as UTC",
+        told="tz seems to contain time zones, which are not used: times are read as UTC",
     ),
     "a zone of their own that is UTC": Right(
         rows("time,tz,key,value", "2025-01-06 00:00:00,UTC,a,1"), {"a": {"00:00": 1.0}}
@@ -276,7 +276,7 @@ RIGHT: dict[str, Right] = {
     "files that follow each other under other names": Right(
         {f"part-{n}.csv": rows("epoch,rx", f"{MONDAY + 3600 * n},{n}") for n in (1, 2)},
         {"part-1": {"01:00": 1.0}, "part-2": {"02:00": 2.0}},
-        told="2 files follow each other in time, and each is read as a series of its own",
+        told="2 files follow each other in time, and each is read as a separate series",
     ),
     "Suricata's flows, by their destination": Right(
         {
@@ -297,7 +297,7 @@ RIGHT: dict[str, Right] = {
     "keys in which only blanks differ": Right(
         rows("time,key,value", f"{at(0)},a,1", f"{at(1)},a ,2", f"{at(2)},a,3"),
         {"a": {"00:00": 1.0, "00:02": 3.0}, "a ": {"00:01": 2.0}},
-        told="1 keys differ from others in blanks only, such as 'a '",
+        told="1 series differ from others only in blanks, such as 'a '",
     ),
     "blanks behind the commas": Right(
         rows("time, key, value", f"{at(0)}, a, 1", f"{at(1)}, a, 2"), {"a": {"00:00": 1.0, "00:01": 2.0}}
@@ -305,7 +305,7 @@ RIGHT: dict[str, Right] = {
     "keys that blanks of other columns make one": Right(
         rows("time,key,value", f"{at(0)},a,    1", f"{at(1)},a ,    2"),
         {"a": {"00:00": 1.0, "00:01": 2.0}},
-        told="blanks around cells are left out, so that 'a ' and 'a' are one key",
+        told="blanks around cells are removed, so 'a ' and 'a' are one series",
     ),
     "cells filled up with blanks": Right(
         rows("time                ,key  ,value", f"{at(0)},a    ,    1", f"{at(1)},a    ,    2"),
@@ -343,7 +343,7 @@ RIGHT: dict[str, Right] = {
     "counters that begin anew again and again": Right(
         rows("time,key,rx", *(f"{at(n)},a,{n % 13 * 100 + 7}" for n in range(60))),
         {"a": {at(n, "%H:%M"): float(n % 13 * 100 + 7) for n in range(60)}},
-        told="grow and fall back to nothing again and again, as counters do that begin anew",
+        told="grow and fall back to zero, like counters that reset:",
     ),
     "points for thousands, where another value says so": Right(
         rows("time;key;value", f"{at(0)};a;1.500", f"{at(1)};a;900.500", f"{at(2)};a;1.500.000"),
@@ -650,22 +650,22 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a zone that means two things": (
         rows("time,key,value", "2025-07-06 12:00:00 BST,a,1"),
         Columns(),
-        "BST can mean several zones: say --timezone-of-data Europe/London if that is meant, or write offsets",
+        "BST can be one of several time zones: use --timezone-of-data Europe/London if that is right, or write offsets",
     ),
     "a zone that means two things, in a format that was named": (
         rows("time,key,value", "2025-07-06 12:00:00 BST,a,1"),
         Columns(time_format=("%Y-%m-%d %H:%M:%S %Z",)),
-        "BST can mean several zones: say --timezone-of-data Europe/London if that is meant, or write offsets",
+        "BST can be one of several time zones: use --timezone-of-data Europe/London if that is right, or write offsets",
     ),
     "a zone of the other season": (
         rows("time,key,value", "2025-07-06 12:00:00 IST,a,1"),
         Columns(zone="Europe/Berlin"),
-        "IST can mean several zones: say --timezone-of-data Asia/Kolkata if that is meant, or write offsets",
+        "IST can be one of several time zones: use --timezone-of-data Asia/Kolkata if that is right, or write offsets",
     ),
     "day and month that cannot be told apart": (
         rows("time,key,value", "11/6/2017 9:16:55.000000000 AM,a,1"),
         Columns(),
-        "may be the day or the month first: say --time-format %d/%m/%Y or --time-format %m/%d/%Y",
+        "can be day or month first: use --time-format %d/%m/%Y or --time-format %m/%d/%Y",
     ),
     "a format that is none": (
         rows("time,key,value", "x,a,1"),
@@ -675,7 +675,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "zones in a column of their own": (
         rows("time,tz,key,value", "2025-01-06 00:00:00,UTC,a,1", "2025-01-06 01:01:00,CET,a,2"),
         Columns(),
-        "tz holds the zones of time (UTC, CET): say --timezone-of-data ZONE where all are of one",
+        "tz holds the zones of time (UTC, CET): use --timezone-of-data ZONE if all are the same",
     ),
     "offsets in a column of their own": (
         rows("time,utc_offset,key,value", "2025-01-06 00:00:00,3600,a,1", "2025-01-06 00:01:00,3600,a,1"),
@@ -697,7 +697,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "two interfaces of one device": (
         rows("timestamp,device,interface,in_bps", f"{at(0)},r1,eth0,1", f"{at(0)},r1,eth1,100"),
         Columns(),
-        "up to 2 rows of one device have the same time and differ in interface: say --key device,interface",
+        "up to 2 rows of one device have the same time and differ in interface: use --key device,interface",
     ),
     "two interfaces of one device, one after the other": (
         rows(
@@ -705,7 +705,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
             *(f"{at(5 * n + place)},r1,eth{place},{10**place}" for n in range(20) for place in (0, 1, 2)),
         ),
         Columns(),
-        "the values of interface take turns in the rows of one device: say --key device,interface",
+        "the values of interface alternate in the rows of one device: use --key device,interface",
     ),
     "two interfaces under numbers": (
         rows(
@@ -721,7 +721,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
             *(f"{at(n)},r1,eth{place},{1000 * n + 10**7 * place}" for n in range(20) for place in (0, 1)),
         ),
         Columns(),
-        "the values of in_octets only grow within each interface, as counters do: say --key device,interface",
+        "the values of in_octets only grow within each interface, as counters do: use --key device,interface",
     ),
     "pods of a node": (
         rows("time,node,pod,cpu", *(f"{at(n)},n1,p{place},{place}" for n in range(20) for place in (0, 1))),
@@ -741,12 +741,12 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a member twice in an object": (
         {"rows.json": '{"ts":"2025-01-06T00:00:00Z","key":"a","v":1,"v":2}\n' * 2},
         Columns(),
-        "line 1: an object has two members called v: give one another name",
+        "line 1: an object has two members called v: rename one",
     ),
     "sessions": (
         rows("time,session_id,bytes", *(f"{at(n)},s{n // 3},5" for n in range(900))),
         Columns(),
-        "session_id names 300 series in 900 rows, each of them for a moment only: say --key with another column",
+        "session_id names 300 series in 900 rows, each of them only for a moment: use --key with another column",
     ),
     "sources and destinations": (
         rows("timestamp,flow_id,src,dst,bytes", *(f"{at(n)},{n},a{n % 3},b{n % 4},5" for n in range(200))),
@@ -762,7 +762,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "counters that fall often further on": (
         rows("time,key,v", *(f"{at(n)},a,{n if n < 200_000 else n % 3}" for n in range(230_000))),
         Columns(),
-        "so it is no counter: say --statistic avg for values as they are, or --statistic rate",
+        "so it may not be a counter: use --statistic avg for the values as they are, or --statistic rate",
     ),
     "a comma in a cell without quotes": (
         rows("ts,te,sa,da,org,ibyt", f"{at(0)},{at(0)},b,a,Foo, Inc.,15", *[f"{at(0)},{at(0)},b,a,Foo,15"] * 3),
@@ -777,7 +777,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "points for thousands that begin late": (
         rows("time;key;value", *(f"{at(n)};a;1.500" for n in range(3000)), f"{at(3000)};a;1.234.567"),
         Columns(),
-        "row 3001: '1.234.567' in column value (--value) is no number: a point for decimals",
+        "row 3001: '1.234.567' in column value (--value) is not a valid number: use a decimal point",
     ),
     "units that nobody knows": (
         rows("time,a,b", *(f"{at(n)},{n} requests,{n} requests" for n in range(20))),
@@ -812,15 +812,15 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "fields with blanks that change": (
         many("#Fields: key\ttime\tv\tw", "a\t{t}\t{i}\t7") + many("#Fields: key\tw\tv\ttime", "a\t7\t{i}\t{t}"),
         Columns(key="key", value="v"),
-        "is no time",
+        "is not a supported time",
     ),
     "the numbers of ASs": (
         rows("time,asn,bytes", *(f"{at(n)},{64512 + n % 2},{n % 5}" for n in range(20))),
         Columns(),
         "with --key: it has time (time), asn (number), bytes (number)",
     ),
-    "no header": (rows(f"{at(0)},a,1", f"{at(1)},a,1"), Columns(), "has no header, its first line is"),
-    "blanks as delimiters": (rows("time host bytes", f"{MONDAY} a 1"), Columns(), "(or say --delimiter)"),
+    "no header": (rows(f"{at(0)},a,1", f"{at(1)},a,1"), Columns(), "has no header; its first line is"),
+    "blanks as delimiters": (rows("time host bytes", f"{MONDAY} a 1"), Columns(), "(or set --delimiter)"),
     "another encoding": (
         {"rows.csv": "time;kunde;wert\n2025-01-06;Müller;1\n".encode("latin-1")},
         Columns(),
@@ -836,7 +836,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a value of a column that is not there": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
         Columns(value="a*zz"),
-        "--value speaks of zz, which is no column of",
+        "--value uses zz, which is not a column of",
     ),
     "a value of what is no number": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),

@@ -118,7 +118,7 @@ def test_a_terminal_is_not_waited_for() -> None:
         def isatty(self) -> bool:
             return True
 
-    with pytest.raises(NoSuchStore, match="nothing is piped in: write for instance"):
+    with pytest.raises(NoSuchStore, match="no input on stdin: write for instance"):
         spool(Terminal())
 
 
@@ -144,7 +144,7 @@ def test_every_column_is_a_series(tmp_path: Path) -> None:
     assert source.left_out == {}
     assert source.notes() == [
         "using when, and 3 columns as series: a, O'Neill, b",
-        "no series, for they hold no numbers: note",
+        "not series, because they contain no numbers: note",
     ]
     assert source.metric.name == "value"
 
@@ -163,7 +163,7 @@ def test_a_wide_parquet_file_may_have_columns_of_any_number(tmp_path: Path) -> N
 def test_text_in_a_series_names_its_column(tmp_path: Path) -> None:
     rows = [f"2025-01-06 00:{i // 60:02}:{i % 60:02},{i},2" for i in range(300)]
     path = made(tmp_path, "wide.csv", "ts,a,b", *rows, "2025-01-06,1,many")
-    with pytest.raises(UsageFailure, match=r"row 301: 'many' in column b \(--wide\) is no number"):
+    with pytest.raises(UsageFailure, match=r"row 301: 'many' in column b \(--wide\) is not a valid number"):
         FilesSource(path, Columns(wide=True)).extent(None, HOUR)
 
 

@@ -359,7 +359,7 @@ WRONG: dict[str, Wrong] = {
         r"there is no file .*folws\.csv: did you mean .*flows\.csv\?",
     ),
     "no match": (lambda f: str(f / "*.csv"), COLUMNS, NoSuchStore, r"no file fits .*\*\.csv"),
-    "folder": (str, COLUMNS, NoSuchStore, r"is a folder without files: name a file"),
+    "folder": (str, COLUMNS, NoSuchStore, r"is an empty folder: use a file,"),
     "empty": (lambda f: written(f, "empty.csv", b""), COLUMNS, NoSuchStore, r"empty\.csv is empty"),
     "header only": (csv_file, COLUMNS, NoSuchStore, "has a header but no rows"),
     "nothing usable": (
@@ -416,17 +416,17 @@ WRONG: dict[str, Wrong] = {
         UsageFailure,
         r"data\.csv, row 2: 'yesterday' in column ts \(--time\) is no time: ISO 8601 .* or seconds",
     ),
-    "no number": (
+    "not a number": (
         lambda f: csv_file(f, f"{MONDAY},a,1", f'{MONDAY},"b\nc",1', f'{MONDAY},a,"1:5"'),
         COLUMNS,
         UsageFailure,
-        r"data\.csv, row 3: '1:5' in column value \(--value\) is no number",
+        r"data\.csv, row 3: '1:5' in column value \(--value\) is not a valid number",
     ),
     "no number in parquet": (
         lambda f: typed(f, value=pa.array(["many"])),
         COLUMNS,
         UsageFailure,
-        r"typed\.parquet, row 1: 'many' in column value \(--value\) is no number",
+        r"typed\.parquet, row 1: 'many' in column value \(--value\) is not a valid number",
     ),
     "time of a wrong type": (
         lambda f: typed(f, ts=pa.array([True])),
@@ -438,7 +438,7 @@ WRONG: dict[str, Wrong] = {
         lambda f: typed(f, value=pa.array([[1]])),
         COLUMNS,
         UsageFailure,
-        r"column value \(--value\) holds \w+\[\], which is no number",
+        r"column value \(--value\) holds \w+\[\], which is not a number",
     ),
     "beyond all years": (
         lambda f: csv_file(f, "-90000000000,a,1"),
@@ -462,7 +462,7 @@ WRONG: dict[str, Wrong] = {
         lambda f: csv_file(f, f'{MONDAY},"a,1', f"{MONDAY},b,2"),
         COLUMNS,
         UsageFailure,
-        r"data\.csv, line 2: a quote is opened and never closed",
+        r"data\.csv, line 2: a quote is never closed",
     ),
     "mixed line breaks": (
         lambda f: written(f, "data.csv", b"ts,key,value\n1,a,2\r\n3,b,4\n"),
@@ -511,7 +511,7 @@ WRONG: dict[str, Wrong] = {
     "cut gzip": (cut_gzip, COLUMNS, DamagedStore, r"cut\.csv\.gz is a damaged gzip file \(.*\): fetch it again"),
     "late cut gzip": (late_cut_gzip, COLUMNS, DamagedStore, r"cut\.csv\.gz cannot be read \(.*\): make it anew"),
     "zip": (lambda f: written(f, "data.csv", b"PK\x03\x04..."), COLUMNS, UsageFailure, "is packed with zip: unpack it"),
-    "below a file": (lambda f: csv_file(f) + "/more.csv", COLUMNS, NoSuchStore, "there is no file"),
+    "below a file": (lambda f: csv_file(f) + "/more.csv", COLUMNS, NoSuchStore, "no file"),
 }
 
 

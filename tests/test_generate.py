@@ -23,7 +23,8 @@ from traffic import truth
 from traffic.errors import LockedFailure, StorageFailure, UsageFailure
 from traffic.model import BITS, HOUR, WEEK, Grid, Ints, Query, Window, blocks, week_start
 from traffic.store import open_source
-from traffic.store.base import ForeignStore, Sink
+from traffic.store.base import ForeignStore
+from traffic.store.sinks import Sink
 from traffic.times import instant
 
 MONDAY = week_start(instant("2026-09-07", 0))
@@ -220,7 +221,7 @@ def test_a_sink_that_fails_leaves_no_truth(tmp_path: Path) -> None:
     ("scenario", "said"),
     [
         (replace(SMALL, window=Span(start="2026-10-10", end="2026-10-09")), "the window is empty"),
-        (replace(SMALL, growth=Growth((0.2, 0.2), "1990-01-01")), "set growth.since nearer to the window"),
+        (replace(SMALL, growth=Growth((0.2, 0.2), "1990-01-01")), "set growth.since closer to the window,"),
         (replace(SMALL, customers=CustomerSettings(count=1, rate=1e14, spread=0)), "more than can be counted exactly"),
     ],
 )
@@ -343,9 +344,9 @@ def test_a_second_run_on_the_same_folder_is_kept_out(folder: Path) -> None:
     ("arguments", "said"),
     [
         (("--start", "soon"), "start: 'soon' is not a time"),
-        (("--start", "2026-01-01", "--end", "2026-02-01", "--weeks", "2"), "start and end say it already"),
-        (("--customers", "0"), "there is no customer"),
-        (("--scenario", "nowhere.yaml"), "nowhere.yaml: there is no such file"),
+        (("--start", "2026-01-01", "--end", "2026-02-01", "--weeks", "2"), "start and end already define it;"),
+        (("--customers", "0"), "there are no customers;"),
+        (("--scenario", "nowhere.yaml"), "nowhere.yaml: file not found"),
     ],
 )
 def test_options_that_cannot_be_meant_are_refused_in_one_line(

@@ -93,7 +93,7 @@ BAD: dict[str, Lie] = {
     "beyond all numbers": lambda store, told: told.saying(
         other(told.content, lambda answer: store.speech.valued(answer, 1e308))
     ),
-    "in part": lambda store, told: told.saying(other(told.content, store.speech.partial)),
+    "partial answer": lambda store, told: told.saying(other(told.content, store.speech.partial)),
     "a value twice": lambda store, told: told.saying(other(told.content, store.speech.doubled)),
     "too many requests": lambda _, told: Told(429, b"", {"retry-after": "0"}),
     "not ready": lambda _, told: Told(503, b"upstream connect error", {"content-type": "text/plain"}),

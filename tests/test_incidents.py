@@ -238,10 +238,10 @@ def test_they_are_told_shown_again_and_can_fail_a_pipeline(world: Path) -> None:
     store = ("--store", world / "s", "--output", world, "--charts", "0", "--no-html")
     told = well(sl("discover", *store)).out
     several = sum(int(row["keys"]) > 1 for row in read(world / "incidents.csv"))
-    assert f"{len(read(world / 'incidents.csv'))} incidents, {several} of several keys" in " ".join(told.split())
+    assert f"{len(read(world / 'incidents.csv'))} incidents, {several} of several series" in " ".join(told.split())
     before = (world / "incidents.csv").read_bytes()
     shown = well(sl("report", "--output", world, "--charts", "0", "--no-html")).out
-    assert "of several keys" in shown
+    assert "of several series" in shown
     assert (world / "incidents.csv").read_bytes() == before
     assert sl("discover", *store, "-q", "--fail-on-incidents").code == 3
     assert sl("discover", *store, "-q", "--fail-on-incidents", "--only", "customer-0001").code == 0

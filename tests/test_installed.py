@@ -112,7 +112,7 @@ def test_uvx_runs_it_without_an_installation(tools: Path, tmp_path: Path) -> Non
     command = [str(tools / "uvx"), "--from", f"{ROOT}[server,redis]", "sl", "serve", "--help"]
     done = subprocess.run(command, cwd=tmp_path, env=own, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Serve log lines" in done.stdout
+    assert "Serve a live stream of generated log lines." in done.stdout
 
 
 def bare() -> dict[str, str]:

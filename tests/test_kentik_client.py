@@ -126,9 +126,9 @@ def test_who_waits_does_not_wait_on_when_another_request_has_failed_for_good(fak
         while not fake.log:
             time.sleep(0.01)
         client._queries = Pace()
-        with pytest.raises(StoreError, match="refuses the query"):
+        with pytest.raises(StoreError, match="rejects the query"):
             client.query({"queries": []}, "this")
-        with pytest.raises(StoreError, match=r"refuses the query \(400; this\)"):
+        with pytest.raises(StoreError, match=r"rejects the query \(400; this\)"):
             waiting.result()
     # and is as good as new
     assert client.query(QUERY, "this")["results"]
@@ -136,7 +136,7 @@ def test_who_waits_does_not_wait_on_when_another_request_has_failed_for_good(fak
 
 def test_who_is_asked_to_wait_for_a_day_says_so_and_stops(fake: Kentik) -> None:
     fake.fail(Fault(429, headers={"Retry-After": "86400"}))
-    with pytest.raises(StoreError, match=r"left alone for 24\.0 h"):
+    with pytest.raises(StoreError, match=r"a pause of 24\.0 h"):
         opened(fake, Clock(0)).query(QUERY, "this")
     assert len(fake.log) == 1
 
@@ -147,15 +147,19 @@ def test_who_is_asked_to_wait_for_a_day_says_so_and_stops(fake: Kentik) -> None:
 @pytest.mark.parametrize(
     ("fault", "said", "code"),
     [
-        (Fault(400, b'{"error": "bad time"}'), "refuses the query (400; this): bad time; check input/kentik_query", 1),
-        (Fault(401), "knows no such user and token (401): check KENTIK_API_USER", 5),
-        (Fault(403), "does not allow them to ask (403)", 5),
+        (Fault(400, b'{"error": "bad time"}'), "rejects the query (400; this): bad time; check input/kentik_query", 1),
+        (Fault(401), "does not accept this user and token (401): check KENTIK_API_USER", 5),
+        (Fault(403), "does not allow this user to query (403)", 5),
         (Fault(404), "has no query API (404): check the address", 1),
         (Fault(413), "too large", 1),
-        (Fault(500, b'{"error": "oops\\nat line 7"}'), "refuses the query (500; this): oops at line 7", 1),
-        (Fault(302, b"", {"Location": "https://evil.example/x"}), "sends us on to evil.example (302): not followed", 1),
-        (Fault(302, b"", {"Location": "https://[::1/x"}), "sends us on to another place (302): not followed", 1),
-        (Fault(200, b"[]"), "does not answer like Kentik (this)", 1),
+        (Fault(500, b'{"error": "oops\\nat line 7"}'), "rejects the query (500; this): oops at line 7", 1),
+        (
+            Fault(302, b"", {"Location": "https://evil.example/x"}),
+            "redirects to evil.example (302), which is not followed",
+            1,
+        ),
+        (Fault(302, b"", {"Location": "https://[::1/x"}), "redirects to another place (302), which is not followed", 1),
+        (Fault(200, b"[]"), "does not respond like Kentik (this)", 1),
     ],
 )
 def test_what_cannot_pass_is_asked_for_once(fake: Kentik, fault: Fault, said: str, code: int) -> None:
@@ -189,7 +193,7 @@ def test_a_server_that_nobody_vouches_for_is_not_told_the_token(tmp_path: Path) 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with Kentik(flat(1, 5), tls=context) as fake:
-        with pytest.raises(AccessDenied, match=r"no safe connection to kentik:https.*--ca-file"):
+        with pytest.raises(AccessDenied, match=r"no secure connection to kentik:https.*--ca-file"):
             opened(fake, Clock(0)).query(QUERY, "this")
         assert fake.log == []
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
@@ -223,7 +227,7 @@ def test_a_server_that_never_answers_is_given_up_after_a_few_tries(monkeypatch: 
     with deaf() as store:
         slow = KentikSource(store, ACCESS, now=clock, pace=Pace(clock=clock, sleep=clock.sleep), sleep=clock.sleep)
         keys = tuple(customers_named(40))
-        with pytest.raises(StoreError, match=r"does not answer within 0 s .* nor to what was asked before"):
+        with pytest.raises(StoreError, match=r"did not answer within 0 s .* nor to the previous requests"):
             Halving(slow).series(Query(slow.metric, keys, Window(MONDAY, MONDAY + 3 * DAY), 60))
 
 
@@ -263,7 +267,7 @@ def test_a_host_that_takes_no_connection_is_not_asked_for_less(monkeypatch: pyte
 
     client = Client(find_place("kentik:"), ACCESS, sleep=Clock(0).sleep)
     monkeypatch.setattr(client._session, "request", lost)
-    with pytest.raises(Away, match=r"cannot be reached \(no connection in 10 s; this\); asked 6 times"):
+    with pytest.raises(Away, match=r"cannot be reached \(no connection in 10 s; this\); tried 6 times"):
         client.query(QUERY, "this")
 
 
@@ -280,7 +284,7 @@ def test_an_address_or_proxy_that_cannot_be_used_is_told_at_once(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     client = Client(find_place(f"kentik:https://{host}:9"), ACCESS, sleep=Clock(0).sleep)
-    with pytest.raises(StoreError, match=r"cannot be asked \(.*\): check the address and HTTPS_PROXY") as caught:
+    with pytest.raises(StoreError, match=r"cannot be queried \(.*\): check the address and HTTPS_PROXY") as caught:
         client.query(QUERY, "this")
     assert client.sent == 1
     assert "s3cr3t" not in str(caught.value)
@@ -296,7 +300,7 @@ def test_nobody_there_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     client = Client(find_place(f"kentik:http://127.0.0.1:{port}"), ACCESS, sleep=Clock(0).sleep)
-    with pytest.raises(StoreError, match=r"cannot be reached \(.*refused.*; this\); asked 6 times"):
+    with pytest.raises(StoreError, match=r"cannot be reached \(.*refused.*; this\); tried 6 times"):
         client.query(QUERY, "this")
 
 
@@ -365,13 +369,13 @@ def series(flow: bytes) -> bytes:
 
 
 BAD = (
-    Bad("not logged in", Fault(401), "knows no such user", 5),
+    Bad("not logged in", Fault(401), "does not accept this user", 5),
     Bad("not allowed", Fault(403), "does not allow", 5),
     Bad("a query that it does not understand", Fault(400, b'{"error": "unknown metric"}'), "unknown metric"),
-    Bad("too often", Fault(429), "was asked too often (429;"),
-    Bad("a mistake of its own", Fault(500), "refuses the query (500;"),
-    Bad("a page instead of JSON", Fault(200, b"<html>"), "answers what is no JSON ('<html>';"),
-    Bad("another place", Fault(301, b"", {"Location": "//elsewhere.example/"}), "sends us on to elsewhere.example"),
+    Bad("too often", Fault(429), "received too many requests (429;"),
+    Bad("a mistake of its own", Fault(500), "rejects the query (500;"),
+    Bad("a page instead of JSON", Fault(200, b"<html>"), "sent an answer that is not JSON ('<html>';"),
+    Bad("another place", Fault(301, b"", {"Location": "//elsewhere.example/"}), "redirects to elsewhere.example"),
     Bad("another API", Fault(200, b'{"hits": []}'), "no list of results in it"),
     Bad("rows without keys", Fault(200, results(b"[{}]")), "its rows have no keys"),
     Bad("points without a width", Fault(200, series(b"[[1, 2]]")), "has no points of time, value and width"),

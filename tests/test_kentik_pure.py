@@ -56,11 +56,11 @@ def test_a_name_stands_for_an_address(name: str, base: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("kentik:mars", "no such Kentik"),
-        ("kentik:ftp://127.0.0.1", "no such Kentik"),
-        ("kentik:http://127.0.0.1:99999", "no such Kentik"),
-        ("kentik:https://u:t0k3n@gate.example", "holds no credentials"),
-        ("kentik:http://gate.example", "in clear"),
+        ("kentik:mars", "not a Kentik address: use"),
+        ("kentik:ftp://127.0.0.1", "not a Kentik address: use"),
+        ("kentik:http://127.0.0.1:99999", "not a Kentik address: use"),
+        ("kentik:https://u:t0k3n@gate.example", "must not contain credentials:"),
+        ("kentik:http://gate.example", "token unencrypted"),
     ],
 )
 def test_a_name_that_cannot_be_meant_is_refused_without_repeating_a_token(name: str, said: str) -> None:
@@ -130,10 +130,18 @@ def test_the_configuration_file_of_the_sdk_may_lie_anywhere(tmp_path: Path) -> N
         ({}, None, "set KENTIK_API_USER and KENTIK_API_PASSWORD"),
         ({"KENTIK_API_USER": "a@x"}, None, "KENTIK_API_PASSWORD or KTAPI_AUTH_TOKEN is not set"),
         ({"KENTIK_API_PASSWORD": "s3cr3t"}, None, "KENTIK_API_USER or KTAPI_AUTH_EMAIL is not set"),
-        ({"KENTIK_API_USER": "a@x", "KENTIK_API_PASSWORD": "s3cr3t\nX: y"}, None, "blanks or letters"),
-        ({"KENTIK_API_USER": "a@x", "KENTIK_API_PASSWORD": "s3cr3t\u00e9"}, None, "blanks or letters"),
-        ({}, "s3cr3t", "is no profile"),
-        ({}, '{"email": "a@x", "token": "s3cr3t"}', "is no profile"),
+        (
+            {"KENTIK_API_USER": "a@x", "KENTIK_API_PASSWORD": "s3cr3t\nX: y"},
+            None,
+            "contains spaces or invalid characters:",
+        ),
+        (
+            {"KENTIK_API_USER": "a@x", "KENTIK_API_PASSWORD": "s3cr3t\u00e9"},
+            None,
+            "contains spaces or invalid characters:",
+        ),
+        ({}, "s3cr3t", "is not a profile"),
+        ({}, '{"email": "a@x", "token": "s3cr3t"}', "is not a profile"),
     ],
 )
 def test_credentials_that_are_none_are_an_error_that_does_not_repeat_them(
@@ -177,30 +185,30 @@ def query_of(body: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        (SERIES, lambda body: query_of(body).update(starting_time={"$": "begin"}), "no placeholder begin; there are"),
-        (SERIES, lambda body: query_of(body).update(topx={"$": 5}), 'no placeholder {"$": 5}'),
-        (SERIES, lambda body: query_of(body).update(topx={"$": "start", "and": "more"}), "no placeholder"),
-        (CUSTOMERS, lambda body: query_of(body).update(depth={"$": "customers"}), "no placeholder customers"),
-        (CUSTOMERS, lambda body: query_of(body).update(lookback_seconds=3600), '"lookback_seconds" has to be 0'),
-        (SERIES, lambda body: query_of(body).update(metric=[]), '"metric" has to name one'),
-        (SERIES, lambda body: query_of(body).update(dimension=["Traffic"]), '"dimension" has to be one of'),
+        (SERIES, lambda body: query_of(body).update(starting_time={"$": "begin"}), "unknown placeholder begin; use"),
+        (SERIES, lambda body: query_of(body).update(topx={"$": 5}), 'unknown placeholder {"$": 5}'),
+        (SERIES, lambda body: query_of(body).update(topx={"$": "start", "and": "more"}), "unknown placeholder"),
+        (CUSTOMERS, lambda body: query_of(body).update(depth={"$": "customers"}), "unknown placeholder customers"),
+        (CUSTOMERS, lambda body: query_of(body).update(lookback_seconds=3600), '"lookback_seconds" must be 0,'),
+        (SERIES, lambda body: query_of(body).update(metric=[]), '"metric" must name one'),
+        (SERIES, lambda body: query_of(body).update(dimension=["Traffic"]), '"dimension" must be one of'),
         (SERIES, lambda body: query_of(body)["aggregates"][0].update(raw=False), '"raw": true'),
-        (SERIES, lambda body: query_of(body).update(metric=5), '"metric" has to name one'),
-        (SERIES, lambda body: query_of(body).update(topx="40"), '"topx" has to be a whole number from 1 on, not "40"'),
-        (SERIES, lambda body: query_of(body).update(depth=0), '"depth" has to be a whole number from 1 on, not 0'),
+        (SERIES, lambda body: query_of(body).update(metric=5), '"metric" must name one'),
+        (SERIES, lambda body: query_of(body).update(topx="40"), 'must be a whole number of at least 1, not "40"'),
+        (SERIES, lambda body: query_of(body).update(depth=0), '"depth" must be a whole number of at least 1, not 0'),
         (SERIES, lambda body: body["queries"][0].pop("bucket") and None, 'needs a "bucket"'),
         (CUSTOMERS, lambda body: body["queries"][0].update(bucket=5), 'needs a "bucket"'),
-        (CUSTOMERS, lambda body: query_of(body).update(filters_obj=None), '"filters_obj" has to be {"connector"'),
-        (CUSTOMERS, lambda body: query_of(body).update(filters=[]), '"filters" has to be {"connector"'),
+        (CUSTOMERS, lambda body: query_of(body).update(filters_obj=None), '"filters_obj" must be {"connector"'),
+        (CUSTOMERS, lambda body: query_of(body).update(filters=[]), '"filters" must be {"connector"'),
         (CUSTOMERS, lambda body: query_of(body)["filters_obj"].update(filterGroups=None), '"filterGroups": [...]'),
-        (CUSTOMERS, lambda body: query_of(body)["filters_obj"].update(connector="Any"), 'has to be "All"; put'),
-        (SERIES, lambda body: query_of(body).update(filters_obj={"connector": "Any"}), 'has to be "All"; put'),
-        (SERIES, lambda body: query_of(body).update(filters_obj=[]), '"filters_obj" has to be {"connector"'),
-        (SERIES, lambda body: body["queries"].append(body["queries"][0]), "has to hold one query"),
-        (SERIES, lambda _body: "[]", "has to hold one query"),
-        (SERIES, lambda _body: "{'queries'", "is no JSON"),
-        (SERIES, lambda _body: '{"queries": [{"query": {"topx": NaN}}]}', "is no JSON"),
-        (SERIES, lambda _body: "[" * 100_000, "is no JSON"),
+        (CUSTOMERS, lambda body: query_of(body)["filters_obj"].update(connector="Any"), 'must be "All"; put'),
+        (SERIES, lambda body: query_of(body).update(filters_obj={"connector": "Any"}), 'must be "All"; put'),
+        (SERIES, lambda body: query_of(body).update(filters_obj=[]), '"filters_obj" must be {"connector"'),
+        (SERIES, lambda body: body["queries"].append(body["queries"][0]), "must contain one query:"),
+        (SERIES, lambda _body: "[]", "must contain one query:"),
+        (SERIES, lambda _body: "{'queries'", "is not valid JSON"),
+        (SERIES, lambda _body: '{"queries": [{"query": {"topx": NaN}}]}', "is not valid JSON"),
+        (SERIES, lambda _body: "[" * 100_000, "is not valid JSON"),
     ],
 )
 def test_a_query_that_cannot_be_meant_is_told_by_file_and_place(
@@ -265,7 +273,7 @@ def test_what_a_file_insists_on_stays(tmp_path: Path, said: str) -> None:
 
 
 def test_a_query_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match=r"tsData\.json is not there"):
+    with pytest.raises(UsageFailure, match=r"tsData\.json is missing"):
         read_template(tmp_path, SERIES)
 
 

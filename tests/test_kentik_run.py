@@ -15,7 +15,7 @@ from tests.commands import Answer, refused, sl, start
 from tests.kentik.account import Account, account_of, customers_named, scenario_text
 from tests.kentik.server import TOKEN, USER, Fault, Kentik
 from traffic.errors import AccessDenied
-from traffic.options import EntryOptions, entries_of, entry_of
+from traffic.store_options import EntryOptions, entries_of, entry_of
 
 CUSTOMERS = 12
 SPAN = ("--start", "2025-06-02T00:00Z", "--end", "2025-06-30T00:00Z", "--history", "1m", "--charts", "2")
@@ -67,7 +67,7 @@ def test_a_wrong_token_is_one_line_and_exit_5(fake: Kentik, tmp_path: Path) -> N
         "discover", "--store", fake.store, "--output", tmp_path, KENTIK_API_USER=USER, KENTIK_API_PASSWORD="wr0ng"
     )
     line = refused(wrong, 5)
-    assert "knows no such user and token (401): check KENTIK_API_USER and KENTIK_API_PASSWORD" in line
+    assert "does not accept this user and token (401): check KENTIK_API_USER and KENTIK_API_PASSWORD" in line
 
 
 @pytest.mark.parametrize("store", ["kentik:", "kentik:eu", "kentik:http://127.0.0.1:9"])
@@ -103,11 +103,11 @@ def test_of_two_services_none_is_shown_what_opens_the_other(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("discover", "--store", "kentik:mars"), "no such Kentik: name kentik: (US), kentik:eu"),
-        (("discover", "--store", "kentik:", "--key", "customer"), "stands in input/kentik_query_*.json"),
+        (("discover", "--store", "kentik:mars"), "not a Kentik address: use kentik: (US), kentik:eu,"),
+        (("discover", "--store", "kentik:", "--key", "customer"), "in input/kentik_query_*.json"),
         (("discover", "--store", "kentik:", "--wide"), "leave out --wide"),
         (("discover", "--store", "kentik:", "--resolution", "15m"), "use a --resolution of 1m, 5m, 10m, 20m, 60m"),
-        (("generate", "--store", "kentik:"), "Kentik is only read from"),
+        (("generate", "--store", "kentik:"), "Kentik can only be read"),
     ],
 )
 def test_what_kentik_cannot_do_is_one_line(arguments: tuple[str, ...], said: str, tmp_path: Path) -> None:
@@ -118,10 +118,10 @@ def test_what_kentik_cannot_do_is_one_line(arguments: tuple[str, ...], said: str
 def test_a_dry_run_tells_calls_and_time(fake: Kentik, made: Path, tmp_path: Path) -> None:
     answer = run(fake, made, tmp_path, "--dry-run")
     assert answer.code == 0, answer
-    assert f"keys       {CUSTOMERS}" in answer.out
+    assert f"series     {CUSTOMERS}" in answer.out
     # 4 weeks, and the one in which the window ends, for its history
     assert "requests   12 for" in answer.out
-    assert "time       about 14 s for these, as fast as the service's limits allow" in answer.out
+    assert "time       about 14 s for the hourly roll-ups, within the service's rate limits" in answer.out
     assert fake.series_asked == []
 
 

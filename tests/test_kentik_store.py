@@ -61,7 +61,7 @@ def window_of(asked: Asked) -> Window:
 
 
 def tiles(log: list[Asked], asns: list[int], span: Window) -> None:
-    """Every customer was asked for in every minute of the span, once."""
+    """Every customer was requested in every minute of the span, once."""
     for asn in asns:
         asked = sorted(window_of(one) for one in log if asn in one.customers)
         assert asked[0].start == span.start
@@ -212,7 +212,7 @@ def test_bytes_can_be_had_as_well_so_that_an_account_can_be_copied() -> None:
         sums = Query(replace(BITS, scale=1.0, rate=False), keys, window, 60)
         bits = store.series(Query(store.metric, keys, window, 60)).values
         np.testing.assert_allclose(store.series(sums).values, bits * 60 / 8, rtol=1e-12)
-        with pytest.raises(StoreError, match=r"read for network\.bytes, not for packets"):
+        with pytest.raises(StoreError, match=r"opened for network\.bytes, not for packets"):
             store.series(Query(replace(BITS, field="packets"), keys, window, 60))
 
 
@@ -239,7 +239,7 @@ def test_what_cannot_be_had_any_finer_is_an_error_and_never_coarser() -> None:
         store = source(fake)
         query = Query(store.metric, tuple(fake.account.names.values()), Window(MONDAY, MONDAY + DAY), 60)
         with pytest.raises(
-            StoreError, match=r"points are 3,600 s wide, not 60, even in so short .* wider --resolution"
+            StoreError, match=r"points are 3,600 s wide, not 60, even for such a short .* wider --resolution"
         ):
             Halving(store).series(query)
 
@@ -361,7 +361,7 @@ def test_a_list_that_stays_cut_is_said_to_be(monkeypatch: pytest.MonkeyPatch) ->
     with Kentik(account) as fake:
         store = source(fake)
         assert len(store.keys(Window(MONDAY, MONDAY + DAY))) == 250
-        assert store.remarks() == ["the list of customers is cut at 250 rows, and says nothing of the others"]
+        assert store.remarks() == ["the list of customers is cut at 250 rows; the others are unknown"]
 
 
 def test_who_is_no_customer_has_no_number_or_shares_one_is_left_out_and_said() -> None:
@@ -372,7 +372,7 @@ def test_who_is_no_customer_has_no_number_or_shares_one_is_left_out_and_said() -
         assert list(keys) == [account.names[asn] for asn in (64512, 64513, 64514)]
         said = store.remarks()
         assert said[0] == "2 rows without an AS number left out, such as 'Total', '-'"
-        assert said[1].startswith("1 row with the AS number of another one")
+        assert said[1].startswith("1 row with the same AS number as another")
 
 
 # --- how far back ----------------------------------------------------------------------------------
@@ -426,7 +426,7 @@ def test_time_without_any_data_before_the_rest_is_said_to_be_older_than_what_is_
         run(store, tmp_path, now, start=MONDAY)
         (said,) = store.remarks()
         assert "no customer has data from 2025-" in said
-        assert "older than what the account keeps; --start 2025-" in said
+        assert "older than the account's retention; --start 2025-" in said
 
 
 # --- what is kept, and what it costs ---------------------------------------------------------------
@@ -530,5 +530,5 @@ def test_a_run_keeps_to_the_limits_and_is_15_times_cheaper_than_three_hours_a_ca
 def test_failures_are_for_people(tmp_path: Path) -> None:
     with Kentik(flat(0, 1), clock=Clock(NOW)) as fake, warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(Failure, match="has no key with data"):
+        with pytest.raises(Failure, match="has no series with data"):
             run(source(fake), tmp_path, NOW)

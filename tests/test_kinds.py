@@ -13,7 +13,8 @@ from tests.conformance import MONDAY, write_embedded
 from traffic.access_log import LogColumns
 from traffic.errors import UsageFailure
 from traffic.store import open_log, open_sink, open_source
-from traffic.store.base import Columns, NoSuchStore
+from traffic.store.base import NoSuchStore
+from traffic.store.columns import Columns
 from traffic.store.kinds import ELASTIC, FILES, FLAGS, FOLDER, KENTIK, KINDS, PROMETHEUS, StoreKind, kind_of, service_of
 
 
@@ -105,9 +106,9 @@ def test_what_a_kind_takes_is_let_through(kind: StoreKind, said: Columns | LogCo
 
 
 def test_what_cannot_be_done_with_a_kind_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match=r"^Kentik is only read from: name a folder or an index to write to$"):
+    with pytest.raises(UsageFailure, match=r"^Kentik can only be read: write to a folder or an index$"):
         open_sink("kentik:", "network.bytes", 60, "0" * 64, 1, replace=False)
     write_embedded({"a": {MONDAY: 1}}, tmp_path / "store")
     for name in ("kentik:", str(tmp_path / "store")):
-        with pytest.raises(UsageFailure, match="holds no log lines: name a log file, or https://HOST:9200/INDEX"):
+        with pytest.raises(UsageFailure, match="contains no log lines: use a log file, or https://HOST:9200/INDEX"):
             open_log(name, LogColumns())

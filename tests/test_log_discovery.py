@@ -178,7 +178,7 @@ def test_an_export_asks_for_its_own_resolution_and_a_copy_is_refused(tmp_path: P
         (Columns(preset="errors", statistic="max"), "leave out --statistic"),
         (Columns(preset="requests", errors="level = 'WARNING'"), "leave out --errors"),
         (Columns(preset="requests", wide=True), "leave out --wide"),
-        (Columns(statistic="share"), "say which lines are errors with --errors"),
+        (Columns(statistic="share"), "define errors with --errors"),
         (Columns(statistic="sum", errors="status_code > 1"), "--errors is for --statistic share or count"),
         (Columns(preset="errors", errors="nonsense > 1"), "--errors speaks of nonsense"),
         (Columns(preset="errors", errors="level >"), "is no condition"),
@@ -195,7 +195,9 @@ def test_what_cannot_be_meant_is_told_in_a_line(tmp_path: Path, columns: Columns
 def test_a_log_without_latency_says_what_to_name(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text("ts,who,lasted\n2026-01-05T10:00:00Z,a,5\n2026-01-06T10:00:00Z,a,7\n")
-    with pytest.raises(UsageFailure, match="no response time that is known for --metric latency: name it with --value"):
+    with pytest.raises(
+        UsageFailure, match="no response time that is recognised for --metric latency: specify it with --value"
+    ):
         open_source(str(path), Columns(preset="latency"))
     source = open_source(str(path), Columns(preset="latency", key="who", value="lasted"))
     assert (source.metric.statistic, source.metric.unit, source.metric.name) == ("avg", "ms", "latency")
@@ -243,7 +245,7 @@ def test_the_log_of_apache_is_read_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "access.log"
     path.write_text("\n".join(COMBINED) + "\n")
     with pytest.raises(
-        UsageFailure, match=r"1 of 8 lines \(12 %\) are not understood, such as line 4 of .*--skip-bad-lines"
+        UsageFailure, match=r"1 of 8 lines \(12 %\) are not recognised, such as line 4 of .*--skip-bad-lines"
     ):
         open_source(str(path), Columns(preset="errors"))
     source = open_source(str(path), Columns(preset="errors", skip_bad_lines=True))
@@ -252,11 +254,11 @@ def test_the_log_of_apache_is_read_as_it_is(tmp_path: Path) -> None:
     keys = ("/a", "/b", r"/\"b\"")
     values = source.series(Query(source.metric, keys, Window(monday, monday + 120), 60)).values
     np.testing.assert_array_equal(values, [[1, np.nan], [np.nan, 2], [np.nan, 1]])
-    left_out = "1 line of 8 not understood and left out (12 %), such as line 4 of"
+    left_out = "1 line of 8 not recognised and left out (12 %), such as line 4 of"
     assert source.remarks()[0].startswith(left_out)
     assert source.coverage(Window(monday, monday + 120), Window(monday, monday + 120)).reasons == {
         "have no endpoint": 2,
-        "are not understood": 1,
+        "are not recognised": 1,
     }
     log = open_log(str(path), LogColumns(skip_bad_lines=True))
     assert log.remarks()[0].startswith(left_out)
@@ -352,7 +354,7 @@ def test_incidents_of_another_log_are_no_truth(written: Path, tmp_path: Path) ->
     done = sl("discover", "--store", str(path), "--metric", "requests", "--output", str(tmp_path), "--charts", "0")
     assert done.code == 0, done.err
     assert "comparing" not in done.err
-    assert "No verdict" in done.out
+    assert "Not scored" in done.out
 
 
 def _incidents(folder: Path) -> list[str]:
@@ -379,4 +381,4 @@ def test_a_week_of_the_smoke_series_is_not_judged_and_says_what_that_takes(tmp_p
     scores = json.loads((tmp_path / "out" / "run.json").read_text())["scores"]
     assert (scores["misses"], scores["labels_not_judged"]) == (0, 1), "nobody could have found it"
     said = " ".join(done.out.split())
-    assert "It takes 3 weeks of data to compare an hour with the same hour of 2 others: there are 7 d" in said, said
+    assert "Comparing an hour with the same hour of 2 others takes 3 weeks of data; there are 7 d" in said, said

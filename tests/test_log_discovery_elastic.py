@@ -89,7 +89,7 @@ def test_a_metric_of_an_index_is_what_the_twin_says(
         query = Query(source.metric, keys, window, resolution)
         expected = np.array(log_twin(lines, metric, query)).reshape(len(keys), -1)
         if metric == "latency-p95" and elasticsearch.product is OPENSEARCH:
-            assert any("p95 as OpenSearch has it" in note for note in source.notes())
+            assert any("p95 as OpenSearch computes it:" in note for note in source.notes())
             continue
         # A digest of up to COMPRESSION values is exact; logs() may put 400 into an hour.
         near = 0.05 if metric == "latency-p95" and resolution == HOUR else 1e-9
@@ -186,11 +186,11 @@ def test_what_cannot_be_meant_is_told_in_a_line(elasticsearch: Server, elasticse
     load(elasticsearch, elasticsearch_index, [document(Request(MONDAY, "api", 1.0, 200))], FIELDS)
     name = f"{elasticsearch.url}/{elasticsearch_index}"
     for columns, line in (
-        (Columns(preset="latency", value="service"), "name a field that is a number"),
+        (Columns(preset="latency", value="service"), "use a field that is a number"),
         (Columns(preset="latency", value="took"), "did you mean|it has"),
         (Columns(preset="requests", step=60), "leave out --wide and --document-step"),
         (Columns(key="service", statistic="share"), "--errors"),
-        (Columns(preset="errors", errors="status_code:(("), "no query in Lucene's language"),
+        (Columns(preset="errors", errors="status_code:(("), "not a valid Lucene query:"),
         (Columns(preset="errors", errors="status:>=500"), "speaks of status, which .* did you mean status_code"),
         (Columns(key="service", statistic="share", errors="level:X", step=60), "--document-step is for"),
     ):

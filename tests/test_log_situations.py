@@ -200,7 +200,7 @@ def test_a_copy_of_a_log_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.log.1").write_text(content)
     (tmp_path / "a.log.1.gz").write_bytes(gzip.compress(content.encode()))
     notes = open_source(str(tmp_path / "*"), Columns(preset="requests")).notes()
-    assert any("begin with the same lines: if one is a copy, all of its lines count twice" in note for note in notes)
+    assert any("begin with the same lines: if one is a copy, its lines count twice" in note for note in notes)
 
 
 @pytest.mark.parametrize("situation", RIGHT)
@@ -251,30 +251,30 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "lines in a list in an object": (
         json.dumps({"Records": [{"eventTime": "2025-01-06T00:00:00Z"}] * 3}) + "\n",
         "requests",
-        "all there is in an object is Records: if the lines stand in a list there, write them one a line, as jq",
+        "its objects contain only Records: if that is a list of lines, write one per line, as jq",
     ),
-    "levels that mean nothing": (row(level="BLUE") * 3, "errors", "no level of level is known (BLUE)"),
-    "numbers of nobody's levels": (row(level=3) + row(level=11), "errors", "no level of level is known (11, 3)"),
+    "levels that mean nothing": (row(level="BLUE") * 3, "errors", "no level in level is known (BLUE)"),
+    "numbers of nobody's levels": (row(level=3) + row(level=11), "errors", "no level in level is known (11, 3)"),
     "numbers that count up or down": (
         row(level=3) + row(level=1),
         "errors",
-        "level (1, 3) may count as syslog does, 0 the worst, or upwards, as Zabbix to 5: say --errors 'level <= 3'",
+        "level (1, 3) may count downwards like syslog (0 is worst) or upwards like Zabbix (5 is worst): use",
     ),
     "severities of Zabbix": ("".join(row(severity=n) for n in range(6)), "errors", "or --errors 'severity >= 4'"),
-    "a status that is a word": (row(status="failed") * 3, "errors", "no status and no level that is known"),
-    "no response time": (CLF.format(200) * 3, "latency", "no response time that is known for --metric latency"),
+    "a status that is a word": (row(status="failed") * 3, "errors", "no status and no level that is recognised"),
+    "no response time": (CLF.format(200) * 3, "latency", "no response time that is recognised for --metric latency"),
     "1 % of other lines": (CLF.format(200) * 99 + "what is this\n", "errors", "such as line 100 of"),
     "a zone that means two things": (
         "2025-07-06 12:00:00 BST ERROR boom\n" * 3,
         "errors",
-        "'2025-07-06 12:00:00 BST' in timestamp is no time that is read",
+        "'2025-07-06 12:00:00 BST' in timestamp is not a supported time",
     ),
-    "days and no time": ("date,path,status\n2025-01-06,/a,500\n", "errors", "date holds days without a time"),
-    "no log at all": ("hello world\nthis is\nno log\n", "errors", "docs/log-discovery.md lists them"),
+    "days and no time": ("date,path,status\n2025-01-06,/a,500\n", "errors", "date contains dates without a time"),
+    "no log at all": ("hello world\nthis is\nno log\n", "errors", "(see docs/log-discovery.md);"),
     "more series than anybody wants": (
         "".join(row(status=500, service=f"s{place}") for place in range(5001)),
         "errors",
-        "has 5,001 series by service: name a field with fewer values with --key, or take them all with --key service",
+        "has 5,001 series by service: specify a field with fewer values with --key, or accept them all with --key",
     ),
 }
 
@@ -339,7 +339,7 @@ def test_a_path_alone_is_an_endpoint(tmp_path: Path) -> None:
 def test_a_role_that_the_log_has_not_is_refused_with_those_that_it_has(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(row(vhost="x", status=503) * 3)
-    with pytest.raises(Failure, match=r"known to be its endpoint \(--key\): it has host \(vhost\)"):
+    with pytest.raises(Failure, match=r"no recognised endpoint field \(--key\): it has host \(vhost\)"):
         open_source(str(path), Columns(preset="errors", key="endpoint"))
 
 

@@ -62,7 +62,7 @@ def test_marks_are_labels_in_the_next_verdict_and_unmarked_events_count_neither_
     ("arguments", "said"),
     [
         (("ffffffff", "right"), "has no event 'ffffffff'"),
-        (("", "right"), "events of the last run begin with ''"),
+        (("", "right"), "events of the last run have an id that begins with ''"),
         (("ffff", "none"), "0 marks begin with 'ffff'"),
         (("ffff",), "right, wrong or none"),
     ],
@@ -111,9 +111,9 @@ def test_another_detectors_events_get_the_verdict_that_discover_gives_its_own(ra
     (ran / "mine.csv").write_text(wrong)
     text = well(sl("score", *options)).out
     assert "false alarms            2" in text, "the same event twice is two alarms"
-    assert "there is no such file" in refused(sl("score", "--events", "no.csv", *options[2:]), 2)
+    assert "file not found" in refused(sl("score", "--events", "no.csv", *options[2:]), 2)
     (ran / "bad.csv").write_text("key,start\na,2\n")
-    assert "no column 'end'" in refused(sl("score", "--events", ran / "bad.csv", *options[2:]), 2)
+    assert "column 'end' is missing" in refused(sl("score", "--events", ran / "bad.csv", *options[2:]), 2)
 
 
 def test_exported_rows_say_whether_something_was_happening(ran: Path) -> None:
@@ -131,7 +131,6 @@ def test_labels_of_keys_that_the_store_does_not_hold_are_said_to_be_left_out(ran
     truth.write_text((ran / "truth.csv").read_text() + f"A,{MONDAY + 9000},{MONDAY + 9900}\n")
     run = (ran / "own.csv", "--output", ran / "out", "--resolution", "5m", "--charts", "0", "--no-html", "-q")
     assert (
-        "labels left out, as nothing was read of their keys: 1 ('A')"
-        in well(sl("discover", *run, "--truth", truth)).err
+        "labels ignored because their series were not read: 1 ('A')" in well(sl("discover", *run, "--truth", truth)).err
     )
-    assert "labels left out" not in well(sl("discover", *run, "--truth", ran / "truth.csv")).err
+    assert "labels ignored because" not in well(sl("discover", *run, "--truth", ran / "truth.csv")).err

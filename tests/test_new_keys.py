@@ -56,7 +56,7 @@ def test_the_port_that_was_never_there_is_named(tmp_path: Path) -> None:
     assert first["minutes"] == 45
     words = well(sl("explain", first["event_id"], "--output", tmp_path / "out", "-q")).out
     assert "class new, severity 25" in words
-    assert "123 was not there in the first week of the store: its first day is held against" in words
+    assert "123 was not there in the first week of the store: its first day is compared" in words
 
 
 def test_what_is_there_from_the_beginning_or_not_wanted_is_not_new(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ def test_what_was_left_out_is_a_warning(rows: pd.DataFrame) -> None:
     ("change", "words"),
     [
         ({"value": "nope"}, "nope"),
-        ({"policy": {"over_procent": 1}}, "there is no setting 'over_procent'"),
+        ({"policy": {"over_procent": 1}}, "unknown setting 'over_procent'"),
         ({"policy": {"over_percent": -200}}, "over_percent"),
         ({"resolution": "7s"}, "7s"),
         ({"start": "yesterday"}, "yesterday"),
@@ -133,7 +133,7 @@ def test_a_result_shows_itself(rows: pd.DataFrame) -> None:
     assert "&lt;script&gt;" in shown
     assert result.plot(0).get_size_inches()[0] > 5
     assert result.plot(result.events["event_id"][0]) is not None
-    with pytest.raises(UsageFailure, match="there is no event 7"):
+    with pytest.raises(UsageFailure, match="no event 7"):
         result.plot(7)
 
 
@@ -159,7 +159,7 @@ def test_an_event_of_a_frame_is_explained_and_so_is_an_hour_without_one(rows: pd
     ):
         with pytest.raises(UsageFailure, match=words):
             sl.explain(result, **wrong)
-    with pytest.raises(UsageFailure, match="knows no data"):
+    with pytest.raises(UsageFailure, match="has no data attached: create"):
         sl.explain(sl.Result(result.findings), 0)
 
 

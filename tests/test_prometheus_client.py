@@ -77,10 +77,10 @@ def success(**more: Any) -> bytes:
 
 BAD: list[tuple[int, bytes, type[Failure], str]] = [
     (200, success(warnings=["store 2 is not reachable"]), PartialAnswer, "store 2 is not reachable"),
-    (200, success(isPartial=True), PartialAnswer, "in part"),
-    (200, success(partial=True), PartialAnswer, "in part"),
-    (200, b"[]", StoreError, "does not answer like Prometheus"),
-    (200, b'{"status": "error"}', StoreError, "does not answer like Prometheus"),
+    (200, success(isPartial=True), PartialAnswer, "partial answer"),
+    (200, success(partial=True), PartialAnswer, "partial answer"),
+    (200, b"[]", StoreError, "does not respond like Prometheus:"),
+    (200, b'{"status": "error"}', StoreError, "does not respond like Prometheus:"),
     (301, b"", StoreError, "not followed"),
     (400, error("bad_data", "parse error: unexpected limit"), UsageFailure, "check --value"),
     (400, error("bad_data", "exceeded maximum resolution of 11,000 points"), TooLong, "maximum resolution"),
@@ -91,7 +91,7 @@ BAD: list[tuple[int, bytes, type[Failure], str]] = [
     (422, error("execution", "query processing would load too many samples into memory"), TooLarge, "too many"),
     (422, error("422", "too many points for the given step"), TooLong, "too many points"),
     (422, error("execution", "multiple matches for labels"), UsageFailure, "multiple matches"),
-    (500, b"", Away, "too much to do"),
+    (500, b"", Away, "is overloaded"),
     (503, error("timeout", "query timed out in query execution"), TooLarge, "timed out"),
     (504, b"", TooLarge, "504"),
 ]
@@ -140,7 +140,7 @@ def counted(minutes: str) -> Callable[[], bytes]:
 
 def test_a_server_that_counts_otherwise_is_refused(answering: Answering) -> None:
     answering.answers = [(200, counted("4")(), {})]
-    with pytest.raises(StoreError, match="does not answer like Prometheus"):
+    with pytest.raises(StoreError, match="does not respond like Prometheus:"):
         open_source(answering.store, Columns(value="up"), Access())
 
 

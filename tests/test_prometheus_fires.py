@@ -19,7 +19,7 @@ from tests.prometheus.history import Firing, History
 from tests.prometheus.server import Prometheus, PromServer
 from tests.required import program
 from traffic.model import Window
-from traffic.options import EntryOptions
+from traffic.store_options import EntryOptions
 
 STEP = 300
 LOOSE = (

@@ -92,8 +92,8 @@ def test_options_come_before_the_environment_and_a_token_before_a_user(tmp_path:
     [
         (Entry(user="me"), {}, "no password"),
         (Entry(ca_fingerprint="00" * 32), {}, "for Elasticsearch"),
-        (Entry(), {"PROMETHEUS_TOKEN": "two words"}, "the token holds blanks"),
-        (Entry(tenant="a\nb"), {}, "the tenant holds blanks"),
+        (Entry(), {"PROMETHEUS_TOKEN": "two words"}, "the token contains spaces"),
+        (Entry(tenant="a\nb"), {}, "the tenant contains spaces"),
     ],
 )
 def test_what_cannot_log_in_is_refused(said: Entry, environment: dict[str, str], line: str) -> None:

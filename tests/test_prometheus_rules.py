@@ -114,7 +114,7 @@ def test_the_head_says_what_is_lost() -> None:
         (Policy(direction="below"), "bits", "falls cannot be exported"),
         (Policy(slots="day"), "bits", "only the hour of the week"),
         (Policy(rollup_width=7200), "bits", "only 1h"),
-        (Policy(), "my bits", "no name of a metric"),
+        (Policy(), "my bits", "not a valid metric name"),
     ],
 )
 def test_what_rules_cannot_say_at_all_is_refused(policy: Policy, series: str, said: str) -> None:
@@ -177,7 +177,7 @@ def test_an_alert_fires_at_each_step_at_which_enough_samples_lie_in_its_range(da
 
 def test_the_command_writes_the_policy_of_the_last_run(tmp_path: Path) -> None:
     file, output = incidents(tmp_path, 4), tmp_path / "out"
-    assert "holds no run" in refused(sl("rules", "--output", output), 2)
+    assert "contains no run:" in refused(sl("rules", "--output", output), 2)
     run = (
         "discover",
         file,

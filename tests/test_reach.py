@@ -63,7 +63,7 @@ def test_the_percentage_that_is_said_finds_it_and_one_more_does_not(
     assert at is not None
     assert missed.reached is not None
     assert at == np.ceil(100 * (missed.reached - 1)) - 1
-    assert f"{missed.reached:.3g}x reached, 3x asked" in missed.why
+    assert f"{missed.reached:.3g}x reached, 3x required" in missed.why
     assert (f"--over-percent {at:g} finds it" in missed.why) == (missed.verdict == "miss")
     assert outcome(source, replace(policy, over_percent=at), tmp_path).verdict == "hit"
     assert outcome(source, replace(policy, over_percent=at + 1), tmp_path).verdict == "miss"
@@ -80,7 +80,7 @@ NIGHTLY = tuple((144 * day + (9, -9, 12)[day % 3], 3, 4.0) for day in range(-21,
         (
             world((0, 6, 4.0)),
             replace(ALONE, over_percent=0, over_units=1000.0),
-            "over the baseline reached, 1.00 k req/s asked: --over-units 290 finds it",
+            "over the baseline reached, 1.00 k req/s required: --over-units 290 finds it",
             {"over_units": 290.0},
         ),
         (
@@ -117,12 +117,12 @@ def test_a_rule_that_stands_in_the_way_is_named_and_without_it_the_label_is_foun
 def test_what_stands_in_the_way_of_an_event_that_is_there_is_said(tmp_path: Path) -> None:
     long = outcome(world((-30, 66, 5.0)), ALONE, tmp_path)
     assert long.verdict == "miss"
-    assert "longer than the label: at most 3 h" in long.why
+    assert "longer than the label; the limit is 3 h" in long.why
     two = outcome(world((0, 6, 5.0)), ALONE, tmp_path / "two", [label(), replace(label(0, 7), id="y")])
-    assert "meets another label" in two.why
+    assert "matches another label" in two.why
     falls = outcome(world((0, 6, 5.0)), ALONE, tmp_path / "two", [replace(label(), direction="below")])
     assert falls.verdict == "hit"
-    assert "falls are not looked for, though what goes the other way met it" in falls.why
+    assert "falls are not looked for, although an event in the other direction matches it" in falls.why
 
 
 def test_a_label_whose_time_is_not_judged_says_why(tmp_path: Path) -> None:
@@ -241,7 +241,7 @@ def test_a_label_that_is_shorter_than_what_is_asked_for_says_what_its_buckets_re
     source, short = world((0, 1, 9.0)), replace(label(0, 1), kind="decoy")
     told = outcome(source, replace(ALONE, matches=2), tmp_path, [short])
     assert told.reached == pytest.approx(9, rel=0.06)
-    assert "by 1 of the 2 buckets that are asked for" in told.why
+    assert "by 1 of the 2 required buckets" in told.why
 
 
 def test_a_label_of_all_keys_is_told_of_the_key_that_came_nearest(tmp_path: Path) -> None:

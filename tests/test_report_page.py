@@ -144,7 +144,7 @@ def test_a_link_to_an_event_opens_it_and_one_without_a_series_says_so(browser: B
         other = next(event.id for event in findings.events if event.id != traced)
         shown.evaluate(f"() => {{ location.hash = '{other}' }}")
         shown.wait_for_function(f"() => document.querySelector('tr.chosen')?.id === '{other}'")
-        assert "No series is kept" in shown.locator("#cursor").inner_text()
+        assert "The series of this event is not in the page" in shown.locator("#cursor").inner_text()
         assert not shown.locator("#chart").is_visible()
 
 

@@ -45,7 +45,7 @@ def nasty() -> Findings:
         median_delay=None,
         never_looked_at=412,
         series=437,
-        not_emulated="its filters are not applied; weekends are those of UTC",
+        not_emulated="its filters are not applied; weekends are in UTC",
     )
     return replace(findings, contributors=(made_of, rest), elsewhere=(other,))
 

@@ -195,7 +195,7 @@ def test_kibana_gets_a_query_and_a_threshold_for_each_hour() -> None:
     rule = kibana_rule(Policy(), 60, FIELDS, WEEK, [limits()], None)
     assert rule["rule_type_id"] == ".es-query"
     assert (rule["params"]["threshold"], rule["params"]["thresholdComparator"]) == ([0], ">")
-    assert any("not run on a server" in tag for tag in rule["tags"])
+    assert any("not tested on a server" in tag for tag in rule["tags"])
     assert "WHERE buckets >= 2" in esql(Policy(), 60, FIELDS)
     lines = [json.loads(line) for line in lookup_index([limits()]).splitlines()]
     documents = {one["key_slot"]: one["threshold"] for one in lines[1::2]}
@@ -214,9 +214,11 @@ def test_the_command_writes_thresholds_and_says_what_they_raise(tmp_path: Path) 
     assert "Of 6 incidents discover finds 6, this form 6." in head
     assert promtool("check", "rules", tmp_path / "t.yml").returncode == 0
     assert (tmp_path / "t.yml.prom").read_text().count("sl_threshold{") == 2 * SLOTS * 4
-    assert "say with --file" in refused(sl(*thresholds), 2)
+    assert "add --file:" in refused(sl(*thresholds), 2)
     for form in ("elastalert", "kibana"):
-        assert "is of a run on an index" in refused(sl("rules", "--output", output, "--format", form), 2)
+        assert "needs a run on an index; the last run was" in refused(
+            sl("rules", "--output", output, "--format", form), 2
+        )
 
 
 @pytest.mark.parametrize(

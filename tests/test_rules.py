@@ -355,15 +355,18 @@ def test_no_rule_asks_for_less_than_the_units_that_are_stated() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("rules: {helt: false}", "there is no rule 'helt'; there are level, "),
-        ("keys: {a: {rules: {helt: false}}}", "there is no rule 'helt'"),
-        ("keys: {a: {over: 3}}", "keys: a: over: 3 is not valid; what may differ by key: percentile, "),
+        ("rules: {helt: false}", "unknown rule 'helt'; use level, "),
+        ("keys: {a: {rules: {helt: false}}}", "unknown rule 'helt'"),
+        ("keys: {a: {over: 3}}", "keys: a: over: 3 is not valid; settings that may differ by series: percentile, "),
         ("keys: {a: {over_percent: much}}", "'much' is not valid"),
         ("keys: {a: {over_percent: -1}}", "over_percent is -1.0, it must be 0 or more"),
         ("baseline: both", "baseline"),
         ("slots: month", "slots"),
         ("keys: {a: {slots: month}}", "slots is month, it must be week or workdays or day"),
-        ("keys: {a: {rollup_percentile: 98}}", "rollup_percentile: 98 is not valid; what may differ by key: "),
+        (
+            "keys: {a: {rollup_percentile: 98}}",
+            "rollup_percentile: 98 is not valid; settings that may differ by series: ",
+        ),
         ("rollup_percentile: 101", "rollup_percentile is 101"),
         ("rollup_width: 30m", "rollup_width must be 1h, 2h, 3h, 4h, 6h, 8h, 12h or 24h"),
         ("rollup_width: 5h", "rollup_width must be"),

@@ -78,7 +78,7 @@ def test_the_command_lists_every_run_of_discover(tmp_path: Path) -> None:
     world = ("--customers", "3", "--start", "2026-09-07", "--end", "2026-10-05")
     own = ("--store", tmp_path / "traffic", "--output", tmp_path)
     well(sl("generate", *own, *world, "-q"))
-    assert "no runs are written down" in well(sl("runs", "--output", tmp_path)).out
+    assert "no runs recorded" in well(sl("runs", "--output", tmp_path)).out
     for percent in ("200", "5000"):
         well(sl("discover", *own, "--charts", "0", "--over-percent", percent, "-q"))
     lines = well(sl("runs", "--output", tmp_path)).out.splitlines()

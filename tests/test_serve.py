@@ -391,11 +391,14 @@ def test_a_port_that_is_taken_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--host", "0.0.0.0"), "others can reach 0.0.0.0: set SL_SERVE_TOKEN or --token-file"),
+        (
+            ("--host", "0.0.0.0"),
+            "0.0.0.0 is reachable from other machines: set a token with SL_SERVE_TOKEN or --token-file",
+        ),
         (("--host", "192.0.2.1", "--token-file", "TOKEN"), "cannot listen on 192.0.2.1 port 8000"),
         (("--host", "no.such.name.invalid"), "cannot listen on no.such.name.invalid port 8000"),
-        (("--token-file", "SHORT"), "the token needs at least 16 letters"),
-        (("--config", "nothing.yaml"), "nothing.yaml: there is no such file"),
+        (("--token-file", "SHORT"), "the token must have at least 16 characters"),
+        (("--config", "nothing.yaml"), "nothing.yaml: file not found"),
     ],
 )
 def test_a_start_that_cannot_be_meant_is_one_line(tmp_path: Path, options: tuple[str, ...], words: str) -> None:

@@ -128,7 +128,7 @@ def test_no_more_anomalies_go_on_or_wait_than_there_is_room_for() -> None:
     client, other = engine.join(0, labels=True), engine.join(0, labels=True)
     for _ in range(MOST_ANOMALIES):
         client.inject("error_spike", 100)
-    with pytest.raises(Busy, match="wait until one of them is over"):
+    with pytest.raises(Busy, match="wait until one of them ends"):
         client.inject("error_spike")
     for _ in range(3 * MOST_ANOMALIES):
         engine.inject("data_anomaly", 100)

@@ -179,7 +179,7 @@ def test_what_the_cluster_refuses_is_counted_listed_and_said(
     with pytest.raises(SinkFailure) as caught:
         sink.close()
     assert str(caught.value).startswith(
-        "1 of 10 documents were refused (9 stored, 0 there already), such as: document_parsing"
+        "1 of 10 documents were rejected (9 stored, 0 already there), such as: document_parsing"
     )
     assert caught.value.exit_code == 1
     assert sink.close() == caught.value.counts == Counts(9, 9, 1)
@@ -278,7 +278,7 @@ def test_a_cluster_that_stays_away_is_one_line_with_the_exact_counts(
     sink = open_log_sink(f"http://127.0.0.1:{proxy.port}/{elasticsearch_index}", opening(tmp_path, patience=0.3))
     sink.write(lines(10))
     proxy.end()
-    with pytest.raises(SinkFailure, match=r"cannot be reached .* \(it was waited for 0.3 s\); 10 lines stored, 5 drop"):
+    with pytest.raises(SinkFailure, match=r"cannot be reached .* \(waited 0.3 s\); 10 lines stored, 5 drop"):
         sink.write(lines(5, 10))
     assert sink.close() == Counts(10, 10, 5)
 

@@ -109,14 +109,14 @@ def test_a_server_that_comes_back_empty_is_said(server: RedisServer) -> None:
     assert sink.close() == Counts(20, 20, 0)
     assert numbers(server.texts(NAME)) == list(range(10, 20))
     assert len(notes) == 1
-    assert notes[0].startswith(f"{sink.name} came back without what it had: up to 10 of the lines")
+    assert notes[0].startswith(f"{sink.name} restarted without its data: up to 10 of the lines")
 
 
 def test_a_server_that_stays_away_is_one_line_with_the_exact_counts(server: RedisServer) -> None:
     sink = open_log_sink(address(server), Opening(patience=0.3))
     sink.write(lines(10))
     server.kill()
-    with pytest.raises(SinkFailure, match=r"does not take lines for 0.3 s \(.*\): start it") as caught:
+    with pytest.raises(SinkFailure, match=r"has not accepted lines for 0.3 s \(.*\): start it") as caught:
         sink.write(lines(5, 10))
     assert str(caught.value).endswith("run again; 10 lines stored, 5 dropped")
     assert "\n" not in str(caught.value)
@@ -149,7 +149,7 @@ def test_no_more_lines_wait_in_the_list_than_may_and_it_goes_on_when_some_are_ta
 
 def test_a_full_list_that_nobody_reads_is_one_line_with_the_exact_counts(server: RedisServer) -> None:
     sink = open_log_sink(address(server, "?limit=100"), Opening(patience=0.2))
-    with pytest.raises(SinkFailure, match=r"holds 100 lines, and nobody has taken any for 0.2 s") as caught:
+    with pytest.raises(SinkFailure, match=r"holds 100 lines, and none was taken for 0.2 s") as caught:
         sink.write(lines(130))
     assert str(caught.value).endswith("100 lines stored, 30 dropped")
     assert server.client.llen(NAME) == 100
@@ -158,7 +158,7 @@ def test_a_full_list_that_nobody_reads_is_one_line_with_the_exact_counts(server:
 def test_a_server_without_memory_is_waited_for(server: RedisServer) -> None:
     sink = open_log_sink(address(server), Opening(patience=0.2))
     server.client.config_set("maxmemory", 1)
-    with pytest.raises(SinkFailure, match="does not take lines"):
+    with pytest.raises(SinkFailure, match="has not accepted lines"):
         sink.write(lines(3))
     server.client.config_set("maxmemory", 0)
     sink.write(lines(3, 3))
@@ -168,7 +168,7 @@ def test_a_server_without_memory_is_waited_for(server: RedisServer) -> None:
 
 def test_a_name_that_holds_something_else_is_refused_and_stays(server: RedisServer) -> None:
     server.client.set(NAME, "mine")
-    with pytest.raises(SinkRefused, match=r"smoke_event in redis://.* is a string, not a list: name another one"):
+    with pytest.raises(SinkRefused, match=r"smoke_event in redis://.* is a string, not a list: use another key"):
         open_log_sink(address(server))
     assert server.client.get(NAME) == b"mine"
 
@@ -184,11 +184,11 @@ def locked(folder: Path) -> Iterator[RedisServer]:
 
 def test_a_password_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with locked(tmp_path) as server:
-        with pytest.raises(SinkDenied, match=r"does not let us in .* set REDISCLI_AUTH to its password") as caught:
+        with pytest.raises(SinkDenied, match=r"denies access .* set REDISCLI_AUTH to its password") as caught:
             open_log_sink(address(server))
         assert caught.value.exit_code == 5
         monkeypatch.setenv("REDISCLI_AUTH", "wrong")
-        with pytest.raises(SinkDenied, match="does not let us in"):
+        with pytest.raises(SinkDenied, match="denies access"):
             open_log_sink(address(server))
         monkeypatch.setenv("REDISCLI_AUTH", "open sesame")
         sink = open_log_sink(address(server))
@@ -210,7 +210,7 @@ def test_over_tls_lines_are_stored_and_who_is_not_to_be_trusted_gets_none(tmp_pa
     server = RedisServer(tmp_path, tls=tls).start()
     try:
         name = address(server).replace("redis:", "rediss:")
-        with pytest.raises(SinkDenied, match=r"no safe connection to rediss:.*: name the certificate") as caught:
+        with pytest.raises(SinkDenied, match=r"no secure connection to rediss:.*: pass its CA with") as caught:
             open_log_sink(name)
         assert caught.value.exit_code == 5
         sink = open_log_sink(name, Opening(entry=Access(ca_file=str(tls / "ca.pem"))))
@@ -222,5 +222,7 @@ def test_over_tls_lines_are_stored_and_who_is_not_to_be_trusted_gets_none(tmp_pa
 
 
 def test_nobody_there_is_one_line_at_once() -> None:
-    with pytest.raises(SinkFailure, match=r"cannot connect to redis://127.0.0.1:1/0/x .*: check that Redis runs there"):
+    with pytest.raises(
+        SinkFailure, match=r"cannot connect to redis://127.0.0.1:1/0/x .*: check the address and that Redis is running"
+    ):
         open_log_sink("redis://127.0.0.1:1/0/x")

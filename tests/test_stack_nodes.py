@@ -128,7 +128,7 @@ def test_a_wrong_password_or_authority_is_denied(stack: Stack, tmp_path: Path) -
     assert "401" in refused(stack.run("discover", ELASTIC_PASSWORD="wrong"), 5)
     assert setup("certificates", tmp_path, "es01", ELASTIC_PASSWORD="x", KIBANA_PASSWORD="x").code == 0
     line = refused(stack.run("discover", ES_CA_CERT=str(tmp_path / "ca" / "ca.crt")), 5)
-    assert "no safe connection" in line
+    assert "no secure connection to" in line
     assert stack.password not in line
 
 

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.model import CalendarRow, NotJudged, Outcome, Policy, Verdict
+from analyzer.report.lines import columns
 from analyzer.report.machine import as_json, scores
 from analyzer.report.page import page
 from analyzer.report.saved import RUN, describe, load, save
 from analyzer.report.table import EVENTS, write_tables
-from analyzer.report.terminal import columns, summary
+from analyzer.report.terminal import summary
 from tests.findings_maker import NASTY_KEYS, make_event, make_findings
 from tests.golden_file import golden
 from traffic.model import HOUR, Label, Metric
@@ -41,7 +42,7 @@ def test_any_key_fits(keys, width):
 
 def test_columns_stand_under_their_names_whatever_the_key():
     lines = summary(make_findings(20, keys=NASTY_KEYS, seed=3, traces=0)).split("\n")
-    first = next(i for i, line in enumerate(lines) if line.startswith("  key"))
+    first = next(i for i, line in enumerate(lines) if line.startswith("  series"))
     end = columns(lines[first].partition("ratio")[0]) + len("ratio")
     for line in lines[first + 1 : first + 20]:
         cut = next(i for i in range(len(line)) if columns(line[:i]) == end)
@@ -49,8 +50,8 @@ def test_columns_stand_under_their_names_whatever_the_key():
 
 
 def test_years_are_shown_where_they_tell():
-    assert "2026 " not in summary(make_findings(3, traces=0)).partition("key ")[2]
-    assert "2026 " in summary(make_findings(3, weeks=60, traces=0)).partition("key ")[2]
+    assert "2026 " not in summary(make_findings(3, traces=0)).partition("series   ")[2]
+    assert "2026 " in summary(make_findings(3, weeks=60, traces=0)).partition("series   ")[2]
 
 
 def test_colour_only_when_asked_for():
@@ -83,7 +84,7 @@ def test_nothing_found_is_said_plainly():
 def test_a_summary_says_that_falls_were_not_looked_for(direction, said):
     findings = make_findings(3, truth=False, traces=0)
     findings = replace(findings, policy=replace(findings.policy, direction=direction))
-    assert summary(findings).count("Falls, such as outages, were not looked for: --direction both does.\n") == said
+    assert summary(findings).count("Falls, such as outages, were not looked for (--direction both).\n") == said
     assert page(findings).count(b"Falls, such as outages, were not looked for.") == said
 
 
@@ -108,7 +109,7 @@ def test_keys_that_were_never_judged_are_told_from_those_in_part():
     whole = NotJudged("customer-001", window.start, window.end, "no history")
     part = NotJudged("customer-002", window.start, window.start + HOUR, "too few buckets in the hour")
     text = summary(replace(findings, not_judged=(whole, part)))
-    assert "2 of 50 keys, 1 of them wholly" in text
+    assert "2 of 50 series, 1 of them completely" in text
     assert "no history" in text
     assert "<0.1 %" in text
 
@@ -121,7 +122,7 @@ def test_the_keys_that_were_judged_least_are_named():
     assert "  most: customer-011 11 h, customer-010 10 h, customer-009 9 h" in lines
     assert "  ... and 3 more reasons in not_judged.csv" in lines
     alike = [replace(gap, end=start + 5 * HOUR) for gap in gaps]
-    assert "  each of these keys: 5 h" in summary(replace(findings, not_judged=tuple(alike))).splitlines()
+    assert "  each of these series: 5 h" in summary(replace(findings, not_judged=tuple(alike))).splitlines()
     told = as_json(replace(findings, not_judged=tuple(gaps)))["not_judged"]
     assert told["worst"][0] == {"key": "customer-011", "hours": {"calendar: 11": 11.0}}
     many = [NotJudged(f"k{n:03d}", start, start + HOUR, "a") for n in range(100)]
@@ -151,7 +152,7 @@ def test_a_clock_and_a_calendar_are_said(policy, says):
 def test_fewer_matches_than_asked_for_are_said():
     text = " ".join(summary(replace(make_findings(1, traces=0), resolution=HOUR)).split())
     assert "1 bucket of 1 h above" in text
-    assert "(2 matches were asked for, but 10 min hold no 2 buckets of 1 h.)" in text
+    assert "(2 matches were requested, but 10 min contain fewer than 2 buckets of 1 h.)" in text
 
 
 def test_a_ratio_over_nothing_is_a_dash():
@@ -179,7 +180,7 @@ def test_a_list_of_ones_own_may_say_little():
     bare = Label("L1", "", 1_790_000_040, 1_790_003_640, "", nan, "above", "required")
     verdict = Verdict((Outcome(bare, "miss"),), {})
     text = summary(replace(make_findings(0, traces=0), verdict=verdict, labels=(bare,)))
-    assert "    (any key)  21 Sep 14:14  1 h\n" in text
+    assert "    (any series)  21 Sep 14:14  1 h\n" in text
     assert "nan" not in text
 
 

@@ -221,7 +221,7 @@ def test_a_server_that_nobody_vouches_for_hears_nothing(world: World, kind: str,
     said = str(caught.value)
     assert isinstance(caught.value, AccessDenied | Unheard), said
     assert "\n" not in said
-    assert "no safe connection" in said
+    assert "no secure connection to" in said
     assert SECRET not in said
 
 
@@ -257,7 +257,7 @@ def test_a_fingerprint_stands_for_the_certificate_and_another_one_does_not(world
         by_elastic(server.url, login(fingerprint=fingerprint(cert)))
         assert len(server.heard) == 1
         for wrong in (fingerprint(world.authority), "0" * 64, fingerprint(world.other.issue_cert("es.example"))):
-            with pytest.raises(AccessDenied, match="no safe connection"):
+            with pytest.raises(AccessDenied, match="no secure connection to"):
                 by_elastic(server.url, login(fingerprint=wrong))
     assert len(server.heard) == 1
 
@@ -325,5 +325,5 @@ def test_an_error_that_is_a_text_is_said(world: World) -> None:
 def test_the_command_ends_with_5_and_one_line(world: World, tmp_path: Path) -> None:
     with listening(BAD["another host"](world)) as server:
         told = sl("doctor", "--store", f"{server.url}/x", "--ca-file", world.file, "--output", tmp_path)
-    assert "no safe connection" in told.out + told.err
+    assert "no secure connection to" in told.out + told.err
     assert told.code == 5

@@ -126,27 +126,27 @@ def test_columns_that_are_not_known_do_not_disturb(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("", 1, "there is no column 'key' (columns: none)"),
-        ("customer,start,end\n", 1, "there is no column 'key' (columns: customer, start, end); needed are key, start"),
-        ("key;start;end\n", 1, "there is no column 'key' (columns: key;start;end)"),
+        ("", 1, "column 'key' is missing (columns: none)"),
+        ("customer,start,end\n", 1, "column 'key' is missing (columns: customer, start, end); needed are key, start"),
+        ("key;start;end\n", 1, "column 'key' is missing (columns: key;start;end)"),
         ("key,start,end,key\n", 1, "two columns have the same name"),
-        ("key,start,end\na,1800000000\n", 2, "2 cells where the header has 3; quote cells that hold commas"),
+        ("key,start,end\na,1800000000\n", 2, "2 cells where the header has 3; quote cells that contain commas"),
         ("key,start,end\na,1800000000,1800000000\n", 2, "the end (1800000000) is not after the start (1800000000)"),
         ("key,start,end\na,b,1800000000\n", 2, "start: 'b' is not a time: write for instance"),
         ("key,start,end\na,1800000000,\n", 2, "end: '' is not a time"),
-        ("key,start,end\na,now-7d,now\n", 2, "start: 'now-7d' moves with the clock; write the time itself"),
+        ("key,start,end\na,now-7d,now\n", 2, "start: 'now-7d' is relative to the current time; write an absolute time"),
         ("key,start,end,kind\na,1800000000,1800000600,must\n", 2, "kind: 'must' is none of required, optional"),
         ("key,start,end,direction\na,1800000000,1800000600,up\n", 2, "direction: 'up' is none of above, below"),
         ("key,start,end,factor\na,1800000000,1800000600,big\n", 2, "factor: 'big' is not a number; leave it empty"),
-        ("key,start,end\na,1800000000,1800000600\n\na,1800000000,1800000600\n", 4, "the incident of line 2 again"),
+        ("key,start,end\na,1800000000,1800000600\n\na,1800000000,1800000600\n", 4, "same incident as in line 2"),
         ('key,start,end\n"a\nb",1,2\n', 3, "start: '1' is not a time"),
-        ('key,start,end\n"a"b,1,2\n', 2, "this is not CSV"),
-        ('key,start,end\n"a,1,2\n', 2, "this is not CSV"),
-        pytest.param(f"key,start,end\n{'a' * 200_000},1,2\n", 2, "this is not CSV", id="a cell of 200 kB"),
+        ('key,start,end\n"a"b,1,2\n', 2, "not valid CSV"),
+        ('key,start,end\n"a,1,2\n', 2, "not valid CSV"),
+        pytest.param(f"key,start,end\n{'a' * 200_000},1,2\n", 2, "not valid CSV", id="a cell of 200 kB"),
         (
             "key,start,end,store\na,1800000000,1800000600,s\na,1800000001,1800000600,t\n",
             3,
-            "another store than in the lines above",
+            "a different store than in the lines above;",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_mistake_in_a_list_is_one_line_with_its_row(file: Path, text: str, lin
 
 
 def test_a_list_that_is_not_there_or_not_text_is_named(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match="there is no such file"):
+    with pytest.raises(UsageFailure, match="file not found"):
         read(file)
     with pytest.raises(UsageFailure, match="this is a folder"):
         read(tmp_path)

@@ -114,7 +114,7 @@ CASES = (
     Case("two columns that could be the key", csv("ts,from,to,bytes\n2025-01-06,x,y,1\n"), DATA),
     Case("text among the values", csv(HEADER + ROW + "2025-01-06T00:01:00Z,a,many\n"), DATA),
     Case("a comma for decimals", csv("ts;key;value\n2025-01-06;a;1,5\n"), DATA, 0),
-    Case("a time that is none", csv(HEADER + ROW + "yesterday,a,1\n"), DATA),
+    Case("an invalid time", csv(HEADER + ROW + "yesterday,a,1\n"), DATA),
     Case("the day before the month", csv(HEADER + "22/11/2025 10:00,a,1\n"), DATA, 0),
     Case("a day that may be the month", csv(HEADER + "02/11/2025 10:00,a,1\n"), DATA),
     Case("a zone by an abbreviation", csv(HEADER + "2025-07-06 12:00:00 BST,a,1\n"), DATA),

@@ -31,7 +31,7 @@ class LogColumns:
     scale: float | None = None
     """Milliseconds in a unit of the response times; None is told from the name of their field, or from the values."""
     skip_bad_lines: bool = False
-    """Leave lines out that are not understood, however many they are."""
+    """Leave lines out that are not recognised, however many they are."""
     raw_paths: bool = False
     """Leave identifiers in paths: `/api/orders/4711` is no `/api/orders/{id}`."""
 

@@ -111,11 +111,11 @@ def content_of(path: Path, largest: int, form: str, what: str, said: str = "") -
             with path.open("rb") as file:
                 content = file.read(largest + 1)
         except FileNotFoundError:
-            raise UsageFailure(f"{said}{path}: there is no such file") from None
+            raise UsageFailure(f"{said}{path}: file not found") from None
         except IsADirectoryError:
-            raise UsageFailure(f"{said}{path}: this is a folder, a {form} file is needed") from None
+            raise UsageFailure(f"{said}{path}: this is a folder; a {form} file is needed") from None
     if len(content) > largest:
-        raise UsageFailure(f"{said}{path}: larger than {largest >> 20} MiB, which is no {what}")
+        raise UsageFailure(f"{said}{path}: larger than {largest >> 20} MiB, too large for a {what}")
     return content
 
 
@@ -125,7 +125,7 @@ def _text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UsageFailure(f"{path}:{line}: this is not UTF-8 text; save the file as UTF-8") from None
+        raise UsageFailure(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
 
 
 @dataclass
@@ -143,16 +143,16 @@ class _Document:
             root = None
             for number, event in enumerate(e for e in events if isinstance(e, yaml.DocumentStartEvent)):
                 if number:
-                    raise self.failure(_line(event), "a second document starts here; one file holds one")
+                    raise self.failure(_line(event), "a second document starts here; only one per file is allowed")
                 root = self._value(next(events), events, (), 0)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            raise self.failure(mark.line + 1 if mark else 1, f"this is not YAML: {error.problem}") from None
+            raise self.failure(mark.line + 1 if mark else 1, f"not valid YAML: {error.problem}") from None
         except yaml.YAMLError as error:
             # Characters that YAML forbids (control characters, half of a surrogate pair) come without a mark.
             place = getattr(error, "position", None)
             line = text.count("\n", 0, place) + 1 if isinstance(place, int) else 1
-            raise self.failure(line, "there are characters in it that no YAML file holds; is it a text file?") from None
+            raise self.failure(line, "contains characters that are not allowed in YAML; is it a text file?") from None
         if root is not None and not isinstance(root, dict):
             raise self.failure(1, "expected settings (name: value lines)")
         return root
@@ -161,9 +161,9 @@ class _Document:
         line = _line(event)
         self.lines[path] = line
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:
-            raise self.failure(line, "anchors (&) and aliases (*) are not understood here; write the value out")
+            raise self.failure(line, "anchors (&) and aliases (*) are not supported here; write the value out")
         if event.tag is not None:
-            raise self.failure(line, f"the tag {visible(event.tag)} is not understood here; remove it")
+            raise self.failure(line, f"the tag {visible(event.tag)} is not supported here; remove it")
         if depth > DEEPEST:
             raise self.failure(line, f"nested deeper than {DEEPEST} levels")
         if isinstance(event, yaml.ScalarEvent):
@@ -180,7 +180,7 @@ class _Document:
         while not isinstance(event := next(events), yaml.MappingEndEvent):
             line = _line(event)
             if not isinstance(event, yaml.ScalarEvent) or event.anchor is not None or event.tag is not None:
-                raise self.failure(line, "the name of a setting has to be a plain word")
+                raise self.failure(line, "the name of a setting must be a plain word")
             name = event.value
             inner = (*path, name)
             if name in found:
@@ -245,8 +245,8 @@ def _unknown(name: str, owner: Any) -> str:
     known = [one.name for one in fields(owner)] if _is_group(owner) else []
     close = get_close_matches(name, known, 1, 0.6)
     if close:
-        return f"there is no such setting; did you mean {close[0]!r}?"
-    return f"there is no such setting; there are {', '.join(known)}"
+        return f"unknown setting; did you mean {close[0]!r}?"
+    return f"unknown setting; use {', '.join(known)}"
 
 
 def _is_group(kind: Any) -> bool:

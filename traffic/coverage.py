@@ -13,14 +13,14 @@ from traffic.errors import Contradiction
 
 NOT_EXPLAINED = "are not explained"
 """The reason of what no reason was found for."""
-UNFINISHED = "are missing, as the load of this store was not finished (run ./sl.py generate again)"
+UNFINISHED = "are missing, because the load of this store was not finished (run ./sl.py generate again)"
 """The reason of a store of ours that says of itself that it is not whole."""
 LOAD_UNFINISHED = "the load of this store was not finished: run ./sl.py generate again to complete it"
 """What a person is told before it is read."""
 
 _SEVERAL = 1.5
 """Rows in a bucket from which on they are several."""
-OTHER_KEYS = "are of keys that --only, --exclude or --top leave out"
+OTHER_KEYS = "belong to series that --only, --exclude or --top leave out"
 """The reason of what nobody asked for."""
 
 _SINGULAR = {"have": "has", "are": "is", "do": "does", "were": "was"}
@@ -150,7 +150,7 @@ class Coverage:
         """This with what is to be said of so many buckets that have a value, where they are means of many rows."""
         if not self.averaged or self.read is None or self.read < _SEVERAL * buckets or not buckets:
             return self
-        note = f"a bucket is the mean of {self.read / buckets:.3g} {self.noun}, so that more of them show in none"
+        note = f"a bucket is the mean of {self.read / buckets:.3g} {self.noun}, so a rise in their number does not show"
         return replace(self, notes=(*self.notes, f"{note} (--statistic sum adds them up, count counts them)"))
 
     def check(self, name: str) -> None:
@@ -167,14 +167,14 @@ class Coverage:
             assert self.read is not None
             much = f"{abs(self.missing):,} too {'few' if self.missing > 0 else 'many'}"
             raise Contradiction(
-                f"{name} counts {self._held} {self.noun} and answered with {self.read:,} ({much}); nothing of it "
-                f"was used or kept: try again when it is well"
+                f"{name} counts {self._held} {self.noun} and answered with {self.read:,} ({much}); nothing was used "
+                "or cached: try again when it has recovered"
             )
         if not self.explained:
             bad = next(part for part in self.parts if not part.explained)
             raise Contradiction(
-                f"{name} contradicts itself: of {bad.rows:,} {self.noun} in {bad.name} it says {bad.used:,} can be "
-                f"read, and not why the others cannot: try again when it is well"
+                f"{name} is inconsistent: of {bad.rows:,} {self.noun} in {bad.name} it says {bad.used:,} can be read, "
+                "but not why the others cannot: try again when it has recovered"
             )
 
     def sentence(self) -> str:
@@ -182,13 +182,13 @@ class Coverage:
         if not self.parts:
             return ""
         if not any(part.rows is not None for part in self.parts):
-            return f"{self.parts[0].name} does not say how many {self.noun} it holds"
+            return f"{self.parts[0].name} does not tell how many {self.noun} it contains"
         all_of_them = "all" if self.used == self.rows else f"{self.used:,} of"
         said = [f"read {all_of_them} {self.rows:,} {self.noun if self.rows != 1 else self.noun.removesuffix('s')}"]
         said += [counted(rows, reason, self.noun) for reason, rows in self.reasons.items()]
         if self.missing:
             side = "fewer" if self.missing > 0 else "more"
-            said += [f"its answers hold {abs(self.missing):,} {side}, as it was written to while it was read"]
+            said += [f"its answers hold {abs(self.missing):,} {side}, because it was written to while it was read"]
         return "; ".join((*said, *self.notes))
 
     @property

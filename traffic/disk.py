@@ -23,19 +23,19 @@ TEMPORARY = ".sl-*.tmp"
 Chunk = bytes | bytearray | memoryview
 
 _REASONS = {
-    errno.ENOSPC: "no space is left there: free some or use another folder",
+    errno.ENOSPC: "no space left there: free some or use another folder",
     errno.EDQUOT: "the disk quota is used up: free some space or use another folder",
-    errno.EFBIG: "the file is larger than this system lets it be (ulimit -f): raise the limit or use another folder",
+    errno.EFBIG: "the file exceeds the size limit of this system (ulimit -f): raise the limit or use another folder",
     errno.EROFS: "the file system is read-only: use another folder",
     errno.EACCES: "permission denied: change its permissions or use another folder",
     errno.EPERM: "permission denied: change its permissions or use another folder",
-    errno.EIO: "the disk answers with an error: check it, or use another folder",
+    errno.EIO: "the disk reports an error: check it, or use another folder",
     errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
     errno.ENFILE: "too many files are open on this system: close some",
-    errno.ENOTDIR: "a part of that path is a file, not a folder: use another path",
-    errno.EISDIR: "it is a folder where a file is needed: use another path",
+    errno.ENOTDIR: "part of that path is a file, not a folder: use another path",
+    errno.EISDIR: "it is a folder, but a file is needed: use another path",
     errno.ENAMETOOLONG: "the name is too long: use a shorter path",
-    errno.ENOENT: "it is not there: check the path",
+    errno.ENOENT: "it does not exist: check the path",
 }
 
 
@@ -168,7 +168,7 @@ def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[N
                 holder = _holder(descriptor)
                 if holder == _myself():
                     raise LockedFailure(
-                        f"this run uses {os.fspath(folder)} for something else already: use another {option}"
+                        f"this run already uses {os.fspath(folder)} for something else: use another {option}"
                     ) from None
                 raise LockedFailure(
                     f"another run ({holder}) is using {os.fspath(folder)}: wait for it or use another {option}"
@@ -187,7 +187,7 @@ def _refuse_pipes(folder: str | os.PathLike[str]) -> None:
     with storage(folder), os.scandir(folder) as entries:
         for entry in entries:
             if stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode):
-                raise StorageFailure(f"cannot use {entry.path}: it is a pipe where a file is needed: remove it")
+                raise StorageFailure(f"cannot use {entry.path}: it is a pipe, but a file is needed: remove it")
 
 
 def _myself() -> str:

@@ -85,7 +85,7 @@ def serving(where: str | None, families: Callable[[], Sequence[Family]]) -> Iter
         return
     host, _, port = where.rpartition(":")
     if not port.isdecimal() or int(port) > 65535:
-        raise UsageFailure(f"{where!r} is no place for /metrics: write 9108, or 0.0.0.0:9108")
+        raise UsageFailure(f"{where!r} is not a valid address for /metrics: write 9108, or 0.0.0.0:9108")
 
     class Handler(BaseHTTPRequestHandler):
         timeout = _PATIENCE
@@ -105,7 +105,9 @@ def serving(where: str | None, families: Callable[[], Sequence[Family]]) -> Iter
     try:
         server = ThreadingHTTPServer((host.strip("[]") or "127.0.0.1", int(port)), Handler)
     except OSError as error:
-        raise UsageFailure(f"cannot listen on {where} ({error.strerror}): choose another place for /metrics") from None
+        raise UsageFailure(
+            f"cannot listen on {where} ({error.strerror}): choose another address for /metrics"
+        ) from None
     server.daemon_threads = True
     Thread(target=server.serve_forever, daemon=True, name="metrics").start()
     try:

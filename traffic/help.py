@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from traffic.options import ColumnOptions, EntryOptions
+from traffic.store_options import ColumnOptions, EntryOptions
 
 READ, AUTHENTICATION = "What is read", "Authentication"
 
@@ -71,7 +71,7 @@ class Command(click.Command):
 
 
 def wants_all(ctx: click.Context) -> bool:
-    """Whether --help-all was asked for."""
+    """Whether --help-all was requested."""
     return bool(ctx.meta.get("sl.help_all"))
 
 

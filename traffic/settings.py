@@ -28,7 +28,7 @@ def check(setting: str, value: float, low: float, high: float) -> None:
         BadSetting: it does not.
     """
     if not low <= value <= high:
-        raise BadSetting(setting, f"has to be between {low:,.10g} and {high:,.10g}, not {value:,.10g}")
+        raise BadSetting(setting, f"must be between {low:,.10g} and {high:,.10g}, not {value:,.10g}")
 
 
 def check_range(setting: str, pair: Range, low: float, high: float) -> None:
@@ -40,7 +40,7 @@ def check_range(setting: str, pair: Range, low: float, high: float) -> None:
     for place, value in enumerate(pair):
         check(f"{setting}[{place}]", value, low, high)
     if pair[0] > pair[1]:
-        raise BadSetting(setting, f"the smaller number comes first: [{pair[1]:.10g}, {pair[0]:.10g}]")
+        raise BadSetting(setting, f"the smaller number must come first: [{pair[1]:.10g}, {pair[0]:.10g}]")
 
 
 def check_day(setting: str, heights: tuple[float, ...]) -> None:

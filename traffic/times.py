@@ -79,7 +79,7 @@ def zone(name: str) -> ZoneInfo:
         close = get_close_matches(said, known, 3, 0.85) or get_close_matches(said, known, 3)
         names = " or ".join(repr(known[one]) for one in close)
         hint = f"did you mean {names}?" if close else "write for instance UTC or Europe/Berlin"
-        raise UsageFailure(f"there is no time zone {name!r}; {hint}") from None
+        raise UsageFailure(f"unknown time zone {name!r}; {hint}") from None
 
 
 def resolution(text: str) -> int:

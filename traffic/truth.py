@@ -87,14 +87,14 @@ def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], st
             if shows_in and "shows_in" in row and shows_in not in row["shows_in"].split():
                 label = replace(label, kind="optional" if label.kind == "required" else label.kind)
             if label.id in seen:
-                raise UsageFailure(f"the incident of line {seen[label.id]} again; remove one of them")
+                raise UsageFailure(f"same incident as in line {seen[label.id]}; remove one of them")
             seen[label.id] = lines.line_num
             labels.append(label)
             identities.add(uncell(row.get("store", "")))
             if len(identities) > 1:
-                raise UsageFailure("another store than in the lines above; one file speaks of one store")
+                raise UsageFailure("a different store than in the lines above; a file can be about only one store")
     except csv.Error as error:
-        raise UsageFailure(f"{path}:{lines.line_num}: this is not CSV ({error})") from None
+        raise UsageFailure(f"{path}:{lines.line_num}: not valid CSV ({error})") from None
     except UsageFailure as failure:
         raise UsageFailure(f"{path}:{max(1, lines.line_num)}: {visible(str(failure))}") from None
     found = sorted(labels, key=lambda label: (label.start, label.key, label.id))
@@ -115,7 +115,7 @@ def read_times(path: Path) -> tuple[Label, ...]:
             plain = _label({name: row[name] for name in NEEDED})
             found.append(replace(plain, id=f"{len(found) + 1}-{plain.id}"))
     except csv.Error as error:
-        raise UsageFailure(f"{path}:{lines.line_num}: this is not CSV ({error})") from None
+        raise UsageFailure(f"{path}:{lines.line_num}: not valid CSV ({error})") from None
     except UsageFailure as failure:
         raise UsageFailure(f"{path}:{max(1, lines.line_num)}: {visible(str(failure))}") from None
     return tuple(sorted(found, key=lambda label: (label.start, label.key, label.id)))
@@ -136,7 +136,7 @@ def _text(path: Path) -> str:
         try:
             return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogatepass")
         except FileNotFoundError:
-            raise UsageFailure(f"{path}: there is no such file") from None
+            raise UsageFailure(f"{path}: file not found") from None
         except IsADirectoryError:
             raise UsageFailure(f"{path}: this is a folder, a CSV file is needed") from None
         except UnicodeDecodeError:
@@ -151,14 +151,16 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
     for name in NEEDED:
         if name not in header:
             there = ", ".join(filter(None, header)) or "none"
-            raise UsageFailure(f"there is no column {name!r} (columns: {there}); needed are key, start, end")
+            raise UsageFailure(f"column {name!r} is missing (columns: {there}); needed are key, start, end")
     if len(set(header)) < len(header):
         raise UsageFailure("two columns have the same name; rename one")
     for values in lines:
         if not any(map(str.strip, values)):
             continue
         if len(values) != len(header):
-            raise UsageFailure(f"{len(values)} cells where the header has {len(header)}; quote cells that hold commas")
+            raise UsageFailure(
+                f"{len(values)} cells where the header has {len(header)}; quote cells that contain commas"
+            )
         yield dict(zip(header, values, strict=True))
 
 
@@ -187,7 +189,7 @@ def _time(row: dict[str, str], name: str) -> int:
     # What other tools make of epoch seconds when they take the column for floats.
     text = re.sub(r"^(\d{9,12})\.\d+$", r"\1", text)
     if text.startswith("now"):
-        raise UsageFailure(f"{name}: {text!r} moves with the clock; write the time itself")
+        raise UsageFailure(f"{name}: {text!r} is relative to the current time; write an absolute time")
     try:
         return instant(text, 0)
     except UsageFailure as failure:
@@ -204,5 +206,5 @@ def _factor(text: str) -> float:
 def _one_of(known: dict[str, Value], row: dict[str, str], name: str, default: str) -> Value:
     text = row.get(name, "").strip().lower() or default
     if text not in known:
-        raise UsageFailure(f"{name}: {text!r} is none of {', '.join(known)}")
+        raise UsageFailure(f"{name}: {text!r} must be one of {', '.join(known)}")
     return known[text]

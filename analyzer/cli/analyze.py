@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -20,7 +21,7 @@ FOLDER = "analysis"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnalyzeOptions(shared.EntryOptions):
+class AnalyzeOptions(store_options.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     store: str
@@ -45,20 +46,20 @@ class AnalyzeOptions(shared.EntryOptions):
 
 @click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
 @shared.stores(help_text="Log files or 'globs', or https://HOST:9200/INDEX.")
-@shared.entry
+@store_options.entry
 @click.option(
     *shared.start,
     cls=shared.Aliased,
-    help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
+    help="Start of the window: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
 )
-@click.option(*shared.end, cls=shared.Aliased, help="Up to here.  [default: all there is]")
+@click.option(*shared.end, cls=shared.Aliased, help="End of the window.  [default: all there is]")
 @click.option(
     "--field",
     "named",
     multiple=True,
     metavar="ROLE=NAME",
-    help="A field whose name does not say what it is: time, service, endpoint, method, status, level, latency, "
-    "address, host, agent, referrer, bytes; can be repeated.",
+    help="Role of a field that is not recognised by its name: time, service, endpoint, method, status, level, "
+    "latency, address, host, agent, referrer, bytes; can be repeated.",
 )
 @click.option(
     "--errors",
@@ -69,13 +70,15 @@ class AnalyzeOptions(shared.EntryOptions):
 @click.option(
     "--scale",
     type=shared.Number(0, min_open=True),
-    help="Milliseconds in a unit of the response times.  [default: told from the format, and said]",
+    help="Milliseconds in a unit of the response times.  [default: derived from the format]",
 )
-@click.option("--where", metavar="CONDITION", help="Own file: only these lines, as \"endpoint <> '/health'\".")
-@shared.skip_bad_lines
-@click.option("--raw-paths", is_flag=True, help="Paths as they are, not /api/orders/{id}.")
-@shared.data_zone
-@shared.data_filter
+@click.option("--where", metavar="CONDITION", help="Files: read only these lines, such as \"endpoint <> '/health'\".")
+@store_options.skip_bad_lines
+@click.option(
+    "--raw-paths", is_flag=True, help="Keep paths as they are; do not fold identifiers into /api/orders/{id}."
+)
+@store_options.data_zone
+@store_options.data_filter
 @click.option(
     "--top", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many endpoints to list."
 )
@@ -92,11 +95,11 @@ class AnalyzeOptions(shared.EntryOptions):
 @shared.as_json
 @shared.quiet
 def analyze(**given: Any) -> None:
-    """Sum up a log of requests: an index in Elasticsearch, or files.
+    """Summarise a request log: files or an Elasticsearch index.
 
-    Traffic per hour, status codes, methods, the most requested endpoints, how long requests take and which take far
-    too long, and the last lines. Counted where the lines lie, all of them, whether thousands or millions. Written as
-    CSV, PNG and one page (analysis.html) into the folder analysis in --output.
+    Reports traffic per hour, status codes, methods, the most requested endpoints, response times with their
+    outliers, and the last lines. Every line is counted, in the cluster or on this machine. Writes CSV files, PNGs and
+    one page (analysis.html) to the folder `analysis` in --output.
 
     \b
     Examples:
@@ -119,12 +122,14 @@ def analyze(**given: Any) -> None:
     start, end = (None if text is None else instant(text, now) for text in (options.start, options.end))
     if start is not None and end is not None and end <= start:
         raise UsageFailure("the window ends before it starts: change --start or --end")
-    log = open_log(options.store, _said(options), shared.entry_of(options.store, options))
+    log = open_log(options.store, _said(options), store_options.entry_of(options.store, options))
     if not options.quiet:
-        shared.note("using " + ", ".join(f"{field} ({role})" for role, field in log.roles.items()))
+        console.note("using " + ", ".join(f"{field} ({role})" for role, field in log.roles.items()))
         for text in log.notes():
-            shared.note(text)
-        shared.note(f"errors: {log.errors_told or 'not counted, no status and no level is known (--errors)'}")
+            console.note(text)
+        console.note(
+            f"errors: {log.errors_told or 'not counted: no status or level field found (name errors with --errors)'}"
+        )
     found = analyse(log, start, end, options.top, options.latest)
     folder = options.output / FOLDER
     with lock(options.output):
@@ -138,11 +143,11 @@ def analyze(**given: Any) -> None:
 
             written.append(write_page(found, folder))
     for remark in log.remarks():
-        shared.note(remark)
+        console.note(remark)
     if options.as_json:
         click.echo(json.dumps(as_json(found), indent=1))
     elif not options.quiet:
-        click.echo(summary(found, shared.width(), shared.colour()), nl=False)
+        click.echo(summary(found, console.width(), console.colour()), nl=False)
         click.echo(f"\n{len(written)} files in {folder}")
 
 

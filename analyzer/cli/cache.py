@@ -11,12 +11,12 @@ from traffic import options as shared
 from traffic.errors import UsageFailure
 
 
-@click.command(short_help="Show, or clear, the answers that are kept.", context_settings=shared.SETTINGS)
+@click.command(short_help="Show or clear the cached answers.", context_settings=shared.SETTINGS)
 @shared.output
 @click.option("--clear", is_flag=True, help="Delete all cached answers.")
 @shared.as_json
 def cache(output: Path, clear: bool, as_json: bool) -> None:
-    """Show, or clear, the answers that earlier runs were given.
+    """Show or clear the answers that earlier runs cached.
 
     \b
     Examples:
@@ -30,7 +30,7 @@ def cache(output: Path, clear: bool, as_json: bool) -> None:
     from traffic.disk import lock
 
     if not output.is_dir():
-        raise UsageFailure(f"there is no folder {output}: name the one of your runs with --output")
+        raise UsageFailure(f"there is no folder {output}: pass the folder of your runs with --output")
     with lock(output):
         files = AnswerFiles(output / BUFFER_CACHE)
         answers, damaged = files.answers(), len(files.damaged)
@@ -47,7 +47,7 @@ def cache(output: Path, clear: bool, as_json: bool) -> None:
     for kind in sorted(sizes):
         click.echo(f"{kind:8} {len(sizes[kind]):8,} answers {sum(sizes[kind]) / 1e6:10.1f} MB")
     if not answers:
-        click.echo(f"no answers are kept in {output / BUFFER_CACHE}")
+        click.echo(f"no cached answers in {output / BUFFER_CACHE}")
     if damaged:
         click.echo(f"{damaged} damaged files are ignored; --clear removes them")
     if clear:

@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from analyzer.cli.last_run import numbered_run
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions(shared.EntryOptions):
+class CompareOptions(store_options.EntryOptions):
     """What the command line says."""
 
     one: int
@@ -28,14 +29,14 @@ class CompareOptions(shared.EntryOptions):
 @click.command(cls=help_pages.Command, short_help="Compare the events of two runs.", context_settings=shared.SETTINGS)
 @click.argument("one", metavar="RUN", type=click.IntRange(1))
 @click.argument("other", metavar="RUN", type=click.IntRange(1))
-@shared.entry
+@store_options.entry
 @shared.output
 @shared.as_json
 @shared.quiet
 def compare(**given: Any) -> None:
-    """Compare the events of two runs of a folder: new, gone, moved, and by which setting.
+    """Compare the events of two runs in a folder: which are new, gone or moved, and which setting caused it.
 
-    `./sl.py runs` lists the runs by number. Both policies are judged again over the answers that are kept; each setting
+    `./sl.py runs` lists the runs by number. Both policies are evaluated again on the cached answers; each setting
     in which they differ is also tried alone.
 
     \b
@@ -52,9 +53,9 @@ def compare(**given: Any) -> None:
     with (
         lock(options.output),
         cached(store, one.scope, options.output) as (source, asked),
-        shared.bar("compare", options.quiet) as progress,
+        console.bar("compare", options.quiet) as progress,
     ):
         found = differences(source, one, other, progress)
     if not options.quiet and asked.sent:
-        shared.note(f"{asked.sent} requests for what was not among the answers that are kept")
+        console.note(f"{asked.sent} requests for data that was not in the cache")
     click.echo(json.dumps(document(found), indent=1) if options.as_json else text(found), nl=options.as_json)

@@ -10,15 +10,15 @@ NAME = "sl.py"
 VARIABLE = "_SL_PY_COMPLETE"
 
 
-@click.command(short_help="Complete commands and options in a shell.", context_settings=shared.SETTINGS)
+@click.command(short_help="Print a script for shell completion.", context_settings=shared.SETTINGS)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print what makes a shell complete commands and options of ./sl.py with the Tab key.
+    """Print the script that lets a shell complete commands and options of ./sl.py with the Tab key.
 
     \b
     Examples:
-      source <(./sl.py completion bash)        in ~/.bashrc, with the whole path
+      source <(./sl.py completion bash)        in ~/.bashrc, with the full path
       source <(./sl.py completion zsh)         in ~/.zshrc
       ./sl.py completion fish | source         in ~/.config/fish/config.fish
     """

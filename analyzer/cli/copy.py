@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
 
 
 @dataclass(frozen=True, kw_only=True)
-class CopyOptions(shared.ColumnOptions, shared.EntryOptions):
+class CopyOptions(store_options.ColumnOptions, store_options.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     source: str
@@ -30,24 +31,24 @@ class CopyOptions(shared.ColumnOptions, shared.EntryOptions):
 
 
 @click.command(
-    cls=help_pages.Command, short_help="Copy the series of a store into another.", context_settings=shared.SETTINGS
+    cls=help_pages.Command, short_help="Copy the series of a store to another store.", context_settings=shared.SETTINGS
 )
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-@shared.columns
-@shared.entry
-@click.option("--resolution", help="Width of what is stored.  [default: the data's own step, or 1m]")
-@click.option("--field", help="What the amounts are; network.bytes is shown in bit/s.  [default: as in FROM]")
+@store_options.columns
+@store_options.entry
+@click.option("--resolution", help="Bucket width to store.  [default: the data's own step, or 1m]")
+@click.option("--field", help="Field name of the amounts; network.bytes is shown in bit/s.  [default: as in FROM]")
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
-@click.option("--replace", is_flag=True, help="First delete what TO holds (only generated or copied data).")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these series; can be repeated.")
+@click.option("--replace", is_flag=True, help="First delete the contents of TO (only generated or copied data).")
 @shared.as_json
 @shared.quiet
 def copy(**given: Any) -> None:
-    """Copy the series of a store, or of a file of your own, into another store.
+    """Copy the series of a store, or of your own file, to another store.
 
-    A store of ours holds whole amounts that add up (bytes, requests), so a file is copied with --statistic sum or
-    count. Copying the same again changes nothing. The truth stays where it is: name it with `discover --truth`.
+    The target holds whole amounts that add up (bytes, requests), so a file is copied with --statistic sum or
+    count. Copying the same data again changes nothing. Labels are not copied: pass them with `discover --truth`.
 
     \b
     Examples:
@@ -60,13 +61,13 @@ def copy(**given: Any) -> None:
     from traffic.times import resolution
 
     options = CopyOptions(**given)
-    source_entry, target_entry = shared.entries_of(options.source, options.target, options)
-    source = open_source(options.source, shared.columns_of(options), source_entry)
-    shared.introduce(source, options.quiet)
+    source_entry, target_entry = store_options.entries_of(options.source, options.target, options)
+    source = open_source(options.source, store_options.columns_of(options), source_entry)
+    console.introduce(source, options.quiet)
     if not source.metric.adds_up:
         raise UsageFailure(
-            f"the {source.metric.statistic} of {source.metric.field} does not add up, so a store cannot hold it: "
-            f"say --statistic sum if the values are amounts, or use ./sl.py export"
+            f"the {source.metric.statistic} of {source.metric.field} does not add up, so it cannot be stored: add "
+            "--statistic sum if the values are amounts, or use ./sl.py export"
         )
     scope = Scope(
         own_resolution(source) if options.resolution is None else resolution(options.resolution),
@@ -84,14 +85,14 @@ def copy(**given: Any) -> None:
         replace=options.replace,
         entry=target_entry,
     )
-    with shared.bar("copy", options.quiet) as progress:
+    with console.bar("copy", options.quiet) as progress:
         done = copy(what, sink, progress)
     for remark in source.remarks():
-        shared.note(remark)
+        console.note(remark)
     if done.rounded:
-        shared.note(f"{done.rounded:,} values were rounded to whole numbers")
+        console.note(f"{done.rounded:,} values were rounded to whole numbers")
     if options.as_json:
         document = {"keys": len(what.spans), "points": done.points, "new": done.new, "rounded": done.rounded}
         click.echo(json.dumps({**document, "store": sink.name, "identity": done.identity}, indent=1))
     elif not options.quiet:
-        click.echo(f"{done.points:,} points of {len(what.spans):,} keys in {sink.name}, {done.new:,} of them new")
+        click.echo(f"{done.points:,} points of {len(what.spans):,} series in {sink.name}, {done.new:,} of them new")

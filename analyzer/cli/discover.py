@@ -17,6 +17,7 @@ from analyzer.cli.original import Misspelt, no_database, original_files, origina
 from analyzer.cli.policies import Theirs, beside, check_reach, named, policy_of
 from analyzer.cli.report import ReportOptions, charts, picture_title, say, with_page, write_reports
 from analyzer.cli.write_events import events_target, into_an_index, write_events
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -42,16 +43,16 @@ _COMMON = (
 )
 _SECTIONS = {
     "store": help_pages.READ,
-    "start": "What is looked at",
-    "policy_file": "The policy",
-    "truth": "What is compared and written",
-    "full_scan": "The run",
-    "every": "Again and again",
+    "start": "Data and time",
+    "policy_file": "Alert policy",
+    "truth": "Comparison and output",
+    "full_scan": "Execution",
+    "every": "Continuous runs",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiscoverOptions(ReportOptions, WatchOptions, shared.ColumnOptions, shared.EntryOptions):
+class DiscoverOptions(ReportOptions, WatchOptions, store_options.ColumnOptions, store_options.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     store: str
@@ -105,14 +106,14 @@ class Discover(help_pages.Command):
             return
         from analyzer.kernels.rules import RULES
 
-        with formatter.section("Rules on top of the threshold, all on by default"):
+        with formatter.section("Rules on top of the threshold (all on by default)"):
             formatter.write_dl(list(RULES.items()))
 
 
 @click.command(cls=Discover, common=_COMMON, sections=_SECTIONS, context_settings=shared.SETTINGS)
 @shared.sources
-@shared.columns
-@shared.entry
+@store_options.columns
+@store_options.entry
 @click.option(
     *shared.start,
     cls=shared.Aliased,
@@ -120,7 +121,7 @@ class Discover(help_pages.Command):
 )
 @click.option(*shared.end, cls=shared.Aliased, help="End of the window to judge.  [default: all there is]")
 @click.option(
-    "--history", default="6w", show_default=True, help="How much history to learn from, before and after the window."
+    "--history", default="6w", show_default=True, help="How much history to learn from on both sides of the window."
 )
 @click.option(
     "--resolution",
@@ -132,38 +133,40 @@ class Discover(help_pages.Command):
     "--policy",
     "policy_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Settings of the policy.  [default: input/policy.yaml]",
+    help="Policy file.  [default: input/policy.yaml]",
 )
 @click.option(
     "--over-percent",
     "--threshold",
     cls=shared.Aliased,
     type=float,
-    help="How far above the baseline the threshold is; 200 means three times the baseline.",
+    help="Percentage above the baseline at which the threshold lies; 200 means three times the baseline.",
 )
 @click.option(
     "--over-units",
     type=float,
-    help="Least distance of the threshold to the baseline, in the metric's unit; on its own with --over-percent 0.",
+    help="Minimum distance of the threshold from the baseline, in the metric's unit; with --over-percent 0 the only "
+    "criterion.",
 )
 @click.option("--matches", type=int, help="Buckets above the threshold that open an event ...")
 @click.option("--within", help="... within this time.")
 @click.option("--floor", type=float, help="Lower bound of the threshold.")
 @click.option("--merge", help="Breaches less than this apart belong to the same event.")
-@click.option("--percentile", type=float, help="Which percentile of the other weeks' hourly p95s is the baseline.")
+@click.option("--percentile", type=float, help="Percentile of the other weeks' hourly p95s that becomes the baseline.")
 @click.option("--rollup-percentile", type=float, help="Percentile of an hour's buckets to learn from.  [default: 95]")
 @click.option(
-    "--rollup-width", help="Width of a roll-up; over an hour it is the same percentile of its hours.  [default: 1h]"
+    "--rollup-width", help="Width of a roll-up; above 1h it is the same percentile of its hours.  [default: 1h]"
 )
 @click.option(
     "--slots",
     type=click.Choice(["week", "workdays", "day"]),
-    help="Compare the same hour of the week, of the day with weekends apart, or of any day.  [default: week]",
+    help="Compare with the same hour of the week, of the day (weekends apart), or of any day.  [default: week]",
 )
 @click.option(
     "--baseline",
     type=click.Choice(["retrospective", "trailing", "original"]),
-    help="Learn from all other weeks, from earlier ones (as a live alert would), or from all, its own included.",
+    help="Learn from all other weeks, from earlier weeks only (as a live alert would), or from all weeks including "
+    "its own.",
 )
 @click.option(
     "--timezone", metavar="ZONE", help="Time zone of the hours of the week, such as Europe/Berlin.  [default: UTC]"
@@ -172,8 +175,8 @@ class Discover(help_pages.Command):
     "--calendar",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE|REGION",
-    help="Holidays and maintenance, not judged, not learned from, or like Sundays: a CSV (start,end,what,key,note), an "
-    ".ics file, or the holidays of a region (DE-BY, US).",
+    help="Holidays and maintenance windows that are not judged, not learned from, or treated as Sundays: a CSV "
+    "(start,end,what,key,note), an .ics file, or the holidays of a region (DE-BY, US).",
 )
 @click.option("--direction", type=click.Choice(["above", "below", "both"]), help="Look for rises, falls, or both.")
 @click.option(
@@ -181,9 +184,7 @@ class Discover(help_pages.Command):
     metavar="CLASS,...",
     help="Classes of events to report: policy, unusual, new, suspect.  [default: all]",
 )
-@click.option(
-    "--min-weeks", type=int, help="Judge only hours that at least this many other weeks can be compared with."
-)
+@click.option("--min-weeks", type=int, help="Judge only hours with at least this many other weeks to compare with.")
 @click.option(
     "--without",
     multiple=True,
@@ -193,22 +194,22 @@ class Discover(help_pages.Command):
 @click.option(
     "--by",
     metavar="DIMENSION,...",
-    help="Dimensions to break events down by, such as dst_port,src_as, or `none`.  [default: all that the store knows]",
+    help="Dimensions to break events down by, such as dst_port,src_as, or `none`.  [default: all in the store]",
 )
 @click.option(
     "--group",
     metavar="REGEX|COLUMN",
-    help="Events of keys that have this in common may be one incident: '^(site-\\d+)', or a column such as site.",
+    help="Series with the same value here may form one incident: a pattern such as '^(site-\\d+)', or a column such "
+    "as site.",
 )
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
-@click.option(
-    "--top", type=click.IntRange(min=1), metavar="N", help="Elasticsearch: read only the N series that have most."
-)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these series; can be repeated.")
+@click.option("--top", type=click.IntRange(min=1), metavar="N", help="Elasticsearch: read only the N largest series.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Known incidents to compare with (key, start, end).  [default: what `generate` wrote for this store]",
+    help="Known incidents to compare with (CSV: key, start, end).  [default: the labels that `generate` wrote for "
+    "this store]",
 )
 @policy_of
 @shared.output
@@ -226,10 +227,10 @@ class Discover(help_pages.Command):
     show_default=True,
     help="Parallel requests to a service.",
 )
-@click.option("--dry-run", is_flag=True, help="Print the requests that a run would send and how long they would take.")
+@click.option("--dry-run", is_flag=True, help="Print the requests a run would send and the estimated time; send none.")
 @click.option("--require-f1", type=shared.Number(0, 1), help="Exit with code 3 if F1 is below this.")
 @click.option(
-    "--fail-on-incidents", is_flag=True, help="Exit with code 3 if the policy raises an incident of several keys."
+    "--fail-on-incidents", is_flag=True, help="Exit with code 3 if the policy raises an incident of several series."
 )
 @click.option("--fail-on-events", is_flag=True, help="Exit with code 3 if the policy raises events.")
 @shared.as_json
@@ -240,9 +241,9 @@ class Discover(help_pages.Command):
 def discover(**given: Any) -> int:
     """Find events in a store's history.
 
-    Learns what is normal for every key and hour of the week from the other weeks, finds what rises 200 % over it,
-    writes events.csv, pictures and run.json, and compares the events with the truth where there is one. Every answer
-    of the store is kept: a second run asks nothing again, and a run that was stopped goes on.
+    Learns what is normal for every series and hour of the week from the other weeks, finds what rises 200 % above it,
+    writes events.csv, pictures and run.json, and compares the events with the labels, if there are any. Every answer
+    of the store is cached: a second run sends no queries, and an interrupted run resumes.
 
     \b
     Examples:
@@ -259,7 +260,9 @@ def discover(**given: Any) -> int:
         found = _run(options)
         return 0 if found is None else _gate(found[0], options)
     if options.fail_on_events or options.fail_on_incidents or options.require_f1 is not None or options.as_json:
-        raise UsageFailure("--fail-on-..., --require-f1 and --json end a run, and --every has no end: leave them out")
+        raise UsageFailure(
+            "--fail-on-..., --require-f1 and --json need a run that ends, and --every has no end: leave them out"
+        )
     silent = replace(options, quiet=True)
 
     def again() -> tuple[Findings, Ledger]:
@@ -289,15 +292,16 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     from traffic.store.log_fields import PRESETS
 
     ledger = Ledger()
-    source = open_source(options.store, shared.columns_of(options), shared.entry_of(options.store, options))
-    shared.introduce(source, options.quiet)
+    columns, access = store_options.columns_of(options), store_options.entry_of(options.store, options)
+    source = open_source(options.store, columns, access)
+    console.introduce(source, options.quiet)
     originals_too = original_files(source.name, options.original_files, options.quiet)
     # Few lines fall into a minute, and a share of few is noise.
     resolution = options.resolution or ("1m" if options.preset is None else "5m")
     job = _job(options, source, resolution)
     target = None if options.write_events is None else events_target(options.write_events, options.store, options)
     if options.dry_run and options.policy_of:
-        raise UsageFailure("--dry-run does not know what --policy-of looks at: leave one of them out")
+        raise UsageFailure("--dry-run cannot estimate what --policy-of needs: leave one of them out")
     theirs = named(options.policy_of, options.kentik_percentage, source, options)
     if options.dry_run:
         _say_plan(source, job, options.as_json)
@@ -307,7 +311,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
         truth = truth_for(source, options.output, options.truth, shows_in, job.policy.direction)
         told = with_marks(truth.labels, options.output, source.name, source.metric.name)
         for remark in filter(None, (truth.remark, told.remark)):
-            shared.note(remark)
+            console.note(remark)
         check_reach(theirs, source, job.scope, options.output)
         kept = max(TRACES, job.charts)
         request = asked(source, job, told.labels, kept)
@@ -323,7 +327,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
         likely = last.asked is None or last.asked.asked_for != request.asked_for or request.state is not None
         with painters(job.charts > 0, likely and last.findings is None) as ready:
             if last.findings is None:
-                with shared.bar("discover", options.quiet) as progress:
+                with console.bar("discover", options.quiet) as progress:
                     findings = discover(source, job, told.labels, ledger, progress)
             else:
                 findings = last.findings
@@ -341,9 +345,9 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             # Of files the account says all of it, and also where none was read because the answers were known.
             remarks = [] if accounts and isinstance(source, SizedSource) else source.remarks()
             for remark in (*remarks, *filter(None, accounts), *slips):
-                shared.note(remark)
+                console.note(remark)
             if ledger.damaged:
-                shared.note(f"{ledger.damaged} damaged cache entries ignored; their queries were asked again")
+                console.note(f"{ledger.damaged} damaged cache entries ignored; their queries were sent again")
             with ledger.stage("report"):
                 if last.findings is None:
                     save(findings, options.output, kept)
@@ -370,9 +374,9 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
         said = {**asdict(settings), "opened": opened_as(source, options.store)}
         write_run(findings, options.output, said, cost, record(request, findings, options.output, files, drawing))
         if slip := add_run(options.output, document(findings, said, cost, int(time.time()))):
-            shared.note(slip)
+            console.note(slip)
     if options.verbose:
-        shared.note(_cost(ledger))
+        console.note(_cost(ledger))
     return findings, ledger
 
 
@@ -423,7 +427,7 @@ def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
         output=options.output,
         policy=read_policy(file, source.metric, overrides, options.without, options.calendar),
         scope=Scope(
-            shared.fitted(source, times.resolution(resolution), options.quiet),
+            console.fitted(source, times.resolution(resolution), options.quiet),
             now,
             start=None if options.start is None else times.instant(options.start, now),
             end=None if options.end is None else times.instant(options.end, now),
@@ -444,7 +448,7 @@ def _pattern(text: str | None) -> str | None:
     try:
         re.compile(text or "")
     except re.error as error:
-        raise UsageFailure(f"--group {text!r} is no regular expression ({error})") from None
+        raise UsageFailure(f"--group {text!r} is not a valid regular expression ({error})") from None
     return text
 
 
@@ -461,25 +465,25 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> None:
     with lock(job.output):
         found = plan(source, job.scope, job.output, job.policy.rollup_percentile, job.by)
     for remark in source.remarks():
-        shared.note(remark)
+        console.note(remark)
     if as_json:
         click.echo(json.dumps(asdict(found), indent=1))
         return
     what = "hourly roll-ups" if found.pushed else f"buckets of {job.scope.resolution} s"
-    click.echo(f"keys       {found.keys:,}, from {iso(found.window.start)} to {iso(found.window.end)}")
+    click.echo(f"series     {found.keys:,}, from {iso(found.window.start)} to {iso(found.window.end)}")
     click.echo(f"requests   {found.requests:,} for {found.buckets:,} {what} of {found.points:,} points")
     if found.most_requests:
         click.echo(
-            f"           then the days in which an event can be: usually few, {found.most_requests:,} at the most"
+            f"           plus the days that may contain an event: usually few, {found.most_requests:,} at the most"
         )
     if found.event_requests:
-        click.echo(f"           and by what each event came: {found.event_requests:,} an event at the most")
+        click.echo(f"           plus the contributors of each event: {found.event_requests:,} an event at most")
     if found.keys > _MANY_KEYS and job.scope.top is None:
-        click.echo("           --top 1000 looks at the 1,000 keys that have most, and says what it leaves out")
+        click.echo("           --top 1000 reads the 1,000 largest series and reports what it leaves out")
     if found.limited:
-        click.echo(f"time       about {length(found.seconds)} for these, as fast as the service's limits allow")
+        click.echo(f"time       about {length(found.seconds)} for the {what}, within the service's rate limits")
     else:
-        click.echo(f"time       about {found.seconds:,.1f} s for these, by a small one that was sent")
+        click.echo(f"time       about {found.seconds:,.1f} s for the {what}, estimated from one small request")
 
 
 def _policy_file(named: Path | None) -> Path | None:
@@ -493,19 +497,19 @@ def _gate(findings: Findings, options: DiscoverOptions) -> int:
     wanted = options.require_f1
     if wanted is not None:
         if findings.verdict is None:
-            raise UsageFailure("--require-f1 needs a truth to compare with: name one with --truth")
+            raise UsageFailure("--require-f1 needs labels to compare with: pass them with --truth")
         f1 = findings.verdict.f1
         if f1 is None or f1 < wanted:
-            shared.note(f"F1 is {'undefined' if f1 is None else f'{f1:.3f}'}, --require-f1 asks for {wanted}")
+            console.note(f"F1 is {'undefined' if f1 is None else f'{f1:.3f}'}, below --require-f1 {wanted}")
             return EVENTS_FOUND
     raised = sum(event.event_class == "policy" for event in findings.events)
     if options.fail_on_events and raised:
-        shared.note(f"{raised} events, and --fail-on-events")
+        console.note(f"{raised} events, and --fail-on-events")
         return EVENTS_FOUND
     stated = {event.incident_id for event in findings.events if event.event_class == "policy"}
     several = sum(one.keys > 1 and one.id in stated for one in findings.incidents)
     if options.fail_on_incidents and several:
-        shared.note(f"{several} incidents of several keys, and --fail-on-incidents")
+        console.note(f"{several} incidents of several keys, and --fail-on-incidents")
         return EVENTS_FOUND
     return 0
 

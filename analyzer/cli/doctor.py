@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoctorOptions(shared.ColumnOptions, shared.EntryOptions):
+class DoctorOptions(store_options.ColumnOptions, store_options.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     store: str
@@ -24,19 +25,19 @@ class DoctorOptions(shared.ColumnOptions, shared.EntryOptions):
 
 @click.command(
     cls=help_pages.Command,
-    short_help="Say whether a run has all it needs, and what a store holds.",
+    short_help="Check the installation and inspect a store.",
     context_settings=shared.SETTINGS,
 )
 @shared.sources
-@shared.columns
-@shared.entry
+@store_options.columns
+@store_options.entry
 @shared.output
 @shared.as_json
 def doctor(**given: Any) -> int:
-    """Say whether everything is there that a run needs, and what a store holds.
+    """Check the installation and inspect a store.
 
-    Versions, folders, and of the store: whether it answers, its keys, from when to when, how often there is a value,
-    and the gaps of its last week. Takes a few seconds at the most; of a large file it looks at the first rows only.
+    Shows versions and folders, and for the store whether it answers, its series, time span, interval between values
+    and gaps in its last week. Takes a few seconds at most; only the first rows of a large file are read.
 
     \b
     Examples:
@@ -46,14 +47,14 @@ def doctor(**given: Any) -> int:
     from analyzer.checkup import examine
 
     options = DoctorOptions(**given)
-    entry = shared.entry_of(options.store, options)
-    found, code = examine(options.store, shared.columns_of(options), entry, options.output)
+    entry = store_options.entry_of(options.store, options)
+    found, code = examine(options.store, store_options.columns_of(options), entry, options.output)
     if options.as_json:
         click.echo(json.dumps({line.name: {"ok": line.ok, "text": line.text} for line in found}, indent=1))
         return code
     for line in found:
         mark = "ok" if line.ok else "--"
         # A mark can be read where there is no colour.
-        shown = click.style(mark, fg="green" if line.ok else "red", bold=True) if shared.colour() else mark
+        shown = click.style(mark, fg="green" if line.ok else "red", bold=True) if console.colour() else mark
         click.echo(f"{shown}  {line.name:9} {line.text}")
     return code

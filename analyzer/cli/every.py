@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from traffic import options as shared
+from traffic import console
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def refuse_alone(options: WatchOptions) -> None:
         "--metrics": options.metrics,
     }
     if found := [name for name, value in given.items() if value]:
-        raise UsageFailure(f"{', '.join(found)} needs --every: add --every 1h, or leave it out")
+        raise UsageFailure(f"{', '.join(found)} works only with --every: add --every 1h, or leave it out")
 
 
 def go_round(options: WatchOptions, output: Path, allow_http: bool, run: Callable[[], tuple[Findings, Ledger]]) -> int:
@@ -130,8 +130,8 @@ def go_round(options: WatchOptions, output: Path, allow_http: bool, run: Callabl
 
     with serving(options.metrics, tallies.families) as address:
         if address is not None:
-            shared.note(f"metrics at {address}")
-        return rounds(one, times.duration(options.every or ""), options.rounds, tallies, shared.note)
+            console.note(f"metrics at {address}")
+        return rounds(one, times.duration(options.every or ""), options.rounds, tallies, console.note)
 
 
 def _telling(options: WatchOptions, output: Path, allow_http: bool) -> Telling:
@@ -147,9 +147,11 @@ def _telling(options: WatchOptions, output: Path, allow_http: bool) -> Telling:
         with storage(options.notify_token_file):
             token = options.notify_token_file.read_text(encoding="utf-8", errors="replace").strip()
         if not token:
-            raise UsageFailure(f"{options.notify_token_file} is empty: it holds the token for --notify")
+            raise UsageFailure(f"{options.notify_token_file} is empty: put the token for --notify into it")
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise UsageFailure("the token for --notify holds blanks or line breaks: its file holds it alone")
+        raise UsageFailure(
+            "the token for --notify contains spaces or line breaks: the file must contain only the token"
+        )
     authority = None
     if options.notify_ca_file is not None:
         with storage(options.notify_ca_file), options.notify_ca_file.open("rb"):
@@ -162,5 +164,5 @@ def _telling(options: WatchOptions, output: Path, allow_http: bool) -> Telling:
         since=None if options.tell_from is None else times.instant(options.tell_from, int(time.time())),
         receivers=found,
         classes=frozenset(classes_of(options.notify_classes.split(","))),
-        complain=shared.note,
+        complain=console.note,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.cli.last_run import event_of, last_run
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExplainOptions(shared.EntryOptions):
+class ExplainOptions(store_options.EntryOptions):
     """What the command line says."""
 
     what: str
@@ -31,22 +32,22 @@ class ExplainOptions(shared.EntryOptions):
 
 @click.command(
     cls=help_pages.Command,
-    short_help="Say why something is an event, or none, with all numbers.",
+    short_help="Explain why something is an event, or is not, with all numbers.",
     context_settings=shared.SETTINGS,
 )
 @click.argument("what", metavar="EVENT|KEY")
 @click.argument("when", metavar="[TIME]", required=False)
-@shared.entry
+@store_options.entry
 @shared.output
 @shared.as_json
 @shared.quiet
 def explain(**given: Any) -> None:
-    """Say why something is an event, or none, with the numbers to do it again by hand.
+    """Explain why something is an event, or is not, with all the numbers needed to check it by hand.
 
-    Of an event of the last run (its id, or how it begins), or of a key and a time, also where nothing was raised: the
-    weeks that the hour was compared with, what each rule changed, the limits, the buckets, the terms of severity, by
-    what it came where the run knows, and what would have to differ. Computed by what judged the run, from the answers
-    that it kept.
+    For an event of the last run (its id or the start of it), or for any series and time, it shows the weeks that the
+    hour was compared with, what each rule changed, the limits, the buckets, how severity is computed, the contributors
+    (if known), and what would have to be different. It uses the same code as the run and the answers that the run
+    cached.
 
     \b
     Examples:
@@ -74,11 +75,11 @@ def explain(**given: Any) -> None:
         made_of = tuple(row for row in run.findings.contributors if row.event_id == own)
         found = replace(found, contributors=made_of)
     if not options.quiet and asked.sent:
-        shared.note(f"{asked.sent} requests: the buckets of that time were not among the answers that are kept")
+        console.note(f"{asked.sent} requests: the buckets of that time were not in the cache")
     if options.as_json:
         click.echo(json.dumps(document(found), indent=1))
     else:
-        click.echo(text(found, shared.width()), nl=False)
+        click.echo(text(found, console.width()), nl=False)
 
 
 def _meant(options: ExplainOptions, findings: Findings, moment: int) -> tuple[str, int, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import click
 
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -35,7 +36,7 @@ ENDINGS: dict[str, AnyForm] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
+class ExportOptions(store_options.ColumnOptions, store_options.EntryOptions):
     """What the command line says; None where it says nothing."""
 
     store: str
@@ -53,18 +54,18 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
 
 @click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
 @shared.sources
-@shared.columns
-@shared.entry
+@store_options.columns
+@store_options.entry
 @click.option(
     "--format",
     "form",
     type=click.Choice(get_args(AnyForm)),
-    help="Of the table.  [default: by the ending of --file, else csv]",
+    help="Format of the table.  [default: by the extension of --file, else csv]",
 )
 @click.option(
     "--wide-table",
     is_flag=True,
-    help="A pandas frame: a row a time, a column a key (csv, parquet, feather), for spreadsheets and notebooks.",
+    help="One row per time, one column per series (csv, parquet, feather), for spreadsheets and pandas.",
 )
 @click.option(
     "--file",
@@ -74,24 +75,24 @@ class ExportOptions(shared.ColumnOptions, shared.EntryOptions):
 @click.option(
     *shared.start,
     cls=shared.Aliased,
-    help="From here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
+    help="Start of the window: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
 )
-@click.option(*shared.end, cls=shared.Aliased, help="Up to here.  [default: all there is]")
+@click.option(*shared.end, cls=shared.Aliased, help="End of the window.  [default: all there is]")
 @click.option("--resolution", help="Width of a bucket.  [default: the data's own step, or 1m]")
 @click.option(
     "--labels",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Add a column label, 1 where an incident of this list (key, start, end) is, else 0.",
+    help="Add a column `label`: 1 during an incident of this list (key, start, end), else 0.",
 )
 @click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Not these series; can be repeated.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these series; can be repeated.")
 @shared.quiet
 def export(**given: Any) -> None:
     """Write the series of a store as a table: time, key, value.
 
-    A row for every bucket that is there, values as `discover` sees them (traffic in bit/s). The table is read again by
-    `discover --store FILE`, by pandas and by any spreadsheet; keys stand in it as they are. With --wide-table it is a
-    frame: a row for every bucket, a column for every key, empty where nothing is.
+    One row per bucket that has a value, as `discover` sees it (traffic in bit/s). The table can be read by
+    `discover --store FILE`, pandas and any spreadsheet; series names are unchanged. With --wide-table it has
+    one row per bucket and one column per series; cells without a value are empty.
 
     \b
     Examples:
@@ -111,10 +112,11 @@ def export(**given: Any) -> None:
     file = options.file
     form = _format(options.form, file, options.wide_table)
     if form in ("parquet", "feather") and file is None and sys.stdout.isatty():
-        raise UsageFailure(f"a terminal cannot show {form}: name a file with --file, or pipe it on")
+        raise UsageFailure(f"a terminal cannot show {form}: write to a file with --file, or pipe the output")
     now = int(time.time())
-    source = open_source(options.store, shared.columns_of(options), shared.entry_of(options.store, options))
-    shared.introduce(source, options.quiet)
+    columns, access = store_options.columns_of(options), store_options.entry_of(options.store, options)
+    source = open_source(options.store, columns, access)
+    console.introduce(source, options.quiet)
     scope = Scope(
         own_resolution(source) if options.resolution is None else resolution(options.resolution),
         now,
@@ -127,7 +129,7 @@ def export(**given: Any) -> None:
         raise UsageFailure("--labels adds a column to rows of time, key, value: leave --wide-table out")
     labels = None if options.labels is None else truth.read(options.labels)[0]
     what = select(source, scope)
-    with shared.bar("export", options.quiet) as progress:
+    with console.bar("export", options.quiet) as progress:
         chunks = _frame(what, form, progress) if options.wide_table else _table(what, form, progress, labels)
         if file is None:
             for chunk in chunks:
@@ -137,9 +139,9 @@ def export(**given: Any) -> None:
             sweep_dead(file.parent, ".sl-")
             write_atomic(file, packed(chunks) if file.suffix == ".gz" else chunks)
     for remark in source.remarks():
-        shared.note(remark)
+        console.note(remark)
     if file is not None and not options.quiet:
-        shared.note(f"{len(what.spans):,} series in {file}")
+        console.note(f"{len(what.spans):,} series in {file}")
 
 
 def _table(what: Selection, form: AnyForm, progress: Progress, labels: Sequence[Label] | None) -> Iterator[bytes]:
@@ -163,10 +165,11 @@ def _format(said: AnyForm | None, file: Path | None, wide: bool) -> AnyForm:
     form = _named(said, file)
     if wide and form in ("json", "ndjson"):
         raise UsageFailure(
-            f"a wide table is csv, parquet or feather: choose one with --format, or leave out --wide-table for {form}"
+            "a wide table can be csv, parquet or feather: choose one with --format, or leave out --wide-table for "
+            f"{form}"
         )
     if form == "feather" and not wide:
-        raise UsageFailure("feather is a format of frames: say --wide-table with it, or --format parquet")
+        raise UsageFailure("feather needs --wide-table: add it, or use --format parquet")
     return form
 
 
@@ -177,5 +180,5 @@ def _named(said: AnyForm | None, file: Path | None) -> AnyForm:
         return "csv"
     ending = file.with_suffix("").suffix if file.suffix == ".gz" else file.suffix
     if ending.lower() not in ENDINGS:
-        raise UsageFailure(f"{file}: say its format with --format, or let its name end in {', '.join(ENDINGS)}")
+        raise UsageFailure(f"{file}: unknown format: add --format, or use a name that ends in {', '.join(ENDINGS)}")
     return ENDINGS[ending.lower()]

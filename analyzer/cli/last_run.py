@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traffic import options as shared
+from traffic import console, store_options
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def check_run(output: Path) -> None:
         UsageFailure: it does not.
     """
     if not (output / RUN).exists():
-        raise UsageFailure(f"{output} holds no run: run ./sl.py discover --output {output} first")
+        raise UsageFailure(f"{output} contains no run: run ./sl.py discover --output {output} first")
 
 
-def last_run(output: Path, entry: shared.EntryOptions) -> LastRun:
+def last_run(output: Path, entry: store_options.EntryOptions) -> LastRun:
     """The last run in a folder.
 
     Raises:
@@ -68,7 +68,7 @@ def last_run(output: Path, entry: shared.EntryOptions) -> LastRun:
     return LastRun(findings, said, _opened(said, entry), scope)
 
 
-def numbered_run(output: Path, number: int, entry: shared.EntryOptions) -> tuple[Compared, Source]:
+def numbered_run(output: Path, number: int, entry: store_options.EntryOptions) -> tuple[Compared, Source]:
     """A run of runs.json, and its store.
 
     Raises:
@@ -114,7 +114,7 @@ def labels_of(run: LastRun, known_from: Path | None, output: Path) -> Sequence[L
     nothing = known_from is None and not unmarked and known is not None and len(known) > 0
     told = with_marks(None if nothing else unmarked, output, run.findings.store, run.findings.metric.name)
     for remark in (*filter(None, [told.remark]), *gone(told.labels, run.findings.keys, run.findings.window)):
-        shared.note(remark)
+        console.note(remark)
     return told.labels
 
 
@@ -128,20 +128,23 @@ def event_of(findings: Findings, named: str, output: Path) -> Event:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UsageFailure(f"{len(found)} events of the last run begin with {named!r}: write more of the id")
-    hint = "; of a key say the time too" if named in findings.keys else ": events.csv lists them"
+        raise UsageFailure(
+            f"{len(found)} events of the last run have an id that begins with {named!r}: give more of the id"
+        )
+    hint = "; for a series, give a time too" if named in findings.keys else ": events.csv lists them"
     raise UsageFailure(f"the last run in {output} has no event {named!r}{hint}")
 
 
-def _opened(said: Mapping[str, Any], entry: shared.EntryOptions) -> Source:
+def _opened(said: Mapping[str, Any], entry: store_options.EntryOptions) -> Source:
     from traffic.store import open_source
 
     name = said.get("opened", said["store"])
     if name == "-":
-        raise UsageFailure("that run read standard input, which is gone: run discover on a file")
-    given = _made(shared.EntryOptions, vars(entry))
-    login = given if given != shared.EntryOptions() else _made(shared.EntryOptions, said)
-    return open_source(name, shared.columns_of(_made(shared.ColumnOptions, said)), shared.entry_of(name, login))
+        raise UsageFailure("that run read standard input, which cannot be read again: run discover on a file")
+    given = _made(store_options.EntryOptions, vars(entry))
+    login = given if given != store_options.EntryOptions() else _made(store_options.EntryOptions, said)
+    columns = store_options.columns_of(_made(store_options.ColumnOptions, said))
+    return open_source(name, columns, store_options.entry_of(name, login))
 
 
 def _scope(said: Mapping[str, Any], resolution: int, window: Window) -> Scope:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from analyzer.marks import Opinion
 
 
-@click.command(short_help="Say of an event that it is right or wrong.", context_settings=shared.SETTINGS)
+@click.command(short_help="Mark an event as right or wrong.", context_settings=shared.SETTINGS)
 @click.argument("event", required=False)
 @click.argument("opinion", type=click.Choice(["right", "wrong", "none"]), required=False)
 @click.option("--note", default="", help="A note to keep with the mark.")
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 @shared.as_json
 @shared.quiet
 def mark(event: str | None, opinion: str | None, note: str, output: Path, as_json: bool, quiet: bool) -> None:
-    """Say of an event of the last run that it is right or wrong, or list the marks.
+    """Mark an event of the last run as right or wrong, or list the marks.
 
-    Marks are labels in the next verdict of this store: an event marked right has to be found again, on one marked wrong
-    nothing may fire. Without any other truth, events that nobody marked count neither way. `none` takes a mark away.
+    Marks count as labels in later runs on this store: an event marked right has to be found again, one marked wrong
+    must not fire again. If there are no other labels, unmarked events count neither way. `none` removes a mark.
 
     \b
     Examples:
@@ -51,10 +51,10 @@ def mark(event: str | None, opinion: str | None, note: str, output: Path, as_jso
             note_ = f"  {visible(one.note)}" if one.note else ""
             click.echo(f"{one.event_id}  {one.opinion:<5}  {iso(one.start)}  {visible(one.key)}{note_}")
         if not found:
-            click.echo(f"nothing is marked in {output / MARKS}")
+            click.echo(f"no marks in {output / MARKS}")
         return
     if opinion is None:
-        raise UsageFailure(f"say what {event} is: ./sl.py mark {event} right, wrong or none")
+        raise UsageFailure(f"missing opinion on {event}: ./sl.py mark {event} right, wrong or none")
     with lock(output):
         gone = [one for one in marks(output) if one.event_id.startswith(event)]
         if opinion == "none":
@@ -69,7 +69,5 @@ def mark(event: str | None, opinion: str | None, note: str, output: Path, as_jso
             meant = known.id
             write_mark(output, meant, mark_of(known, findings.store, findings.metric.name, said, note))
     if not quiet:
-        counts = (
-            "it is not marked any more" if opinion == "none" else f"marked {opinion}; discover counts it as a label"
-        )
+        counts = "mark removed" if opinion == "none" else f"marked {opinion}; discover counts it as a label"
         click.echo(f"{meant}: {counts}")

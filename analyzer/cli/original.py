@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from traffic import options as shared
+from traffic import console
 from traffic.errors import UsageFailure
 
 DATABASE = ("--dbUrl", "--dbUser", "--dbPassword")
 VARIABLES = ("HARPERDB_URL", "HARPERDB_USER", "HARPERDB_PASSWORD")
 
-_INSTEAD = "there is no database to set up: answers are kept in buffer_cache/ of the --output folder"
+_INSTEAD = "there is no database to set up: answers are cached in buffer_cache/ in the --output folder"
 
 
 class Misspelt(click.Option):
@@ -35,7 +35,7 @@ def _refuse(_context: click.Context, option: click.Parameter, value: str | None)
 originals = click.option(
     "--original-files/--no-original-files",
     default=None,
-    help="Write the files of kentik_event_discovery as well (times in UTC).  [default: if the store is Kentik]",
+    help="Also write the files of kentik_event_discovery (times in UTC).  [default: only for a Kentik store]",
 )
 
 
@@ -49,7 +49,7 @@ def no_database(command: Callable[..., Any]) -> Callable[..., Any]:
             is_eager=True,
             allow_from_autoenv=False,
             callback=_refuse,
-            help="Of the original's database, which is not needed.",
+            help="Database options of the original; not needed.",
         )
         command = option(command)
     return command
@@ -63,5 +63,5 @@ def original_files(store: str, asked: bool | None, quiet: bool) -> bool:
     wanted = own if asked is None else asked
     found = [name for name in VARIABLES if os.environ.get(name)]
     if (wanted or own) and found and not quiet:
-        shared.note(f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} not used; {_INSTEAD}")
+        console.note(f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} not used; {_INSTEAD}")
     return wanted

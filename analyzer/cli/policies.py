@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from traffic import options as shared
+from traffic import console, store_options
 from traffic.errors import Failure
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ _NAMED = click.option(
     "--policy-of",
     multiple=True,
     metavar="FILE|static=5G",
-    help="Also judge a policy of another engine: an alert policy of Kentik (.json, or kentik:policies for those of the "
-    "account), a rule of ElastAlert (.yaml), or a threshold; can be repeated.",
+    help="Also evaluate a policy of another engine: a Kentik alert policy (.json, or kentik:policies for all of the "
+    "account), an ElastAlert rule (.yaml), or a threshold (static=5G); can be repeated.",
 )
 _PERCENTAGE = click.option(
     "--kentik-percentage",
     type=click.Choice(["over", "of"]),
     default="over",
     show_default=True,
-    help="Whether 200 % of a Kentik policy is 200 % over its baseline (three times it), or 200 % of it (twice).",
+    help="Whether 200 % in a Kentik policy means 200 % above its baseline (three times it) or 200 % of it (twice).",
 )
 
 
@@ -54,7 +54,7 @@ class Theirs:
     account: Alerting | None = None
 
 
-def named(said: Sequence[str], percentage: Percentage, source: Source, login: shared.EntryOptions) -> Theirs:
+def named(said: Sequence[str], percentage: Percentage, source: Source, login: store_options.EntryOptions) -> Theirs:
     """The policies that `--policy-of` names, before anything is searched.
 
     Raises:
@@ -75,19 +75,19 @@ def named(said: Sequence[str], percentage: Percentage, source: Source, login: sh
         account = _account(match[1], source, login)
         more, lost = account_policies(account.policies(), name, source.metric, percentage)
         for remark in lost:
-            shared.note(remark)
+            console.note(remark)
         found += more
     return Theirs(tuple(found), account)
 
 
-def _account(place: str, source: Source, login: shared.EntryOptions) -> Alerting:
+def _account(place: str, source: Source, login: store_options.EntryOptions) -> Alerting:
     """The account that is meant: that of the store, where it is one and no other is named."""
     from traffic.store.kentik.alerting import Alerting
 
     own = source.name.startswith("kentik:")
     name = source.name if own and not place else f"kentik:{place}"
     # What logs in to another store is nothing that Kentik should see.
-    access = shared.entry_of(name, login if own else shared.EntryOptions())
+    access = store_options.entry_of(name, login if own else store_options.EntryOptions())
     assert access is not None, "who asks Kentik logs in"
     return Alerting(name, access)
 
@@ -132,13 +132,15 @@ def beside(
         surveyed = survey(answered, scope)
         fired = _fired(theirs.account, surveyed.window)
         for policy in theirs.policies:
-            with shared.bar("policies", quiet) as progress:
+            with console.bar("policies", quiet) as progress:
                 raised = judge(policy, answered, surveyed, scope.resolution, progress)
             row, more = worth(raised, surveyed, labels, source.metric, scope.resolution, present)
             rows.append(row if fired is None else replace(row, against_fired=against_fired(raised, fired, surveyed)))
             alerts += more
     if asked.sent and not quiet:
-        shared.note(f"{asked.sent} requests for what these policies look at and the run did not; the next time none")
+        console.note(
+            f"{asked.sent} requests for data that these policies need and the run did not; cached for the next time"
+        )
     return rows, alerts
 
 
@@ -151,7 +153,7 @@ def _fired(account: Alerting | None, window: Window) -> list[FiredThere] | None:
     try:
         return fired_of(account.fired(window))
     except Failure as error:
-        shared.note(f"{error}; so what is raised here is not held against it")
+        console.note(f"{error}; alerts are not compared with those that fired there")
         return None
     finally:
         account.close()

@@ -14,6 +14,7 @@ import click
 
 from analyzer.cli.last_run import check_run
 from analyzer.cli.original import no_database
+from traffic import console, store_options
 from traffic import options as shared
 from traffic.text import visible
 
@@ -32,7 +33,7 @@ charts = click.option(
     type=click.IntRange(0),
     default=12,
     show_default=True,
-    help="How many single events to draw, worst first; 0 draws no picture at all.",
+    help="How many events get a picture of their own, worst first; 0 draws no pictures at all.",
 )
 
 with_page = click.option("--html/--no-html", default=True, help="Write report.html.  [default: yes]")
@@ -64,17 +65,17 @@ class ReportOptions:
     type=click.IntRange(0, 1000),
     default=0,
     show_default=True,
-    help="The worst events whose page says each step, as `explain` does.",
+    help="Show each step, as `explain` does, for this many of the worst events.",
 )
 @click.option(
     "--sliders/--no-sliders",
     default=False,
-    help="Two sliders in the page, percentage and floor: what `discover` would find with each.  [default: no]",
+    help="Add sliders for percentage and floor to the page that show what `discover` would find.  [default: no]",
 )
 def report(explain: int, sliders: bool, **given: Any) -> None:
-    """Draw everything of the last run again, without a query.
+    """Draw the pictures and the page of the last run again, without sending queries.
 
-    With --sliders, what looser policies need and the run did not is asked for once, as by `tune`.
+    With --sliders, data that looser policies need and the run did not read is requested once, as in `tune`.
 
     \b
     Example:
@@ -114,7 +115,7 @@ def _more(output: Path, explain: int, sliders: bool, quiet: bool) -> PageParts:
     from analyzer.report.order import worst_first
     from analyzer.tuning.sliders import judge_again
 
-    run = last_run(output, shared.EntryOptions())
+    run = last_run(output, store_options.EntryOptions())
     findings = run.findings
     texts: dict[str, str] = {}
     with cached(run.source, run.scope, output) as (source, _):
@@ -126,7 +127,7 @@ def _more(output: Path, explain: int, sliders: bool, quiet: bool) -> PageParts:
         if not sliders:
             return PageParts(texts)
         labels = None if findings.verdict is None else findings.labels
-        with shared.bar("policies", quiet) as progress:
+        with console.bar("policies", quiet) as progress:
             resolution = run.scope.resolution
             grid = judge_again(source, surveyed, resolution, findings.policy, findings.events, labels, progress)
     return PageParts(texts, grid)
@@ -157,7 +158,7 @@ def write_reports(
     elif wrote_original(output):
         # Only what a run of ours wrote: files of that name may also be the original's own.
         remove_original(output)
-    with shared.bar("pictures", options.quiet) as progress:
+    with console.bar("pictures", options.quiet) as progress:
         drawn = draw(findings, output, options.charts, progress, more, painters, options.title)
     if options.html:
         written.append(write_page(findings, output, options.title, parts.explained, parts.sliders))
@@ -174,7 +175,7 @@ def say(findings: Findings, options: ReportOptions, files: list[Path]) -> None:
     if options.as_json:
         click.echo(json.dumps(as_json(findings), indent=1))
     elif not options.quiet:
-        click.echo(summary(findings, width=shared.width(), colour=shared.colour()))
+        click.echo(summary(findings, width=console.width(), colour=console.colour()))
         click.echo(_where(files, options.output))
 
 
@@ -187,7 +188,7 @@ def _where(files: list[Path], output: Path) -> str:
         for folder, count in apart.items()
     ]
     text = f"Written to {visible(str(output))}: {', '.join([*here, *below])}"
-    return fill(text, shared.width(), break_long_words=False, break_on_hyphens=False)
+    return fill(text, console.width(), break_long_words=False, break_on_hyphens=False)
 
 
 def wrote_original(output: Path) -> bool:

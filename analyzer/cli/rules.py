@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from analyzer.cli.last_run import labels_of, last_run
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -33,7 +34,7 @@ FORMS = ("prometheus", "prometheus-thresholds", "elastalert", "kibana")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RulesOptions(shared.EntryOptions):
+class RulesOptions(store_options.EntryOptions):
     """What the command line says."""
 
     form: str
@@ -50,42 +51,42 @@ class RulesOptions(shared.EntryOptions):
 @click.command(
     cls=help_pages.Command, short_help="Write a policy as rules of another engine.", context_settings=shared.SETTINGS
 )
-@click.option("--format", "form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="Of the rules.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMS), default=FORMS[0], show_default=True, help="Format of the rules."
+)
 @click.option(
     "--policy",
     "policy_file",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Settings of the policy, as policy.tuned.yaml.  [default: the policy of the last run]",
 )
-@click.option("--series", help="What the metric is called there.  [default: as here]")
-@click.option(
-    "--scale", type=float, help="What its samples are multiplied with to be in the policy's unit.  [default: as here]"
-)
-@click.option("--label", default="key", show_default=True, help="Which label tells series apart there.")
+@click.option("--series", help="Name of the metric in the other engine.  [default: as here]")
+@click.option("--scale", type=float, help="Factor that converts its samples to the policy's unit.  [default: as here]")
+@click.option("--label", default="key", show_default=True, help="Label that identifies the series.")
 @click.option(
     "--measure/--no-measure",
     default=True,
     show_default=True,
-    help="Count on the last run's history what the rules raise, against discover.",
+    help="Count the alerts that the rules raise on the last run's history, compared with discover.",
 )
 @click.option(
     "--file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write here, and what belongs to it beside it as FILE.*; of elastalert a folder.  [default: stdout]",
+    help="Output file; accompanying files are written beside it as FILE.*. A folder for elastalert.  [default: stdout]",
 )
-@shared.entry
+@store_options.entry
 @shared.output
 @shared.quiet
 def rules(**given: Any) -> None:
     """Write the policy of the last run, or another one, as rules of another engine.
 
-    prometheus: recording rules for baseline and threshold and an alert on them (VictoriaMetrics too), and
-    FILE.test.yml for promtool. prometheus-thresholds: with all rules of the policy, the thresholds of the coming week
-    as series in FILE.prom. elastalert: a rule a series for ElastAlert 2. kibana: a rule in ES|QL, and FILE.ndjson for
-    its lookup index (not run on a server). The last two are of a run on an index.
+    prometheus: recording rules for baseline and threshold and an alert on them (also for VictoriaMetrics), plus
+    FILE.test.yml for promtool. prometheus-thresholds: all rules of the policy, as the thresholds of the coming week
+    in FILE.prom. elastalert: one rule per series for ElastAlert 2. kibana: a rule in ES|QL, and FILE.ndjson for
+    its lookup index (not tested on a server). The last two need a run on an index.
 
-    No engine can say all of a policy: the head of the file says what it loses, and how many alerts that makes on the
-    history of the last run. What that needs and earlier runs did not is asked for once.
+    No engine can express a whole policy: the head of the file lists what is lost, and how many alerts result on the
+    history of the last run. Data that this needs and earlier runs did not read is requested once.
 
     \b
     Examples:
@@ -135,7 +136,7 @@ def _thresholds(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
 
     _check_rises(policy)
     if options.file is None:
-        raise UsageFailure("rules: say with --file where to write: the thresholds are a file beside it")
+        raise UsageFailure("rules: add --file: the thresholds are written to a second file beside it")
     gauge, metric, resolution = _gauge(run, options), run.findings.metric, run.findings.resolution
     limits, loss = _by_slot(run, policy, options, lambda one: one)
     text = threshold_rules(policy, metric, resolution, gauge, run.findings.window, limits, loss)
@@ -149,7 +150,7 @@ def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
     _check_rises(policy)
     fields = _fields(run, options)
     if options.file is None:
-        raise UsageFailure("rules: say with --file in which folder to write: there is a rule a series")
+        raise UsageFailure("rules: add --file with a folder: one rule per series is written there")
     # One bucket raises it, so that what is ordinary for a key is learned from single ones.
     limits, loss = _by_slot(run, policy, options, flat, replace(policy, matches=1))
     return elastalert_rules(policy, run.findings.resolution, fields, limits, loss)
@@ -185,11 +186,13 @@ def _fields(run: LastRun, options: RulesOptions) -> IndexFields:
     from traffic.store.kinds import ELASTIC, kind_of
 
     if kind_of(run.source.name) is not ELASTIC:
-        raise UsageFailure(f"rules: --format {options.form} is of a run on an index, not on {run.source.name}")
+        raise UsageFailure(
+            f"rules: --format {options.form} needs a run on an index; the last run was on {run.source.name}"
+        )
     said = run.settings
     key = said.get("key_column") or (None if options.label == "key" else options.label)
     if key is None:
-        raise UsageFailure("rules: say with --label which field tells series apart")
+        raise UsageFailure("rules: add --label with the field that identifies the series")
     index = run.source.name.rstrip("/").rpartition("/")[2]
     fields = IndexFields(index, said.get("time_column") or "@timestamp", key, run.findings.metric)
     return replace(fields, metric=replace(fields.metric, field=options.series or fields.metric.field))
@@ -204,7 +207,8 @@ def _gauge(run: LastRun, options: RulesOptions) -> Gauge:
         scale = metric.factor(run.findings.resolution)
         if series is None and (run.settings.get("counter") or run.settings.get("statistic") == "rate"):
             raise UsageFailure(
-                f"rules: {metric.field} is a counter, and rules need a gauge: record its rate, and --series names it"
+                f"rules: {metric.field} is a counter, and rules need a gauge: record its rate and pass that series "
+                "with --series"
             )
         series = series or run.settings.get("value_column") or f"sl_{re.sub('[^a-zA-Z0-9]', '_', metric.field)}"
     series = series or re.sub(r"[^a-zA-Z0-9_:]", "_", metric.name or "value")
@@ -237,10 +241,10 @@ def _history(run: LastRun, options: RulesOptions) -> Iterator[_History]:
 
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         surveyed = survey(source, run.scope)
-        with shared.bar("rules", options.quiet) as progress:
+        with console.bar("rules", options.quiet) as progress:
             yield _History(source, surveyed, run.scope.resolution, progress)
     if not options.quiet and asked.sent:
-        shared.note(f"{asked.sent} requests for what the rules look at and earlier runs did not")
+        console.note(f"{asked.sent} requests for data that the rules need and earlier runs did not read")
 
 
 def _by_slot(
@@ -266,7 +270,7 @@ def _by_slot(
             f"(min_weeks {policy.min_weeks})"
         )
     for line in footing.lines() if not options.quiet else ():
-        shared.note(line.rstrip("."))
+        console.note(line.rstrip("."))
 
     def raised(history: _History) -> Swept:
         told, of = [made(one) for one in limits], raised_by or policy

@@ -20,9 +20,9 @@ HEAD = ("run", "at", "store", "policy", "keys", "events", "hits", "misses", "fal
 @click.option("--last", type=click.IntRange(1), metavar="N", help="Only the newest N runs.")
 @shared.as_json
 def runs(output: Path, last: int | None, as_json: bool) -> None:
-    """List the runs of a folder: their stores, policies, events and scores.
+    """List the runs in a folder with their stores, policies, events and scores.
 
-    `discover` writes a document for each run to runs.json; --json prints them whole, with all settings.
+    `discover` adds a document for each run to runs.json; --json prints the documents in full, with all settings.
 
     \b
     Examples:
@@ -33,7 +33,7 @@ def runs(output: Path, last: int | None, as_json: bool) -> None:
     from analyzer.runs import runs as found_in
 
     if not output.is_dir():
-        raise UsageFailure(f"there is no folder {output}: name the one of your runs with --output")
+        raise UsageFailure(f"there is no folder {output}: pass the folder of your runs with --output")
     found = found_in(output)[-last if last else None :]
     if as_json:
         click.echo(json.dumps(found, indent=1))
@@ -47,7 +47,7 @@ def runs(output: Path, last: int | None, as_json: bool) -> None:
             ]
             click.echo("  ".join(cells).rstrip())
     else:
-        click.echo(f"no runs are written down in {output / RUNS}")
+        click.echo(f"no runs recorded in {output / RUNS}")
 
 
 def _row(run: dict[str, Any]) -> tuple[str, ...]:

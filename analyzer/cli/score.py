@@ -10,7 +10,7 @@ import click
 from traffic import options as shared
 
 
-@click.command(short_help="Compare any detector's events with a truth.", context_settings=shared.SETTINGS)
+@click.command(short_help="Score any detector's events against labels.", context_settings=shared.SETTINGS)
 @click.option(
     "--events",
     required=True,
@@ -21,17 +21,17 @@ from traffic import options as shared
     "--truth",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="What happened: CSV with key, start, end, as `generate` writes it or of your own.",
+    help="The labels: CSV with key, start, end; your own, or written by `generate`.",
 )
-@click.option("--start", help="Only from here.  [default: the first label or event]")
-@click.option("--end", help="Only up to here.  [default: the last one]")
+@click.option("--start", help="Start of the time to score.  [default: the first label or event]")
+@click.option("--end", help="End of the time to score.  [default: the last label or event]")
 @click.option("--resolution", default="1m", show_default=True, help="Width of the detector's buckets.")
 @shared.output
 @shared.as_json
 def score(
     events: Path, truth: Path, start: str | None, end: str | None, resolution: str, output: Path, as_json: bool
 ) -> None:
-    """Compare the events of any detector with a truth, by the rules by which discover compares its own.
+    """Score the events of any detector against labels, by the same rules as discover scores its own.
 
     \b
     Examples:
@@ -66,4 +66,4 @@ def score(
         value = told[name]
         shown = "-" if value is None else f"{value:.3f}" if isinstance(value, float) else f"{value:,}"
         click.echo(f"{name.replace('_', ' '):<16} {shown:>8}")
-    click.echo(f"labels one by one: {file}")
+    click.echo(f"verdict on each label: {file}")

@@ -12,6 +12,7 @@ import click
 
 from analyzer.cli.last_run import labels_of, last_run
 from analyzer.cli.policies import Theirs, beside, check_reach, named, policy_of
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -29,7 +30,7 @@ PICTURE = "tuning.png"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TuneOptions(shared.EntryOptions):
+class TuneOptions(store_options.EntryOptions):
     """What the command line says."""
 
     vary: tuple[str, ...]
@@ -55,11 +56,11 @@ class TuneOptions(shared.EntryOptions):
     "rules=all,none,-tail, classes=policy,policy+unusual; can be repeated, all combinations are tried.  "
     "[default: a grid of 200 policies]",
 )
-@click.option("--budget", metavar="N/week", help="Most alerts a week, over all series.")
+@click.option("--budget", metavar="N/week", help="Maximum alerts a week, over all series.")
 @click.option(
     "--truth",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Incidents to be found (key, start, end).  [default: those of the run]",
+    help="Incidents to be found (CSV: key, start, end).  [default: those of the run]",
 )
 @click.option(
     "--as",
@@ -67,21 +68,21 @@ class TuneOptions(shared.EntryOptions):
     type=click.Choice(["discover", "prometheus"]),
     default="discover",
     show_default=True,
-    help="Whose alerts are counted: those of discover, or those of the rules that `rules` writes.",
+    help="Which alerts to count: those of discover, or those of the rules that `rules` writes.",
 )
 @policy_of
-@click.option("--dry-run", is_flag=True, help="Say how many requests it would send, and send none.")
-@shared.entry
+@click.option("--dry-run", is_flag=True, help="Print how many requests would be sent; send none.")
+@store_options.entry
 @shared.output
 @shared.as_json
 @shared.quiet
 def tune(**given: Any) -> None:
-    """Try many policies on the history of the last run: what each finds, misses, and costs in alerts a week.
+    """Try many policies on the history of the last run: what each one finds, misses and costs in alerts a week.
 
-    Store, window and present policy are those of the last run in the folder; its kept answers are used, and what a
-    looser policy needs besides is asked for once. What is counted for a policy is what `discover` finds with it. The
-    recommended one is chosen on the first two thirds of the weeks and judged on the rest; with fewer than five
-    incidents none is recommended. Written: tuning.csv, tuning.png, policy.tuned.yaml for `discover --policy`.
+    Store, window and current policy are those of the last run in the folder. Its cached answers are used; data that a
+    looser policy needs in addition is requested once. Counts are exactly what `discover` finds with a policy. The
+    recommended policy is chosen on the first two thirds of the weeks and tested on the rest; with fewer than five
+    incidents none is recommended. Writes tuning.csv, tuning.png, and policy.tuned.yaml for `discover --policy`.
 
     \b
     Examples:
@@ -110,24 +111,27 @@ def tune(**given: Any) -> None:
         with cached(run.source, run.scope, options.output) as (source, asked):
             tried = candidates(run.findings.policy, options.vary or DEFAULT)
             if not options.quiet and looser(tried, run.findings.policy):
-                shared.note("some of these policies are looser than the run's: what it did not ask for is asked once")
-            with shared.bar("tune", options.quiet) as progress:
+                console.note(
+                    "some of these policies are looser than the run's: the additional data they need is requested once"
+                )
+            with console.bar("tune", options.quiet) as progress:
                 found = tuned(
                     source, run.scope, run.findings.policy, options.vary, labels, budget, progress, options.engine
                 )
         _write(found, run, options.output)
         others = _others(found, theirs, run, options, labels)
     if not options.quiet and asked.sent:
-        shared.note(
-            f"{asked.sent} requests for what looser policies need and earlier runs did not; a tune like it asks none"
+        console.note(
+            f"{asked.sent} requests for data that looser policies need and earlier runs did not read; the next such "
+            "tune sends none"
         )
     if options.as_json:
         told = document(found, asked.sent) | {"elsewhere": [ELSEWHERE.document(one) for one in others]}
         click.echo(json.dumps(told, indent=1))
     elif not options.quiet:
-        click.echo(text(found, shared.width()), nl=False)
+        click.echo(text(found, console.width()), nl=False)
         click.echo(
-            "".join(f"{line}\n" for line in ("", *elsewhere(others, shared.width()))) if others else "", nl=False
+            "".join(f"{line}\n" for line in ("", *elsewhere(others, console.width()))) if others else "", nl=False
         )
 
 
@@ -161,13 +165,13 @@ def _say_requests(run: LastRun, options: TuneOptions) -> None:
     from traffic.model import HOUR
 
     if options.engine != "discover":
-        raise UsageFailure(f"--dry-run does not know what --as {options.engine} looks at: leave one of them out")
+        raise UsageFailure(f"--dry-run cannot estimate what --as {options.engine} needs: leave one of them out")
     if options.policy_of:
-        raise UsageFailure("--dry-run does not know what --policy-of looks at: leave one of them out")
+        raise UsageFailure("--dry-run cannot estimate what --policy-of needs: leave one of them out")
     tried = candidates(run.findings.policy, options.vary or DEFAULT)
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         resolution, surveyed = run.scope.resolution, survey(source, run.scope)
-        with shared.bar("tune", options.quiet) as progress:
+        with console.bar("tune", options.quiet) as progress:
             counted = [one.counted for one in tried]
             policies = [one.policy for one in tried]
             queries, hours = unanswered(source, surveyed, resolution, policies, progress, counted)
@@ -177,7 +181,7 @@ def _say_requests(run: LastRun, options: TuneOptions) -> None:
         click.echo(json.dumps({"policies": len(tried), "requests": requests, "at_least": hours}, indent=1))
     else:
         more = "at least " if hours else ""
-        click.echo(f"{len(tried):,} policies: {more}{requests:,} requests for what earlier runs did not ask for")
+        click.echo(f"{len(tried):,} policies: {more}{requests:,} requests for data that earlier runs did not read")
 
 
 def _budget(said: str) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from traffic import options as shared
+from traffic import console, store_options
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 into_an_index = click.option(
     "--write-events",
     metavar="INDEX",
-    help="Write events, incidents and contributors to Elasticsearch as well: https://HOST:9200/INDEX, or a name beside "
-    "the index of --store.",
+    help="Also write events, incidents and contributors to Elasticsearch: https://HOST:9200/INDEX, or an index name "
+    "on the cluster of --store.",
 )
 
 
@@ -26,10 +26,10 @@ class EventsTarget:
     """Where they go, and how one gets in there."""
 
     address: str
-    entry: shared.EntryOptions
+    entry: store_options.EntryOptions
 
 
-def events_target(named: str, store: str, said: shared.EntryOptions) -> EventsTarget:
+def events_target(named: str, store: str, said: store_options.EntryOptions) -> EventsTarget:
     """What `--write-events` means.
 
     The options for logging in speak of the store; of another cluster the environment does, unless the store needs none.
@@ -40,17 +40,17 @@ def events_target(named: str, store: str, said: shared.EntryOptions) -> EventsTa
     from traffic.store.kinds import ELASTIC, kind_of, service_of
 
     if set("*?,") & set(named.rpartition("/")[2]):
-        raise UsageFailure("--write-events takes one index, and no pattern: https://HOST:9200/INDEX")
+        raise UsageFailure("--write-events needs a single index, not a pattern: https://HOST:9200/INDEX")
 
     kind = kind_of(store)
     if "://" not in named and service_of(named) is not ELASTIC:
         if kind is not ELASTIC or "/" in named:
-            raise UsageFailure("--write-events takes https://HOST:9200/INDEX, or the name of an index beside --store")
+            raise UsageFailure("--write-events needs https://HOST:9200/INDEX, or an index name if --store is a cluster")
         return EventsTarget(f"{store.rpartition('/')[0]}/{named}" if "/" in store else f"elasticsearch:{named}", said)
     if service_of(named) is not ELASTIC:
-        raise UsageFailure("--write-events takes an Elasticsearch index: https://HOST:9200/INDEX")
+        raise UsageFailure("--write-events needs an Elasticsearch index: https://HOST:9200/INDEX")
     theirs = kind.login is not None and _cluster(named) != _cluster(store)
-    return EventsTarget(named, shared.EntryOptions(wait=said.wait) if theirs else said)
+    return EventsTarget(named, store_options.EntryOptions(wait=said.wait) if theirs else said)
 
 
 def _cluster(address: str) -> str:
@@ -66,7 +66,7 @@ def write_events(findings: Findings, target: EventsTarget, chosen: tuple[object,
     from analyzer.report.ecs import PROPERTIES, documents, scope
     from traffic.store.elastic import FindingsIndex
 
-    access = shared.entry_of(target.address, target.entry)
+    access = store_options.entry_of(target.address, target.entry)
     assert access is not None, "Elasticsearch is a service"
     index = FindingsIndex(target.address, access, PROPERTIES)
     try:
@@ -75,5 +75,5 @@ def write_events(findings: Findings, target: EventsTarget, chosen: tuple[object,
     finally:
         index.close()
     if not silent:
-        gone = f", and {removed:,} removed that are there no more" if removed else ""
-        shared.note(f"{len(found):,} documents in {index.name}{gone}")
+        gone = f", and {removed:,} removed that are no longer found" if removed else ""
+        console.note(f"{len(found):,} documents in {index.name}{gone}")

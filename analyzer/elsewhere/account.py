@@ -37,7 +37,7 @@ def account_policies(
     for document in documents:
         name = visible(str(document.get("name") or "unnamed"))
         if document.get("enabled") is False:
-            lost.append(f"{where}: {name} is switched off, and not judged")
+            lost.append(f"{where}: {name} is disabled and not judged")
             continue
         try:
             found.append(kentik_policy(document, f"{where} {name}", metric, percentage))
@@ -45,7 +45,9 @@ def account_policies(
             lost.append(str(error).removeprefix("--policy-of "))
     if not found:
         why = f": {lost[0]}" if lost else ""
-        raise UsageFailure(f"--policy-of {where}: none of the account's {len(documents)} policies can be judged{why}")
+        raise UsageFailure(
+            f"--policy-of {where}: none of the account's {len(documents)} policies can be evaluated{why}"
+        )
     return found, lost
 
 
@@ -117,7 +119,7 @@ def against_fired(raised: Raised, fired: Sequence[FiredThere], surveyed: Surveye
     mine = [one for one in fired if one.policy == policy.id and one.window.overlap(surveyed.window)]
     placed = [(row, one) for one in mine for row in _rows(one, keys)]
     if not mine:
-        return "no alert of it fired in that time"
+        return "none of its alerts fired in that time"
     alerts, step = raised.alerts, max(60, policy.frequency)
     met = sum(
         bool(
@@ -127,7 +129,9 @@ def against_fired(raised: Raised, fired: Sequence[FiredThere], surveyed: Surveye
         )
         for row, one in placed
     )
-    said = f"{len(mine)} fired there, {len(placed)} of series that are here; {met} of these are raised here too"
+    said = (
+        f"{len(mine)} fired there, {len(placed)} of them on series of this run; {met} of these are raised here as well"
+    )
     ratios = list(_ratios(raised, placed, surveyed))
     if ratios:
         near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)

@@ -23,11 +23,11 @@ _TURNS: tuple[Turn, ...] = ("up", "down", "both")
 BUFFER, RUN = 900, 60
 """`buffer_time` and `run_every` of ElastAlert's example configuration, where a rule does not say them."""
 _UNSEEN = (
-    ("exponential_realert", "exponential_realert: realert alone silences"),
-    ("aggregation", "aggregation: each match is counted, not each message"),
-    ("limit_execution", "limit_execution: it is taken to run all day"),
-    ("min_doc_count", "min_doc_count: how many documents a bucket holds is not known"),
-    ("metric_agg_script", "metric_agg_script: the field alone is looked at"),
+    ("exponential_realert", "exponential_realert: only realert is applied"),
+    ("aggregation", "aggregation: matches are counted, not messages"),
+    ("limit_execution", "limit_execution: evaluated all day"),
+    ("min_doc_count", "min_doc_count: the number of documents in a bucket is not known"),
+    ("metric_agg_script", "metric_agg_script: only the field is evaluated"),
 )
 
 
@@ -49,20 +49,20 @@ class _Rule:
                 total = sum(unit * count for unit, count in parts)
                 if total == int(total) and (total > 0 or name == "realert"):
                     return int(total)
-        raise self.fail(f"{name} is " + ("missing" if found is None else "no length of time such as minutes: 15"))
+        raise self.fail(f"{name} is " + ("missing" if found is None else "not a length of time such as minutes: 15"))
 
     def number(self, name: str) -> float | None:
         found = self.said.get(name)
         if found is None:
             return None
         if isinstance(found, bool) or not isinstance(found, (int, float)):
-            raise self.fail(f"{name} is no number")
+            raise self.fail(f"{name} is not a number")
         return float(found)
 
     def lost(self) -> Iterator[str]:
         """What is not emulated of any rule."""
         if self.said.get("filter"):
-            yield "its filter is not applied: series are taken as the store holds them"
+            yield "its filter is not applied: all series of the run are evaluated"
         yield from (line for name, line in _UNSEEN if self.said.get(name))
 
 
@@ -83,7 +83,7 @@ def elastalert_rule(said: Mapping[str, Any], where: str, metric: Metric) -> Aggr
         raise rule.fail(
             f"rules of the type {kind!r:.40} are not judged; there are metric_aggregation, spike, spike_aggregation"
             if kind
-            else "is no rule of ElastAlert (it has no type)"
+            else "is not an ElastAlert rule (it has no `type`)"
         )
     name = str(said.get("name") or where)
     return _aggregated(rule, name, metric) if kind == "metric_aggregation" else _spike(rule, name, kind, metric)
@@ -97,13 +97,13 @@ def _field(rule: _Rule, metric: Metric) -> tuple[Window, str, list[str]]:
     if _NEEDS.get(how) != metric.statistic:
         raise rule.fail(
             f"it looks at {how} of {field}, which the {metric.statistic} of each bucket that was read does not tell: "
-            + (f"read the store with --statistic {_NEEDS[how]}" if how in _NEEDS else "it cannot be judged here")
+            + (f"read the store with --statistic {_NEEDS[how]}" if how in _NEEDS else "it cannot be evaluated here")
         )
     lost = []
     if field != metric.field and metric.field:
-        lost.append(f"its field {field} is taken for {metric.field}")
+        lost.append(f"its field {field} is matched to {metric.field}")
     if how == "avg":
-        lost.append("an average over several buckets is the mean of theirs, however many documents each holds")
+        lost.append("an average over several buckets is the mean of the buckets, not weighted by documents")
     return _HOW[how], str(field), lost
 
 
@@ -116,15 +116,15 @@ def _aggregated(rule: _Rule, name: str, metric: Metric) -> Aggregated:
     buffer = rule.seconds("buffer_time", BUFFER)
     run = rule.seconds("run_every", RUN)
     if rule.said.get("buffer_time") is None and not rule.said.get("bucket_interval"):
-        lost.append("buffer_time is not said in the rule and taken for 15 minutes")
+        lost.append("the rule does not set buffer_time; 15 minutes are assumed")
     if rule.said.get("use_run_every_query_size"):
         buffer = run
     window = rule.seconds("bucket_interval", buffer)
     if buffer % window:
-        raise rule.fail("bucket_interval has to divide buffer_time")
+        raise rule.fail("buffer_time must be a multiple of bucket_interval")
     slides = bool(rule.said.get("allow_buffer_time_overlap")) and not rule.said.get("bucket_interval") and buffer > run
     if not slides:
-        lost.append("windows are taken to begin at multiples of their length since 1970")
+        lost.append("windows are assumed to start at multiples of their length since 1970")
     return Aggregated(
         name=visible(name),
         how=how,
@@ -142,7 +142,7 @@ def _aggregated(rule: _Rule, name: str, metric: Metric) -> Aggregated:
 def _spike(rule: _Rule, name: str, kind: str, metric: Metric) -> Spike:
     height, turn = rule.number("spike_height"), rule.said.get("spike_type")
     if height is None or height <= 0:
-        raise rule.fail("spike_height has to be a number above 0")
+        raise rule.fail("spike_height must be a number above 0")
     if turn not in _TURNS:
         raise rule.fail(f"spike_type is {turn!r:.20}; there are {', '.join(_TURNS)}")
     field = rule.said.get("field_value")
@@ -150,20 +150,20 @@ def _spike(rule: _Rule, name: str, kind: str, metric: Metric) -> Spike:
         how, of, lost = _field(rule, metric)
     elif field:
         raise rule.fail(
-            f"it compares means of {field} over documents, which buckets do not tell: spike_aggregation can"
+            f"it compares means of {field} over documents, which buckets do not contain: use spike_aggregation"
         )
     elif metric.statistic != "count":
         raise rule.fail(
-            f"it counts documents, and the store was read as {metric.statistic}: read it with --statistic count"
+            f"it counts documents, but the store was read with --statistic {metric.statistic}: use --statistic count"
         )
     else:
         how, of, lost = "sum", "", []
     lost += rule.lost()
-    lost.append("windows move by whole buckets, and not with each document")
+    lost.append("windows move by whole buckets, not with each document")
     if rule.said.get("use_terms_query"):
-        lost.append(f"of terms_size ({rule.said.get('terms_size') or 50}) the series with most: all are looked at")
+        lost.append(f"terms_size ({rule.said.get('terms_size') or 50}): not applied, all series are evaluated")
     if rule.said.get("alert_on_new_data"):
-        lost.append("alert_on_new_data: a series is looked at from its third window on")
+        lost.append("alert_on_new_data: a series is evaluated from its third window on")
     return Spike(
         name=visible(name),
         how=how,

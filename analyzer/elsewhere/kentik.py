@@ -86,14 +86,14 @@ class _Section:
         """A part below; one that is not there is empty."""
         found = self.get(name)
         if found is not None and not isinstance(found, dict):
-            raise self.fail(name, "is no group of settings")
+            raise self.fail(name, "is not a group of settings")
         return _Section(found or {}, f"{self.where}.{name}")
 
     def parts(self, name: str) -> list[_Section]:
         """A list of parts."""
         found = self.get(name) or []
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-            raise self.fail(name, "is no list of groups of settings")
+            raise self.fail(name, "is not a list of groups of settings")
         return [_Section(one, f"{self.where}.{name}[{place}]") for place, one in enumerate(found)]
 
     def number(self, name: str, default: float | None = None) -> float:
@@ -106,14 +106,14 @@ class _Section:
         except ValueError:
             value = None
         if value is None or not isfinite(value):
-            raise self.fail(name, f"is no number: {found!r:.40}" if found is not None else "is missing")
+            raise self.fail(name, f"is not a number: {found!r:.40}" if found is not None else "is missing")
         return value
 
     def count(self, name: str, default: int, least: int = 1) -> int:
         """A whole number; what the gateway leaves out because it is 0 is `default`."""
         value = self.number(name, default)
         if value != int(value) or value < least:
-            raise self.fail(name, f"is {value:g}, a whole number from {least} on is needed")
+            raise self.fail(name, f"is {value:g}, must be a whole number of at least {least}")
         return int(value)
 
     def seconds(self, name: str, default: int) -> int:
@@ -123,7 +123,7 @@ class _Section:
             return default
         match = _LENGTH.fullmatch(found) if isinstance(found, str) else None
         if match is None:
-            raise self.fail(name, f"is no length of time such as 3600s: {found!r:.40}")
+            raise self.fail(name, f"is not a length of time such as 3600s: {found!r:.40}")
         return int(match[1])
 
     def word(self, name: str, prefix: str, words: Sequence[str], default: str = "", first: int = 1) -> str:
@@ -153,7 +153,7 @@ def kentik_policies(document: Any, where: str, metric: Metric, percentage: Perce
     found = document.get("policies", document.get("policy", document)) if isinstance(document, dict) else document
     several = found if isinstance(found, list) else [found]
     if not several or not all(isinstance(one, dict) for one in several):
-        raise UsageFailure(f"--policy-of {where}: holds no policy of Kentik's v202505 API")
+        raise UsageFailure(f"--policy-of {where}: contains no policy of Kentik's v202505 API")
     return [
         kentik_policy(one, where if len(several) == 1 else f"{where}[{place}]", metric, percentage)
         for place, one in enumerate(several)
@@ -165,9 +165,11 @@ def kentik_policy(document: Mapping[str, Any], where: str, metric: Metric, perce
     whole = _Section(document, where)
     for kind in ("nms", "event"):
         if whole.get(kind) is not None:
-            raise UsageFailure(f"--policy-of {where}: is a policy of {kind.upper()}, only flow policies can be judged")
+            raise UsageFailure(
+                f"--policy-of {where}: is a policy for {kind.upper()}; only flow policies can be evaluated"
+            )
     if whole.get("flow") is None:
-        raise UsageFailure(f'--policy-of {where}: is no flow policy of Kentik\'s v202505 API (it has no "flow")')
+        raise UsageFailure(f'--policy-of {where}: is not a flow policy of Kentik\'s v202505 API (it has no "flow")')
     name = str(whole.get("name") or whole.part("source").get("id") or "unnamed")
     flow = whole.part("flow")
     dataset, evaluation = flow.part("dataset"), flow.part("evaluation")
@@ -175,7 +177,7 @@ def kentik_policy(document: Mapping[str, Any], where: str, metric: Metric, perce
     levels, more = _levels(whole, _scales(dataset, metric))
     lost += more
     if not levels:
-        raise UsageFailure(f"--policy-of {where}: no level of {name!r} can be judged: {'; '.join(lost)}")
+        raise UsageFailure(f"--policy-of {where}: no level of {name!r} can be evaluated: {'; '.join(lost)}")
     kept = _kept(flow.part("baseline"))
     policy = Thresholds(
         engine="kentik",
@@ -189,7 +191,7 @@ def kentik_policy(document: Mapping[str, Any], where: str, metric: Metric, perce
         not_emulated=tuple(lost),
     )
     if policy.needs_baseline and kept.compared == "days apart":
-        lost.append("weekends are those of UTC")
+        lost.append("weekends are in UTC")
     return Thresholds(**{**vars(policy), "not_emulated": tuple(lost)})
 
 
@@ -197,13 +199,13 @@ def _of_dataset(dataset: _Section) -> Iterable[str]:
     """What a policy's data are besides what is read here."""
     filters = dataset.part("filters")
     if any(filters.get(name) for name in ("filters", "groups", "saved")):
-        yield "its filters are not applied: series are taken as the store holds them"
+        yield "its filters are not applied: all series of the run are evaluated"
     sources = dataset.part("sources")
     if any(value for name, value in sources.value.items() if name not in ("allDevices", "all_devices")):
-        yield "its choice of devices is not applied"
+        yield "its device selection is not applied"
     dimensions = [str(one) for one in dataset.get("dimensions") or []]
     if len(dimensions) > 1:
-        yield f"its keys are of {' and '.join(dimensions)}; the series here are taken for them"
+        yield f"its keys are of {' and '.join(dimensions)}; the series of the run are used instead"
 
 
 def _scales(dataset: _Section, metric: Metric) -> dict[str, float]:
@@ -236,7 +238,7 @@ def _levels(whole: _Section, scales: Mapping[str, float]) -> tuple[list[Level], 
         flow = part.part("flow")
         conditions, why = _conditions(flow.parts("conditions"), scales, metrics)
         if why:
-            lost.append(f"level {said.lower()} is left out: {why}")
+            lost.append(f"level {said.lower()} is skipped: {why}")
             continue
         activation = flow.part("activation")
         found.append(
@@ -261,16 +263,16 @@ def _conditions(
     for part in parts:
         kind = next((name for name in _CONDITIONS if part.get(name) is not None), None)
         if kind is None:
-            raise part.fail("", f"is none of the conditions {', '.join(_CONDITIONS)}")
+            raise part.fail("", f"is not one of the conditions {', '.join(_CONDITIONS)}")
         if kind not in ("static", "baseline"):
-            return [], f"its condition {kind} cannot be judged from one metric's history"
+            return [], f"its condition {kind} cannot be evaluated from the history of one metric"
         inner = part.part(kind)
         metric = str(inner.get("metric") or "") if kind == "static" else (metrics[0] if metrics else "")
         if metric not in scales:
-            return [], f"it compares {metric or 'an unnamed metric'}, which is not what is looked at here"
+            return [], f"it compares {metric or 'an unnamed metric'}, which is not the metric of this run"
         condition = _static(inner, scales[metric]) if kind == "static" else _of_baseline(inner, scales[metric])
         if condition is None:
-            return [], f"the operator {inner.get('operator')} of its condition is not one of more or less"
+            return [], f"the operator {inner.get('operator')} of its condition is neither greater nor less"
         found.append(condition)
     return found, "" if found else "it has no conditions"
 
@@ -304,7 +306,7 @@ def _kept(part: _Section) -> KeptBaseline:
     compared = part.word("compareMode", "COMPARE_MODE_", list(_COMPARED), "PREVIOUS_WEEKS")
     for name in ("windowLength", "windowStartOffset", "neighbourhoodRadius"):
         if part.seconds(name, 0) % HOUR:
-            raise part.fail(name, "is no whole number of hours, of which the baseline is made")
+            raise part.fail(name, "must be a whole number of hours")
     return KeptBaseline(
         keys=part.count("storedKeyCount", 25),
         length=part.seconds("windowLength", 28 * DAY),

@@ -136,7 +136,7 @@ def judge_levels(
         alerts=_alerts(policy, asked, matches, usual, step, hours),
         judged=judged,
         looked=looked,
-        why_not="history does not reach back far enough for its baseline",
+        why_not="history is too short for its baseline",
         baseline=usual if policy.needs_baseline else None,
     )
 
@@ -145,8 +145,8 @@ def _step(policy: Thresholds, resolution: int) -> int:
     step = max(policy.frequency, resolution)
     if HOUR % step or step % resolution:
         raise UsageFailure(
-            f"--policy-of {policy.name}: it is evaluated every {length(policy.frequency)}, which no buckets of "
-            f"{length(resolution)} make up inside an hour: run with another --resolution"
+            f"--policy-of {policy.name}: it is evaluated every {length(policy.frequency)}, which is not a multiple of "
+            f"{length(resolution)} buckets within an hour: run with another --resolution"
         )
     return step
 

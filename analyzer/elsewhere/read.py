@@ -37,8 +37,8 @@ def policies(named: str, metric: Metric, percentage: Percentage) -> Sequence[Els
     if path.suffix.lower() in (".yaml", ".yml"):
         return [elastalert_rule(mapping(path), str(path), metric)]
     if path.suffix.lower() != ".json":
-        there = "" if path.exists() else "there is no such file, and "
-        raise UsageFailure(f"--policy-of {named}: {there}it is none of the known forms: {_FORMS}")
+        there = "" if path.exists() else "file not found, and "
+        raise UsageFailure(f"--policy-of {named}: {there}it is not a known policy: use {_FORMS}")
     return kentik_policies(_json(path), str(path), metric, percentage)
 
 

@@ -10,7 +10,7 @@ from traffic.times import duration
 
 _VALUE = re.compile(r"\s*(>=|<=|>|<)?\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)\s*([kKMGTP]?)\s*")
 _TIMES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
-_FORM = "write static=5G, or with more as static=5G,matches=2,within=10m,quiet=5m"
+_FORM = "write static=5G, or with settings static=5G,matches=2,within=10m,quiet=5m"
 
 
 def static_policy(said: str) -> Thresholds:
@@ -26,7 +26,7 @@ def static_policy(said: str) -> Thresholds:
     value, *more = said.split(",")
     match = _VALUE.fullmatch(value)
     if match is None:
-        raise UsageFailure(f"--policy-of static={said}: {value!r} is no value; {_FORM}")
+        raise UsageFailure(f"--policy-of static={said}: {value!r} is not a valid value; {_FORM}")
     operators: dict[str | None, Operator] = {None: ">", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
     limit = float(match[2]) * _TIMES[match[3]]
     matches, within, quiet = 1, 1, 0
@@ -41,6 +41,8 @@ def static_policy(said: str) -> Thresholds:
         else:
             raise UsageFailure(f"--policy-of static={said}: {setting!r} is not valid; {_FORM}")
     if matches > 1 and within == 1:
-        raise UsageFailure(f"--policy-of static={said}: say within which time {matches} matches count, as within=10m")
+        raise UsageFailure(
+            f"--policy-of static={said}: add the time within which {matches} matches count, such as within=10m"
+        )
     level = Level("", (Static(operators[match[1]], limit),), Activation(matches, within, quiet))
     return Thresholds(engine="static", name=f"static={said}", levels=(level,), frequency=1)

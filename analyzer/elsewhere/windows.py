@@ -45,13 +45,13 @@ def judge_windows(
     every = policy.every if isinstance(policy, Aggregated) else policy.window
     if policy.window % resolution or every % resolution:
         raise UsageFailure(
-            f"--policy-of {policy.name}: its windows of {length(policy.window)} are not made of whole buckets of "
-            f"{length(resolution)}: run with another --resolution"
+            f"--policy-of {policy.name}: its windows of {length(policy.window)} are not a multiple of "
+            f"{length(resolution)} buckets: run with another --resolution"
         )
     if not policy.by_key and len(surveyed.spans) > 1:
         raise UsageFailure(
-            f"--policy-of {policy.name}: it has no query_key, so it watches all {len(surveyed.spans):,} series as one: "
-            "run with --total, or --only for one of them"
+            f"--policy-of {policy.name}: it has no query_key and so treats all {len(surveyed.spans):,} series as one: "
+            "run with --total, or with --only for one of them"
         )
     rows_of = {key: row for row, key in enumerate(surveyed.spans)}
     # A window before the first one, and of a spike what it takes until a series is looked at.

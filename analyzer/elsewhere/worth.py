@@ -37,18 +37,18 @@ class AlertRow:
 ALERTS: CsvTable[AlertRow] = CsvTable(
     "elsewhere_alerts.csv",
     (
-        Column("policy", TEXT, lambda r: r.policy, "", "of another engine"),
-        Column("key", TEXT, lambda r: r.event.key, "", "whose alert it is"),
+        Column("policy", TEXT, lambda r: r.policy, "", "policy of another engine"),
+        Column("key", TEXT, lambda r: r.event.key, "", "series of the alert"),
         Column("start", TIME, lambda r: r.event.start, "UTC", "start of the first match"),
         Column("end", TIME, lambda r: r.event.end, "UTC", "end of the last match"),
-        Column("detected", TIME, lambda r: r.event.detected, "UTC", "when the engine tells of it"),
-        Column("level", TEXT, lambda r: r.level, "", "the highest that it reached"),
-        Column("told", COUNT, lambda r: r.told, "", "how often the engine tells of it"),
-        Column("peak", NUMBER, lambda r: r.event.peak, "unit", "what was farthest from the threshold"),
-        Column("baseline", NUMBER, lambda r: r.event.baseline, "unit", "what it is compared with, if with any"),
-        Column("threshold", NUMBER, lambda r: r.event.threshold, "unit", "that it passed"),
-        Column("verdict", TEXT, lambda r: r.verdict, "", "what the comparison says of it"),
-        Column("label_id", TEXT, lambda r: r.label_id, "", "the label that it met"),
+        Column("detected", TIME, lambda r: r.event.detected, "UTC", "when the engine notifies"),
+        Column("level", TEXT, lambda r: r.level, "", "highest level reached"),
+        Column("told", COUNT, lambda r: r.told, "", "number of notifications"),
+        Column("peak", NUMBER, lambda r: r.event.peak, "unit", "value farthest from the threshold"),
+        Column("baseline", NUMBER, lambda r: r.event.baseline, "unit", "baseline, if one is used"),
+        Column("threshold", NUMBER, lambda r: r.event.threshold, "unit", "threshold that was exceeded"),
+        Column("verdict", TEXT, lambda r: r.verdict, "", "verdict of the comparison"),
+        Column("label_id", TEXT, lambda r: r.label_id, "", "label that it matches"),
     ),
 )  # fmt: skip
 

@@ -59,8 +59,8 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
     """
     there = place.looked.clip(place.learned)
     if not there.start <= moment < there.end:
-        said = f"what was looked at of {visible(key)} reaches from {iso(there.start)} to {iso(there.end)}"
-        raise UsageFailure(f"there is nothing to explain at {iso(moment)}: {said}")
+        said = f"the data of {visible(key)} in this run are from {iso(there.start)} to {iso(there.end)}"
+        raise UsageFailure(f"no data to explain at {iso(moment)}: {said}")
     whole = place.source.rollup(
         Query(place.source.metric, place.keys, place.learned, place.resolution, place.policy.rollup_percentile)
     )
@@ -97,7 +97,7 @@ def _event(found: list[Event], moment: int, event_id: str) -> Event | None:
     if event_id:
         event = next((one for one in found if one.id == event_id), None)
         if event is None:
-            raise UsageFailure(f"the store gives no event {event_id} any more: run discover again")
+            raise UsageFailure(f"event {event_id} is no longer found in the store: run discover again")
         return event
     at = next((one for one in found if one.start <= moment < one.end), None)
     hour = Window(moment - moment % HOUR, moment - moment % HOUR + HOUR)
@@ -171,7 +171,7 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
 def _why_not(judged: Judged, hour: int, gap: str) -> str:
     if gap or not np.isnan(judged.threshold[0, hour]):
         return gap
-    return "its usual low is idle or below the floor" if judged.sign < 0 else "it lies outside of the key's data"
+    return "its usual low is idle or below the floor" if judged.sign < 0 else "the series has no data there"
 
 
 def _buckets(trial: Trial, judged: Judged, view: Window) -> tuple[BucketStep, ...]:

@@ -113,7 +113,7 @@ class Case:
             back = own - self._week(place)
             use = self._unlearned(place)
             if not use and baseline != "original" and back == 0:
-                use = "the week that is judged"
+                use = "the judged week"
             elif not use and baseline == "trailing" and not 0 < back <= self.lookback:
                 use = "not among the weeks before"
             yield self._step(place, use)
@@ -124,7 +124,7 @@ class Case:
         weekend = slots // 24 >= 5
         same = (slots % 24 == slots[self.hour] % 24) & (weekend == weekend[self.hour])
         for place in np.flatnonzero(same).tolist():
-            yield self._step(place, self._unlearned(place) or ("the hour that is judged" if place == self.hour else ""))
+            yield self._step(place, self._unlearned(place) or ("the judged hour" if place == self.hour else ""))
 
     def _week(self, place: int) -> int:
         cell = self.weeks.cell
@@ -134,7 +134,7 @@ class Case:
         usual = self.all_of_them.usual
         if not np.isnan(usual.learned[0, place]):
             return ""
-        return "too few buckets" if usual.sparse[0, place] else "taken out by the calendar"
+        return "too few buckets" if usual.sparse[0, place] else "excluded by the calendar"
 
     def _step(self, place: int, use: str) -> WeekStep:
         # Where several hours are rolled up together, what is learned is not the hour's own.

@@ -46,7 +46,7 @@ def read_calendar(path: Path) -> tuple[CalendarRow, ...]:
     try:
         return tuple(_rows(lines))
     except csv.Error as error:
-        raise UsageFailure(f"{path}:{lines.line_num}: this is not CSV ({error})") from None
+        raise UsageFailure(f"{path}:{lines.line_num}: not valid CSV ({error})") from None
     except UsageFailure as failure:
         raise UsageFailure(f"{path}:{max(1, lines.line_num)}: {visible(str(failure))}") from None
 
@@ -67,10 +67,10 @@ def bounds(row: CalendarRow) -> tuple[datetime, datetime]:
     """
     first, last = _time("start", row.start), _time("end", row.end) if row.end else None
     if last is None and not _DAY.fullmatch(row.start):
-        raise UsageFailure(f"end: is empty; only a whole day needs none, and the start is {row.start}")
+        raise UsageFailure(f"end: is empty; it can be left out only if start is a whole day, and start is {row.start}")
     last = first if last is None else last
     if (first.tzinfo is None) != (last.tzinfo is None):
-        raise UsageFailure("one of start and end names a zone and the other does not; write both alike")
+        raise UsageFailure("only one of start and end has a time zone; write both the same way")
     last += timedelta(days=1) if _DAY.fullmatch(row.end or row.start) else timedelta()
     if last <= first:
         raise UsageFailure(f"the end ({row.end}) is not after the start ({row.start})")
@@ -82,7 +82,7 @@ def unmet(rows: Iterable[CalendarRow], keys: Iterable[str]) -> Iterator[str]:
     keys = list(keys)
     for glob in dict.fromkeys(row.key for row in rows if row.key):
         if not any(fnmatchcase(key, glob) for key in keys):
-            yield f"calendar: no key is like {visible(glob)!r}"
+            yield f"calendar: no series matches {visible(glob)!r}"
 
 
 def _text(path: Path) -> str:
@@ -90,9 +90,11 @@ def _text(path: Path) -> str:
         try:
             return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode()
         except FileNotFoundError:
-            raise UsageFailure(f"{path}: there is no such calendar; its columns are {','.join(COLUMNS)}") from None
+            raise UsageFailure(
+                f"{path}: calendar not found; create a CSV with the columns {','.join(COLUMNS)}"
+            ) from None
         except IsADirectoryError:
-            raise UsageFailure(f"{path}: this is a folder, a CSV file is needed") from None
+            raise UsageFailure(f"{path}: this is a folder; a CSV file is needed") from None
         except UnicodeDecodeError:
             raise UsageFailure(f"{path}: this is not UTF-8 text; save it as CSV in UTF-8") from None
 
@@ -101,17 +103,19 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[CalendarRow]:
     header = [name.strip().lower() for name in next(lines, [])]
     for name in header:
         if name not in COLUMNS:
-            raise UsageFailure(f"{name!r} is no column of a calendar; they are {','.join(COLUMNS)}")
+            raise UsageFailure(f"{name!r} is not a column of a calendar; the columns are {','.join(COLUMNS)}")
     for name in NEEDED:
         if name not in header:
-            raise UsageFailure(f"there is no column {name!r}; the columns of a calendar are {','.join(COLUMNS)}")
+            raise UsageFailure(f"column {name!r} is missing; the columns of a calendar are {','.join(COLUMNS)}")
     if len(set(header)) < len(header):
         raise UsageFailure("two columns have the same name; remove one")
     for values in lines:
         if not any(map(str.strip, values)):
             continue
         if len(values) != len(header):
-            raise UsageFailure(f"{len(values)} cells where the header has {len(header)}; quote cells that hold commas")
+            raise UsageFailure(
+                f"{len(values)} cells where the header has {len(header)}; quote cells that contain commas"
+            )
         cells = {name: uncell(value.strip()) for name, value in zip(header, values, strict=True)}
         row = CalendarRow(
             cells["start"], cells.get("end", ""), _what(cells["what"]), cells.get("key", ""), cells.get("note", "")
@@ -137,7 +141,9 @@ def _time(name: str, text: str) -> datetime:
             raise ValueError
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise UsageFailure(f"{name}: {text!r} is no day and no time; write 2026-12-24 or 2026-12-24T18:00") from None
+        raise UsageFailure(
+            f"{name}: {text!r} is neither a day nor a time; write 2026-12-24 or 2026-12-24T18:00"
+        ) from None
     if time.year not in _YEARS:
-        raise UsageFailure(f"{name}: {text!r} lies outside of the years {_YEARS[0]} to {_YEARS[-1]}")
+        raise UsageFailure(f"{name}: {text!r} is outside the years {_YEARS[0]} to {_YEARS[-1]}")
     return time.astimezone(UTC) if time.tzinfo else time

@@ -42,7 +42,7 @@ def holidays_of(region: str, year: int) -> tuple[CalendarRow, ...]:
         close = get_close_matches(country, known, 3, cutoff=0.4)
         hint = f"did you mean {' or '.join(close)}?" if close else "write for instance DE-BY or US"
         raise UsageFailure(
-            f"--calendar {region}: no holidays of {country} are known (and no file is called so): {hint}"
+            f"--calendar {region}: no holidays of {country} are known (and there is no file of that name): {hint}"
         )
     if part is not None and part not in known[country]:
         there = ", ".join(known[country]) or "none"
@@ -67,14 +67,14 @@ def read_ics(path: Path, year: int) -> tuple[CalendarRow, ...]:
         try:
             content = path.read_bytes()
         except FileNotFoundError:
-            raise UsageFailure(f"{path}: there is no such calendar") from None
+            raise UsageFailure(f"{path}: calendar not found") from None
     try:
         calendar = Calendar.from_ical(content)
         rows = [row for event in calendar.walk("VEVENT") for row in _rows(event, year)]
     except (ValueError, KeyError, IndexError) as error:
-        raise UsageFailure(f"{path}: this is no iCalendar file ({str(error)[:80]})") from None
+        raise UsageFailure(f"{path}: not an iCalendar file ({str(error)[:80]})") from None
     if not rows:
-        raise UsageFailure(f"{path}: there is no event in it")
+        raise UsageFailure(f"{path}: contains no events")
     return tuple(sorted(rows, key=lambda row: (row.start, row.end, row.note)))
 
 

@@ -84,10 +84,10 @@ OF_WEEKS = ("recurring", "days")
 
 WHY = (
     "",
-    "hardly any traffic for this key, or what the hours beside it or a new level explain",
-    "ordinary for this key: it passes the threshold more often than once in {weeks}",
-    "a habit of this key: it passes the threshold on most days within two hours of that time",
-    "small counts: chance alone passes the threshold now and then",
+    "hardly any traffic for this series, or explained by the neighbouring hours or a new level",
+    "ordinary for this series: it exceeds the threshold more often than once in {weeks}",
+    "a habit of this series: it exceeds the threshold on most days within two hours of that time",
+    "small counts: they exceed the threshold now and then by chance",
 )
 """Reasons for which what the stated threshold calls an event is none."""
 
@@ -340,7 +340,7 @@ def not_judged(
         f"fewer than {policy.min_share:.0%} of the hour's buckets",
         f"fewer than {policy.min_weeks} other {'weeks' if policy.slots == 'week' else 'days'} to compare with",
         *judged.marks.reasons,
-        "silent up to the end, and falls are not looked for",
+        "no more data up to the end, and falls are not looked for",
     )
     code = np.where(judged.unjudged > 0, 2 + judged.unjudged, judged.sparse * 1 + judged.short_history * 2)
     if judged.sign > 0 and judged.silent is not None:

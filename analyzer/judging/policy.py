@@ -135,7 +135,9 @@ def _of_keys(glob: str, said: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
             found[name] = OF_KEYS[name](value)
         else:
             settings = ", ".join([*OF_KEYS, "within", "merge", "rollup_width", "slots", "rules", "timezone"])
-            raise UsageFailure(f"{where}: {name}: {value!r} is not valid; what may differ by key: {settings}")
+            raise UsageFailure(
+                f"{where}: {name}: {value!r} is not valid; settings that may differ by series: {settings}"
+            )
     return tuple(found.items())
 
 
@@ -148,16 +150,16 @@ def classes_of(names: Iterable[str]) -> tuple[EventClass, ...]:
     wanted = [name.strip() for name in names]
     for name in wanted:
         if name not in CLASSES:
-            raise UsageFailure(f"policy: there is no class {name!r}; there are {', '.join(CLASSES)}")
+            raise UsageFailure(f"policy: unknown class {name!r}; use {', '.join(CLASSES)}")
     if not wanted:
-        raise UsageFailure(f"policy: classes is empty; there are {', '.join(CLASSES)}")
+        raise UsageFailure(f"policy: classes is empty; use {', '.join(CLASSES)}")
     return tuple(name for name in CLASSES if name in wanted)
 
 
 def _known(rules: Iterable[str]) -> None:
     for name in rules:
         if name not in RULES:
-            raise UsageFailure(f"policy: there is no rule {name!r}; there are {', '.join(RULES)}")
+            raise UsageFailure(f"policy: unknown rule {name!r}; use {', '.join(RULES)}")
 
 
 def check_policy(policy: Policy) -> None:

@@ -108,7 +108,7 @@ RISES = _Sought(
     lambda policy, percent: replace(policy, over_percent=percent),
     "--over-percent",
     lambda near: 100 * (near.ratio - 1),
-    lambda near: f"{near.ratio:.3g}x reached, {near.asked:.3g}x asked",
+    lambda near: f"{near.ratio:.3g}x reached, {near.asked:.3g}x required",
     "it rises, and rises are not looked for",
 )
 _FALLS = _Sought(
@@ -116,7 +116,7 @@ _FALLS = _Sought(
     lambda policy, percent: replace(policy, under_percent=percent),
     "--under-percent",
     lambda near: 100 * (1 - near.ratio),
-    lambda near: f"fell to {near.ratio:.3g} of its usual low, below {near.asked:.3g} is asked",
+    lambda near: f"fell to {near.ratio:.3g} of its usual low, below {near.asked:.3g} is required",
     "it falls, and falls are not looked for",
 )
 
@@ -135,7 +135,7 @@ def reach_of(
     if not looked_for(label, trial.block.policy):
         resolution, own = trial.block.query.resolution, _as_required(label, trial)
         met = bool(meet(counted(trial.events(trial.block.policy)), targets([own]), resolution))
-        aside = asked.not_looked_for + (", though what goes the other way met it" if met else "")
+        aside = asked.not_looked_for + (", although an event in the other direction matches it" if met else "")
         trial = trial.looking(in_both(trial.block.policy))
         gaps = list(not_judged(trial.block.judged[0], trial.block.query.keys, trial.block.alive, trial.block.policy))
     near = first.near if first else nearest(label, trial.row, trial.block, trial.pieces, trial.known.looked)
@@ -144,7 +144,7 @@ def reach_of(
         most = max(gaps, key=lambda gap: label.window.overlap(Window(gap.start, gap.end)))
         return _reach(near, None, f"{before}not judged: {most.reason}{_new(label, trial)}")
     if near is None:
-        return _reach(near, None, f"{before}its time holds no bucket that could be judged")
+        return _reach(near, None, f"{before}its time contains no bucket that could be judged")
     if not near.judged:
         idle = "its usual low is idle, below the floor, or a small count" if label.direction == "below" else "no limit"
         return _reach(near, None, f"{before}{asked.said(near)}; not judged: {idle}")
@@ -188,7 +188,7 @@ def _tried(
     at = highest_percent(asked.percent(near), finds_at, lower=label.kind == "required")
     said = asked.said(near)
     if near.buckets < policy.needed(resolution):
-        said += f", by {near.buckets} of the {policy.needed(resolution)} buckets that are asked for"
+        said += f", by {near.buckets} of the {policy.needed(resolution)} required buckets"
     if finds(policy):
         return True, at, said
     # What stands in the way although the threshold was passed comes before the threshold.
@@ -242,12 +242,14 @@ def _in_the_way(label: Label, trial: Trial) -> str:
     there = [event for event in trial.events(trial.block.policy) if event.window.overlap(label.window)]
     for event in there:
         if event.event_class != COUNTED:
-            why = ": it looks like an artefact of measuring" if event.event_class == "suspect" else ""
-            return f"{event.id} is there, of the class {event.event_class}{why}"
+            why = ": it looks like a measurement artefact" if event.event_class == "suspect" else ""
+            return f"{event.id} is there, but in class {event.event_class}{why}"
         longer = event.window.seconds - label.window.seconds
         if longer > LONGEST_EXTRA:
-            return f"{event.id} is there and {length(longer)} longer than the label: at most {length(LONGEST_EXTRA)}"
-    return f"{there[0].id} is there, and meets another label" if there else ""
+            return (
+                f"{event.id} is there and {length(longer)} longer than the label; the limit is {length(LONGEST_EXTRA)}"
+            )
+    return f"{there[0].id} is there, but matches another label" if there else ""
 
 
 def _what_else(said: str, near: Near, trial: Trial, found: Callable[[Policy], bool]) -> str:
@@ -262,7 +264,7 @@ def _what_else(said: str, near: Near, trial: Trial, found: Callable[[Policy], bo
         units = float(f"{0.95 * above:.2g}")
         if found(replace(policy, over_units=units)):
             asked = si(policy.over_units, unit)
-            return f"{si(above, unit)} over the baseline reached, {asked} asked: --over-units {units:g} finds it"
+            return f"{si(above, unit)} over the baseline reached, {asked} required: --over-units {units:g} finds it"
     for rule in reversed(policy.rules):
         if found(replace(policy, rules=tuple(name for name in policy.rules if name != rule))):
             return f"{said} by the rule {rule}: --without {rule} finds it"
@@ -270,4 +272,4 @@ def _what_else(said: str, near: Near, trial: Trial, found: Callable[[Policy], bo
         return f"{said} of {policy.matches} buckets inside {length(policy.within)}: --matches 1 finds it"
     if found(replace(policy, rules=())):
         return f"{said}: only --without all finds it"
-    return f"{said}: no one setting finds it"
+    return f"{said}: no single setting finds it"

@@ -102,7 +102,7 @@ def draw_shares(found: Analysis, shares: Sequence[tuple[str, list[tuple[str, int
     height = 110 + sum(62 + 24 * len(rows) for _, rows in shares)
     sheet = Sheet(_WIDTH, height, left=10, right=10, top=90, bottom=10)
     sheet.axes.remove()
-    _title(sheet, found, "What is asked for", "")
+    _title(sheet, found, "Requested endpoints", "")
     top = 92
     for role, rows in shares:
         sheet.write(20, top, _TITLES[role], size=10.5, weight="bold", color=INK)
@@ -155,7 +155,7 @@ def draw_times(found: Analysis) -> Sheet:
     # Side by side where they would stand on each other.
     marks = [("p50", spread.p50, GREEN), ("p95", spread.p95, ORANGE), ("p99", spread.p99, VERMILION)]
     if isfinite(found.fences.rest):
-        marks.append(("outliers beyond" if not found.fences.own else "outliers beyond about", found.fences.rest, GREY))
+        marks.append(("outliers above" if not found.fences.own else "outliers above about", found.fences.rest, GREY))
     for place, (name, value, colour) in enumerate(marks):
         if edges[0] <= value <= edges[-1]:
             axes.axvline(value, color=colour, linewidth=1.2, linestyle="--")
@@ -165,7 +165,7 @@ def draw_times(found: Analysis) -> Sheet:
             axes.text(value, level, f" {text} ", color=colour, ha=side, va="top", size=9, **BOXED)
     beyond = int(found.histogram[last + 1 :].sum() + found.histogram[:first].sum())
     if beyond:
-        sheet.write(84, 544, f"{plural(beyond, 'request')} outside of this range", size=9, color=GREY, va="bottom")
+        sheet.write(84, 544, f"{plural(beyond, 'request')} outside this range", size=9, color=GREY, va="bottom")
     return sheet
 
 

@@ -111,8 +111,8 @@ def analyse(log: AccessLog, start: int | None, end: int | None, top: int, latest
     window = Window(extent.start if start is None else start, max(start or 0, extent.end if end is None else end))
     if not window.overlap(extent):
         raise UsageFailure(
-            f"{log.name} holds nothing from {iso(window.start)} to {iso(window.end)}: "
-            f"it holds {iso(extent.start)} to {iso(extent.end)}"
+            f"{log.name} has no data from {iso(window.start)} to {iso(window.end)}: it has data from "
+            f"{iso(extent.start)} to {iso(extent.end)}"
         )
     window = window.clip(extent)
     roles = log.roles

@@ -10,7 +10,7 @@ from typing import Any
 from analyzer.log_summary.summary import EDGES, RULE, Analysis
 from analyzer.log_summary.tables import ENDPOINTS, LATEST, NOT_FOUND, OUTLIERS, limit_of, moment
 from analyzer.report.columns import rounded
-from analyzer.report.terminal import columns
+from analyzer.report.lines import columns
 from analyzer.report.words import clock, day, plural, stretch
 from traffic.access_log import Line, Spread, Top
 from traffic.text import si, visible
@@ -68,12 +68,12 @@ def facts(found: Analysis) -> list[tuple[str, str]]:
     busiest = int(traffic.requests.argmax())
     hour = int(traffic.grid.times()[busiest])
     mean = found.requests / max(1, traffic.grid.count)
-    most = f"most on {day(hour, weekday=True)} at {clock(hour)}: {traffic.requests[busiest]:,}"
+    most = f"peak on {day(hour, weekday=True)} at {clock(hour)}: {traffic.requests[busiest]:,}"
     silent = int((traffic.requests == 0).sum())
     rows = [("an hour", f"{si(mean)} requests on average, {most}")]
     rows += [("silent", f"{plural(silent, 'hour')} without a request")] if silent else []
     if found.errors is None:
-        rows.append(("errors", "not counted: no status and no level is known (--errors says what an error is)"))
+        rows.append(("errors", "not counted: no status or level field found (define errors with --errors)"))
     else:
         rows.append(("errors", f"{found.errors:,} ({percent(found.errors, found.requests)}): {found.told}"))
     if found.sent is not None:
@@ -131,7 +131,7 @@ def _endpoints(found: Analysis, width: int) -> Iterator[str]:
     yield from _table(head, rows, width)
     rest = top.others + sum(count.requests for count in top.counts[_ROWS:])
     if rest:
-        yield f"  ... and {percent(rest, found.requests)} of the requests to others ({ENDPOINTS})"
+        yield f"  ... and {percent(rest, found.requests)} of the requests to other endpoints ({ENDPOINTS})"
 
 
 def _latency(found: Analysis, width: int) -> Iterator[str]:
@@ -142,7 +142,7 @@ def _latency(found: Analysis, width: int) -> Iterator[str]:
     if not spread.requests:
         yield "  there are none"
         return
-    near = "" if found.exact else "  (percentiles are near, not exact)"
+    near = "" if found.exact else "  (percentiles are approximate)"
     values = (("p50", spread.p50), ("p95", spread.p95), ("p99", spread.p99), ("max", spread.most))
     yield f"  {'  '.join(f'{name} {ms(value)}' for name, value in values)}{near}"[:width]
     bounds = ["0", *(f"{edge:g}" for edge in EDGES)]

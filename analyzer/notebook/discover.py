@@ -22,11 +22,12 @@ from analyzer.pipeline import Ledger, Search
 from analyzer.pipeline import discover as search
 from analyzer.reading.scope import Scope
 from traffic import times, truth
+from traffic.console import fitted
 from traffic.errors import UsageFailure
 from traffic.model import Label, Metric, Statistic
-from traffic.options import fitted
 from traffic.store import open_source
-from traffic.store.base import Columns, Source
+from traffic.store.base import Source
+from traffic.store.columns import Columns
 
 
 def discover(  # noqa: PLR0913 - named arguments only: the settings of a run
@@ -121,7 +122,7 @@ def _policy(said: Policy | Mapping[str, Any] | str | Path | None, metric: Metric
     names = {one.name for one in fields(Policy)} - {"of_keys", "calendar"}
     for name in said:
         if name not in names:
-            raise UsageFailure(f"policy: there is no setting {name!r}: use one of {', '.join(sorted(names))}")
+            raise UsageFailure(f"policy: unknown setting {name!r}: use one of {', '.join(sorted(names))}")
     lengths = {name: times.duration(said[name]) for name in ("within", "merge") if isinstance(said.get(name), str)}
     classes = {"classes": classes_of(said["classes"])} if "classes" in said else {}
     return read_policy(None, metric, {**said, **lengths, **classes}, without)

@@ -12,7 +12,7 @@ from analyzer.report.columns import TIME, Column, CsvTable
 from traffic import times
 from traffic.errors import UsageFailure
 from traffic.model import Statistic
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.text import slug
 
 Moment = str | int | pd.Timestamp

@@ -107,7 +107,7 @@ class Result:
         found = event_of(self.findings, event)
         trace = next((one for one in self.findings.traces if one.event_id == found.id), None)
         if trace is None:
-            raise UsageFailure(f"the series of event {found.id} was not kept: it is none of the worst")
+            raise UsageFailure(f"the series of event {found.id} was not kept: only those of the worst events are")
         verdict = self.findings.verdict
         labels = () if verdict is None else verdict.outcomes
         labels = tuple(one for one in labels if one.label.key in ("", found.key))
@@ -136,5 +136,5 @@ def event_of(findings: Findings, wanted: str | int) -> Event:
     else:
         found = next((one for one in worst if one.id == wanted), None)
     if found is None:
-        raise UsageFailure(f"there is no event {wanted!r}: .events has {len(worst):,}")
+        raise UsageFailure(f"no event {wanted!r}: .events has {len(worst):,}")
     return found

@@ -115,7 +115,7 @@ class Halving:
             cut = halves(query, step, keys_too=not isinstance(error, TooLong))
             if cut is None:
                 least = "hour" if step == HOUR else "bucket"
-                raise StoreError(f"{self.store.name}: even one key in one {least} is too much ({error})") from None
+                raise StoreError(f"{self.store.name}: even one series for {least} is too much ({error})") from None
             asked = [(half, submit(ask, half)) for half in cut]
             first, second = (self._finished(half, answer, submit, ask, join) for half, answer in asked)
             return join(first, second, query)

@@ -134,7 +134,8 @@ def looked_at(extent: Window, scope: Scope, step: int, name: str) -> Window:
     window = Window(min(start, end), max(start, end)).widen(step)
     if end <= start or not window.overlap(extent):
         raise UsageFailure(
-            f"{name} holds nothing from {iso(start)} to {iso(end)}: it holds {iso(extent.start)} to {iso(extent.end)}"
+            f"{name} has no data from {iso(start)} to {iso(end)}: "
+            f"it has data from {iso(extent.start)} to {iso(extent.end)}"
         )
     return window.clip(extent.widen(step))
 
@@ -154,9 +155,9 @@ def chosen(spans: Mapping[str, Window], scope: Scope, name: str, window: Window)
     if found:
         return found
     if not spans:
-        raise UsageFailure(f"{name} has no key with data from {iso(window.start)} to {iso(window.end)}")
+        raise UsageFailure(f"{name} has no series with data from {iso(window.start)} to {iso(window.end)}")
     example = ", ".join(sorted(spans)[:3])
-    raise UsageFailure(f"--only and --exclude leave none of the {len(spans)} keys of {name}, such as {example}")
+    raise UsageFailure(f"--only and --exclude leave none of the {len(spans)} series of {name}, such as {example}")
 
 
 def topmost(spans: Mapping[str, Window], scope: Scope, source: CachedSource, window: Window) -> dict[str, Window]:
@@ -170,7 +171,7 @@ def topmost(spans: Mapping[str, Window], scope: Scope, source: CachedSource, win
     # What --only leaves may be far down in the order of all.
     ranked = source.largest(window, max(scope.top, _RANKED) if scope.only or scope.exclude else scope.top)
     if ranked is None:
-        raise UsageFailure(f"{source.name} does not tell which keys are the largest: leave out --top, or say --only")
+        raise UsageFailure(f"{source.name} cannot tell which series are the largest: leave out --top, or use --only")
     found = set([key for key in ranked if key in spans][: scope.top])
     return {key: span for key, span in spans.items() if key in found}
 

@@ -62,7 +62,7 @@ def word(words: Any) -> Notation:
 
     def read(text: str) -> str:
         if text not in get_args(words):
-            raise ValueError(f"unknown word {text!r}")
+            raise ValueError(f"unknown value {text!r}")
         return text
 
     return Notation(str, read, lambda text: text or None)
@@ -157,7 +157,7 @@ def readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise StorageFailure(f"{path} is not there: run discover again") from None
+        raise StorageFailure(f"{path} is missing: run discover again") from None
     except OSError as error:
         raise StorageFailure(f"{path} cannot be read ({error.strerror}): run discover again") from None
     except Exception as error:  # noqa: BLE001 - a damaged file can make any error of what reads it

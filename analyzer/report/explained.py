@@ -78,11 +78,11 @@ def _weeks(found: Explanation) -> Iterator[str]:
     time = f"{found.slot % 24:02}:00 {found.timezone}"
     of = {"day": "each day", "workdays": "each weekend" if found.slot >= 24 else "each working day"}
     slot = f"{_DAYS[found.slot // 24]} {time} in each week" if found.slots == "week" else f"{time} of {of[found.slots]}"
-    yield f"What the hour was compared with: {slot}, by its p{found.learned_percentile:g}"
+    yield f"Hours it was compared with: {slot}, by its p{found.learned_percentile:g}"
     for step in found.weeks:
         yield _step(found, step.start, step.level, step.factor, step.buckets, step.use)
     if found.days:
-        yield "Too few of them, so the same hour of other days:"
+        yield "Too few of them; the same hour of other days was used:"
         for step in found.days:
             yield _step(found, step.start, step.level, step.factor, step.buckets, step.use)
 
@@ -127,12 +127,12 @@ def _differ(one: float, other: float) -> bool:
 
 def _limits(found: Explanation) -> Iterator[str]:
     unit = found.metric.unit
-    yield "What had to be passed"
+    yield "Limits to exceed"
     yield from (_way(found, way) for way in found.ways)
     below = found.unusual
     if below is not None and any(not isnan(way.limit) for way in below.ways):
         usual = below.figures["expected"]
-        yield f"... and to be unusual for the key, whose buckets are usually at {si(usual, unit)} then"
+        yield f"... and to be unusual for the series, whose buckets are usually at {si(usual, unit)} then"
         yield from (_way(found, way) for way in below.ways)
         told = [f"{name} {value:.4g}" for name, value in below.figures.items() if value and not isnan(value)]
         yield from wrap(f"({', '.join(told)}; --json has the hours)", 100, initial_indent="  ", subsequent_indent="  ")
@@ -143,8 +143,8 @@ def _way(found: Explanation, way: WayStep) -> str:
     buckets = f"{way.buckets} buckets" if way.buckets > 1 else "1 bucket"
     asked = f"{way.name:<12} {si(way.limit, unit):>12} by {buckets} inside {length(way.within)}"
     if isnan(way.reached):
-        return f"  {asked}: there are not so many"
-    return f"  {asked}: {si(way.reached, unit)} reached, {'passed' if way.passed else 'not passed'}"
+        return f"  {asked}: there are not that many"
+    return f"  {asked}: {si(way.reached, unit)} reached, {'exceeded' if way.passed else 'not exceeded'}"
 
 
 def _buckets(found: Explanation) -> Iterator[str]:
@@ -164,8 +164,8 @@ def _buckets(found: Explanation) -> Iterator[str]:
 def _severity(found: Explanation) -> Iterator[str]:
     terms = found.terms
     if found.event is not None and found.event.event_class == "new":
-        yield f"{visible(found.key)} was not there in the first week of the store: its first day is held against"
-        yield "nothing, above the floor. Severity is by volume: the largest new key has 25."
+        yield f"{visible(found.key)} was not there in the first week of the store: its first day is compared"
+        yield "with zero, above the floor. Severity is by volume: the largest new series has 25."
     if terms is None:
         return
     by = "of the usual volume is missing"
@@ -181,7 +181,7 @@ def _made_of(found: Explanation) -> Iterator[str]:
     if not found.contributors:
         return
     kind = found.contributors[0].split
-    yield f"By what it came: {SPLIT_WORDS[kind]}, against the same hours of other weeks"
+    yield f"Contributors: {SPLIT_WORDS[kind]}, against the same hours of other weeks"
     shown = short_list(found.contributors, SHOWN_VALUES)
     names = [(visible(row.dimension), visible(row.value)) for row in shown]
     first, second = (max(len(one[place]) for one in names) for place in (0, 1))
@@ -202,6 +202,6 @@ def _end(found: Explanation, width: int) -> Iterator[str]:
     reach = found.reach
     said: Sequence[str] = [reach.why]
     if found.event is not None and found.event.event_class == "policy" and reach.found_at_percent is not None:
-        said = [f"{reach.why}; up to --over-percent {reach.found_at_percent:g} it is an event"]
+        said = [f"{reach.why}; it is an event up to --over-percent {reach.found_at_percent:g}"]
     for one in said:
         yield from wrap(one[:1].upper() + one[1:] + ".", width)

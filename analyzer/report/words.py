@@ -79,7 +79,7 @@ def usual(policy: Policy, of: str = "") -> str:
         of = f"{of} of {policy.rollup_width // HOUR} h"
     unit = {"week": "weeks", "workdays": "days of its kind", "day": "days"}[policy.slots]
     if policy.baseline == "original":
-        return f"p95 of the {of} of all {unit}, its own too"
+        return f"p95 of the {of} of all {unit}, including its own"
     weeks = f"other {unit}"
     if policy.baseline == "trailing":
         weeks = (
@@ -100,9 +100,9 @@ def rule(findings: Findings, brief: bool = False) -> str:
     buckets = f"{needed} buckets of {length(resolution)}" if needed > 1 else f"1 bucket of {length(resolution)}"
     within = f" within {length(policy.within)}" if needed > 1 else ""
     floor = f", and above {si(policy.floor, findings.metric.unit, pad=False)}" if policy.floor > 0 else ""
-    more = "; higher for a key that often passes that"
+    more = "; more for series that often exceed it"
     more = more if "tail" in policy.rules and policy.baseline != "original" else ""
-    above = f"{buckets}{within} above {_stated(policy, findings.metric)}that hour's {usual(policy)}"
+    above = f"{buckets}{within} above {_stated(policy, findings.metric)}the {usual(policy)} for that hour"
     above += "" if brief else floor + more
     below = f"{buckets}{within} more than {policy.under_percent:g} % below its usual low"
     return {"above": above, "below": below, "both": f"{above}; or {below}"}[policy.direction]
@@ -180,9 +180,9 @@ def came_by(findings: Findings, event: Event) -> str:
 
 
 SPLIT_WORDS: dict[Split, str] = {
-    "excess": "shares of what is more or less",
-    "mean": "shares of what the mean differs by",
-    "rows": "shares of the rows beyond the limit, for a percentile has no parts",
+    "excess": "shares of the excess (or of what is missing)",
+    "mean": "shares of the change of the mean",
+    "rows": "shares of the rows beyond the limit (a percentile cannot be split)",
 }
 """What a share is one of."""
 

@@ -65,10 +65,12 @@ def differences(source: CachedSource, one: Compared, other: Compared, progress: 
     """
     for name, what in (("store", "stores"), ("metric", "metrics")):
         if getattr(one, name) != getattr(other, name):
-            raise UsageFailure(f"runs {one.number} and {other.number} read different {what}: compare two of one")
+            raise UsageFailure(
+                f"runs {one.number} and {other.number} read different {what}: choose two runs of the same"
+            )
     if replace(one.scope, now=0, concurrency=0) != replace(other.scope, now=0, concurrency=0):
         raise UsageFailure(
-            f"runs {one.number} and {other.number} differ in window, keys or resolution: compare two of the same"
+            f"runs {one.number} and {other.number} differ in window, series or resolution: choose two runs of the same"
         )
     changed = [
         field.name for field in fields(Policy) if getattr(one.policy, field.name) != getattr(other.policy, field.name)

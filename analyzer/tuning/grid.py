@@ -75,10 +75,10 @@ def candidates(present: Policy, vary: Sequence[str]) -> list[Candidate]:
     names = [name for name, _ in axes]
     for name in names:
         if names.count(name) > 1:
-            raise UsageFailure(f"--vary {name} stands there twice: give all its values in one")
+            raise UsageFailure(f"--vary {name} is given twice: list all its values in one option")
     count = math.prod(len(values) for _, values in axes)
     if count > MOST:
-        raise UsageFailure(f"--vary makes {count:,} policies, at most {MOST:,} are tried at once: take larger steps")
+        raise UsageFailure(f"--vary makes {count:,} policies; the limit is {MOST:,}: use larger steps")
     found: dict[Policy, Candidate] = {}
     for chosen in product(*(values for _, values in axes)):
         policy = present
@@ -120,12 +120,12 @@ def _axis(present: Policy, text: str) -> tuple[str, list[tuple[str, Any]]]:
     name = name.strip().replace("_", "-")
     if not parted or not values.strip():
         raise UsageFailure(
-            f"--vary {text!r}: write a setting and its values, as over-percent=50..400/25 or matches=1,2,3"
+            f"--vary {text!r}: write a setting and its values, such as over-percent=50..400/25 or matches=1,2,3"
         )
     if name not in NAMES:
         close = get_close_matches(name, NAMES, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(NAMES)}"
-        raise UsageFailure(f"--vary {name}: no policy has such a setting to vary; {hint}")
+        raise UsageFailure(f"--vary {name}: unknown setting; {hint}")
     found: list[tuple[str, Any]] = []
     for part in (one.strip() for one in values.split(",")):
         if name == "rules":
@@ -150,14 +150,13 @@ def _numbers(name: str, part: str) -> list[tuple[str, Any]]:
         first_text, _, last_text = bounds.partition("..")
         first, last, step = read(first_text), read(last_text), read(step_text)
     except ValueError:
-        raise UsageFailure(f"--vary {name}={part}: this is no number, and no range such as 50..400/25") from None
+        raise UsageFailure(f"--vary {name}={part}: not a number or a range such as 50..400/25") from None
     if not step > 0 or not first <= last < math.inf:
-        raise UsageFailure(f"--vary {name}={part}: a range goes up in steps, as 50..400/25")
+        raise UsageFailure(f"--vary {name}={part}: a range goes up in steps, such as 50..400/25")
     steps = (last - first) / step + 1e-9
     if steps >= MOST:
         raise UsageFailure(
-            f"--vary {name}={part} makes {steps // 1 + 1:,.0f} policies, at most {MOST:,} are tried at once: "
-            "take larger steps"
+            f"--vary {name}={part} makes {steps // 1 + 1:,.0f} policies; the limit is {MOST:,}: use larger steps"
         )
     count = int(steps) + 1
     values = [first + place * step for place in range(count)]
@@ -166,14 +165,12 @@ def _numbers(name: str, part: str) -> list[tuple[str, Any]]:
 
 
 def _rules(present: Policy, part: str) -> tuple[str, ...]:
-    """`all`, `none`, `-tail` (those of the present policy without it), `level+idle`."""
+    """`all`, `none`, `-tail` (those of the current policy without it), `level+idle`."""
     if part in ("all", "none"):
         return RULES if part == "all" else ()
     minus = part.startswith("-")
     named = [name for name in part.replace("-", "+").split("+") if name]
     for name in named:
         if name not in RULES:
-            raise UsageFailure(
-                f"--vary rules={part}: there is no rule {name!r}; there are all, none, {', '.join(RULES)}"
-            )
+            raise UsageFailure(f"--vary rules={part}: unknown rule {name!r}; use all, none, {', '.join(RULES)}")
     return tuple(name for name in RULES if (name in present.rules and name not in named if minus else name in named))

@@ -46,14 +46,14 @@ def tuned(
     why = ""
     chosen = None
     if incidents is None:
-        why = "there is no truth to choose by: give a list of incidents with --truth, or mark events"
+        why = "there are no labels to choose by: pass a list of incidents with --truth, or mark events"
     elif incidents < LEAST:
-        why = f"there are {incidents} incidents, and fewer than {LEAST} say too little"
+        why = f"there are only {incidents} incidents; fewer than {LEAST} are not enough"
     elif parts is None:
-        why = "there are fewer than two weeks to choose on and to judge on"
+        why = "there are fewer than two weeks, too few to choose on one part and test on the other"
     else:
         chosen = choose(scores, now, parts, budget)
-        why = "" if chosen else f"none of these policies raises only {budget:g} alerts a week on the first weeks"
+        why = "" if chosen else f"none of these policies stays within {budget:g} alerts a week in the first weeks"
     return Tuned(
         scores=scores,
         present=now,

@@ -166,7 +166,7 @@ def halves(surveyed: Surveyed) -> Halves | None:
 def choose(scores: Sequence[Score], present: Score, parts: Halves, budget: float | None) -> Score | None:
     """The best on the first weeks: of those within the budget the most hits, or without one the highest F1.
 
-    Equals: fewer false alarms, then fewer alerts, then fewer settings that differ from the present policy.
+    Equals: fewer false alarms, then fewer alerts, then fewer settings that differ from the current policy.
 
     Returns:
         None where none keeps to the budget.

@@ -35,10 +35,10 @@ SMALLEST: CsvTable[SeriesFound] = CsvTable(
     "smallest.csv",
     (
         Column("key", TEXT, lambda row: row.key, "", "the series"),
-        Column("incidents", COUNT, lambda row: row.incidents, "", "that rise, and whose size is known"),
-        Column("found", COUNT, lambda row: row.found, "", "of these"),
+        Column("incidents", COUNT, lambda row: row.incidents, "", "rises of known size"),
+        Column("found", COUNT, lambda row: row.found, "", "how many of them were found"),
         Column("smallest_found", optional(NUMBER), lambda row: row.smallest, "", "size, in times of the usual"),
-        Column("largest_missed", optional(NUMBER), lambda row: row.missed, "", "size"),
+        Column("largest_missed", optional(NUMBER), lambda row: row.missed, "", "size, in times of the usual"),
     ),
 )
 
@@ -102,7 +102,7 @@ def _series(known: Sequence[Label], score: Score) -> list[SeriesFound]:
 
 def lines(sizes: Sizes, what: str) -> Iterator[str]:
     """For a person."""
-    yield f"Found by size, in times of the usual, and length: {what}"
+    yield f"Found by size (times the usual) and length: {what}"
     table = [["", *sizes.lengths, "all"]]
     for name, row in zip(sizes.sizes, sizes.cells, strict=True):
         whole = (sum(found for found, _ in row), sum(there for _, there in row))
@@ -111,7 +111,7 @@ def lines(sizes: Sizes, what: str) -> Iterator[str]:
     for cells_of in table:
         cells = (f"{cell:>{room}}" for cell, room in zip(cells_of[1:], wide[1:], strict=True))
         yield f"  {cells_of[0]:<{wide[0]}}  {'  '.join(cells)}".rstrip()
-    yield "Smallest that is found, by series:"
+    yield "Smallest incident found, by series:"
     for one in sizes.series[:SHOWN]:
         least = "none" if one.smallest is None else f"x{one.smallest:g}"
         yield f"  {visible(one.key)}  {least}  ({one.found} of {one.incidents})"

@@ -70,27 +70,27 @@ def _yes(value: bool) -> str:
 TUNING: CsvTable[TuningRow] = CsvTable(
     "tuning.csv",
     (
-        Column("policy", TEXT, lambda r: r.score.candidate.words, "", "what was varied, and to which values"),
+        Column("policy", TEXT, lambda r: r.score.candidate.words, "", "settings that were varied"),
         Column("present", TEXT, lambda r: _yes(r.score is r.tuned.present), "", "yes: the policy of the run"),
         Column("front", TEXT, lambda r: _yes(r.score in r.tuned.front), "", "yes: none finds more with fewer"),
         Column("chosen", TEXT, lambda r: _yes(r.score is r.tuned.chosen), "", "yes: recommended"),
-        Column("hits", COUNT, lambda r: r.score.total(r.score.hits), "", "incidents that it finds"),
-        Column("misses", COUNT, lambda r: r.score.total(r.score.misses), "", "incidents that it does not"),
+        Column("hits", COUNT, lambda r: r.score.total(r.score.hits), "", "incidents found"),
+        Column("misses", COUNT, lambda r: r.score.total(r.score.misses), "", "incidents missed"),
         Column("not_judged", COUNT, lambda r: r.score.total(r.score.not_judged), "", "incidents in time not judged"),
-        Column("false_alarms", COUNT, lambda r: r.score.total(r.score.false_alarms), "", "alerts that are none"),
-        Column("alerts", COUNT, lambda r: r.score.total(r.score.alerts), "", "all that it raises"),
-        Column("alerts_per_week", optional(NUMBER), lambda r: r.score.per_week(), "1/week", "all series, where judged"),
-        Column("worst_key", TEXT, lambda r: r.score.worst_key, "", "the series with most"),
-        Column("worst_per_week", NUMBER, lambda r: r.score.worst_per_week, "1/week", "its alerts"),
-        Column("night_share", optional(NUMBER), lambda r: r.score.night, "", "of alerts, 22 to 6 on the key's clock"),
+        Column("false_alarms", COUNT, lambda r: r.score.total(r.score.false_alarms), "", "alerts without incident"),
+        Column("alerts", COUNT, lambda r: r.score.total(r.score.alerts), "", "all alerts"),
+        Column("alerts_per_week", optional(NUMBER), lambda r: r.score.per_week(), "1/week", "in judged time"),
+        Column("worst_key", TEXT, lambda r: r.score.worst_key, "", "series with the most alerts"),
+        Column("worst_per_week", NUMBER, lambda r: r.score.worst_per_week, "1/week", "alerts of that series"),
+        Column("night_share", optional(NUMBER), lambda r: r.score.night, "", "of alerts, 22 to 6, local time"),
         Column("median_delay_s", optional(NUMBER), lambda r: r.score.delay, "s", "start to detection, over the hits"),
-        Column("hits_first", optional(COUNT), lambda r: _part(r, "hits", True), "", "in the weeks that are chosen by"),
-        Column("false_first", optional(COUNT), lambda r: _part(r, "false", True), "", "false alarms there"),
-        Column("alerts_per_week_first", optional(NUMBER), lambda r: _part(r, "alerts", True), "1/week", "there"),
-        Column("hits_last", optional(COUNT), lambda r: _part(r, "hits", False), "", "in the weeks that are judged by"),
-        Column("misses_last", optional(COUNT), lambda r: _part(r, "misses", False), "", "there"),
-        Column("false_last", optional(COUNT), lambda r: _part(r, "false", False), "", "false alarms there"),
-        Column("alerts_per_week_last", optional(NUMBER), lambda r: _part(r, "alerts", False), "1/week", "there"),
+        Column("hits_first", optional(COUNT), lambda r: _part(r, "hits", True), "", "first weeks, used to choose"),
+        Column("false_first", optional(COUNT), lambda r: _part(r, "false", True), "", "false alarms, first weeks"),
+        Column("alerts_per_week_first", optional(NUMBER), lambda r: _part(r, "alerts", True), "1/week", "same"),
+        Column("hits_last", optional(COUNT), lambda r: _part(r, "hits", False), "", "last weeks, used to test"),
+        Column("misses_last", optional(COUNT), lambda r: _part(r, "misses", False), "", "misses, last weeks"),
+        Column("false_last", optional(COUNT), lambda r: _part(r, "false", False), "", "false alarms, last weeks"),
+        Column("alerts_per_week_last", optional(NUMBER), lambda r: _part(r, "alerts", False), "1/week", "same"),
     ),
 )  # fmt: skip
 
@@ -136,7 +136,7 @@ def _lines(tuned: Tuned, width: int) -> Iterator[str]:
     yield f"{plural(len(tuned.scores), 'policy', 'policies')} tried" + (
         f" on {plural(tuned.incidents or 0, 'incident')}"
         if known
-        else "; there is no truth, so only alerts are counted"
+        else "; there are no labels, so only alerts are counted"
     )
     if tuned.engine != "discover":
         yield f"Alerts are those of its rules in {tuned.engine.capitalize()} (./sl.py rules), not of discover"
@@ -145,9 +145,9 @@ def _lines(tuned: Tuned, width: int) -> Iterator[str]:
     step = max(1.0, (len(listed) - 1) / (SHOWN - 1))
     shown = [listed[round(place * step)] for place in range(min(SHOWN, len(listed)))]
     if known:
-        yield "Front: none finds more with as few alerts. * is the present policy, > the recommended one"
+        yield "Front: no policy finds more with as few alerts. * is the current policy, > the recommended one"
     else:
-        yield "By alerts a week. * is the present policy"
+        yield "By alerts a week. * is the current policy"
     extra = [one for one in (tuned.present, tuned.chosen) if one is not None and one not in shown]
     table = [_HEAD, *(_cells(one, tuned) for one in (*shown, *dict.fromkeys(extra)))]
     wide = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
@@ -164,7 +164,7 @@ def _lines(tuned: Tuned, width: int) -> Iterator[str]:
     yield from _choice(tuned, width)
     for name, one in tuned.sizes.items():
         yield ""
-        yield from by_size.lines(one, f"{name} policy")
+        yield from by_size.lines(one, f"{'current' if name == 'present' else name} policy")
 
 
 _HEAD = ("  ", "policy", "hits", "misses", "not judged", "false", "alerts/week", "worst series", "at night", "delay")
@@ -193,17 +193,17 @@ def _choice(tuned: Tuned, width: int) -> Iterator[str]:
         return
     by = "the most hits within the budget" if tuned.budget is not None else "the highest F1"
     yield from wrap(
-        f"Recommended: {chosen.candidate.words}. Chosen by {by} on the weeks up to {iso(parts.border)[:10]}, "
-        "judged on those after it (baselines of both are learned from all weeks):",
+        f"Recommended: {chosen.candidate.words}. Chosen by {by} on the weeks up to {iso(parts.border)[:10]}, tested "
+        "on those after it (the baselines of both are learned from all weeks):",
         width,
     )
-    for name, one in (("present", tuned.present), ("recommended", chosen)):
+    for name, one in (("current", tuned.present), ("recommended", chosen)):
         yield f"  {name:<12} first weeks {_half(one, parts.first)}; last weeks {_half(one, parts.last)}"
     if tuned.sure is not None:
         said = [f"recall {_range(tuned.sure.recall, 2)}"] if tuned.sure.recall else []
         said += [f"alerts a week {_range(tuned.sure.per_week, 1)}"] if tuned.sure.per_week else []
         weeks = plural(int(parts.last.sum()), "week")
-        yield from wrap(f"On the last weeks, 90 % of resamplings of {weeks}: {', '.join(said)}.", width)
+        yield from wrap(f"On the last weeks, 90 % of bootstrap samples of {weeks}: {', '.join(said)}.", width)
 
 
 def _half(one: Score, part: Any) -> str:

@@ -67,5 +67,5 @@ def write_lines(descriptor: int, before: Mapping[str, int], news: Sequence[News]
         raise
     except OSError as error:
         raise StorageFailure(
-            f"stdout takes no lines ({error.strerror}): {len(news):,} are written by the next round"
+            f"cannot write to stdout ({error.strerror}): {len(news):,} will be written in the next round"
         ) from None

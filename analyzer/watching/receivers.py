@@ -79,7 +79,7 @@ class Endpoint:
             try:
                 why = self._once(body, headers)
             except requests.exceptions.SSLError:
-                raise Unheard(f"no safe connection to {name}: name its authority with --notify-ca-file") from None
+                raise Unheard(f"no secure connection to {name}: pass its CA with --notify-ca-file") from None
             except requests.exceptions.RequestException as error:
                 why = f"cannot be reached ({type(error).__name__})"
             if not why:
@@ -109,7 +109,7 @@ class Endpoint:
                     return ""
                 said = visible(answer.raw.read(200, decode_content=True).decode("utf-8", "replace").strip())
         what = f"({answer.status_code}{': ' if said else ''}{said})"
-        return f"has too much to do or fails {what}" if answer.status_code in _PASSING else f"refuses it {what}"
+        return f"is overloaded or failing {what}" if answer.status_code in _PASSING else f"rejects it {what}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class Webhook:
             try:
                 self.endpoint.post(self.name, body, **{"Idempotency-Key": one.id})
             except Unheard as error:
-                if "refuses it" not in str(error):
+                if "rejects it" not in str(error):
                     raise
                 refused = error
             else:
@@ -219,15 +219,13 @@ def receiver(said: str, every: int, token: str | None, ca_file: str | None, allo
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not url.isprintable():
         # What was said is not repeated: it may hold a secret.
         raise UsageFailure(
-            "--notify takes alertmanager:http://HOST:9093, or the URL of a webhook; what logs in stands in "
-            "--notify-token-file or SL_NOTIFY_TOKEN"
+            "--notify needs alertmanager:http://HOST:9093 or the URL of a webhook, without credentials: these belong "
+            "in --notify-token-file or SL_NOTIFY_TOKEN"
         )
     digest = blake2b(said.encode(), digest_size=3).hexdigest()
     name = f"{ALERTMANAGER if manager else ''}{parts.scheme}://{parts.hostname}:{known} ({digest})"
     if token and parts.scheme == "http" and not is_loopback(parts.hostname) and not allow_http:
-        raise AccessDenied(
-            f"{name} is another machine, and the token can be read on the way: use https, or --allow-http"
-        )
+        raise AccessDenied(f"{name} is another machine, and http would expose the token: use https, or --allow-http")
     if not manager:
         return Webhook(name, Endpoint(url, token, ca_file))
     return Alertmanager(name, Endpoint(f"{url.rstrip('/')}/api/v2/alerts", token, ca_file), every)

@@ -73,7 +73,8 @@ def read_state(folder: Path) -> State | None:
         return _state(said["state"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise StorageFailure(
-            f"{path} is damaged ({error}), so what was told is not known: remove it, and what --tell-from says is told"
+            f"{path} is damaged ({error}), so it is not known what was already reported: remove it; events since "
+            "--tell-from are then reported again"
         ) from None
 
 

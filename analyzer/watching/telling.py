@@ -99,7 +99,7 @@ def _kept(state: State, told: Sequence[Told], items: Sequence[News], how: Tellin
     names = {STDOUT, *(receiver.name for receiver in how.receivers)}
     before = [replace(one, to=tuple(name for name in one.to if name in names)) for one in state.pending]
     if gone := sorted({name for one in state.pending for name in one.to} - names):
-        how.complain(f"{', '.join(gone)} is not named any more: what it had not heard is not told it")
+        how.complain(f"{', '.join(gone)} is no longer given with --notify: its pending notifications are dropped")
     added = []
     for one in items:
         concerned = {one.event["class"], one.was.get("class")} & how.classes
@@ -126,6 +126,6 @@ def _deliver(state: State, how: Telling, now: int) -> tuple[State, dict[str, int
                 write_state(how.output, state)
         except Unheard as error:
             left = len(state.waits_for(receiver.name))
-            how.complain(f"{error}: {left:,} wait for the next round")
+            how.complain(f"{error}: {left:,} pending, tried again in the next round")
             failures[receiver.name] = failures.get(receiver.name, 0) + 1
     return state, failures

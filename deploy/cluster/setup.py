@@ -147,7 +147,7 @@ def _send(url: str, body: bytes, kind: str) -> dict[str, object]:
             reason: object = error
         except (OSError, ValueError) as error:
             if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
-                raise Failed(f"no safe connection to {url}: {error}") from None
+                raise Failed(f"no secure connection to {url}: {error}") from None
             reason = error
         if time.monotonic() > deadline:
             raise Failed(f"{url} is not ready after {PATIENCE:.0f} s: {reason}")

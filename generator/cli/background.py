@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from traffic import options as shared
+from traffic import console, store_options
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
@@ -22,11 +22,13 @@ _OPTIONS = (
     click.option(
         "--background",
         metavar="STORE",
-        help="Put incidents into this traffic instead, a file or store of your own, and write that to --store.",
+        help="Inject incidents into this traffic, your own file or store, and write the result to --store.",
     ),
-    click.option("--sizes", help="With --background: in times of the usual.  [default: 1.2,1.5,2,3,5,10]"),
-    click.option("--lengths", help="With --background: of incidents.  [default: 5m,15m,1h]"),
-    click.option("--per-week", type=float, help="With --background: incidents in a week of each series.  [default: 3]"),
+    click.option(
+        "--sizes", help="With --background: sizes of the incidents, in times of the usual.  [default: 1.2,1.5,2,3,5,10]"
+    ),
+    click.option("--lengths", help="With --background: lengths of the incidents.  [default: 5m,15m,1h]"),
+    click.option("--per-week", type=float, help="With --background: incidents per week and series.  [default: 3]"),
 )
 
 
@@ -38,7 +40,7 @@ def background_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackgroundOptions(shared.ColumnOptions, shared.EntryOptions):
+class BackgroundOptions(store_options.ColumnOptions, store_options.EntryOptions):
     """What these options said, and how the traffic is read and written."""
 
     background: str | None
@@ -66,14 +68,14 @@ def put_into_own(options: BackgroundOptions, scenario: Scenario) -> tuple[Genera
 
     name, now = options.background or "", int(time.time())
     if name == options.store:
-        raise UsageFailure(f"--background and --store are both {name}: write to another store")
+        raise UsageFailure(f"--background and --store are both {name}: write to a different store")
     put = _put(options)
     start, end = (None if said is None else instant(said, now) for said in (options.start, options.end))
-    source = open_source(name, shared.columns_of(options), shared.entry_of(name, options))
+    source = open_source(name, store_options.columns_of(options), store_options.entry_of(name, options))
     background = Background(source, scenario, put, start, end)
     for note in source.notes():
         if not options.quiet:
-            shared.note(note)
+            console.note(note)
     with lock(options.output):
         sink = open_sink(
             options.store,
@@ -82,10 +84,10 @@ def put_into_own(options: BackgroundOptions, scenario: Scenario) -> tuple[Genera
             scenario=background.fingerprint,
             keys=len(background.spans),
             replace=options.replace,
-            entry=shared.entry_of(options.store, options),
+            entry=store_options.entry_of(options.store, options),
             refused=options.output / "refused.ndjson",
         )
-        with shared.bar("generate", options.quiet, "points") as progress:
+        with console.bar("generate", options.quiet, "points") as progress:
             return put_into(background, sink, options.output, progress), sink.name
 
 
@@ -97,6 +99,6 @@ def _put(options: BackgroundOptions) -> Put:
     try:
         sizes = tuple(float(size) for size in options.sizes.split(",")) if options.sizes else plain.sizes
     except ValueError:
-        raise UsageFailure(f"--sizes {options.sizes}: write numbers with commas between, as 1.5,2,3") from None
+        raise UsageFailure(f"--sizes {options.sizes}: write numbers separated by commas, such as 1.5,2,3") from None
     lengths = tuple(map(duration, options.lengths.split(","))) if options.lengths else plain.lengths
     return Put(sizes, lengths, plain.per_week if options.per_week is None else options.per_week)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from generator.cli.background import BackgroundOptions, background_options, put_into_own
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic.errors import UsageFailure
@@ -35,7 +36,7 @@ class GenerateOptions(BackgroundOptions):
 
 @click.command(
     cls=help_pages.Command,
-    short_help="Fill a store with traffic, and write down what happened.",
+    short_help="Fill a store with labelled traffic.",
     context_settings=shared.SETTINGS,
 )
 @click.option(
@@ -43,15 +44,15 @@ class GenerateOptions(BackgroundOptions):
     "scenario_file",
     envvar="SL_SCENARIO",
     type=click.Path(path_type=Path),
-    help="What to generate.  [default: input/scenario.yaml]",
+    help="Scenario file.  [default: input/scenario.yaml]",
 )
 @shared.store
-@shared.entry
+@store_options.entry
 @shared.output
 @click.option(
-    "--start", help="Fill from here: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: the scenario's]"
+    "--start", help="Start of the window: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: the scenario's]"
 )
-@click.option("--end", help="Fill up to here.  [default: the scenario's, or the current hour]")
+@click.option("--end", help="End of the window.  [default: the scenario's, or the current hour]")
 @click.option("--weeks", type=shared.Number(0.01, 1040), help="Length of the window.  [default: the scenario's]")
 @click.option(
     "--customers",
@@ -62,23 +63,24 @@ class GenerateOptions(BackgroundOptions):
 @click.option(
     "--flows/--no-flows",
     default=None,
-    help="Write flow records as well (port, protocol, AS, country), and by what each event comes.  [default: no]",
+    help="Also write flow records (port, protocol, AS, country) and label the cause of each event.  [default: no]",
 )
-@click.option("--replace", is_flag=True, help="First delete what the store holds (only generated data).")
+@click.option("--replace", is_flag=True, help="First delete the contents of the store (only generated data).")
 @background_options
-@shared.columns
+@store_options.columns
 @shared.as_json
 @shared.quiet
 @shared.verbose
 def generate(**given: Any) -> None:
-    """Fill a store with believable traffic, and write down what happened in it.
+    """Fill a store with realistic, labelled traffic.
 
-    Customers have days, weeks, growth and noise of their own; events are put into their traffic, and decoys that look
-    like events and are none. Same scenario, same seed: same traffic, to the byte. Generating again changes nothing, a
-    longer window adds; another scenario or seed needs another store, or --replace.
+    Each customer has its own daily and weekly pattern, growth and noise. Events are injected into the traffic, and
+    decoys: legitimate traffic that looks like an event. All of them are listed in ground_truth.csv. The same scenario
+    and seed give the same traffic, to the byte. Generating again changes nothing, and a longer window adds to the
+    store; another scenario or seed needs another store, or --replace.
 
-    With --background the traffic is your own, from a file or any store, and incidents of the scenario's shapes are put
-    into it: `discover` and `tune` on that store say what size of attack would be noticed on your traffic.
+    With --background the traffic is your own, from a file or any store, and incidents of the scenario's shapes are
+    injected into it: `discover` and `tune` on that store then show what size of attack would be noticed.
 
     \b
     Examples:
@@ -102,21 +104,19 @@ def generate(**given: Any) -> None:
     if options.background is not None:
         if options.customers is not None or options.flows is not None or options.weeks is not None:
             raise UsageFailure(
-                "--customers, --flows and --weeks are of traffic that is made up: leave them out with --background"
+                "--customers, --flows and --weeks are for synthetic traffic: leave them out with --background"
             )
         done, store = put_into_own(options, scenario)
     else:
         if options.sizes or options.lengths or options.per_week is not None:
-            raise UsageFailure(
-                "--sizes, --lengths and --per-week are of --background: name traffic of your own with it"
-            )
+            raise UsageFailure("--sizes, --lengths and --per-week need --background with traffic of your own")
         done, store = _made(options, scenario)
     if options.as_json:
         click.echo(json.dumps(_document(scenario, done, store), indent=1))
     elif not options.quiet:
         click.echo(_summary(done, store))
     if options.verbose:
-        shared.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
+        console.note(", ".join(f"{name} {spent:.2f} s" for name, spent in done.seconds.items()))
 
 
 def _made(options: GenerateOptions, scenario: Scenario) -> tuple[GenerationResult, str]:
@@ -138,10 +138,10 @@ def _made(options: GenerateOptions, scenario: Scenario) -> tuple[GenerationResul
             scenario=scenario.fingerprint,
             keys=len(scenario.customers.names),
             replace=options.replace,
-            entry=shared.entry_of(options.store, options),
+            entry=store_options.entry_of(options.store, options),
             refused=options.output / "refused.ndjson",
         )
-        with shared.bar("generate", options.quiet, "points") as progress:
+        with console.bar("generate", options.quiet, "points") as progress:
             return generate(scenario, sink, now, options.output, progress), sink.name
 
 

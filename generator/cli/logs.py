@@ -11,6 +11,7 @@ import click
 
 from generator.cli.stopping import stopping
 from generator.logs.options import LogOptions
+from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogsCommandOptions(LogOptions, shared.EntryOptions):
+class LogsCommandOptions(LogOptions, store_options.EntryOptions):
     """What the command line says besides: what is said of the run."""
 
     as_json: bool
@@ -31,7 +32,7 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
 
 
 @click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="What to write.  [default: input/logs.yaml]")
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Settings file.  [default: input/logs.yaml]")
 @click.option(
     "-n", "--total", type=click.IntRange(0, 10**15), help="Total number of lines; 0 means endless.  [default: 1000]"
 )
@@ -40,7 +41,7 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
     "-i",
     "--interval",
     type=shared.Number(0, 86400),
-    help="Real time: seconds from one batch to the next.  [default: 1 where --total is 0, else no waiting]",
+    help="Real time: seconds between batches.  [default: 1 if --total is 0, else no waiting]",
 )
 @click.option(
     "-o",
@@ -48,13 +49,13 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
     "destination",
     envvar="SL_LOGS_OUTPUT",
     type=click.Choice(["stdout", "file", "both"]),
-    help="Where lines go.  [default: file, or only where --to says]",
+    help="Where lines go.  [default: file, or only to --to if given]",
 )
 @click.option(
     "--to",
     multiple=True,
     metavar="URL",
-    help="Also to tcp://HOST:PORT, redis://HOST:6379/0/LIST or http://HOST:9200/INDEX; can be repeated.",
+    help="Also write to tcp://HOST:PORT, redis://HOST:6379/0/LIST or http://HOST:9200/INDEX; can be repeated.",
 )
 @click.option(
     "-f",
@@ -62,36 +63,36 @@ class LogsCommandOptions(LogOptions, shared.EntryOptions):
     "form",
     envvar="SL_FORMAT",
     type=click.Choice(["json", "text", "ecs", "combined"]),
-    help="What lines look like.  [default: json]",
+    help="Format of the lines.  [default: json]",
 )
-@click.option("-p", "--output-path", type=click.Path(), help="Folder and stem of the files.  [default: ./output/logs]")
+@click.option("-p", "--output-path", type=click.Path(), help="Path prefix of the files.  [default: ./output/logs]")
 @click.option("-a", "--anomaly-rate", type=shared.Number(0, 1), help="Share of anomalous lines.  [default: 0.05]")
 @click.option("--no-labels", is_flag=True, help="Omit labels from the lines (log_incidents.csv still has them).")
-@click.option("--start", help="Fill a window, as fast as possible: from here ...")
-@click.option("--end", help="... up to here.  [default: now]")
+@click.option("--start", help="Fill a window as fast as possible: start of the window.")
+@click.option("--end", help="End of the window.  [default: now]")
 @click.option(
-    "--rate", type=shared.Number(1e-6, 1e6), help="Lines a second of a window, on average over a week.  [default: 1]"
+    "--rate", type=shared.Number(1e-6, 1e6), help="Lines per second in a window, on average over a week.  [default: 1]"
 )
 @click.option(
     "--durations",
     type=click.Choice(["lines", "time"]),
-    help="What incidents are measured in.  [default: time in a window, else lines]",
+    help="Unit for the length of incidents.  [default: time in a window, else lines]",
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Random seed.  [default: the file's]")
 @click.option(
-    "--smoke", is_flag=True, help="Instead: a steady series of 7 days with half an hour of ten times as much."
+    "--smoke", is_flag=True, help="Instead, write a steady series of 7 days with half an hour at ten times the rate."
 )
-@click.option("--web", is_flag=True, help="Instead: requests to a web site with six fields, 7 days of them.")
-@shared.entry
+@click.option("--web", is_flag=True, help="Instead, write 7 days of requests to a web site, with six fields.")
+@store_options.entry
 @shared.as_json
 @shared.quiet
 @shared.verbose
 def logs(**given: Any) -> int:
-    """Write log lines, and write down when something was wrong.
+    """Write application logs with labelled incidents.
 
-    Services write as they usually do, with days and weekends, until an incident changes that: errors, response times,
-    attacks, resources, outages, data. Every line of an incident says so, and log_incidents.csv, in the folder of the
-    files, says when each began and ended. Same settings, seed and start: same lines, to the byte.
+    Services log with a daily and weekly pattern until an incident changes it: errors, response times,
+    attacks, resources, outages, bad data. Every line of an incident is labelled, and log_incidents.csv, in the folder
+    of the files, lists when each began and ended. The same settings, seed and start give the same lines, to the byte.
 
     \b
     Examples:
@@ -117,7 +118,7 @@ def logs(**given: Any) -> int:
         sinks = [_open(name, work, options) for name in work.sinks]
         silent = options.quiet or work.on_stdout
         try:
-            with shared.bar("logs", silent or not work.expected, "lines") as progress:
+            with console.bar("logs", silent or not work.expected, "lines") as progress:
                 clock = Clock(wait=stop.wait, stopped=stop.asked)
                 run(work.feed, sinks, work.pace, truth, ran, clock, lambda done: progress(done, work.expected))
         except BrokenPipeError:
@@ -125,7 +126,7 @@ def logs(**given: Any) -> int:
         except BaseException as error:
             # A sink that fails says what became of its lines; of the others it is said here.
             for line in _ends(ran) if len(sinks) > 1 or not isinstance(error, Failure) else ():
-                shared.note(line)
+                console.note(line)
             raise
     _say(work, ran, truth.path, options)
     return 0 if stop.number is None else 128 + stop.number
@@ -137,8 +138,8 @@ def _open(name: str, work: LogJob, options: LogsCommandOptions) -> LineSink:
     silent = options.quiet
     file = work.settings.output.file
     how = Opening(
-        shared.entry_of("elasticsearch:", options),
-        note=(lambda _text: None) if silent else shared.note,
+        store_options.entry_of("elasticsearch:", options),
+        note=(lambda _text: None) if silent else console.note,
         refused=work.folder / "refused.ndjson",
         suffix=work.suffix,
         size=int(file.rotation_size_mb * (1 << 20)),

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from traffic import console
 from traffic import options as shared
 
 
@@ -26,7 +27,7 @@ class ServeOptions:
 
 
 @click.command(context_settings=shared.SETTINGS)
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="What to write.  [default: input/logs.yaml]")
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="Settings file.  [default: input/logs.yaml]")
 @click.option(
     "--host",
     default="127.0.0.1",
@@ -58,10 +59,10 @@ class ServeOptions:
 @shared.quiet
 @shared.log_format
 def serve(**given: Any) -> int:
-    """Serve log lines that are made while you watch.
+    """Serve a live stream of generated log lines.
 
-    A page with the live stream at /ui, the endpoints at /docs. Every client has a stream of its own. Nobody but this
-    machine can reach it; with --host others can, and then they have to know a token.
+    The live page is at /ui, the API documentation at /docs. Every client has its own stream. By default only this
+    machine can connect; with --host others can too, and then need a token.
 
     \b
     Examples:
@@ -86,6 +87,6 @@ def serve(**given: Any) -> int:
 
     def ready(address: str) -> None:
         if not options.quiet:
-            shared.note(f"serving at {address}/ui; Ctrl-C stops it")
+            console.note(f"serving at {address}/ui; Ctrl-C stops it")
 
-    return 128 + serve(settings, where, ready, shared.note)
+    return 128 + serve(settings, where, ready, console.note)

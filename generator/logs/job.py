@@ -65,7 +65,7 @@ def job(options: LogOptions, now: int) -> LogJob:
         *options.to,
     ]
     if len(set(names)) < len(names):
-        raise UsageFailure("the same place is named twice with --to; name it once")
+        raise UsageFailure("the same destination is given twice with --to; give it once")
     # Who fills a window wants all of it.
     whole = series or options.start is not None or options.end is not None
     kept = 0 if whole else settings.output.file.max_files
@@ -102,7 +102,7 @@ def _settings(options: LogOptions) -> LogSettings:
 def _series(options: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, Batching, int]:
     """One of the two series that are made instead of log lines."""
     if options.smoke and options.web:
-        raise UsageFailure("--smoke and --web are two series: choose one")
+        raise UsageFailure("--smoke and --web exclude each other: choose one")
     wrong = {
         "--interval": options.interval is not None,
         "--format": options.form is not None,
@@ -114,7 +114,7 @@ def _series(options: LogOptions, settings: LogSettings, now: int) -> tuple[Feed,
     name = "--smoke" if options.smoke else "--web"
     if any(wrong.values()):
         raise UsageFailure(
-            f"{name} has lines of its own: leave out {next(one for one, is_wrong in wrong.items() if is_wrong)}"
+            f"{name} has its own lines: leave out {next(one for one, is_wrong in wrong.items() if is_wrong)}"
         )
     start, end = _window(options.start or _DAYS, options.end or "now", now)
     feed: SmokeFeed | WebFeed = (
@@ -126,7 +126,7 @@ def _series(options: LogOptions, settings: LogSettings, now: int) -> tuple[Feed,
 def _window(start: str, end: str, now: int) -> tuple[int, int]:
     begin, until = instant(start, now), instant(end, now)
     if until <= begin:
-        raise UsageFailure(f"the window is empty: --start ({start}) has to be before --end ({end})")
+        raise UsageFailure(f"the window is empty: --start ({start}) must be before --end ({end})")
     return begin, until
 
 
@@ -148,7 +148,7 @@ def _lines(options: LogOptions, settings: LogSettings, now: int) -> tuple[Feed, 
         )
         return LogFeed(stream, output.format, output.include_labels), Batching(total or None, PORTION), total
     if options.rate is not None:
-        raise UsageFailure("in real time, --batch-size and --interval say how many lines there are: leave out --rate")
+        raise UsageFailure("in real time, --batch-size and --interval determine the number of lines: leave out --rate")
     begin = time.time_ns() // 1000 - round(interval * UNIT)
     stream = Stream(settings, start=begin, total=total, per_second=batch / interval)
     return LogFeed(stream, output.format, output.include_labels), Batching(total or None, batch, interval), total
@@ -159,7 +159,7 @@ def _filled(options: LogOptions, settings: LogSettings, now: int) -> tuple[Strea
     if options.interval:
         raise UsageFailure("a window (--start, --end) is filled as fast as possible: leave out --interval")
     if options.start is None and settings.timestamps.start == "now":
-        raise UsageFailure("a window needs a beginning: add --start, as --start now-7d")
+        raise UsageFailure("a window needs a start: add --start, such as --start now-7d")
     start, end = _window(options.start or settings.timestamps.start, options.end or "now", now)
     settings = _measured(settings, "time")
     if options.total and options.end is None:

@@ -94,7 +94,7 @@ class NormalLogs:
     def __post_init__(self) -> None:
         for name, weight in self.log_levels.items():
             if name not in LEVELS:
-                raise BadSetting(f"log_levels.{name}", f"there is no such level; there are {', '.join(LEVELS)}")
+                raise BadSetting(f"log_levels.{name}", f"unknown level; use {', '.join(LEVELS)}")
             check(f"log_levels.{name}", weight, 0, 1e6)
         if not sum(self.log_levels.values()):
             raise BadSetting("log_levels", "no level has a weight above 0")
@@ -111,7 +111,7 @@ class Increment:
         check("min", self.min, 0, 86400)
         check("max", self.max, self.min, 86400)
         if not self.max:
-            raise BadSetting("max", "has to be above 0: lines take time")
+            raise BadSetting("max", "must be above 0")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class LogFiles:
 
     def __post_init__(self) -> None:
         if not self.path.strip():
-            raise BadSetting("path", "is empty; say where the files go, as ./output/logs")
+            raise BadSetting("path", "is empty; set the path of the files, such as ./output/logs")
         check("rotation_size_mb", self.rotation_size_mb, 0.001, 1e6)
         check("max_files", self.max_files, 1, 100_000)
 
@@ -194,19 +194,17 @@ class LogSettings:
     def __post_init__(self) -> None:
         check("seed", self.seed, 0, 2**63 - 1)
         if not self.sources:
-            raise BadSetting("sources", "is empty; nobody would write a line")
+            raise BadSetting("sources", "is empty; at least one source is needed")
         if not sum(source.weight for source in self.sources):
             raise BadSetting("sources", "no source has a weight above 0")
         seen: set[str] = set()
         for index, source in enumerate(self.sources):
             if source.profile not in self.profiles:
                 there = ", ".join(self.profiles)
-                raise BadSetting(
-                    f"sources[{index}].profile", f"there is no profile {source.profile!r}; there are {there}"
-                )
+                raise BadSetting(f"sources[{index}].profile", f"unknown profile {source.profile!r}; use {there}")
             for number, service in enumerate(source.services):
                 if service in seen:
-                    raise BadSetting(f"sources[{index}].services[{number}]", f"{service!r} stands there twice")
+                    raise BadSetting(f"sources[{index}].services[{number}]", f"{service!r} is listed twice")
                 seen.add(service)
         if len(seen) > MOST_SERVICES:
             raise BadSetting("sources", f"{len(seen):,} services are more than {MOST_SERVICES:,}")

@@ -46,7 +46,7 @@ class SmokeFeed:
         """
         if end - start < 3 * LASTS:
             raise UsageFailure(
-                f"a window of {length(end - start)} is too short: the series needs {length(3 * LASTS)} or more"
+                f"a window of {length(end - start)} is too short: the series needs at least {length(3 * LASTS)}"
             )
         start -= start % EVERY
         steps, wide = (end - start) // EVERY, LASTS // EVERY

@@ -136,19 +136,19 @@ class Stream:
             UsageFailure: there is no such type or service, or the duration is not valid.
         """
         if kind not in TYPES:
-            raise UsageFailure(f"there is no anomaly {kind!r}; {_hint(kind, TYPES)}")
+            raise UsageFailure(f"unknown anomaly {kind!r}; {_hint(kind, TYPES)}")
         if service is not None and service not in self.words.services:
-            raise UsageFailure(f"there is no service {service!r}; {_hint(service, self.words.services)}")
+            raise UsageFailure(f"unknown service {service!r}; {_hint(service, self.words.services)}")
         if duration_logs is not None and duration_logs < 1:
-            raise UsageFailure("an anomaly needs a line at least: duration_logs has to be 1 or more")
+            raise UsageFailure("an anomaly needs at least one line: duration_logs must be 1 or more")
         if duration is not None and not 0 < duration <= 30 * 86400:
-            raise UsageFailure("an anomaly lasts for more than 0 seconds and at most 30 days")
+            raise UsageFailure("the duration of an anomaly must be above 0 seconds and at most 30 days")
         index = None if service is None else self.words.services.index(service)
         request = IncidentRequest(kind, index, duration_logs, duration)
         here = self._segment.at + (self._line - self._segment.first) / self._segment.lines_a_unit
         plan = self._planner.draw(here, self._schedule.taken, request) or self._planner.draw(here, frozenset(), request)
         if plan is None:
-            raise UsageFailure("no service writes lines at this hour; name one")
+            raise UsageFailure("no service logs at this hour; specify one")
         added = self._schedule.inject(self._segment, self._line, plan)
         self._number(added)
         # The segment ended here; the next one begins with it.

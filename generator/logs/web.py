@@ -60,7 +60,7 @@ class WebFeed:
             UsageFailure: the window is empty.
         """
         if end <= start:
-            raise UsageFailure("the window is empty: --start has to be before --end")
+            raise UsageFailure("the window is empty: --start must be before --end")
         self._reached, self._edges = _bell()
         self._origin = start - start % DAY
         self._from, self._to = self._share(start), self._share(end)

@@ -8,9 +8,11 @@ from traffic.access_log import AccessLog, LogColumns
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.access import Access, Entry
-from traffic.store.base import SEVERAL, Columns, NoSuchStore, Sink, Source
+from traffic.store.base import SEVERAL, NoSuchStore, Source
+from traffic.store.columns import Columns
 from traffic.store.folder import STORE
 from traffic.store.kinds import ELASTIC, FILES, FOLDER, KNOWN, Filling, kind_of, service_of
+from traffic.store.sinks import Sink
 
 __all__ = ["Access", "Columns", "LogColumns", "open_log", "open_sink", "open_source", "stores_here"]
 
@@ -50,7 +52,7 @@ def open_log(name: str, said: LogColumns, entry: Access | None = None) -> Access
     """
     kind = kind_of(name)
     if kind.log is None:
-        raise UsageFailure(f"{name} holds no log lines: name a log file, or {ELASTIC.shown}")
+        raise UsageFailure(f"{name} contains no log lines: use a log file, or {ELASTIC.shown}")
     kind.check(said)
     return kind.log(name, said, entry or kind.enter(Entry()) or Access())
 
@@ -85,7 +87,7 @@ def open_sink(
     """
     kind = service_of(name) or FOLDER
     if kind.sink is None:
-        raise UsageFailure(f"{kind.name} is only read from: name a folder or an index to write to")
+        raise UsageFailure(f"{kind.name} can only be read: write to a folder or an index")
     filling = Filling(field, step, scenario, keys=keys, replace=replace, refused=refused)
     return kind.sink(name, filling, entry or kind.enter(Entry()) or Access())
 
@@ -99,8 +101,8 @@ def _look_for(name: str) -> None:
         # A name like a file's is looked for as one, and missed as one.
         if not one or not (one == "-" or there or path.suffix or set("*?[") & set(one)):
             here = stores_here()
-            known = f"name one of those here ({', '.join(here)}), or {KNOWN}" if here else f"name {KNOWN}"
-            raise NoSuchStore(f"there is no store {one or '(no name)'}: run ./sl.py generate, or {known}")
+            known = f"use one of those here ({', '.join(here)}), or {KNOWN}" if here else f"name {KNOWN}"
+            raise NoSuchStore(f"no store {one or '(no name)'}: run ./sl.py generate, or {known}")
 
 
 def stores_here() -> list[str]:

@@ -104,7 +104,7 @@ def access(
         if password and not user:
             user = "elastic"
         if user and not password:
-            raise UsageFailure(f"user {user} has no password: name a file with --password-file, or set {PASSWORDS[0]}")
+            raise UsageFailure(f"user {user} has no password: pass a file with --password-file, or set {PASSWORDS[0]}")
     authority = str(ca_file) if ca_file else first(AUTHORITIES, environment)
     if authority is not None:
         with storage(authority), Path(authority).open("rb"):
@@ -112,11 +112,14 @@ def access(
     # They travel in headers; a library that refuses one would quote it.
     for what, text in (("API key", api_key), ("user", user), ("password", password)):
         if text and (not text.isprintable() or (what == "API key" and (not text.isascii() or " " in text))):
-            raise UsageFailure(f"the {what} holds blanks, line breaks or signs that none has: its file holds it alone")
+            raise UsageFailure(
+                f"the {what} contains spaces, line breaks or invalid characters: the file must contain nothing else"
+            )
     fingerprint = fingerprint or first(FINGERPRINTS, environment)
     if fingerprint and not re.fullmatch("[0-9a-fA-F]{64}", fingerprint.replace(":", "")):
         raise UsageFailure(
-            "--ca-fingerprint is not a SHA-256: 64 hexadecimal digits, as openssl x509 -sha256 shows them"
+            "--ca-fingerprint is not a SHA-256: pass the 64 hexadecimal digits that openssl x509 -fingerprint "
+            "-sha256 shows"
         )
     return Access(
         user=user,
@@ -158,7 +161,7 @@ def kentik_access(
     for name, value in (("user", user), ("token", token)):
         # They travel in headers; a library that refuses one would quote it.
         if not value.isascii() or not value.isprintable() or " " in value:
-            raise AccessDenied(f"the {name} for Kentik holds blanks or letters that no {name} has: set it again")
+            raise AccessDenied(f"the {name} for Kentik contains spaces or invalid characters: set it again")
     return Access(user, token, ca_file=str(ca_file) if ca_file else None)
 
 
@@ -170,7 +173,7 @@ def prometheus_access(said: Entry, environment: Mapping[str, str] = os.environ) 
         StorageFailure: a file cannot be read.
     """
     if said.ca_fingerprint:
-        raise UsageFailure("--ca-fingerprint is for Elasticsearch: name the authority of the server with --ca-file")
+        raise UsageFailure("--ca-fingerprint works only for Elasticsearch: pass the CA of the server with --ca-file")
     password = _secret(said.password_file, "--password-file")
     token, user = _secret(said.api_key_file, "--api-key-file"), said.user
     if token is None and user is None and password is None:
@@ -181,12 +184,14 @@ def prometheus_access(said: Entry, environment: Mapping[str, str] = os.environ) 
         if bool(user) != bool(password):
             lacking = "password" if user else "user"
             both = f"{PROMETHEUS_USERS[0]} and {PROMETHEUS_PASSWORDS[0]}"
-            raise UsageFailure(f"there is no {lacking} for Prometheus: set {both}")
+            raise UsageFailure(f"no {lacking} for Prometheus: set {both}")
     tenant = said.tenant or first(PROMETHEUS_TENANTS, environment)
     for what, text in (("token", token), ("user", user), ("password", password), ("tenant", tenant)):
         header = what in ("token", "tenant")
         if text and (not text.isprintable() or (header and (not text.isascii() or " " in text))):
-            raise UsageFailure(f"the {what} holds blanks, line breaks or signs that none has: its file holds it alone")
+            raise UsageFailure(
+                f"the {what} contains spaces, line breaks or invalid characters: the file must contain nothing else"
+            )
     authority = str(said.ca_file) if said.ca_file else None
     if authority is not None:
         with storage(authority), Path(authority).open("rb"):
@@ -219,7 +224,7 @@ def _kentik_pair(environment: Mapping[str, str]) -> tuple[str | None, str | None
         return str(said["email"]).strip(), str(said["api-key"]).strip()
     except (ValueError, KeyError, TypeError):
         # What stands in it is not repeated.
-        raise AccessDenied(f'{path} is no profile of a Kentik account: {{"email": ..., "api-key": ...}}') from None
+        raise AccessDenied(f'{path} is not a profile of a Kentik account: {{"email": ..., "api-key": ...}}') from None
 
 
 def _unquoted(text: str | None) -> str | None:
@@ -241,7 +246,7 @@ def _secret(path: Path | None, option: str) -> str | None:
     with storage(path):
         text = path.read_text(encoding="utf-8").strip()
     if not text:
-        raise UsageFailure(f"{path} is empty: {option} names the file that holds the secret")
+        raise UsageFailure(f"{path} is empty: {option} needs a file that contains the secret")
     return text
 
 

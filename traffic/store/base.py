@@ -1,4 +1,4 @@
-"""The seams to a store: all that one may offer. It translates; it does not split, cache, retry for ever or invent data.
+"""The seams to a store that is read. It translates; it does not split, cache, retry for ever or invent data.
 
 A store inherits `Source`, or those of the Protocols below it whose abilities it has: what it forgets is then an error
 of mypy, and of Python when it is made. What it can do is found with `isinstance`, never by the name of a method.
@@ -7,15 +7,14 @@ of mypy, and of Python when it is made. What it can do is found with `isinstance
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from traffic.coverage import Coverage
 from traffic.errors import Failure, StorageFailure, UsageFailure
-from traffic.flows import Catalogue, FlowAnswer, FlowQuery, Flows
-from traffic.model import Empty, Grid, Ints, Matrix, Metric, Query, Rollup, Statistic, Window
+from traffic.flows import FlowAnswer, FlowQuery
+from traffic.model import Grid, Matrix, Metric, Query, Rollup, Window
 
 SEVERAL = "\n"
 """What stands between the names of files, where a store is several."""
@@ -75,75 +74,6 @@ def check_size(query: Query, grid: Grid, most: int = POINTS) -> None:
     """
     if len(query.keys) * grid.count > most:
         raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {most} at once")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which columns of a user's own table are meant, and what a bucket of several rows comes to.
-
-    What is None and can be told from the table is guessed when it is opened.
-    """
-
-    time: str | None = None
-    key: str | None = None
-    """None after the table was opened: there is none, and each file is a series called like the file."""
-    value: str | None = None
-    """Of a file an expression in SQL as well; so may the key be, or several columns with commas between them."""
-    statistic: Statistic | None = None
-    """None: what the name of the values says (amounts are summed) and the values (counters become rates)."""
-    unit: str = ""
-    scale: float = 1.0
-    empty: Empty | None = None
-    """None: `zero` for sums and counts, where no row means nothing happened; `missing` for the others."""
-    step: int | None = None
-    """Seconds in which there is at most one document of a key: an index of metrics. None: any number, as of flows."""
-    filter_file: Path | None = None
-    """An Elasticsearch query that documents have to meet."""
-    wide: bool = False
-    """Whether every column but the time is a series of its own."""
-    where: str | None = None
-    """SQL condition on the columns: the rows that are read."""
-    zone: str = "UTC"
-    """What a time means that names no zone (IANA name)."""
-    preset: str | None = None
-    """A name of `log_fields.PRESETS`: what is not said is filled in from the fields that a log is known to have."""
-    errors: str | None = None
-    """Which lines are errors: a condition in SQL for files, in Lucene's query language for an index. What `share` is
-    the share of; what `count` counts, where it is said."""
-    skip_bad_lines: bool = False
-    """Leave lines of a log out that are not understood, however many they are."""
-    total: bool = False
-    """Whether all rows are one series."""
-    delimiter: str | None = None
-    """What parts the cells of a text file."""
-    decimal: str | None = None
-    """What parts the decimals of its numbers, a point or a comma; the other one parts thousands."""
-    missing: tuple[float, ...] | None = None
-    """Values that stand for none; None: those that the values themselves show to be so."""
-    time_format: tuple[str, ...] | None = None
-    """How its times are written, for strptime; None: ISO 8601 or a number."""
-    counter: bool | None = None
-    """Whether values only grow, so that their rate is what is looked at."""
-    bits: bool = False
-    """Whether values are bytes, and shown in bit/s."""
-    format: str = ""
-    """The export that the columns were recognised as."""
-
-    def metric(self) -> Metric:
-        """What is read with them, called like the column of the values."""
-        statistic = self.how
-        empty = self.empty or ("zero" if statistic in ("sum", "count") else "missing")
-        counted = {"count": "rows" if self.errors is None else "errors", "share": "errors"}.get(statistic, "")
-        field = self.value or self.preset or ("value" if self.wide else counted)
-        scale, unit = (8.0 * self.scale, "bit/s") if self.bits else (self.scale, self.unit)
-        rate = self.bits and not self.counter
-        name = self.preset or (f"{field} in bit/s" if self.bits else field)
-        return Metric(name, field, statistic, scale=scale, unit=unit, empty=empty, rate=rate)
-
-    @property
-    def how(self) -> Statistic:
-        """What a bucket of several rows comes to."""
-        return self.statistic or "avg"
 
 
 class Source(Protocol):
@@ -331,71 +261,3 @@ class FlowSource(Source, Protocol):
     def flow_requests(self) -> int:
         """How many requests to a service a query takes at the most; 0 of what lies on this machine."""
         return 0
-
-
-class Sink(Protocol):
-    """Where generated traffic is written to. It is opened for one scenario; a store that holds another is refused."""
-
-    name: str
-    writers: int
-    """Blocks that may be written at once, each by a thread."""
-
-    @abstractmethod
-    def begin(self, window: Window) -> Window:
-        """Announce that `window` will be written; the answer is the window that the store will then hold as a whole.
-
-        It is the hull of what is there and what is asked, so that a store never has a hole between two runs.
-        """
-
-    @abstractmethod
-    def blocks(self, keys: Sequence[str]) -> list[tuple[str, ...]]:
-        """The keys in the groups in which they are best written."""
-
-    @abstractmethod
-    def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
-        """Store native amounts, shape (keys, steps), -1 = missing; answers how many were not there before.
-
-        Idempotent: writing the same again changes nothing. `grid` lies within one week (Monday to Monday, UTC).
-        """
-
-    @abstractmethod
-    def finish(self) -> str:
-        """All is written: make it known, and answer the identity of what the store now holds (`Source.identity`)."""
-
-
-@runtime_checkable
-class LastingSink(Sink, Protocol):
-    """A store that can tell what earlier runs completed in it."""
-
-    @abstractmethod
-    def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints | None, flows: bool) -> bool:
-        """Whether a group of `blocks` was written for that time by a run that ended well, and is still there.
-
-        Args:
-            sample: amounts of the first key, shape (steps,), -1 = missing: what is there is compared with them; None
-                where whoever wrote it is known to have made the same.
-            flows: whether their flow records have to be there as well.
-
-        Raises:
-            DamagedStore: what is there cannot be read.
-        """
-
-    @abstractmethod
-    def remembered(self) -> bytes | None:
-        """What an earlier run left for the next one (`remember`); None where there is nothing."""
-
-    @abstractmethod
-    def remember(self, note: bytes) -> None:
-        """Leave this for the next run, in place of what was left before."""
-
-
-@runtime_checkable
-class FlowSink(Sink, Protocol):
-    """A store that takes flow records beside the totals that they add up to."""
-
-    @abstractmethod
-    def write_flows(self, keys: tuple[str, ...], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue) -> None:
-        """Store what the amounts of a group of `blocks` are made of, in place of what was there for that week.
-
-        Idempotent: writing the same again changes nothing.
-        """

@@ -23,7 +23,7 @@ NOTE = "labels.json"
 """What `generate` knows of the traffic besides: what it would find out again in the next run."""
 FORMAT = 1
 
-WAY_OUT = "run ./sl.py generate --replace to make it anew"
+WAY_OUT = "run ./sl.py generate --replace to recreate it"
 
 _METRIC = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _WEEK = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -157,7 +157,7 @@ def refuse_foreign(folder: Path) -> None:
             return
         others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     if others:
-        raise ForeignStore(f"{folder} is no store but holds {others[0]}: name an empty or a new folder with --store")
+        raise ForeignStore(f"{folder} is not a store but contains {others[0]}: use an empty or new folder with --store")
 
 
 def _week_of(name: str) -> int | None:

@@ -11,8 +11,10 @@ from traffic.access_log import AccessLog, LogColumns
 from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.store.access import Access, Entry, access, kentik_access, prometheus_access
-from traffic.store.base import Columns, NoSuchStore, Sink, Source
+from traffic.store.base import NoSuchStore, Source
+from traffic.store.columns import Columns
 from traffic.store.folder import is_store
+from traffic.store.sinks import Sink
 
 FLAGS = {
     "time": "--time",
@@ -192,7 +194,7 @@ FOLDER = StoreKind(
     "A folder",
     "a folder made by ./sl.py generate",
     takes=frozenset(),
-    instead="a store of our own holds sums by the minute, no columns and no log lines",
+    instead="a store made by sl contains sums by the minute, no columns and no log lines",
     source=_folder_source,
     sink=_folder_sink,
 )
@@ -200,7 +202,7 @@ FILES = StoreKind(
     "A file",
     "a CSV, Parquet or NDJSON file",
     takes=_EVERY_TABLE | _FILES_ONLY,
-    instead="--document-step and --filter are for an index in Elasticsearch (a file has --where)",
+    instead="--document-step and --filter are for an Elasticsearch index (for files, use --where)",
     source=_files_source,
     log=_files_log,
 )
@@ -208,7 +210,7 @@ ELASTIC = StoreKind(
     "Elasticsearch",
     "https://HOST:9200/INDEX",
     takes=_EVERY_TABLE | {"step", "filter_file", "counter", "raw_paths"},
-    instead="--wide, --where, --total and how files are written are for files (an index has --filter)",
+    instead="--wide, --where, --total and the format options are for files (for an index, use --filter)",
     source=_elastic_source,
     sink=_elastic_sink,
     log=_elastic_log,
@@ -227,7 +229,7 @@ KENTIK = StoreKind(
     "Kentik",
     "kentik:",
     takes=frozenset(),
-    instead="what Kentik is asked stands in input/kentik_query_*.json",
+    instead="the query for Kentik is in input/kentik_query_*.json",
     source=_kentik_source,
     prefix=re.compile(r"kentik:", re.IGNORECASE),
     # Whatever opens another service is nothing that Kentik should see.
@@ -238,7 +240,7 @@ PROMETHEUS = StoreKind(
     "Prometheus",
     "prometheus:http://HOST:9090",
     takes=frozenset({"key", "value", "statistic", "counter", "unit", "scale", "step"}),
-    instead="a server is asked in PromQL (--value), and its gaps stay gaps",
+    instead="a server is queried in PromQL (--value), and its gaps stay gaps",
     source=_prometheus_source,
     sink=_prometheus_sink,
     prefix=re.compile(r"prometheus:(?!//)", re.IGNORECASE),
@@ -270,5 +272,5 @@ def service_of(name: str) -> StoreKind | None:
         if kind.prefix is not None and kind.prefix.match(name):
             return kind
     if _SERVICE.match(name):
-        raise NoSuchStore(f"{name} is not a store that this version knows: name {KNOWN}")
+        raise NoSuchStore(f"{name} is not a store that this version supports: use {KNOWN}")
     return None

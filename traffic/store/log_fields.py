@@ -12,7 +12,7 @@ from typing import Any
 
 from traffic.errors import UsageFailure
 from traffic.model import Statistic
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.log_levels import ERROR_LEVELS
 from traffic.store.log_names import NAMES, candidates
 from traffic.store.log_units import Unit, unit_of_name
@@ -21,7 +21,7 @@ __all__ = ["ERROR_LEVELS", "ERROR_STATUS", "PRESETS", "ROLES", "SERIES", "SERIES
 
 ERROR_STATUS = 500
 """A line with a status of this and more is an error, and so is one of a level that `log_levels` knows as one."""
-NO_ERRORS = "no line is an error, by how they are told: if one is, say which with --errors"
+NO_ERRORS = "no line counts as an error: if some are, define errors with --errors"
 """What is said where a log has none."""
 SERIES_MOST = 5_000
 """As many series a log may come to where nobody named the field that they are told apart by."""
@@ -130,11 +130,11 @@ def check_errors(said: Columns) -> None:
         UsageFailure: it contradicts itself.
     """
     if said.statistic == "share" and said.errors is None:
-        raise UsageFailure("--statistic share is the share of errors: say which lines are errors with --errors")
+        raise UsageFailure("--statistic share is the share of errors: define errors with --errors")
     if said.errors is not None and (said.statistic not in ("share", "count") or said.value is not None):
         raise UsageFailure("--errors is for --statistic share or count, without --value")
     if said.step is not None and said.statistic == "share":
-        raise UsageFailure("--document-step is for one value a step, which has no share: leave it out")
+        raise UsageFailure("--document-step is for one value per step, which has no share: leave it out")
 
 
 def errors_told(known: LogFields) -> str | None:
@@ -158,15 +158,15 @@ def check_preset(said: Columns) -> Preset:
     assert said.preset is not None
     preset = PRESETS[said.preset]
     if said.statistic not in (None, preset.statistic):
-        raise UsageFailure(f"--metric {said.preset} is made with {preset.statistic}: leave out --statistic")
+        raise UsageFailure(f"--metric {said.preset} always uses {preset.statistic}: leave out --statistic")
     if said.value is not None and not preset.latency:
-        raise UsageFailure(f"--metric {said.preset} counts lines and reads no value: leave out --value")
+        raise UsageFailure(f"--metric {said.preset} counts lines and uses no value: leave out --value")
     if said.wide or said.step is not None:
-        raise UsageFailure(f"--metric {said.preset} is made of log lines: leave out --wide and --document-step")
+        raise UsageFailure(f"--metric {said.preset} is computed from log lines: leave out --wide and --document-step")
     if said.missing is not None:
-        raise UsageFailure(f"--metric {said.preset} takes no --missing: name what is meant with --where")
+        raise UsageFailure(f"--metric {said.preset} does not use --missing: select lines with --where")
     if said.errors is not None and not preset.errors:
-        raise UsageFailure(f"--metric {said.preset} asks for no errors: leave out --errors")
+        raise UsageFailure(f"--metric {said.preset} does not use errors: leave out --errors")
     return preset
 
 
@@ -185,7 +185,7 @@ def _with_preset(said: Columns, known: LogFields, name: str) -> Columns:
     }
     if any(missing.values()):
         options = " and ".join(option for option, is_missing in missing.items() if is_missing)
-        raise UsageFailure(f"{name} has no field that is known for --metric {said.preset}: name it with {options}")
+        raise UsageFailure(f"{name} has no recognised field for --metric {said.preset}: specify it with {options}")
     milliseconds = known.milliseconds if said.value in (None, known.latency) else 1.0
     return replace(
         said,

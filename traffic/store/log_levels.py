@@ -109,7 +109,7 @@ def unknown_levels(levels: Mapping[str, Levels]) -> list[str]:
         if one.unknown:
             lines = sum(count for _, count in one.unknown)
             shown = ", ".join(level[:20] for level, _ in one.unknown[:3])
-            found.append(f"{lines:,} lines have a level that is not known ({name}: {shown}): they count as no errors")
+            found.append(f"{lines:,} lines have an unknown level ({name}: {shown}): they do not count as errors")
     return found
 
 
@@ -123,10 +123,10 @@ def levels_asked(levels: Sequence[str], field: str) -> str:
     shown = ", ".join(level[:20] for level in levels)
     if levels and all(re.fullmatch(r"[0-5](?:\.0+)?", level.strip()) for level in levels):
         return (
-            f"{field} ({shown}) may count as syslog does, 0 the worst, or upwards, as Zabbix to 5: say "
+            f"{field} ({shown}) may count downwards like syslog (0 is worst) or upwards like Zabbix (5 is worst): use "
             f"--errors '{field} <= {_SYSLOG_ERRORS}' or --errors '{field} >= {_SYSLOG_ERRORS + 1}'"
         )
-    return f"no level of {field} is known ({shown}): say which lines are errors with --errors"
+    return f"no level in {field} is known ({shown}): define errors with --errors"
 
 
 def word_of(level: str) -> str:

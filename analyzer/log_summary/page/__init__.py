@@ -151,7 +151,7 @@ def _endpoints(found: Analysis, top: Top) -> SortedTable:
             cells += [_cell(value, ms(value)) for value in (spread.p50, spread.p95, spread.most)]
         rows.append(tuple(cells))
     rest = top.others + sum(count.requests for count in top.counts[_SHOWN:])
-    note = f"{percent(rest, found.requests)} of the requests went to others." if rest else ""
+    note = f"{percent(rest, found.requests)} of the requests went to other endpoints." if rest else ""
     return SortedTable("Endpoints", note, tuple(heads), tuple(rows))
 
 
@@ -166,7 +166,7 @@ def _counts(found: Analysis, title: str, head: str, top: Top) -> SortedTable:
             cells.append(_cell(count.errors or 0, percent(count.errors or 0, count.requests)))
         rows.append(tuple(cells))
     rest = top.others + sum(count.requests for count in top.counts[_SHOWN:])
-    notes = [f"{rest:,} requests with others" if rest else "", f"{top.without:,} without" if top.without else ""]
+    notes = [f"{rest:,} requests with other values" if rest else "", f"{top.without:,} without" if top.without else ""]
     heads = (head, "requests", "share", *(("errors",) if counted else ()))
     return SortedTable(title, ", ".join(filter(None, notes)), heads, tuple(rows))
 
@@ -181,7 +181,7 @@ def _histogram(found: Analysis) -> SortedTable:
             low, high = bounds[first], bounds[min(first + 3, len(bounds) - 1)]
             shown = f"from {ms(low)}" if first + 3 >= len(bounds) else f"{ms(low)} to {ms(high)}"
             rows.append((_cell(low, shown), _cell(requests, f"{requests:,}"), _share(requests, found.requests)))
-    near = "" if found.exact else "percentiles are near, not exact"
+    near = "" if found.exact else "percentiles are approximate"
     return SortedTable("Response times", near, ("took", "requests", "share"), tuple(rows))
 
 

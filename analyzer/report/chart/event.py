@@ -286,7 +286,7 @@ def _facts(findings: Findings, event: Event) -> str:
     if event.event_class != "policy":
         facts.append(f"below your policy ({event.event_class})")
     if amount := volume(event, metric):
-        facts.append(f"{amount} missing" if event.direction == "below" else f"{amount} above it in all")
+        facts.append(f"{amount} missing" if event.direction == "below" else f"{amount} above it in total")
     if by := came_by(findings, event):
         facts.append(f"by {plain(by, 80)}")
     timezone = findings.policy.of(event.key).timezone

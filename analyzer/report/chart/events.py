@@ -142,7 +142,8 @@ def _write_title(sheet: Sheet, findings: Findings, count: int, longer_than: int,
     longer = " longer than a minute" if longer_than else ""
     title = f"{plural(count, 'event')}{longer} in {plain(findings.store, 48)}"
     sheet.write(20, 14, title, WIDTH - 40, size=14, weight="bold")
-    about = f"{stretch(findings.window)} UTC  ·  {plural(len(findings.keys), 'key')}  ·  {rule(findings, brief=True)}"
+    series = plural(len(findings.keys), "series", "series")
+    about = f"{stretch(findings.window)} UTC  ·  {series}  ·  {rule(findings, brief=True)}"
     sheet.write(20, 42, about, WIDTH - 40, size=10, color=GREY)
     if count:
         sheet.write(20, 74, f"peak  ·  {axis_name(findings.metric, log)}", size=9, color=GREY)

@@ -50,14 +50,14 @@ def _drawn(said: FrontPicture) -> bytes:
             markersize=5,
             label="front",
         )
-    axes.plot(*said.present, marker="D", markersize=9, color=VERMILION, label="present policy", zorder=5, **look)
+    axes.plot(*said.present, marker="D", markersize=9, color=VERMILION, label="current policy", zorder=5, **look)
     if said.chosen is not None:
         axes.plot(*said.chosen, marker="*", markersize=15, color=GREEN, label="recommended", zorder=6, **look)
     axes.set_xscale("symlog", linthresh=1)
     axes.set_xlim(left=0)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("alerts a week, all series together")
-    axes.set_ylabel(f"share of the {said.incidents} incidents that is found")
+    axes.set_ylabel(f"share of the {said.incidents} incidents found")
     axes.grid(color=PALE, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):

@@ -1,4 +1,4 @@
-"""The picture of all events: a lane a series, worst on top, and below it how far each event went."""
+"""The picture of all events: one lane per series, worst on top, and below it how far each event went."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def _draw_peaks(sheet: Sheet, findings: Findings, events: Sequence[Event]) -> No
     sheet.write(
         _LEFT,
         sheet.height - below + _BETWEEN - 18,
-        "peak (of a fall: low), times the baseline  ·  logarithmic scale",
+        "peak (for falls: low), times the baseline  ·  logarithmic scale",
         size=9,
         color=GREY,
     )
@@ -298,4 +298,4 @@ def _write_title(
     about = f"{stretch(findings.window)} UTC  ·  {series}"
     sheet.write_lines(20, 42, f"{about}  ·  {rule(findings, brief=True)}", WIDTH - 40, "  ·  ", size=10, color=GREY)
     if lanes:
-        sheet.write(_LEFT, _TOP - 19, "a lane a series, worst on top", size=9, color=GREY)
+        sheet.write(_LEFT, _TOP - 19, "one lane per series, worst on top", size=9, color=GREY)

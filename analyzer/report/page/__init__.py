@@ -97,7 +97,7 @@ def _facts(findings: Findings) -> Iterator[str]:
     yield f"{stretch(findings.window)} UTC, {plural(len(findings.keys), 'series', 'series')}"
     if said := findings.coverage.sentence():
         yield f"{said[0].upper()}{said[1:]}."
-    yield f"An event: {rule(findings)}."
+    yield f"Rule: {rule(findings)}."
     if said := special(findings.policy):
         yield f"{said}; times here are UTC."
     if findings.policy.direction == "above":

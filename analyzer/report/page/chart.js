@@ -13,7 +13,7 @@ async function choose() {
   find("about").textContent = data.about[id];
   canvas.hidden = find("chart-tools").hidden = find("keys").hidden = find("hours").hidden = !trace;
   canvas.setAttribute("aria-label", `${data.about[id]} ${trace ? "Its series as a chart." : ""}`);
-  find("cursor").textContent = trace ? "" : "No series is kept for this event: it is none of the worst (--charts).";
+  find("cursor").textContent = trace ? "" : "The series of this event is not in the page; only the worst events have one (--charts).";
   find("hours").open = false;
   causes(id);
   shown = null;

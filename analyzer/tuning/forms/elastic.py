@@ -66,18 +66,18 @@ def elastalert_rules(
     """
     aggregation = _ELASTALERT[fields.aggregation]
     head = [
-        "# Written by ./sl.py rules for ElastAlert 2: a rule a series, as one threshold is all that a rule knows.",
-        "# What it loses against ./sl.py discover with the same policy:",
-        "# - One threshold for all hours: the highest of the week, so that nights are judged as days.",
+        "# Written by ./sl.py rules for ElastAlert 2: one rule per series, because a rule has a single threshold.",
+        "# What is lost compared with ./sl.py discover and the same policy:",
+        "# - One threshold for all hours, the highest of the week: nights are judged like days.",
         f"# - A single bucket of {resolution} s raises it, not {policy.needed(resolution)} inside {policy.within} s.",
-        "# - What lasts long above a lower limit (the rule held), and falls, are left out.",
+        "# - Long-lasting events above a lower limit (rule `held`) and falls are left out.",
         "# - Small counts: the threshold is not below what a single bucket passes by chance; how the usual changes",
         "#   after the rules were written changes nothing of that.",
         *(f"# {line}" for line in Footing.of(limits).lines()),
         *(
             ["#", *(f"# {line}" for line in loss.lines())]
             if loss
-            else ["# How many alerts that makes was not measured."]
+            else ["# The resulting number of alerts was not measured."]
         ),
     ]
     files = {}
@@ -164,13 +164,13 @@ def kibana_rule(
 
 
 def _kibana_head(learned_to: int, footing: Footing, loss: Loss | None) -> Iterator[str]:
-    yield "written by ./sl.py rules; not run on a server"
-    yield f"thresholds in the index {LOOKUP}, learned up to {iso(learned_to)}: load them anew each week"
-    yield "loses: what lasts long above a lower limit (the rule held), falls, a calendar beyond that week"
-    yield "loses: a bucket is judged while it still fills"
-    yield "small counts: no threshold lies below what chance passes, by what was usual when it was learned"
+    yield "written by ./sl.py rules; not tested on a server"
+    yield f"thresholds in the index {LOOKUP}, learned up to {iso(learned_to)}: reload them each week"
+    yield "lost: long-lasting events above a lower limit (rule `held`), falls, a calendar beyond that week"
+    yield "lost: a bucket is judged while it is still filling"
+    yield "small counts: no threshold is below what chance exceeds, given the usual values when it was learned"
     yield from footing.lines()
-    yield from loss.lines() if loss else ["how many alerts that makes was not measured"]
+    yield from loss.lines() if loss else ["the resulting number of alerts was not measured"]
 
 
 def lookup_index(limits: Sequence[SlotLimits]) -> str:

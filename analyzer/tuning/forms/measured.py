@@ -38,12 +38,13 @@ class Loss:
         """For a person."""
         yield (f"Measured on {self.series:,} series, {iso(self.window.start)} to {iso(self.window.end)}:")
         yield (
-            f"discover raises {plural(self.ours, 'alert')}, this form {self.theirs}; {self.both} of the {self.ours} "
-            f"have one of this form in them,"
+            f"discover raises {plural(self.ours, 'alert')}, these rules {self.theirs}; {self.both} of the {self.ours} "
+            "overlap with one of these rules,"
         )
-        yield f"{self.more} of the {self.theirs} none of discover's."
+        yield f"{self.more} of the {self.theirs} overlap with none of discover."
         if self.incidents:
-            yield f"Of {plural(self.incidents, 'incident')} discover finds {self.found[0]}, this form {self.found[1]}."
+            ours, theirs = self.found
+            yield f"Of {plural(self.incidents, 'incident')} discover finds {ours}, these rules {theirs}."
 
 
 def loss_of(ours: Swept, theirs: Swept, window: Window, series: int, scores: tuple[Score, Score] | None) -> Loss:

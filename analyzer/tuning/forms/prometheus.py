@@ -32,9 +32,11 @@ class Gauge:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.series):
-            raise UsageFailure(f"rules: {self.series!r} is no name of a metric in Prometheus: give one with --series")
+            raise UsageFailure(
+                f"rules: {self.series!r} is not a valid metric name in Prometheus: set one with --series"
+            )
         if not _LABEL.fullmatch(self.label):
-            raise UsageFailure(f"rules: {self.label!r} is no name of a label in Prometheus: give one with --label")
+            raise UsageFailure(f"rules: {self.label!r} is not a valid label name in Prometheus: set one with --label")
         if not 0 < self.scale < math.inf:
             raise UsageFailure(f"rules: --scale is {self.scale:g}, it must be above 0")
 
@@ -143,10 +145,10 @@ def _head(policy: Policy, metric: Metric, resolution: int, named: Gauge, loss: L
     yield f"# {named.series}: {policy.needed(resolution)} samples inside {policy.within} s above"
     yield f"# {policy.multiple:g} times the same hour of the {policy.lookback} weeks before ({metric.name})."
     yield "# Written by ./sl.py rules. Checked by: promtool check rules FILE"
-    yield f"# It needs a sample of {named.series} every {resolution} s (of more, the last one counts),"
+    yield f"# It needs a sample of {named.series} every {resolution} s (of several, the last one counts),"
     yield f"# and {policy.lookback} weeks of them: --storage.tsdb.retention.time={policy.lookback * 7 + 1}d or more."
     if named.scale == 1:
-        yield f"# They are in the unit of the policy ({metric.unit or metric.name}); else say --scale."
+        yield f"# They are in the unit of the policy ({metric.unit or metric.name}); otherwise use --scale."
     yield "#"
     yield from lost(policy)
     yield "# - It fires as long as the condition holds; merging breaches into one event is Alertmanager's grouping."
@@ -155,27 +157,27 @@ def _head(policy: Policy, metric: Metric, resolution: int, named: Gauge, loss: L
 
 def lost(policy: Policy) -> Iterator[str]:
     """What any form loses that learns from the weeks before, as lines of a comment."""
-    yield "# What it loses against ./sl.py discover with the same policy:"
+    yield "# What is lost compared with ./sl.py discover and the same policy:"
     if policy.baseline != "trailing":
         yield f"# - The baseline is that of the weeks before, not `{policy.baseline}`."
     if policy.rules:
-        yield f"# - These rules cannot be said here, and are left out: {', '.join(policy.rules)}."
-        yield "#   --format prometheus-thresholds says them, for a week at a time."
+        yield f"# - These rules cannot be expressed here and are left out: {', '.join(policy.rules)}."
+        yield "#   --format prometheus-thresholds includes them, for one week at a time."
     if policy.timezone != "UTC":
-        yield f"# - Weeks are those of UTC: where clocks change in {policy.timezone}, an hour is off for weeks."
+        yield f"# - Weeks are in UTC: when clocks change in {policy.timezone}, hours are off by one for weeks."
     if policy.calendar:
         yield f"# - The calendar ({len(policy.calendar)} rows) is left out: use time intervals of Alertmanager."
     if policy.of_keys:
-        yield f"# - What differs for some keys is left out: {', '.join(glob for glob, _ in policy.of_keys)}."
+        yield f"# - Settings for individual series are left out: {', '.join(glob for glob, _ in policy.of_keys)}."
     if policy.direction == "both":
         yield "# - Falls are left out."
-    yield f"# - An hour is judged before it is known whether {policy.min_share:.0%} of its samples will be there."
+    yield f"# - An hour is judged before it is known whether {policy.min_share:.0%} of its samples will arrive."
 
 
 def counted(loss: Loss | None) -> Iterator[str]:
     """How many alerts that makes, as lines of a comment."""
     if loss is None:
-        yield "# How many alerts that makes was not measured."
+        yield "# The resulting number of alerts was not measured."
         return
     yield "#"
     yield from (f"# {line}" for line in loss.lines())

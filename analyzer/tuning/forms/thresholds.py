@@ -20,7 +20,7 @@ FRESH = "1h"
 
 def open_metrics(limits: Sequence[SlotLimits], gauge: Gauge) -> str:
     """A gauge of each key, way and hour of the week, without times: to be scraped as it is."""
-    lines = [f"# HELP {SERIES} What a sample must lie above, by hour of the week (0 = Sunday 00:00 UTC) and way."]
+    lines = [f"# HELP {SERIES} Threshold by hour of the week (0 = Sunday 00:00 UTC) and way."]
     lines.append(f"# TYPE {SERIES} gauge")
     for one in limits:
         for way, of_way in enumerate(one.limits):
@@ -92,18 +92,21 @@ def _head(
     yield f"# these rules: {', '.join(policy.rules) or 'none'}."
     yield "# Checked by: promtool check rules FILE"
     yield f"# The thresholds are the series {SERIES} of FILE.prom, without times: let Prometheus scrape it"
-    yield f"# (textfile collector, a web server), once in {FRESH} at least. They hold for a week: write them anew then."
+    yield (
+        f"# (textfile collector, a web server) at least once every {FRESH}. They are valid for a week: rewrite them "
+        "then."
+    )
     yield f"# It needs a sample of {gauge.series} every {resolution} s (of more, the last one counts)."
     yield from (f"# {line}" for line in footing.lines())
     yield "#"
-    yield "# What it loses against ./sl.py discover with the same policy:"
-    yield "# - What happens after the thresholds were learned changes none of them."
-    yield "# - Hours are those of UTC of that one week; a calendar holds as far as it speaks of that week."
-    yield "# - Small counts: no threshold lies below what chance passes, by what was usual when it was learned."
+    yield "# What is lost compared with ./sl.py discover and the same policy:"
+    yield "# - Thresholds do not change with what happens after they were learned."
+    yield "# - Hours are in UTC, of that one week; a calendar applies only to that week."
+    yield "# - Small counts: no threshold is below what chance exceeds, given the usual values when it was learned."
     if policy.direction == "both":
         yield "# - Falls are left out."
-    yield f"# - An hour is judged before it is known whether {policy.min_share:.0%} of its samples will be there."
+    yield f"# - An hour is judged before it is known whether {policy.min_share:.0%} of its samples will arrive."
     yield "# - It fires as long as the condition holds; merging breaches into one event is Alertmanager's grouping."
     yield from counted(loss)
     if loss is not None:
-        yield "# The thresholds were learned from these weeks too: of weeks to come expect a little less."
+        yield "# The thresholds were learned from these weeks too: expect slightly worse results in coming weeks."

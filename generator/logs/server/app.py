@@ -38,7 +38,7 @@ from traffic.errors import Failure, UsageFailure
 from traffic.exposition import CONTENT_TYPE, counter, exposed, gauge
 
 VERSION = "0.2.0"
-DESCRIPTION = """Application and access logs whose anomalies are labelled, made while you watch: [live view](/ui).
+DESCRIPTION = """Application and access logs with labelled anomalies, generated live: [live view](/ui).
 
 The WebSocket `/ws/logs` sends batches of lines. A client may send
 `{"action": "configure", "config": {"batch_size": 5, "interval": 0.5, "anomaly_rate": 0.1}}` and
@@ -56,7 +56,7 @@ ENDPOINTS = {
 STREAMING = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 Rate = Annotated[float, Query(ge=0, le=1, description="Share of anomalous lines")]
-Labels = Annotated[bool, Query(description="Whether each line says what is wrong with it")]
+Labels = Annotated[bool, Query(description="Whether each line carries its labels")]
 Lines = Annotated[int | None, Query(ge=1, le=100, description="Lines in a batch")]
 
 
@@ -85,7 +85,7 @@ def create_app(engine: Engine, rules: Rules) -> FastAPI:
         # FastAPI's own pages load their scripts from elsewhere; ours works without a network.
         docs_url=None,
         redoc_url=None,
-        responses={400: {"description": "No JSON, or a type of anomaly that does not exist"}},
+        responses={400: {"description": "Not JSON, or an unknown type of anomaly"}},
     )
     if rules.origins:
         app.add_middleware(
@@ -141,11 +141,13 @@ def _add_information(app: FastAPI, engine: Engine) -> None:
     async def metrics() -> Response:
         """The same figures as Prometheus takes them."""
         figures = [
-            counter("sl_serve_lines_total", "Lines that were made since the start or the last reset.", engine.lines),
-            counter("sl_serve_anomalous_lines_total", "Of these, anomalous ones.", engine.anomalous),
-            counter("sl_serve_skipped_lines_total", "Lines that were not made, for clients too slow.", engine.skipped),
-            gauge("sl_serve_streams", "Streams that are open.", len(engine.clients)),
-            gauge("sl_serve_start_timestamp_seconds", "The start, or the last reset.", engine.started_us / 1e6),
+            counter("sl_serve_lines_total", "Lines generated since the start or the last reset.", engine.lines),
+            counter("sl_serve_anomalous_lines_total", "Anomalous lines among them.", engine.anomalous),
+            counter(
+                "sl_serve_skipped_lines_total", "Lines that were skipped because clients were too slow.", engine.skipped
+            ),
+            gauge("sl_serve_streams", "Open streams.", len(engine.clients)),
+            gauge("sl_serve_start_timestamp_seconds", "Time of the start or the last reset.", engine.started_us / 1e6),
         ]
         return Response(exposed(figures), media_type=CONTENT_TYPE)
 
@@ -205,7 +207,9 @@ def _add_streams(app: FastAPI, engine: Engine) -> None:
         interval: Annotated[float | None, Query(ge=0.1, le=60, description="Seconds between batches")] = None,
         anomaly_rate: Rate = 0.05,
         include_labels: Labels = True,
-        max_batches: Annotated[int | None, Query(ge=1, le=100_000, description="Ends after so many")] = None,
+        max_batches: Annotated[
+            int | None, Query(ge=1, le=100_000, description="Number of batches after which the stream ends")
+        ] = None,
     ) -> StreamingResponse:
         """Batches of lines as server-sent events, until the client leaves."""
         size, pause = wanted(batch_size, interval, 10, 1.0)

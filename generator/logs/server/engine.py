@@ -165,7 +165,7 @@ class Engine:
             Full: there are too many.
         """
         if len(self.clients) >= MOST_CLIENTS:
-            raise Full(f"{len(self.clients)} streams are open, and there is room for no more: try again later")
+            raise Full(f"{len(self.clients)} streams are open, which is the limit: try again later")
         self._joined += 1
         client = StreamClient(self, self._joined, rate, labels, self.now() - round(interval * 1e6))
         self.clients.add(client)
@@ -209,7 +209,7 @@ class Engine:
             found = (block.incident != NONE).nonzero()[0]
             if len(found):
                 return self.counted(Batch([encode(block, "json", labels)[int(found[0])]], 1)).texts[0]
-        raise Failure("the anomaly that goes on makes no lines: reset, or ask for another one")
+        raise Failure("the running anomaly generates no lines: reset, or request another one")
 
     def inject(self, kind: str, lines: int) -> None:
         """Begin an anomaly in every live stream that has room for one, and in what is generated next.
@@ -251,5 +251,5 @@ class Engine:
 def _inject(stream: Stream, kind: str, lines: int | None) -> None:
     # Each of them costs every batch a little, and those that a client asks for have no other bound.
     if stream.due >= MOST_ANOMALIES:
-        raise Busy(f"{stream.due} anomalies go on already: wait until one of them is over")
+        raise Busy(f"{stream.due} anomalies are already running: wait until one of them ends")
     stream.inject(kind, duration_logs=lines)

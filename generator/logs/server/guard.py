@@ -93,20 +93,20 @@ def check(rules: Rules, scope: Scope) -> None:
     hosts = headers.get("host", [])
     if len(hosts) != 1 or not known_host(hosts[0], rules.hosts):
         # A name that somebody has pointed at this machine, so that pages of theirs count as ours.
-        raise NotAllowed(400, "this server is not known by that name: ask for it by its address, or see --allow-host")
+        raise NotAllowed(400, "unknown host name for this server: use its address, or allow the name with --allow-host")
     closed = scope["path"] not in OPEN
     if closed and _from_elsewhere(rules, headers, hosts[0]):
         # Also where it only reads: it would not see the answer, but a stream would be made for it.
-        raise NotAllowed(403, "pages of elsewhere may not ask: see --allow-origin")
+        raise NotAllowed(403, "requests from other origins are not allowed: see --allow-origin")
     if closed and rules.token is None and not _on_this_machine(scope):
         # `serve` does not even listen there; another server that runs this application may.
-        raise NotAllowed(403, "others can reach this server: set SL_SERVE_TOKEN to what they have to know")
+        raise NotAllowed(403, "this server is reachable from other machines: set SL_SERVE_TOKEN")
     # A browser asks by OPTIONS whether it may send a header such as the one with the token.
     free = rules.token is None or scope.get("method") == "OPTIONS"
     if closed and not free and not _has_token(str(rules.token), headers):
         raise NotAllowed(401, "this needs the header Authorization: Bearer TOKEN")
     if scope["type"] == "http" and _too_long(headers):
-        raise NotAllowed(413, f"a request may have {LARGEST_BODY:,} bytes at the most")
+        raise NotAllowed(413, f"the body of a request is limited to {LARGEST_BODY:,} bytes")
 
 
 def known_host(host: str, names: Iterable[str]) -> bool:
@@ -188,11 +188,13 @@ def _limited(receive: Receive) -> Receive:
             # After the body it is waited for the end of the connection, for as long as an answer takes.
             message = await asyncio.wait_for(receive(), None if whole else SLOWEST_BODY)
         except TimeoutError:
-            raise HTTPException(408, "the body of the request did not come", {"connection": "close"}) from None
+            raise HTTPException(408, "the body of the request did not arrive", {"connection": "close"}) from None
         whole = not message.get("more_body", False)
         size += len(message.get("body", b""))
         if size > LARGEST_BODY:
-            raise HTTPException(413, f"a request may have {LARGEST_BODY:,} bytes at the most", {"connection": "close"})
+            raise HTTPException(
+                413, f"the body of a request is limited to {LARGEST_BODY:,} bytes", {"connection": "close"}
+            )
         return message
 
     return limited

@@ -130,16 +130,20 @@ class Socket:
                 await self._answers.put(None)
                 return
             text = message.get("text")
-            await self._answers.put(self._answer(text) if text is not None else _error("this is not text but bytes"))
+            await self._answers.put(
+                self._answer(text) if text is not None else _error("the message must be text, not bytes")
+            )
 
     def _answer(self, text: str) -> str:
         """Do what a message says; the answer to it."""
         try:
             message = json.loads(text)
         except (ValueError, RecursionError):
-            return _error("this is not JSON")
+            return _error("not valid JSON")
         if not isinstance(message, dict):
-            return _error('a message is a JSON object, as {"action": "configure", "config": {"batch_size": 5}}')
+            return _error(
+                'a message must be a JSON object such as {"action": "configure", "config": {"batch_size": 5}}'
+            )
         try:
             match message.get("action"):
                 case "configure":
@@ -147,7 +151,7 @@ class Socket:
                 case "inject_anomaly":
                     return self._inject({name: value for name, value in message.items() if name != "action"})
                 case action:
-                    return _error(f"there is no action {_shown(action)}; there are {ACTIONS}")
+                    return _error(f"unknown action {_shown(action)}; use {ACTIONS}")
         except ValidationError as error:
             return _error(_first_error(error))
         except UsageFailure as failure:

@@ -40,7 +40,7 @@ class GenerateRequest(_Body):
 
     count: int = Field(100, ge=1, le=10_000, description="How many lines")
     anomaly_rate: float = Field(0.05, ge=0, le=1, description="Share of anomalous lines")
-    include_labels: bool = Field(True, description="Whether each line says what is wrong with it")
+    include_labels: bool = Field(True, description="Whether each line carries its labels")
     format: Literal["json", "text"] = "json"
 
 
@@ -83,8 +83,8 @@ class Status(BaseModel):
     anomalies_generated: int
     start_time: datetime
     current_anomaly_active: bool
-    streams: int = Field(description="Live streams that are open")
-    lines_skipped: int = Field(description="Not made, because a client or the server was too slow for them")
+    streams: int = Field(description="Open live streams")
+    lines_skipped: int = Field(description="Lines skipped because a client or the server was too slow")
 
 
 class Generated(BaseModel):

@@ -61,8 +61,8 @@ def read_token(file: Path | None, environment: str | None) -> str | None:
     token = text.strip()
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise UsageFailure(
-            f"the token needs at least {SHORTEST_TOKEN} letters, digits or signs without blanks: "
-            f"make one with: openssl rand -hex 24"
+            f"the token must have at least {SHORTEST_TOKEN} characters and no spaces: make one with: openssl rand "
+            "-hex 24"
         )
     return token
 
@@ -78,8 +78,8 @@ def listen(where: ListenAddress) -> socket.socket:
         family, _, _, _, address = found[0]
         if where.rules.token is None and not _loopback(str(address[0])):
             raise UsageFailure(
-                f"others can reach {where.host}: set SL_SERVE_TOKEN or --token-file to what they have to know, "
-                f"or leave --host out"
+                f"{where.host} is reachable from other machines: set a token with SL_SERVE_TOKEN or --token-file, or "
+                "leave out --host"
             )
         listener = socket.create_server(address[:2], family=family, backlog=1024)
     except OSError as error:

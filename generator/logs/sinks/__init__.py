@@ -80,7 +80,7 @@ def open_log_sink(name: str, opening: Opening | None = None) -> LineSink:
             return RedisList(address, how.patience, how.note, _authority(how) if scheme == "rediss" else None)
         case "" | "file" | "stdout":
             return _local(name, scheme, how)
-    raise UsageFailure(f"there is no kind of sink {scheme}:; there are {FORMS}")
+    raise UsageFailure(f"unknown kind of sink {scheme}:; use {FORMS}")
 
 
 def _local(name: str, scheme: str, how: Opening) -> LineSink:
@@ -90,7 +90,7 @@ def _local(name: str, scheme: str, how: Opening) -> LineSink:
         return Stdout()
     path = name.removeprefix("file://").removeprefix("file:") if scheme == "file" else name
     if scheme == "stdout" or not Path(path).name:
-        raise UsageFailure(f"{name!r} is no sink; there are {FORMS}")
+        raise UsageFailure(f"{name!r} is not a sink; use {FORMS}")
     from generator.logs.sinks.file import RotatingFile
 
     return RotatingFile(Path(path), how.suffix, how.size, how.kept)

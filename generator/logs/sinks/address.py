@@ -53,7 +53,7 @@ def parse(url: str, form: str, port: int | None = None, settings: tuple[str, ...
     found = tuple(parse_qsl(parts.query, keep_blank_values=True))
     if unknown := [name for name, _ in found if name not in settings]:
         known = ", ".join(settings) or "none"
-        raise UsageFailure(f"a sink {scheme}: has no setting {unknown[0]!r}; there are: {known}; write {form}")
+        raise UsageFailure(f"a sink {scheme}: has no setting {unknown[0]!r} (known: {known}); write {form}")
     return Address(
         scheme=scheme,
         host=host,

@@ -44,7 +44,7 @@ class Elastic:
         self._closed = False
 
     def write(self, lines: Lines) -> None:
-        """Add them; it waits while the cluster is away or busy. What it refuses is listed, and counted as dropped.
+        """Add them; it waits while the cluster is away or busy. What it refuses is listed and counted as dropped.
 
         Raises:
             SinkRefused: they are no JSON objects.
@@ -93,8 +93,8 @@ class Elastic:
             try:
                 self._documents.send(index, count, body, self._mappings, SETTINGS)
             except (Away, PartialAnswer) as error:
-                if not self._patience.wait(f"{self.name} is away or busy"):
-                    raise SinkFailure(f"{error} (it was waited for {self._patience.seconds:g} s)") from error
+                if not self._patience.wait(f"{self.name} is unreachable or busy"):
+                    raise SinkFailure(f"{error} (waited {self._patience.seconds:g} s)") from error
             else:
                 self._patience.reset()
                 return

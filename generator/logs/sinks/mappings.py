@@ -97,7 +97,7 @@ def mappings_of(line: bytes) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict):
-        raise SinkRefused("Elasticsearch takes JSON: choose a format that is")
+        raise SinkRefused("Elasticsearch needs JSON: choose a JSON format")
     kind = next((kind for kind, name in _TOLD_BY.items() if name in document), None)
     if kind is not None:
         return mappings(KINDS[kind])

@@ -1,4 +1,4 @@
-"""How long a sink waits for an other side that is away or busy: pauses that grow, and an end."""
+"""How long a sink waits for an other side that is unreachable or busy: pauses that grow, and an end."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Patience:
             return False
         if not self._noted and self.left < self.seconds - MOMENT:
             self._noted = True
-            self._note(f"{why}: waiting, for {self.seconds:g} s at the most")
+            self._note(f"{why}: waiting up to {self.seconds:g} s")
         (pause or self._sleep)(min(self._pause, self.left))
         self._pause = min(LONGEST_PAUSE, 2 * self._pause)
         return True

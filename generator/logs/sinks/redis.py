@@ -101,10 +101,10 @@ class RedisList:
         except exceptions.RedisError as error:
             if isinstance(error, _AWAY) and not isinstance(error, _DENIED) and _unsafe(error) is None:
                 what = f"cannot connect to {self.name} ({_short(error)})"
-                raise SinkFailure(f"{what}: check that Redis runs there, and the address") from None
+                raise SinkFailure(f"{what}: check the address and that Redis is running") from None
             raise self._refusal(error) from None
         if kind not in (b"list", b"none"):
-            raise SinkRefused(f"{self._list} in {self.name} is a {kind.decode()}, not a list: name another one")  # type: ignore[union-attr]
+            raise SinkRefused(f"{self._list} in {self.name} is a {kind.decode()}, not a list: use another key")  # type: ignore[union-attr]
 
     def write(self, lines: Lines) -> None:
         """Append them to the list; it waits while as many lines as may wait in it are there.
@@ -144,8 +144,8 @@ class RedisList:
             self._length = length
             if length >= self._limit and not self._patience.wait(f"{self.name} is full"):
                 raise SinkFailure(
-                    f"{self.name} holds {length:,} lines, and nobody has taken any for {self._patience.seconds:g} s: "
-                    f"start who reads it, or allow more with ?limit="
+                    f"{self.name} holds {length:,} lines, and none was taken for {self._patience.seconds:g} s: start "
+                    "a consumer, or allow more with ?limit="
                 )
         return self._limit - self._length
 
@@ -171,8 +171,8 @@ class RedisList:
         """What it said it stored, with what it knows of that now."""
         if noted < stored:
             self._note(
-                f"{self.name} came back without what it had: up to {stored - noted:,} of the lines that it said it "
-                f"stored may be gone, unless somebody had taken them"
+                f"{self.name} restarted without its data: up to {stored - noted:,} of the lines it had confirmed may "
+                "be lost, unless a consumer had taken them"
             )
 
     def _asked(self, ask: Callable[[], Answer]) -> Answer:
@@ -188,17 +188,17 @@ class RedisList:
         passing = isinstance(error, _AWAY + _BUSY) or str(error).startswith(_BUSY_WORDS)
         if isinstance(error, _DENIED) or _unsafe(error) is not None or not passing:
             raise self._refusal(error) from error
-        if not self._patience.wait(f"{self.name} is away or busy"):
-            what = f"{self.name} does not take lines for {self._patience.seconds:g} s ({_short(error)})"
+        if not self._patience.wait(f"{self.name} is unreachable or busy"):
+            what = f"{self.name} has not accepted lines for {self._patience.seconds:g} s ({_short(error)})"
             raise SinkFailure(f"{what}: start it, and run again") from error
 
     def _refusal(self, error: exceptions.RedisError) -> SinkFailure:
         if (unsafe := _unsafe(error)) is not None:
-            what = f"no safe connection to {self.name} ({unsafe.reason or unsafe})"
-            return SinkDenied(f"{what}: name the certificate's authority with --ca-file")
+            what = f"no secure connection to {self.name} ({unsafe.reason or unsafe})"
+            return SinkDenied(f"{what}: pass its CA with --ca-file")
         if isinstance(error, _DENIED) or str(error).startswith(("NOAUTH", "WRONGPASS", "NOPERM")):
-            return SinkDenied(f"{self.name} does not let us in ({_short(error)}): set {PASSWORD} to its password")
-        return SinkRefused(f"{self.name} refuses the lines: {_short(error)}")
+            return SinkDenied(f"{self.name} denies access ({_short(error)}): set {PASSWORD} to its password")
+        return SinkRefused(f"{self.name} rejects the lines: {_short(error)}")
 
 
 def _database_and_list(address: Address) -> tuple[int, str]:
@@ -209,7 +209,7 @@ def _database_and_list(address: Address) -> tuple[int, str]:
             return 0, name
         case (database, name) if database.isdecimal():
             return int(database), name
-    raise UsageFailure(f"a sink in Redis is a list in a database: write {FORM}")
+    raise UsageFailure(f"a Redis sink is a list in a database: write {FORM}")
 
 
 def _limit(address: Address) -> int:
@@ -217,7 +217,7 @@ def _limit(address: Address) -> int:
     if text is None:
         return LIMIT
     if not text.isdecimal() or not int(text):
-        raise UsageFailure(f"?limit= is how many lines may wait in the list, at least 1, not {text!r}")
+        raise UsageFailure(f"?limit= is the number of lines that may wait in the list, at least 1, not {text!r}")
     return int(text)
 
 

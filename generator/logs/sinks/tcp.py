@@ -101,7 +101,9 @@ class Tcp:
                 elif wire.hung_up():
                     raise ConnectionResetError
                 elif not self._patience.wait(f"{self.name} does not read", wire.await_room):
-                    raise SinkFailure(f"{self.name} has read nothing for {self._patience.seconds:g} s: is it stuck?")
+                    raise SinkFailure(
+                        f"{self.name} has read nothing for {self._patience.seconds:g} s: check whether it is stuck"
+                    )
         except OSError:
             broken = True
         finally:
@@ -123,8 +125,8 @@ class Tcp:
             try:
                 self._wire = self._connect()
             except OSError as error:
-                if not self._patience.wait(f"{self.name} is away"):
-                    what = f"{self.name} is away for {self._patience.seconds:g} s ({_short(error)})"
+                if not self._patience.wait(f"{self.name} is unreachable"):
+                    what = f"{self.name} has been unreachable for {self._patience.seconds:g} s ({_short(error)})"
                     raise SinkFailure(f"{what}: start it, and run again") from error
         return self._wire
 
@@ -132,8 +134,8 @@ class Tcp:
         try:
             return Wire(self._address.host, self._address.port, self._context)
         except ssl.SSLError as error:
-            what = f"no safe connection to {self.name} ({_short(error)})"
-            raise SinkDenied(f"{what}: name the certificate's authority with --ca-file") from error
+            what = f"no secure connection to {self.name} ({_short(error)})"
+            raise SinkDenied(f"{what}: pass its CA with --ca-file") from error
 
     def _settle(self, wire: Wire) -> int:
         """Count what has arrived; how many lines have not yet."""
@@ -148,8 +150,8 @@ class Tcp:
         lost = self._settle(wire)
         end(wire)
         if lost or wire.broken:
-            under_way = f"{lost:,} lines were under way and may be lost"
-            self._note(f"{self.name} broke off: {under_way}, and so may what it had not read yet")
+            under_way = f"{lost:,} lines were in transit and may be lost"
+            self._note(f"{self.name} closed the connection: {under_way}, and so may whatever it had not read yet")
 
 
 def _short(error: OSError) -> str:

@@ -51,4 +51,4 @@ class Anomalies:
     def __post_init__(self) -> None:
         check("probability", self.probability, 0, 1)
         if self.probability and not sum(self.types.weights()):
-            raise BadSetting("types", "none is enabled with a weight above 0; set probability: 0 to have no anomalies")
+            raise BadSetting("types", "none is enabled with a weight above 0; for no anomalies, set probability: 0")

@@ -144,7 +144,7 @@ class Anomaly(ABC):
             except UsageFailure as failure:
                 raise BadSetting(f"duration[{index}]", str(failure)) from None
         if self.seconds[0] > self.seconds[1]:
-            raise BadSetting("duration", f"the shorter one comes first: [{self.duration[1]}, {self.duration[0]}]")
+            raise BadSetting("duration", f"the shorter one must come first: [{self.duration[1]}, {self.duration[0]}]")
 
     @property
     def seconds(self) -> tuple[int, int]:

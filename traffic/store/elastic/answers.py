@@ -38,8 +38,8 @@ def understood(name: str) -> Iterator[None]:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise StoreError(
-            f"{name} gave an answer that contradicts itself ({reason[:150]}); nothing of it was used: check the "
-            f"address, and what lies between here and the cluster, and try again"
+            f"{name} sent an inconsistent answer ({reason[:150]}); nothing was used: check the address and any proxy "
+            "in between, and try again"
         ) from None
 
 
@@ -97,10 +97,10 @@ def cells(answer: Answer, keys: Sequence[str], grid: Grid, name: str, each: bool
         keys: that were asked for; where `each` was, the answer has a bucket for each, in that order.
         grid: of the times.
         name: of the store, for messages.
-        each: whether each key was asked for by itself, as a document may have several.
+        each: whether each key was requested by itself, as a document may have several.
 
     Raises:
-        SeveralKeys: documents have several, and not each was asked for by itself.
+        SeveralKeys: documents have several, and not each was requested by itself.
         StoreError: it holds fewer keys or documents than there are, or what was not asked for.
     """
     with understood(name):
@@ -108,10 +108,10 @@ def cells(answer: Answer, keys: Sequence[str], grid: Grid, name: str, each: bool
         found = answer.get("aggregations", {}).get("keys", {})
         # Of no documents a list may be left out; what there is all the same does not fit their number.
         outer = found["buckets"] if total or each else found.get("buckets", [])
-        assert isinstance(outer, list), "its keys are no list"
+        assert isinstance(outer, list), "its keys are not a list"
         rows = np.array(_rows(outer, keys, name, each), dtype=np.int64)
         if found.get("sum_other_doc_count") or found.get("doc_count_error_upper_bound"):
-            raise SeveralKeys(f"{name} left out keys: no part of it was used")
+            raise SeveralKeys(f"{name} left out keys; nothing was used")
         counts = np.array([whole(one["doc_count"], 0 if each else 1) for one in outer], dtype=np.int64)
         if not each and int(counts.sum()) > total:
             raise SeveralKeys(f"{name} has documents of several keys")
@@ -121,9 +121,9 @@ def cells(answer: Answer, keys: Sequence[str], grid: Grid, name: str, each: bool
         row_of = np.repeat(rows, [len(some) for some in inner])
         columns, apart = np.divmod(times - grid.start * 1000, grid.step * 1000)
         if apart.any() or (columns < 0).any() or (columns >= grid.count).any():
-            raise ValueError("times that were not asked for")
+            raise ValueError("times that were not requested")
         if len(np.unique(row_of * grid.count + columns)) != len(columns):
-            raise ValueError("a time of a key is there twice")
+            raise ValueError("a time of a key appears twice")
         result = Cells(row_of, columns, documents, buckets, total)
         per_key = np.bincount(row_of, documents, len(keys)).astype(np.int64)
         if (per_key[rows] != counts).any():
@@ -151,9 +151,9 @@ def _rows(outer: list[Answer], keys: Sequence[str], name: str, each: bool) -> li
     if -1 in rows:
         stranger = text_of(outer[rows.index(-1)])
         # Documents of several keys show all of them, unless only some were asked for.
-        raise SeveralKeys(f"{name} answered with a key that was not asked for: {stranger!r}")
+        raise SeveralKeys(f"{name} answered with a key that was not requested: {stranger!r}")
     if len(set(rows)) != len(rows):
-        raise ValueError("a key is there twice")
+        raise ValueError("a key appears twice")
     return rows
 
 
@@ -174,14 +174,14 @@ def _check_times(outer: list[Answer], rows: Ints, found: Cells, grid: Grid) -> N
 def _counts(buckets: Sequence[Answer]) -> Ints:
     counts = [bucket["doc_count"] for bucket in buckets]
     if set(map(type, counts)) - {int} or min(counts, default=1) < 1:
-        raise ValueError("a number of documents that is none")
+        raise ValueError("an invalid number of documents")
     return np.array(counts, dtype=np.int64)
 
 
 def _times(buckets: Sequence[Answer]) -> Ints:
     times = [bucket["key"] for bucket in buckets]
     if set(map(type, times)) - {int, float}:
-        raise ValueError("a time that is none")
+        raise ValueError("an invalid time")
     return np.array(times, dtype=np.int64)
 
 
@@ -191,7 +191,7 @@ def text_of(bucket: Answer) -> str:
     if isinstance(key, bool):
         return str(key).lower()
     if not isinstance(key, str | int):
-        raise TypeError(f"a key that is none: {key!r}")
+        raise TypeError(f"an invalid key: {key!r}")
     return str(key)
 
 
@@ -273,7 +273,7 @@ def hours_of(answer: Answer, found: Cells, percents: Percents, name: str, factor
             slack = _NEAR * np.abs(values).max(axis=0)
             steps = np.diff(np.concatenate([least[None], values[:-3], most[None]]), axis=0)
             if (steps < -slack).any() or (mean < least - slack).any() or (mean > most + slack).any():
-                raise ValueError("percentiles that are in no order")
+                raise ValueError("percentiles that are not in order")
             around = answer["aggregations"]["all"]
             if whole(around["count"]) != found.total:
                 raise StoreError(f"{name} has documents with several values in one: leave out --document-step")
@@ -287,7 +287,7 @@ def hours_of(answer: Answer, found: Cells, percents: Percents, name: str, factor
 
 def _numbers(values: list[Any]) -> Floats:
     if set(map(type, values)) - {int, float}:
-        raise ValueError("a value that is no number")
+        raise ValueError("a value that is not a number")
     found = np.array(values, dtype=float)
     if not np.isfinite(found).all():
         raise ValueError("a value that is not finite")

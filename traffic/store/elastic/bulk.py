@@ -74,7 +74,7 @@ class Loader:
                 break
             time.sleep(min(30.0, 0.25 * 2**attempt))
         else:
-            raise Away(f"{self._cluster.name} has too much to do to take more documents: run again later")
+            raise Away(f"{self._cluster.name} is overloaded and takes no more documents: run again later")
         if kinds.keys() - {EXISTS}:
             refused = self._list_refused(index, body)
         with self._lock:
@@ -96,8 +96,8 @@ class Loader:
         write_atomic(self._file, b"".join(json.dumps(one).encode() + b"\n" for one in self._refused))
         reason = Counter(one["reason"] for one in self._refused).most_common(1)[0][0]
         raise StoreError(
-            f"{self._count:,} of {self.sent:,} documents were refused ({self.stored:,} stored, {self.there:,} there "
-            f"already), such as: {reason[:150]}; {self._file} lists them"
+            f"{self._count:,} of {self.sent:,} documents were rejected ({self.stored:,} stored, {self.there:,} "
+            f"already there), such as: {reason[:150]}; {self._file} lists them"
         )
 
     def _send(self, index: str, body: bytes) -> Counter[str]:
@@ -106,7 +106,7 @@ class Loader:
             "POST", f"/{index}/_bulk", {"filter_path": "errors,items.*.error.type"}, body, bulk=True
         )
         if "errors" not in answer:
-            raise StoreError(f"{self._cluster.name} does not say what became of the documents")
+            raise StoreError(f"{self._cluster.name} does not report what became of the documents")
         return Counter(one["create"]["error"]["type"] for one in answer.get("items", ()))
 
     def _halves(self, index: str, count: int, body: bytes) -> int:

@@ -64,8 +64,8 @@ class Cluster:
         named = bool(user) and (bool(place.user) or not access.api_key)
         if not secure and not place.local and not access.allow_http and (named or access.api_key):
             raise AccessDenied(
-                f"{self.name} is another machine, and what is sent there by http can be read on the way: use https, or "
-                f"--allow-http to show it {self.who} all the same"
+                f"{self.name} is another machine, and http would expose {self.who}: use https, or --allow-http to "
+                "send it anyway"
             )
         # Who is shown what is the cluster's to decide: what one login was answered is nothing for another.
         who = (user,) if named else ("", access.api_key)
@@ -94,7 +94,7 @@ class Cluster:
         except (ValueError, TypeError) as error:
             raise UsageFailure(f"cannot connect to {self.name}: {error}") from None
         except OSError as error:
-            raise AccessDenied(f"the CA file cannot be used ({error}): it has to hold certificates in PEM") from None
+            raise AccessDenied(f"the CA file cannot be used ({error}): it must contain PEM certificates") from None
 
     def ask(
         self, method: str, path: str, params: Mapping[str, str] | None = None, body: object = None, bulk: bool = False
@@ -204,7 +204,7 @@ class Cluster:
             index: instead of the one of the place.
 
         Raises:
-            PartialAnswer: it holds less than was asked for.
+            PartialAnswer: it holds less than was requested.
             NoSuchStore: no index is there.
             TooLarge, AccessDenied, StoreError: as `ask`.
         """
@@ -218,7 +218,7 @@ class Cluster:
         answer = self.ask("POST", f"/{index or self.place.index}/_search", params, body)
         check_complete(answer, self.name)
         if not answer["_shards"]["total"]:
-            raise NoSuchStore(f"there is no index {self.name}: check its name")
+            raise NoSuchStore(f"no index {self.name}: check its name")
         return answer
 
     def max_buckets(self) -> int:

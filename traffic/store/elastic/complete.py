@@ -26,7 +26,7 @@ def check_complete(answer: Mapping[str, Any], name: str) -> None:
     except (LookupError, TypeError, AttributeError):
         why = "it does not say whether it is complete"
     if why:
-        raise PartialAnswer(f"{name} answered in part ({why}); nothing of it was used: try again when it is well")
+        raise PartialAnswer(f"{name} sent a partial answer ({why}); nothing was used: try again when it has recovered")
 
 
 def _incomplete(answer: Mapping[str, Any]) -> str | None:
@@ -34,13 +34,13 @@ def _incomplete(answer: Mapping[str, Any]) -> str | None:
     shards = answer["_shards"]
     failed, total, successful = shards["failed"], shards["total"], shards["successful"]
     if any(type(count) is not int for count in (failed, total, successful)):
-        raise TypeError("a number of shards that is none")
+        raise TypeError("an invalid number of shards")
     if failed or successful != total:
         reasons = [failure["reason"]["reason"] for failure in shards.get("failures") or () if failure.get("reason")]
         much = f"{failed} of {total} shards failed" if failed else f"{successful} of {total} shards answered"
         return much + (f", {shown(str(reasons[0]))}" if reasons else "")
     if answer["timed_out"] is not False:
-        return "it ran out of the time that the cluster allows a search"
+        return "it exceeded the cluster's time limit for a search"
     if answer.get("terminated_early"):
         return "it stopped early"
     if "_clusters" in answer:
@@ -64,9 +64,9 @@ def check_shards(answer: Mapping[str, Any], name: str, least: int = 0) -> None:
     counts = (shards.get("failed"), shards.get("successful")) if isinstance(shards, dict) else (None, None)
     failed, successful = counts
     if type(failed) is not int or type(successful) is not int:
-        raise PartialAnswer(f"{name} does not say whether all of its shards did what they were asked; try again")
+        raise PartialAnswer(f"{name} does not say whether all of its shards succeeded; try again")
     if failed or successful < least:
         raise PartialAnswer(
-            f"{name} could not reach all of its shards ({failed} failed, {successful} did what they were asked); "
-            f"nothing was used: try again when it is well"
+            f"{name} could not reach all of its shards ({failed} failed, {successful} succeeded); nothing was used: "
+            "try again when it has recovered"
         )

@@ -31,11 +31,11 @@ def covered(
         found = answer.get("aggregations", {}).get("indices", {})
         indices = sorted(found.get("buckets", []), key=lambda one: str(one["key"]))
         if found.get("sum_other_doc_count") or sum(whole(one["doc_count"]) for one in indices) != total_of(answer):
-            raise ValueError("its indices do not hold all documents")
+            raise ValueError("its indices do not contain all documents")
         reasons = _reasons(fields, indices)
         parts = [_part(one, reasons) for one in indices]
         keys = sum(whole(one["ways"]["buckets"]["used"]["keys"]["value"]) for one in indices)
-    shut = [Holding(index, None, None, (LeftOut(f"lie in the closed index {index}", None),)) for index in closed]
+    shut = [Holding(index, None, None, (LeftOut(f"are in the closed index {index}", None),)) for index in closed]
     used = sum(part.used or 0 for part in parts)
     notes: tuple[str, ...] = ()
     if keys > used:
@@ -44,7 +44,7 @@ def covered(
         with understood(name):
             wrong = sum(whole(one["ways"]["buckets"]["used"]["errors"]["doc_count"]) for one in indices)
         are = "is an error" if wrong == 1 else "are errors"
-        said = f"{wrong:,} {are}" if wrong else "none of them is an error, so that no rise of errors can be found"
+        said = f"{wrong:,} {are}" if wrong else "none of them is an error, so no rise in errors can be found"
         notes += (f"{said} ({told})" if told else said,)
     # A document of several keys may have one that nobody asked for, or the same twice.
     least = used if some or fields.doubles else keys
@@ -56,12 +56,12 @@ def _reasons(fields: Fields, indices: Sequence[Mapping[str, Any]]) -> dict[str, 
     astray = [time for one in indices for time in _ends(one["ways"]["buckets"]["astray"]) if time is not None]
     times = sorted({iso(min(astray)), iso(max(astray))}) if astray else []
     return {
-        "filtered": "do not meet --filter",
+        "filtered": "do not match --filter",
         "timeless": f"have no {fields.time}",
         "valueless": f"have no {fields.value}",
-        "overlong": f"have a {fields.key} that is longer than its mapping allows (ignore_above)",
+        "overlong": f"have a {fields.key} longer than its mapping allows (ignore_above)",
         "keyless": f"have no {fields.key}",
-        "astray": f"lie far from all others ({' to '.join(times)})",
+        "astray": f"are far from all others in time ({' to '.join(times)})",
         "others": OTHER_KEYS,
     }
 

@@ -152,9 +152,9 @@ def _check(index: str) -> None:
     unknown = [part for part in re.findall("%(.?)", index) if part not in _PARTS or not part]
     if unknown:
         known = ", ".join(f"%{part}" for part in _PARTS)
-        raise UsageFailure(f"{index}: %{unknown[0]} is no part of a time that the name of an index may hold: {known}")
+        raise UsageFailure(f"{index}: %{unknown[0]} is not a valid time placeholder for an index name: use {known}")
     plain = re.sub("%.", "", index)
     if set("*?,:") & set(plain):
-        raise UsageFailure(f"{index} is a pattern: name one index to write to")
+        raise UsageFailure(f"{index} is a pattern: use a single index to write to")
     if plain != plain.lower() or plain.startswith(("-", "_", "+")):
         raise UsageFailure(f"{index} cannot be the name of an index: lower case, and no - _ + at its start")

@@ -55,7 +55,7 @@ class Extent:
                     ends = ends if read.fields.bounds is None else ask_ends(cluster, read.fields)
                 if ends is None:
                     raise NoSuchStore(
-                        f"{cluster.name} holds no documents that count: check --value and --filter, or load some"
+                        f"{cluster.name} contains no matching documents: check --value and --filter, or load some"
                     )
                 self._ends = ends
             return self._ends
@@ -74,8 +74,8 @@ class Extent:
                 found = list_keys(cluster, read.fields, self._max_buckets, read.groups)
                 if read.key_found and len(found.ends) > SERIES_MOST:
                     raise UsageFailure(
-                        f"{cluster.name} has {len(found.ends):,} series by {read.fields.key}: name a field with fewer "
-                        f"values with --key, or take them all with --key {read.fields.key}"
+                        f"{cluster.name} has {len(found.ends):,} series by {read.fields.key}: specify a field with "
+                        f"fewer values with --key, or accept them all with --key {read.fields.key}"
                     )
                 read.fields.several |= found.several
                 self._documents = found.documents, max(1, len(found.ends))
@@ -95,7 +95,7 @@ class Extent:
         """By one request: where the index has several shards, each tells of many more than are asked for."""
         fields = self._read.fields
         if fields.mixed:
-            raise UsageFailure(f"{fields.key} is of several types, which have no common order: leave out --top")
+            raise UsageFailure(f"{fields.key} has several types, which cannot be sorted together: leave out --top")
         return ask_largest(self._cluster, fields, window, most, self._read.metric.statistic == "sum")
 
     def _span(self, ends: Ends) -> Window:

@@ -84,7 +84,7 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
     told = (
         f"{_a(' or '.join(some))} in {_some(indices)}" for some, indices in zip(families.values(), groups, strict=True)
     )
-    remark = f"{key} is {' and '.join(told)}: the same text is taken for one key"
+    remark = f"{key} is {' and '.join(told)}: the same text counts as one key"
     return KeyField(False, blank, doubles, groups, remark, counter)
 
 
@@ -138,13 +138,14 @@ def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> di
             raise UsageFailure(f"{cluster.name} has no field {name} ({option}): {_near(cluster, name)}")
         if "nested" in outer:
             raise UsageFailure(
-                f"{name} ({option}) lies in nested documents, which are not looked into: index it outside of them, or "
-                f"with include_in_root"
+                f"{name} ({option}) is in nested documents, which are not read: index it outside of them, or with "
+                "include_in_root"
             )
         kinds = found[name]
         if "flattened" in kinds:
             raise UsageFailure(
-                f"{name} ({option}) is flattened: the value of every label would be a key; name one, as {name}.customer"
+                f"{name} ({option}) is flattened, so every label's value would be a key; use one of its fields, such "
+                f"as {name}.customer"
             )
         if "text" in kinds and "text" not in good:
             raise UsageFailure(f"{name} ({option}) is a text{_where(kinds, 'text')}, {_way_out(name, good, found)}")
@@ -152,7 +153,7 @@ def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> di
             wrong = sorted(set(kinds) - good)
             raise UsageFailure(f"{name} ({option}) is of the type {', '.join(wrong)}: {_meant(good)}")
         if not all(one.get("aggregatable") for one in kinds.values()):
-            raise UsageFailure(f"{name} ({option}) cannot be aggregated (doc_values are off): name another field")
+            raise UsageFailure(f"{name} ({option}) cannot be aggregated (doc_values are off): use another field")
         known[option] = kinds
     return known
 
@@ -169,7 +170,7 @@ def _capabilities(cluster: Cluster, names: Sequence[str]) -> dict[str, dict[str,
     found = cluster.ask("GET", f"/{cluster.place.index}/_field_caps", params)
     with understood(cluster.name):
         if found.get("failed_indices"):
-            raise PartialAnswer(f"{cluster.name} does not say which fields all of its indices have: try again")
+            raise PartialAnswer(f"{cluster.name} does not tell which fields all of its indices have: try again")
         return {name: dict(kinds) for name, kinds in found.get("fields", {}).items()}
 
 
@@ -181,16 +182,16 @@ def _where(kinds: Mapping[str, Any], kind: str) -> str:
 def _way_out(name: str, good: set[str], found: Mapping[str, Any]) -> str:
     """What to do about a text."""
     if not good & _NAMES:
-        return f"and {_meant(good).removeprefix('name a field that is ')} is needed: map it as one, and index again"
+        return f"and {_meant(good).removeprefix('use a field that is ')} is needed: map it as one and reindex"
     below, kinds = found.get(f"{name}.keyword"), found[name]
     if below is None:
-        return "which nothing can be grouped by: map it as a keyword, and index again"
+        return "which cannot be used for grouping: map it as a keyword and reindex"
     if len(kinds) == 1:
-        return f"which nothing can be grouped by: try {name}.keyword"
+        return f"which cannot be used for grouping: try {name}.keyword"
     other = next(kind for kind in kinds if kind != "text")
     return (
-        f"and {_a(other)}{_where(kinds, other)}: no name fits all of them, as {name}.keyword is only in the "
-        f"former; look at them one after the other, or index the former again with {name} as {_a(other)}"
+        f"and {_a(other)}{_where(kinds, other)}: no field works for all of them, because only the former have "
+        f"{name}.keyword; run on them one after the other, or reindex the former with {name} as {_a(other)}"
     )
 
 
@@ -252,17 +253,17 @@ def said_errors(cluster: Cluster, text: str, types: Mapping[str, set[str]]) -> B
     """
     for name in _SPOKEN_OF.findall(_QUOTED.sub("", text)):
         if name not in types and name != "_exists_":
-            raise UsageFailure(f"--errors speaks of {name}, which {cluster.name} does not have: {_near(cluster, name)}")
+            raise UsageFailure(f"--errors uses {name}, which {cluster.name} does not have: {_near(cluster, name)}")
     query = {"query_string": {"query": text}}
     answer = cluster.ask("POST", f"/{cluster.place.index}/_validate/query", None, {"query": query})
     if not answer.get("valid"):
-        raise UsageFailure(f"--errors {text!r} is no query in Lucene's language: write for instance status:>=400")
+        raise UsageFailure(f"--errors {text!r} is not a valid Lucene query: write for instance status:>=400")
     return query
 
 
 def _meant(good: set[str]) -> str:
     kind = "a date" if good == TIMES else "a number" if good == NUMBERS else "a keyword, a number or an address"
-    return f"name a field that is {kind}"
+    return f"use a field that is {kind}"
 
 
 def _near(cluster: Cluster, name: str) -> str:
@@ -285,10 +286,12 @@ def read_filter(path: Path | None) -> Body | None:
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise UsageFailure(f"{path} is no JSON ({error}): --filter names a file with an Elasticsearch query") from None
+        raise UsageFailure(
+            f"{path} is not valid JSON ({error}): --filter needs a file with an Elasticsearch query"
+        ) from None
     if not isinstance(found, dict) or not found:
-        raise UsageFailure(f'{path} holds no query: write for instance {{"term": {{"event.outcome": "success"}}}}')
+        raise UsageFailure(f'{path} contains no query: write for instance {{"term": {{"event.outcome": "success"}}}}')
     inner = found["query"] if set(found) == {"query"} else found
     if not isinstance(inner, dict) or len(inner) != 1:
-        raise UsageFailure(f"{path} holds {len(inner)} queries beside each other: put them into one bool query")
+        raise UsageFailure(f"{path} holds {len(inner)} queries side by side: combine them in one bool query")
     return inner

@@ -51,7 +51,7 @@ class FindingsIndex:
         """
         place = find_place(name)
         if set("*?,:") & set(place.index):
-            raise UsageFailure(f"{place.name} is a pattern: name one index to write events to")
+            raise UsageFailure(f"{place.name} is a pattern: use a single index to write events to")
         self.name = place.name
         self._cluster = Cluster(place, access)
         self._path = f"/{place.index}"
@@ -73,7 +73,9 @@ class FindingsIndex:
         with understood(self.name):
             formats = {one["mappings"].get("_meta", {}).get(MADE_BY, {}).get("format") for one in found.values()}
         if formats != {FORMAT}:
-            raise ForeignStore(f"{self.name} holds something else than events of ours: name another --write-events")
+            raise ForeignStore(
+                f"{self.name} contains documents other than our events: use another index with --write-events"
+            )
         return bool(found)
 
     def replace(self, scope: str, window: Window, documents: Mapping[str, Document]) -> int:
@@ -104,7 +106,7 @@ class FindingsIndex:
         with understood(self.name):
             there = int(count["count"]) if not count["_shards"]["failed"] else -1
         if there != len(documents):
-            raise StoreError(f"{self.name} holds {max(there, 0):,} of {len(documents):,} documents: run again")
+            raise StoreError(f"{self.name} contains {max(there, 0):,} of {len(documents):,} documents: run again")
         within = {"range": {"@timestamp": {"gte": iso(window.start), "lt": iso(window.end)}}}
         return self._remove({"bool": {"filter": [*mine, within], "must_not": [{"term": {"sl.run": run}}]}})
 
@@ -136,16 +138,16 @@ class FindingsIndex:
             paths = {"filter_path": "errors,items.*.error.type,items.*.error.reason"}
             answer = self._cluster.ask("POST", f"{self._path}/_bulk", paths, body, bulk=True)
             if "errors" not in answer:
-                raise StoreError(f"{self.name} does not say what became of the documents")
+                raise StoreError(f"{self.name} does not report what became of the documents")
             with understood(self.name):
                 errors = [one[action]["error"] for one in answer.get("items", ()) if "error" in one.get(action, {})]
                 kinds = Counter(str(one["type"]) for one in errors)
             if not kinds:
                 return
             if other := [one for one in errors if one["type"] not in _BUSY]:
-                raise StoreError(f"{self.name} refuses {len(other):,} documents: {shown(str(other[0].get('reason')))}")
+                raise StoreError(f"{self.name} rejects {len(other):,} documents: {shown(str(other[0].get('reason')))}")
             time.sleep(min(30.0, 0.25 * 2**attempt))
-        raise Away(f"{self.name} has too much to do to take more documents: run again later")
+        raise Away(f"{self.name} is overloaded and takes no more documents: run again later")
 
 
 def bodies(documents: Mapping[str, Document], marks: Mapping[str, str]) -> Iterator[bytes]:

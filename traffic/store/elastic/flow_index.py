@@ -103,8 +103,8 @@ class FlowLoad:
         scenario = None if layout.ours is None else layout.ours.scenario
         if layout.others or scenario not in (None, manifest.scenario):
             raise ForeignStore(
-                f"{self._cluster.name}, where flow records go, holds something else: name another index with --store, "
-                f"or drop what generate put there with --replace"
+                f"{self._cluster.name}is for flow records but contains something else: use another index with "
+                "--store, or delete what generate put there with --replace"
             )
         self._weeks = dict(layout.weeks)
         self._before = frozenset(self._weeks)

@@ -107,7 +107,7 @@ def flow_answer(
             for value, figures in found.items():
                 sums.setdefault(value, np.zeros((2, count)))[:, place] = figures
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{name}: the answer of what traffic is made of makes no sense ({error!r})") from error
+        raise StoreError(f"{name}: the answer about contributors is not valid ({error!r})") from error
     if query.only is None:
         left = totals - sum(sums.values(), np.zeros((2, count)))
         if cut or named:
@@ -140,7 +140,7 @@ def whole_answer(query: FlowQuery, answer: Mapping[str, Any], metric: Metric, na
         buckets = answer["aggregations"]["windows"]["buckets"]
         found = [_figures(buckets[str(place)])[0] for place in range(len(query.windows))]
     except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{name}: the answer of what traffic comes to makes no sense ({error!r})") from error
+        raise StoreError(f"{name}: the answer about totals is not valid ({error!r})") from error
     return np.array(found) * metric.scale
 
 

@@ -19,7 +19,7 @@ from traffic.store.folder import FORMAT, Manifest
 
 META, FLOW_META = "sl", "sl_flows"
 """Under which name indices of totals, and of flow records, say what they are."""
-WAY_OUT = "run ./sl.py generate --replace to make it anew"
+WAY_OUT = "run ./sl.py generate --replace to recreate it"
 
 
 @dataclass(frozen=True)
@@ -145,4 +145,4 @@ def _parse(name: str, fields: Any) -> Manifest:
             FORMAT, str(fields["field"]), int(fields["step"]), 0, str(fields["scenario"]), window=window, begun=begun
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedStore(f"what {name} says of itself is damaged ({error}): {WAY_OUT}") from error
+        raise DamagedStore(f"the metadata of {name} are damaged ({error}): {WAY_OUT}") from error

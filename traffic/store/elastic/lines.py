@@ -55,7 +55,7 @@ class ElasticLog:
         also = read_filter(said.filter_file)
         named = renamed(recognise(readable(types)), said.named)
         if named.time is None:
-            raise UsageFailure(f"{self.name} has no field that is known to be a time: name it with --field time=NAME")
+            raise UsageFailure(f"{self.name} has no recognised time field: specify it with --field time=NAME")
         check_roles(self._cluster, roles(named))
         self._roles = log_roles(self._cluster, types, said.named, also)
         self._known = known = self._roles.known
@@ -87,7 +87,7 @@ class ElasticLog:
         """From the first document to a second after the last."""
         found = self._ask(None, {end: {end: {"field": self._known.time}} for end in ("min", "max")})
         if found["min"]["value"] is None:
-            raise NoSuchStore(f"{self.name} holds no lines that count: check --filter, or load some")
+            raise NoSuchStore(f"{self.name} contains no matching lines: check --filter, or load some")
         return Window(int(found["min"]["value"] // 1000), int(found["max"]["value"] // 1000) + 1)
 
     def traffic(self, window: Window) -> Traffic:

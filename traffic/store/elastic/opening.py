@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from traffic.errors import UsageFailure
 from traffic.model import BITS, Metric
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.elastic.bodies import KEY, TIME, Body, Fields
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.fields import KeyField, check_fields, field_types, read_filter, said_errors
@@ -74,7 +74,7 @@ def as_named(cluster: Cluster, columns: Columns, layout: Layout) -> ReadAs:
         UsageFailure: the fields that were named are not there or do not fit, or none were.
     """
     if layout.ours is not None:
-        raise UsageFailure(f"{cluster.name} mixes stores of ours with {layout.others[0]}: name one of them")
+        raise UsageFailure(f"{cluster.name} mixes stores of sl with {layout.others[0]}: use only one of them")
     found = field_types(cluster) if columns.preset or columns.errors else {}
     errors = None if columns.errors is None else said_errors(cluster, columns.errors, found)
     also = read_filter(columns.filter_file)
@@ -94,8 +94,8 @@ def as_named(cluster: Cluster, columns: Columns, layout: Layout) -> ReadAs:
     time, key = columns.time or TIME, columns.key
     if key is None or (columns.value is None and columns.how not in ("count", "share")):
         raise UsageFailure(
-            f"{cluster.name} is an index of your own: say which field names the series with --key, and which holds "
-            f"the values with --value (or --statistic count, or for log lines --metric)"
+            f"{cluster.name} is your own index: specify the field that names the series with --key, and the field "
+            "with the values with --value (or use --statistic count, or --metric for log lines)"
         )
     about = check_fields(cluster, time, key, columns.value, columns.how)
     told, lines = None, columns.preset is not None or columns.errors is not None

@@ -51,13 +51,15 @@ def find_place(name: str) -> IndexAddress:
     if name.lower().startswith(SCHEME):
         hosts, index = first(URLS), name[len(SCHEME) :].strip("/")
         if hosts is None:
-            raise UsageFailure(f"{name} leaves the cluster to the environment: set {URLS[0]}, or name it with --store")
+            raise UsageFailure(
+                f"{name} takes the cluster from the environment: set {URLS[0]}, or specify it with --store"
+            )
         name = f"{_under_one_path(hosts)}/{index}"
     match = _NAME.fullmatch(name)
     path = match[2].strip("/") if match else ""
     if match is None or not path:
         # The name is not repeated: a password may stand in it.
-        raise UsageFailure("the store has no index: write https://HOST:9200/INDEX")
+        raise UsageFailure("the store lacks an index: write https://HOST:9200/INDEX")
     prefix, _, index = path.rpartition("/")
     if not _INDEX.fullmatch(index):
         raise UsageFailure(f"{index!r} cannot be the name of an index: write https://HOST:9200/INDEX")
@@ -73,7 +75,7 @@ def _under_one_path(hosts: str) -> str:
     parts = [host.strip().rstrip("/") for host in hosts.split(",") if host.strip()]
     paths = ["/" + path if (path := part.partition("://")[2].partition("/")[2]) else "" for part in parts]
     if len(set(paths[:-1]) - {""} | {paths[-1]}) > 1:
-        raise UsageFailure(f"the hosts of {URLS[0]} lie under different paths: name those of one cluster")
+        raise UsageFailure(f"the hosts of {URLS[0]} have different paths: list those of one cluster")
     return ",".join(part.removesuffix(path) for part, path in zip(parts, paths, strict=True)) + paths[-1]
 
 
@@ -81,7 +83,7 @@ def _place(hosts: list[str], prefix: str, index: str) -> IndexAddress:
     urls, user, password = [], None, None
     scheme = hosts[0].partition("://")[0].lower()
     if any("://" in host and host.partition("://")[0].lower() != scheme for host in hosts):
-        raise UsageFailure("the store has hosts by http and by https: what logs in would be shown to both; use https")
+        raise UsageFailure("the store mixes http and https hosts, which would expose the credentials; use https")
     for host in hosts:
         parts = urlsplit(host if "://" in host else f"{scheme}://{host}")
         try:
@@ -89,7 +91,7 @@ def _place(hosts: list[str], prefix: str, index: str) -> IndexAddress:
         except ValueError:
             name, port = None, None
         if not name:
-            raise UsageFailure("the store has no host, or its port is no number: write https://HOST:9200/INDEX")
+            raise UsageFailure("the store lacks a host, or its port is not a number: write https://HOST:9200/INDEX")
         if parts.username:
             user, password = unquote(parts.username), unquote(parts.password or "")
         known = port or (443 if parts.scheme == "https" else 80)

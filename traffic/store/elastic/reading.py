@@ -139,15 +139,15 @@ class BucketReader:
             )
         if self._step is not None and query.resolution % self._step:
             raise UsageFailure(
-                f"{self.name} holds a value every {self._step} s: a resolution of {query.resolution} s cannot be made "
-                f"of it; ask for a multiple that divides an hour"
+                f"{self.name} holds a value every {self._step} s, which does not allow a resolution of "
+                f"{query.resolution} s; use a multiple that divides an hour"
             )
         check_size(query, grid)
 
     def _crowded(self) -> StoreError:
         return StoreError(
-            f"{self.name} holds several documents of a key in {self._step} s: leave out --document-step, "
-            f"so that they are added up first"
+            f"{self.name} holds several documents of a series in {self._step} s: leave out --document-step, so that "
+            "they are added up first"
         )
 
     def _fill_zeros(self, values: Floats, query: Query, grid: Grid) -> None:

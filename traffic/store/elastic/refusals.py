@@ -57,16 +57,16 @@ def failure(error: Exception, name: str, who: str) -> Failure:
         return _refusal(error, name, who)
     if isinstance(error, elastic_transport.TlsError):
         return AccessDenied(
-            f"no safe connection to {name} ({_short(error)}): name the certificate's authority with "
-            f"--ca-file, or its fingerprint with --ca-fingerprint"
+            f"no secure connection to {name} ({_short(error)}): pass its CA with --ca-file, or its "
+            "fingerprint with --ca-fingerprint"
         )
     if isinstance(error, elastic_transport.ConnectionTimeout):
-        return TooLarge(f"{name} does not answer within {TIMEOUT:.0f} s")
+        return TooLarge(f"{name} did not answer within {TIMEOUT:.0f} s")
     if isinstance(error, elastic_transport.ConnectionError) and any(isinstance(e, Unbounded) for e in error.errors):
-        return StoreError(f"{name} gives no answer that can be used ({_short(error)}): check the address")
+        return StoreError(f"{name} sent an unusable answer ({_short(error)}): check the address")
     if isinstance(error, elastic_transport.ConnectionError):
         return Away(f"{name} cannot be reached ({_short(error)}): check that it runs, and the address")
-    return StoreError(f"{name} answers what cannot be read ({_short(error)}): check the address")
+    return StoreError(f"{name} sent an unreadable answer ({_short(error)}): check the address")
 
 
 def _refusal(error: ApiError, name: str, who: str) -> Failure:
@@ -77,18 +77,18 @@ def _refusal(error: ApiError, name: str, who: str) -> Failure:
         more = next((found for found in _more(error.body) if found not in reason), "")
         reason = f"{reason}: {more}" if more else reason
         advice = "check the login" if status == 401 else "see docs/elasticsearch.md for the rights that it needs"
-        return AccessDenied(f"{name} refuses {who} ({status}, {reason}): {advice}")
+        return AccessDenied(f"{name} rejects {who} ({status}, {reason}): {advice}")
     if kinds & _TOO_LARGE or status == 413:
         return TooLarge(f"{name}: {reason}")
     if status == 404 and (not kinds or "index_not_found_exception" in kinds):
-        return NoSuchStore(f"there is no index {name}: check its name, or run ./sl.py generate")
+        return NoSuchStore(f"no index {name}: check its name, or run ./sl.py generate")
     if "index_closed_exception" in kinds:
-        return StoreError(f"{name} is closed: open it, or name others")
+        return StoreError(f"{name} is closed: open it, or choose another index")
     if status in _PASSING[1:] and (kinds & _UNAVAILABLE or "shard" in reason):
-        return PartialAnswer(f"{name} cannot reach all of its data ({reason}): wait until the cluster is well")
+        return PartialAnswer(f"{name} cannot reach all of its data ({reason}): wait until the cluster has recovered")
     if status in _PASSING:
-        return Away(f"{name} has too much to do or is not ready ({status}, {reason}): try again later")
-    return StoreError(f"{name} refuses the request ({status}): {reason}")
+        return Away(f"{name} is overloaded or not ready ({status}, {reason}): try again later")
+    return StoreError(f"{name} rejects the request ({status}): {reason}")
 
 
 def _is_lost(error: Exception) -> bool:
@@ -101,7 +101,7 @@ def _is_lost(error: Exception) -> bool:
 def why(error: Exception) -> str:
     """Why one waits, for a person."""
     if isinstance(error, ApiError):
-        return f"has too much to do or is not ready ({error.meta.status})"
+        return f"is overloaded or not ready ({error.meta.status})"
     return "cannot be reached at the moment"
 
 

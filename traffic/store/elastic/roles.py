@@ -82,7 +82,7 @@ def log_roles(
     if known.latency is not None:
         if unit_of_name(known.latency, types) is None and "half" in values:
             known = replace(known, unit=_unit(values["half"], types.get(known.latency, set())))
-        notes.append(f"response times: {known.latency} in {known.unit.name}, {known.unit.why} (--scale says another)")
+        notes.append(f"response times: {known.latency} in {known.unit.name}, {known.unit.why} (--scale overrides this)")
     told = errors_told(replace(known, status=", ".join(fields["status"]) or None, level=None))
     said = [told] if told else []
     said += [f"{found.told} ({name})" for name, found in levels.items()]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from traffic.errors import UsageFailure
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.elastic.answers import finite, understood
 from traffic.store.elastic.bodies import Fields
 from traffic.store.elastic.client import Cluster
@@ -70,23 +70,23 @@ def with_evidence(said: Columns, declared: bool, found: Evidence) -> tuple[Colum
     plain = said.scale == 1.0 and not said.unit
     if said.statistic is None and (declared or only_grows):
         why = "is a counter (time_series_metric)" if declared else "only grows"
-        note = f"{name} {why}, so it is read as how fast it grows"
+        note = f"{name} {why}, so its rate is used"
         return _as_rate(replace(said, bits=kind.octets and plain)), [note if declared else f"{note} ({_AS_IT_IS})"]
     if said.statistic is None:
         if not kind.amount:
             return replace(said, statistic="avg"), []
         told = ", as bit/s" if kind.octets and plain else ""
-        return replace(said, statistic="sum", bits=kind.octets and plain), [f"{name} is an amount: summed up{told}"]
+        return replace(said, statistic="sum", bits=kind.octets and plain), [f"{name} is an amount: summed{told}"]
     # Counters are read at a beat; what came as it liked only grew for a while.
     if declared or (only_grows and said.statistic == "sum" and found.step is not None and found.rows >= _SURE):
         what = "is a counter (time_series_metric: counter)" if declared else "only grows, as a counter does"
         raise UsageFailure(
-            f"{name} (--value) {what}: a total, whose {said.statistic} says nothing of what happened: say --statistic "
-            f"rate, for how fast it grows"
+            f"{name} (--value) {what}: it is a running total, whose {said.statistic} is meaningless: use --statistic "
+            "rate"
         )
     if only_grows:
-        note = f"the values of all {found.moves.fast} series looked at only grow, as counters do: a rise of what they "
-        return said, [f"{note}count is no high value, and is not found; --statistic rate is how fast they grow"]
+        note = f"the values of all {found.moves.fast} series checked only grow, as counters do: a rise in what they "
+        return said, [f"{note}count does not show as a high value and is not found; --statistic rate uses their rate"]
     return said, []
 
 

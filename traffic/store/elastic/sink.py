@@ -14,7 +14,7 @@ from traffic.errors import UsageFailure
 from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Bools, Grid, Ints, Window, block_bits, blocks, week_start
 from traffic.store.access import Access
-from traffic.store.base import FlowSink, ForeignStore, StoreError
+from traffic.store.base import ForeignStore, StoreError
 from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Fields
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
@@ -24,6 +24,7 @@ from traffic.store.elastic.layout import FLOW_META, drop, look, said, week_index
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.product import weekly
 from traffic.store.folder import FORMAT, Manifest
+from traffic.store.sinks import FlowSink
 
 BLOCK = 8
 """Keys a block, about: 80,000 documents a week, so that a progress bar moves."""
@@ -59,7 +60,7 @@ class ElasticSink(FlowSink):
         """
         place = find_place(name)
         if set("*?,:") & set(place.index):
-            raise UsageFailure(f"{place.name} is a pattern: name one index to write to")
+            raise UsageFailure(f"{place.name} is a pattern: use a single index to write to")
         self.name = place.name
         self._cluster = Cluster(place, access)
         self._loader = Loader(self._cluster, refused)
@@ -74,16 +75,18 @@ class ElasticSink(FlowSink):
             drop(Cluster(beside(place), access), FLOW_META)
         layout = look(self._cluster)
         if layout.others:
-            raise ForeignStore(f"{self.name} holds an index that is not ours ({layout.others[0]}): name another one")
+            raise ForeignStore(
+                f"{self.name} contains an index that sl did not create ({layout.others[0]}): use another one"
+            )
         if layout.ours is not None and (found := layout.ours).scenario != scenario:
             raise ForeignStore(
-                f"{self.name} holds another scenario or seed ({found.scenario[:8]}, not {scenario[:8]}): "
-                f"name another index with --store, or drop what it holds with --replace"
+                f"{self.name} contains another scenario or seed ({found.scenario[:8]}, not {scenario[:8]}): use "
+                "another index with --store, or delete its contents with --replace"
             )
         if layout.ours is not None and (layout.ours.field, layout.ours.step) != (field, step):
             raise ForeignStore(
-                f"{self.name} holds {layout.ours.field} every {layout.ours.step} s, not {field} every {step} s: "
-                f"name another index with --store, or drop what it holds with --replace"
+                f"{self.name} holds {layout.ours.field} every {layout.ours.step} s, not {field} every {step} s: use "
+                "another index with --store, or delete its contents with --replace"
             )
         self._manifest = layout.ours or Manifest(FORMAT, field, step, 0, scenario)
         self._weeks = dict(layout.weeks)

@@ -15,16 +15,8 @@ from traffic.errors import UsageFailure
 from traffic.flows import FlowAnswer, FlowQuery, like_dimensions
 from traffic.model import Matrix, Query, Rollup, Window
 from traffic.store.access import Access
-from traffic.store.base import (
-    Columns,
-    FlowSource,
-    Limits,
-    NoSuchStore,
-    RankedSource,
-    RollupSource,
-    SharedSource,
-    SparseSource,
-)
+from traffic.store.base import FlowSource, Limits, NoSuchStore, RankedSource, RollupSource, SharedSource, SparseSource
+from traffic.store.columns import Columns
 from traffic.store.elastic.bodies import COVERAGE
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.counts import covered
@@ -44,7 +36,7 @@ _FIRST_YEAR = 315_532_800
 """1980: no store holds documents of before, but many that were stamped by a clock or a unit that was wrong."""
 _MATCHES = 1_000
 """Keys of several types that one query may name."""
-_OTHER_P95 = "p95 as OpenSearch has it: of few values up to half a value higher than that of Elasticsearch and of files"
+_OTHER_P95 = "p95 as OpenSearch computes it: with few values, up to half a value higher than in Elasticsearch and files"
 AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
@@ -74,7 +66,7 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         layout = look(self._cluster)
         records = look(self._cluster, FLOW_META) if layout.ours is None and layout.others else None
         if layout.ours is None and not layout.others:
-            raise NoSuchStore(f"there is no index {self.name}: check its name, or run ./sl.py generate to make it")
+            raise NoSuchStore(f"no index {self.name}: check its name, or run ./sl.py generate to make it")
         self._records: FlowIndex | None = None
         if layout.ours is not None and not layout.others:
             read = as_ours(self._cluster, columns, layout.ours)
@@ -82,7 +74,9 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         elif records is not None and records.ours is not None:
             # Flow records of ours: several documents of a key and step, which add up to the totals beside them.
             if records.others:
-                raise UsageFailure(f"{self.name} mixes flow records of ours with {records.others[0]}: name one of them")
+                raise UsageFailure(
+                    f"{self.name} mixes flow records of sl with {records.others[0]}: use only one of them"
+                )
             read, layout = as_ours(self._cluster, columns, records.ours, several=True), records
         else:
             read = as_named(self._cluster, columns, layout)
@@ -163,7 +157,9 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         means = self.metric.statistic == "avg" and self._read.step is None and not self._fields.counter
         found = replace(found, averaged=means and not self._read.lines)
         if reach.end < _FIRST_YEAR:
-            seconds = f"all {self._fields.time} lie before 1980: seconds where the mapping means milliseconds?"
+            seconds = (
+                f"all {self._fields.time} lie before 1980: are these seconds, while the mapping expects milliseconds?"
+            )
             found = replace(found, notes=(*found.notes, f"{seconds} Map it with the format epoch_second"))
         if self._read.ours and self._layout.identity is None:
             missing = Holding(self.name, None, None, (LeftOut(UNFINISHED, None),))
@@ -176,12 +172,12 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
             return self._own_dimensions(wanted)
         if self._fields.counter:
             if wanted:
-                raise UsageFailure(f"{self.name}: counters have no parts: leave out --by")
+                raise UsageFailure(f"{self.name}: counters cannot be broken down: leave out --by")
             return ()
         self._groupable = readable(field_types(self._cluster))
         for name in wanted or ():
             if name not in self._groupable:
-                raise UsageFailure(f"{self.name} has no field {name!r} to tell traffic apart by that can be grouped by")
+                raise UsageFailure(f"{self.name} has no field {name!r} that traffic can be broken down by")
         if wanted is not None:
             return tuple(wanted)
         used = {self._fields.time, self._fields.key, self._fields.value}
@@ -197,8 +193,8 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         self._groupable = dict(FIELDS)
         for name in wanted or ():
             if name not in FIELDS or not there:
-                known = f"it knows {', '.join(FIELDS)}" if there else "it holds no flow records (generate --flows)"
-                raise UsageFailure(f"{self.name} cannot tell traffic apart by {name!r}: {known}")
+                known = f"use {', '.join(FIELDS)}" if there else "it contains no flow records (generate --flows)"
+                raise UsageFailure(f"{self.name} cannot break traffic down by {name!r}: {known}")
         return tuple(wanted if wanted is not None else FIELDS) if there else ()
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:

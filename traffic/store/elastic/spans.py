@@ -145,7 +145,7 @@ def _time(value: object) -> int:
     """Milliseconds; no date is beyond those that a float says exactly, which is what times are kept as."""
     time = finite(value)
     if abs(time) >= _LATEST:
-        raise ValueError("a time that is none")
+        raise ValueError("an invalid time")
     return int(time)
 
 
@@ -165,7 +165,7 @@ def ask_bounds(cluster: Cluster, fields: Fields, now: int) -> Window | None:
             for one in answer["aggregations"]["weeks"]["buckets"]
         ]
         if sum(count for _, count in weeks) != total_of(answer):
-            raise ValueError("its weeks do not hold all documents")
+            raise ValueError("its weeks do not contain all documents")
     return bounds_of(weeks, now)
 
 

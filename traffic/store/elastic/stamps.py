@@ -92,7 +92,9 @@ class Stamps:
             stamps = {index: _stamp(one) for index, one in sorted(found.get("indices", {}).items())}
         for index, shards in self._expected.items():
             if index not in stamps or len(stamps[index][1]) < shards:
-                raise PartialAnswer(f"{name} does not say how many changes {index} had; try again when it is well")
+                raise PartialAnswer(
+                    f"{name} does not report how many changes {index} had; try again when it has recovered"
+                )
         return stamps
 
     def _near(self, window: Window) -> list[str]:
@@ -111,7 +113,7 @@ class Stamps:
             found = self._cluster.ask("POST", path, params, body)
             listed = found.get("indices", ())
             if found.get("failed_indices") or not set(listed) <= set(names):
-                raise PartialAnswer(f"{self._cluster.name} does not say which of its indices hold what; try again")
+                raise PartialAnswer(f"{self._cluster.name} does not report the contents of its indices; try again")
             # None is what an answer that was cut short says as well: all of them is more than needed.
             self._holding[weeks] = sorted(listed) or names
         return self._holding[weeks]

@@ -40,7 +40,7 @@ class BoundedNode(Urllib3HttpNode):
             response = ask(method, target, preload_content=False, **settings)
             try:
                 if 300 <= response.status < 400:
-                    raise Unbounded(f"it sends on to {response.headers.get('location', 'another address')}")
+                    raise Unbounded(f"it redirects to {response.headers.get('location', 'another address')}")
                 return _Answer(response.status, response.headers, b"".join(bounded(response)))
             except BaseException:
                 # What is left of it is nothing that another request should find.

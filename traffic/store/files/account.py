@@ -13,10 +13,10 @@ _WHY = {
     "without a key": "have no key",
     "without a time": "have no time",
     "without a finite value": "have no finite value",
-    "where a counter began anew": "are of a counter that began anew",
-    "outside": "lie outside of what is looked at",
+    "at a counter reset": "are the first after a counter reset",
+    "outside": "are outside the time window",
     "others": OTHER_KEYS,
-    "no row": "are lines of a trailer",
+    "no row": "are trailer lines",
 }
 """Reasons in the words of coverage."""
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from traffic.errors import UsageFailure
 from traffic.model import Floats, Ints
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.cells import Holds
 from traffic.store.files.evidence import directions
 from traffic.store.files.layout import Row
@@ -47,8 +47,8 @@ def not_told_apart(name: str, key: str | None, rivals: Sequence[str], most: int)
     of = f"one {key}" if key else "the file"
     alone = f" or --key {rivals[0]}" if key else ""
     return (
-        f"{name}: up to {most:,} rows of {of} have the same time and differ in {listed(rivals)}: say --key {all_of}"
-        f"{alone} for a series each, --statistic sum to add them up, or --statistic avg for their mean"
+        f"{name}: up to {most:,} rows of {of} have the same time and differ in {listed(rivals)}: use --key {all_of}"
+        f"{alone} to make each a series, --statistic sum to add them up, or --statistic avg for their mean"
     )
 
 
@@ -128,8 +128,8 @@ def grown(name: str, used: Columns, column: str) -> str:
     """The line for counters of several series that would become one."""
     key = ",".join(filter(None, (used.key, column)))
     return (
-        f"{name}: the values of {used.value} only grow within each {column}, as counters do: say --key {key}, so that "
-        f"each is read as one, or --statistic {used.how} to take them as they are"
+        f"{name}: the values of {used.value} only grow within each {column}, as counters do: use --key {key} to read "
+        f"each as one, or --statistic {used.how} to use the values as they are"
     )
 
 
@@ -137,8 +137,8 @@ def taken(name: str, used: Columns, column: str) -> str:
     """The line for series that take turns and would be averaged."""
     key = ",".join(filter(None, (used.key, column)))
     return (
-        f"{name}: the values of {column} take turns in the rows of one {used.key or 'file'}: say --key {key} for a "
-        f"series each, --statistic sum to add them up, or --statistic avg for their mean"
+        f"{name}: the values of {column} alternate in the rows of one {used.key or 'file'}: use --key {key} to make "
+        "each a series, --statistic sum to add them up, or --statistic avg for their mean"
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from traffic.errors import UsageFailure
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.apart import not_told_apart, rivals_of
 from traffic.store.files.database import Database, paths
 from traffic.store.files.look import Input, listed
@@ -70,18 +70,18 @@ def check_all(
     if used.how == "sum" and said.statistic is None and seen.regular and not used.format and seen.repeated:
         of = f"one {used.key}" if used.key else "a series"
         found.append(
-            f"up to {seen.most:,} rows of {of} have the same time and are added up: if rows come twice, as in exports "
-            f"that overlap, --statistic avg counts them once"
+            f"up to {seen.most:,} rows of {of} have the same time and are added up: if rows are duplicated, as in "
+            "overlapping exports, --statistic avg counts them once"
         )
     if seen.following:
         found.append(
-            f"{seen.following:,} files follow each other in time, and each is read as a series of its own: call them "
-            f"alike but for a date{'' if used.wide else ', or say --total,'} to read them as one"
+            f"{seen.following:,} files follow each other in time, and each is read as a separate series: give them "
+            f"names that differ only in a date{'' if used.wide else ', or use --total,'} to read them as one"
         )
     if used.counter and seen.resets > _RESETS * seen.rows and said.counter is None:
         raise UsageFailure(
-            f"{name}: {used.value} only grows in the first rows and falls in {seen.resets:,} later ones, so it is no "
-            f"counter: say --statistic avg for values as they are, or --statistic rate"
+            f"{name}: {used.value} only grows in the first rows and falls in {seen.resets:,} later ones, so it may "
+            "not be a counter: use --statistic avg for the values as they are, or --statistic rate"
         )
     if used.how != "avg" or not seen.repeated:
         return found
@@ -91,7 +91,7 @@ def check_all(
         raise UsageFailure(not_told_apart(name, used.key, differing, most))
     of = f"one {used.key}" if used.key else "a series"
     what = f"; they differ in {listed(differing)}" if differing else ""
-    way = f": --key {','.join(filter(None, (used.key, *differing[:1])))} tells them apart, " if differing else ": "
+    way = f": --key {','.join(filter(None, (used.key, *differing[:1])))} makes each a series, " if differing else ": "
     found.append(
         f"up to {most:,} rows of {of} have the same time and are averaged{what}{way}--statistic sum adds them up"
     )
@@ -124,8 +124,8 @@ def _refuse_merged(name: str, inputs: Sequence[Input], used: Columns, said: Colu
     ):
         if guessed and column and rows > 1 and rows >= _MERGED * seen.read:
             raise UsageFailure(
-                f"{name}: {rows:,} of {seen.read:,} rows have no {what} ({column}): fill the cells if they were merged "
-                f"with the one above, or say --{what} {column} to leave such rows out"
+                f"{name}: {rows:,} of {seen.read:,} rows have no {what} ({column}): fill the cells if they were "
+                f"merged with the one above, or use --{what} {column} to leave such rows out"
             )
 
 
@@ -135,11 +135,11 @@ def _refuse_identifiers(name: str, inputs: Sequence[Input], used: Columns, seen:
     passing = seen.series >= _FEWEST and seen.rows < _SEVERAL * seen.series and seen.lasting < _MOMENT
     if seen.rows < _FEWEST or not (once or (passing and not used.format)):
         return
-    often = "nearly one for every row" if once else "each of them for a moment only"
+    often = "nearly one per row" if once else "each of them only for a moment"
     others = [column for column in inputs[0].columns if column not in columns_in(used.key, inputs[0].columns)]
     raise UsageFailure(
-        f"{name}: {used.key} names {seen.series:,} series in {seen.rows:,} rows, {often}: "
-        f"say --key with another column, or --total: there are {listed(others)}"
+        f"{name}: {used.key} names {seen.series:,} series in {seen.rows:,} rows, {often}: use --key with another "
+        f"column, or --total; columns: {listed(others)}"
     )
 
 

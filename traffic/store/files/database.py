@@ -12,7 +12,8 @@ from typing import Any
 import duckdb
 
 from traffic.errors import Failure, StorageFailure, UsageFailure
-from traffic.store.base import Columns, DamagedStore, StoreError
+from traffic.store.base import DamagedStore, StoreError
+from traffic.store.columns import Columns
 from traffic.store.files.look import Input, Row, listed
 from traffic.store.files.naming import columns_in
 from traffic.store.files.reading import told
@@ -232,7 +233,7 @@ class Database:
         if zone.lower() not in known:
             close = [known[one] for one in get_close_matches(zone.lower(), known, n=3, cutoff=0.5)]
             hint = f"did you mean {' or '.join(close)}?" if close else "write for instance UTC or Europe/Berlin"
-            raise UsageFailure(f"there is no time zone {zone} (--timezone-of-data): {hint}")
+            raise UsageFailure(f"unknown time zone {zone} (--timezone-of-data): {hint}")
         self.run(f"SET GLOBAL TimeZone = '{known[zone.lower()]}'")
         return str(known[zone.lower()])
 
@@ -242,9 +243,9 @@ class Database:
         if stopped := _STOPPED.search(said):
             return self._stopped(stopped[1], stopped[2], inputs)
         if _FULL.search(said):
-            return StorageFailure(f"no space is left for the rows of {self._name}: free some")
+            return StorageFailure(f"no disk space left for the rows of {self._name}: free some")
         if "Out of Memory" in said:
-            return StoreError(f"{self._name} does not fit into {MEMORY} of memory: split it by time or by key")
+            return StoreError(f"{self._name} does not fit into {MEMORY} of memory: split it by time or by series")
         if (bad := self._bad_sql(error, inputs)) is not None:
             return bad
         return self._unreadable(said, inputs)
@@ -253,28 +254,30 @@ class Database:
         """A file that is not what it seemed to be."""
         line, file, fields = _CSV_LINE.search(said), _CSV_FILE.search(said), _CSV_FIELDS.search(said)
         if format_ := _FORMAT.search(said):
-            return UsageFailure(f"--time-format {format_[1]!r} is no format ({format_[2]}): write as %Y-%m-%d %H:%M:%S")
+            return UsageFailure(
+                f"--time-format {format_[1]!r} is not a valid format ({format_[2]}): write it like %Y-%m-%d %H:%M:%S"
+            )
         if json := _JSON.search(said):
             # DuckDB counts from 1 and names the line after it.
             where = f"{_shown(json[1], inputs)}, line {max(1, int(json[2]) - 1)}"
             if twice := _TWICE.search(said):
-                return UsageFailure(f"{where}: an object has two members called {twice[1]}: give one another name")
-            return DamagedStore(f"{where}: no JSON object: write one object a line, and all of it")
+                return UsageFailure(f"{where}: an object has two members called {twice[1]}: rename one")
+            return DamagedStore(f"{where}: not a JSON object: write one complete object per line")
         where = (_shown(file[1], inputs) if file else self._name) + (f", line {line[1]}" if line else "")
         if fields:
             return UsageFailure(f"{where}: {fields[2]} columns where the header has {fields[1]}: fix that line")
         if "unicode" in said:
             return UsageFailure(f"{where}: not UTF-8: save the file as UTF-8")
         if "unterminated quote" in said:
-            return UsageFailure(f"{where}: a quote is opened and never closed: fix that line")
+            return UsageFailure(f"{where}: a quote is never closed: fix that line")
         if "state machine" in said:
-            return UsageFailure(f"{where}: line breaks or quotes are mixed: save the file with one kind of them")
+            return UsageFailure(f"{where}: line breaks or quotes are mixed: save the file with one kind")
         if "Maximum line size" in said:
-            return DamagedStore(f"{where}: a line of more than 2 MB: this is no table, or a quote is never closed")
+            return DamagedStore(f"{where}: a line of more than 2 MB: this is not a table, or a quote is never closed")
         reason = said.partition("\n")[0].partition(": ")[2] or said
         for one in inputs:
             reason = reason.replace(one.path, one.name)
-        return DamagedStore(f"{where} cannot be read ({reason}): make it anew or name another file")
+        return DamagedStore(f"{where} cannot be read ({reason}): recreate it or use another file")
 
     def _bad_sql(self, error: Exception, inputs: Sequence[Input]) -> Failure | None:
         """What is wrong with a condition or an expression of a person; None where nothing is."""
@@ -293,8 +296,8 @@ class Database:
                     continue
                 if unknown := _UNKNOWN.search(reason):
                     return UsageFailure(
-                        f"{option} speaks of {unknown[1]}, which is no column of {self._name}: it has "
-                        f"{listed(file.columns)} (a text stands in single quotes)"
+                        f"{option} uses {unknown[1]}, which is not a column of {self._name}: it has "
+                        f"{listed(file.columns)} (put text in single quotes)"
                     )
                 what = "condition" if option in conditions else "expression"
                 example = "bytes > 0" if option in conditions else "'bytes * 8'"
@@ -325,12 +328,12 @@ class Database:
         shown = repr(cell if len(cell) <= _MOST_QUOTED else cell[:_MOST_QUOTED] + "...")
         advice = (
             zone_advice(cell)
-            or "ISO 8601 (2026-11-22T10:00:00Z) or seconds since 1970 are read, others with --time-format"
+            or "use ISO 8601 (2026-11-22T10:00:00Z) or seconds since 1970, or describe the format with --time-format"
             if time
-            else "a point for decimals, and no other signs (or say --decimal ,)"
+            else "use a decimal point and no other characters (or --decimal ,)"
         )
         option = "--time" if time else "--wide" if columns.wide else "--value"
-        return UsageFailure(f"{where}: {shown} in column {column} ({option}) is no {wanted}: {advice}")
+        return UsageFailure(f"{where}: {shown} in column {column} ({option}) is not a valid {wanted}: {advice}")
 
     def _find(self, file: Input, column: str, cell: str) -> tuple[int, str] | None:
         table = self.table(file)

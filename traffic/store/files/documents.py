@@ -102,7 +102,7 @@ def _document(path: str, name: str, packed: bool) -> Any:
     size = Path(path).stat().st_size
     if size > _LARGEST:
         raise UsageFailure(
-            f"{name} is one JSON document of {size / 1e9:.1f} GB: write its rows one a line, as jq -c '.items[]' does"
+            f"{name} is one JSON document of {size / 1e9:.1f} GB: write one row per line, as jq -c '.items[]' does"
         )
     try:
         with storage(name), (gzip.open if packed else open)(path, "rb") as file:

@@ -66,4 +66,4 @@ def excerpt(path: str, name: str, blocks: int) -> tuple[Excerpt, bool]:
             whole = not found
             return Excerpt(beginning, whole, tuple(found), last=done < _UNPACKED), True
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DamagedStore(f"{name} is a damaged gzip file ({error}): fetch it again") from error
+        raise DamagedStore(f"{name} is a damaged gzip file ({error}): get it again") from error

@@ -11,7 +11,7 @@ import numpy as np
 from traffic.errors import UsageFailure
 from traffic.flows import MORE, MOST, Beyond, FlowAnswer, FlowQuery, like_dimensions, split_of
 from traffic.model import Metric, Window
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.database import Database, paths
 from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in
@@ -37,12 +37,12 @@ def check_dimensions(name: str, wanted: Sequence[str], inputs: Sequence[Input], 
         UsageFailure: one is not there, or what is read does not add up.
     """
     if not able(columns):
-        raise UsageFailure(f"{name}: counters and series in columns have no parts: leave out --by")
+        raise UsageFailure(f"{name}: counters and series in columns cannot be broken down: leave out --by")
     for one in wanted:
         for file in inputs:
             if one not in file.columns:
                 there = ", ".join(file.columns)
-                raise UsageFailure(f"{file.name} has no column {one!r} to tell traffic apart by (columns: {there})")
+                raise UsageFailure(f"{file.name} has no column {one!r} to break traffic down by (columns: {there})")
 
 
 def able(columns: Columns) -> bool:

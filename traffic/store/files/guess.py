@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from traffic.errors import UsageFailure
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import refuse_rivals
 from traffic.store.files.cells import Holds, held_by
@@ -180,8 +180,8 @@ def _refuse_missing(table: Sampled, holds: dict[str, Holds], missing: dict[str, 
 def _unclear(table: Sampled, holds: dict[str, Holds], options: Sequence[str]) -> str:
     if len(table.columns) == 1:
         return (
-            f"{table.name} has only one column, {table.columns[0][:60]!r}: "
-            f"the columns of a CSV are told apart by comma, semicolon, tab or | (or say --delimiter)"
+            f"{table.name} has only one column, {table.columns[0][:60]!r}: columns of a CSV are separated by comma, "
+            "semicolon, tab or | (or set --delimiter)"
         )
     if any(held_by([column]) not in ("text", "nothing") for column in table.columns):
         return _no_header(table)
@@ -190,8 +190,8 @@ def _unclear(table: Sampled, holds: dict[str, Holds], options: Sequence[str]) ->
     or_wide = " (or --wide if each is a series)" if many else ""
     clocks = [column for column in holds if holds[column] == "clock"]
     if options[0] == "--time" and clocks and not any(holds[c] in ("time", "date", "epoch") for c in holds):
-        return f"{table.name}: {clocks[0]} holds times of day, and no column holds their date: add one"
-    return f"say which columns of {table.name} to use with {', '.join(options)}{or_wide}: it has {listed(shown)}"
+        return f"{table.name}: {clocks[0]} contains times of day, but no column has the date: add one"
+    return f"specify which columns of {table.name} to use with {', '.join(options)}{or_wide}: it has {listed(shown)}"
 
 
 def _content(table: Sampled, column: str, held: Holds) -> str:
@@ -210,4 +210,4 @@ def _quoted(expression: str) -> list[str]:
 
 def _no_header(table: Sampled) -> str:
     first = listed(table.columns)[:80]
-    return f"{table.name} has no header, its first line is {first}: put a line above it that names the columns"
+    return f"{table.name} has no header; its first line is {first}: add a line above it that names the columns"

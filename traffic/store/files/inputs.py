@@ -49,7 +49,7 @@ def find_files(pattern: str) -> list[str]:
             return _tables(path)
         if path.is_fifo() or path.is_socket() or path.is_char_device():
             # A table has to be looked at before it is read, and one that nobody writes to has no end.
-            what = "is a pipe or a device and no file"
+            what = "is a pipe or a device, not a file"
             raise NoSuchStore(f"{pattern} {what}: write  cat {pattern} | ./sl.py ... --store -")
         if path.exists():
             return [pattern]
@@ -58,11 +58,11 @@ def find_files(pattern: str) -> list[str]:
             found = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207
             if found:
                 return found
-            raise NoSuchStore(f"no file fits {pattern}: check it, and quote it so that the shell leaves it alone")
+            raise NoSuchStore(f"no file matches {pattern}: check it, and quote it so that the shell does not expand it")
         near = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
     close = get_close_matches(path.name, near, n=1)
     hint = f"did you mean {path.parent / close[0]}?" if close else "check the path"
-    raise NoSuchStore(f"there is no file {pattern}: {hint}")
+    raise NoSuchStore(f"no file {pattern}: {hint}")
 
 
 def _tables(folder: Path) -> list[str]:
@@ -73,9 +73,9 @@ def _tables(folder: Path) -> list[str]:
     there = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith((".", "_"))]
     called = [path for path in there if _CALLED.search(path.name.lower())]
     if ours := next((path.parent for path in there if path.name == STORE), None):
-        raise NoSuchStore(f"{folder} is no store but holds one that ./sl.py generate made: name {ours}")
+        raise NoSuchStore(f"{folder} is not a store but contains one made by ./sl.py generate: use {ours}")
     if not there:
-        raise NoSuchStore(f"{folder} is a folder without files: name a file, or run ./sl.py generate to fill a store")
+        raise NoSuchStore(f"{folder} is an empty folder: use a file, or run ./sl.py generate to fill a store")
     return [str(path) for path in called or there]
 
 
@@ -129,7 +129,7 @@ def spool(stream: BinaryIO | None = None) -> tuple[IO[bytes], str]:
     """
     stream = stream or sys.stdin.buffer
     if stream.isatty():
-        raise NoSuchStore("nothing is piped in: write for instance  zcat flows.csv.gz | ./sl.py discover --store -")
+        raise NoSuchStore("no input on stdin: write for instance  zcat flows.csv.gz | ./sl.py discover --store -")
     digest = blake2b(digest_size=16)
     sweep_dead(tempfile.gettempdir())
     with storage(tempfile.gettempdir()):

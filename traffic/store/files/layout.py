@@ -179,8 +179,8 @@ def _refuse_second(name: str, records: Sequence[Sequence[str]], header: int, lea
     if any(rows >= (_ROWS_OF_A_TABLE if place else 2) for (_, place), rows in found.items()):
         shown = ", ".join(records[header])[:60]
         raise UsageFailure(
-            f"{name}, line {lead + header + 1}: a header ({shown}) stands below other rows: cut the file there, and "
-            f"read the parts one by one"
+            f"{name}, line {lead + header + 1}: a header ({shown}) follows other rows: split the file there, and read "
+            "the parts one by one"
         )
 
 
@@ -255,7 +255,7 @@ def _records(name: str, text: str, delimiter: str, most: int) -> list[list[str]]
     except csv.Error as error:
         if not found:
             raise DamagedStore(
-                f"{name} has a header that cannot be read ({error}): name a CSV, Parquet or NDJSON file"
+                f"{name} has a header that cannot be read ({error}): use a CSV, Parquet or NDJSON file"
             ) from error
     return found
 
@@ -278,11 +278,11 @@ def text_of(name: str, beginning: bytes, whole: bool) -> str:
     if beginning.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UsageFailure(f"{name} is encoded in UTF-16: save it as UTF-8")
     if b"\0" in beginning:
-        raise DamagedStore(f"{name} is neither text nor a Parquet file: name a CSV, Parquet or NDJSON file")
+        raise DamagedStore(f"{name} is neither text nor a Parquet file: use a CSV, Parquet or NDJSON file")
     end = max(beginning.rfind(b"\n"), beginning.rfind(b"\r")) + 1
     # All objects of a JSON document may stand in one line.
     if not end and not whole and not beginning.lstrip().startswith((b"[", b"{")):
-        raise DamagedStore(f"{name} has no line break in its first megabyte: name a CSV, Parquet or NDJSON file")
+        raise DamagedStore(f"{name} has no line break in its first megabyte: use a CSV, Parquet or NDJSON file")
     # A line that the beginning cuts off would be half a row; the last line of a file may do without a break.
     try:
         if not end and not whole:

@@ -11,7 +11,7 @@ import numpy as np
 
 from traffic.access_log import PERCENTS, Count, Fences, Line, LogColumns, Spread, Top, Traffic, percentiles
 from traffic.model import HOUR, Grid, Ints, Window
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.database import Database
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.log import LaidLog, Said

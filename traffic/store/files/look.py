@@ -103,10 +103,12 @@ def look_at(path: str, wanted: Sequence[str] = (), name: str | None = None, hint
     if found.beginning.startswith(b"PAR1"):
         return Input(path, name, "parquet", whole=False)
     if name.lower().endswith((".parquet", ".pq")):
-        raise DamagedStore(f"{name} is no Parquet file (it does not start as one): name another, or write it anew")
+        raise DamagedStore(
+            f"{name} is not a Parquet file (it does not start like one): use another file, or recreate it"
+        )
     for magic, packer in _PACKED.items():
         if found.beginning.startswith(magic):
-            raise UsageFailure(f"{name} is packed with {packer}: unpack it first (gzip is read as it is)")
+            raise UsageFailure(f"{name} is compressed with {packer}: decompress it first (only gzip is read directly)")
     text = text_of(name, found.beginning, found.whole)
     if not text.strip():
         raise NoSuchStore(f"{name} is empty")
@@ -182,7 +184,7 @@ def require_columns(name: str, columns: Sequence[str], wanted: Mapping[str, str 
             continue
         if twice := doubled(columns, column):
             which = " or ".join(repr(one) for one in twice[:3])
-            raise UsageFailure(f"{name} has {len(twice)} columns called {column} ({option}): say {which}")
+            raise UsageFailure(f"{name} has {len(twice)} columns called {column} ({option}): use {which}")
         close = get_close_matches(column.lower(), {one.lower() for one in columns}, n=3, cutoff=0.5)
         near = [one for match in close for one in columns if one.lower() == match]
         rest = [one for one in columns if one not in near]

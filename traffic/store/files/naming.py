@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from traffic.errors import UsageFailure
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.look import require_columns
 
 KEYS = (
@@ -59,7 +59,7 @@ def require(name: str, columns: Sequence[str], said: Columns) -> None:
         parts = [part.strip() for part in text.split(",")]
         unknown = next((part for part in parts if part not in columns), text) if len(parts) > 1 else text
         require_columns(name, columns, {option: unknown})
-        raise UsageFailure(f"{option} names a column twice: {text}")
+        raise UsageFailure(f"{option} lists a column twice: {text}")
 
 
 def named(names: Sequence[str], columns: Sequence[str], whole: bool = False) -> str | None:

@@ -30,13 +30,15 @@ def members_of(name: str, text: str, blocks: Sequence[str]) -> tuple[tuple[Path_
     try:
         for value in values(text):
             if not isinstance(value, dict):
-                raise UsageFailure(f"{name} holds {_shown(value)} where an object is needed: write one object a line")
+                raise UsageFailure(
+                    f"{name} holds {_shown(value)} where an object is expected: write one object per line"
+                )
             found.append(dict(_members(value)))
             if len(found) == SAMPLE:
                 break
     except ValueError as error:
         if not found:
-            raise DamagedStore(f"{name} is no JSON ({error}): write one object a line") from error
+            raise DamagedStore(f"{name} is not valid JSON ({error}): write one object per line") from error
     found += [dict(_members(value)) for block in blocks for value in _inside(block)]
     return table_of(found)
 

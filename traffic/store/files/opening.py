@@ -10,7 +10,7 @@ import numpy as np
 
 from traffic.errors import UsageFailure
 from traffic.model import Floats, Ints
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import FirstRows
 from traffic.store.files.database import Database, paths

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from traffic.errors import UsageFailure
 from traffic.flows import like_dimensions
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.cells import Holds
 from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in, plain
@@ -58,8 +58,8 @@ def refuse_zones(table: Sampled, holds: dict[str, Holds], found: Columns, said: 
     if said.time is None and (column := zones_beside(table, holds, found)) is not None:
         cells = list(dict.fromkeys(table.cells(column)))[:3]
         raise UsageFailure(
-            f"{table.name}: {column} holds the zones of {found.time} ({', '.join(cells)}): say --timezone-of-data ZONE "
-            f"where all are of one, write the offset behind the time, or say --time {found.time} if they are UTC"
+            f"{table.name}: {column} holds the zones of {found.time} ({', '.join(cells)}): use --timezone-of-data "
+            f"ZONE if all are the same, add the offset to the time, or use --time {found.time} if they are UTC"
         )
 
 

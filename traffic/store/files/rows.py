@@ -13,7 +13,7 @@ import numpy as np
 
 from traffic.errors import UsageFailure
 from traffic.model import Ints
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.database import Database, paths
 from traffic.store.files.formats import trailer_of
 from traffic.store.files.guess import series_of
@@ -84,14 +84,14 @@ def odd_lines(database: Database, inputs: Sequence[Input]) -> Ints:
         file, said = inputs[places[path]], written.strip()
         if file.marked and other_fields(said, file.columns, file.delimiter):
             raise UsageFailure(
-                f"{file.name}, line {line}: the fields change ({said[:60]!r}): cut the file there, and read the parts "
-                f"one by one"
+                f"{file.name}, line {line}: the fields change ({said[:60]!r}): split the file there, and read the "
+                "parts one by one"
             )
         allowed = (file.marked and said.startswith("#")) or not said
         trailer = trailer_of(file.columns)
         if not allowed and not (trailer and re.fullmatch(trailer, said)):
             raise UsageFailure(
-                f"{file.name}, line {line}: {said[:60]!r} is no row of {len(file.columns)} columns: fix that line"
+                f"{file.name}, line {line}: {said[:60]!r} is not a row of {len(file.columns)} columns: fix that line"
             )
         found[places[path]] += 1
     return found
@@ -102,7 +102,7 @@ def _select(database: Database, file: Input, columns: Columns, typed: bool, plac
     holds = contents(file.columns, file.sample, file.numbers)
     series = series_of(file.columns, file.sample, columns.time or "", file.numbers)[0] if columns.wide else []
     if columns.wide and not series:
-        raise UsageFailure(f"{file.name} has no column of numbers beside {columns.time}: --wide has nothing to read")
+        raise UsageFailure(f"{file.name} has no numeric column except {columns.time}: --wide has nothing to read")
     table = database.table(file)
     # Where lines may be read over, one that is not of a type would be as well.
     if typed and file.kind == "csv" and not lines_may_differ(file):

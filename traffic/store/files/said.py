@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from traffic.model import DAY
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.cells import EXCEL, few_digits
 from traffic.store.files.evidence import Evidence
@@ -36,7 +36,7 @@ def how_read(table: Sampled, used: Columns, said: Columns) -> list[str]:
             time = _shown(used.time, table)
             found.append(f"using {time}, and {len(series)} columns as series: {listed(series)}{_way(used)}")
         if others:
-            found.append(f"no series, for they hold no numbers: {listed(others)}")
+            found.append(f"not series, because they contain no numbers: {listed(others)}")
         return found
     if not guessed or (said.time and said.key and said.value and used.how == "avg" and not used.counter):
         return found
@@ -63,27 +63,27 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
             taken, other = ("decimals", "thousands") if decimals else ("thousands", "decimals")
             say = mark if other == "decimals" else "," if mark == "." else "."
             found.append(
-                f"every value of {name} has three digits behind its {mark} ({cell}), which is taken to part {taken}: "
-                f"say --decimal '{say}' if it parts {other}"
+                f"every value of {name} has three digits behind its {mark} ({cell}), read as the separator of "
+                f"{taken}: use --decimal '{say}' if it separates {other}"
             )
             break
     rate = next((column for column in table.columns if _SAMPLING.search(column)), None)
     if rate and said.value is None and used.value in table.columns and set(table.cells(rate)) - {"1", "0"}:
-        found.append(f"{rate} is not used: --value '{used.value}*{rate}' if the rows are samples")
+        found.append(f"{rate} is not used: use --value '{used.value}*{rate}' if the rows are sampled")
     times = columns_in(used.time, table.columns)
     if said.time and (zones := zones_beside(table, table.holds(), used)):
-        found.append(f"{zones} seems to hold zones, which are not used: times are read as {used.zone}")
+        found.append(f"{zones} seems to contain time zones, which are not used: times are read as {used.zone}")
     if used.time_format == EXCEL and said.time_format is None:
         found.append(f"the times in {used.time} are read as days since 1899, as spreadsheets count them")
     if len(times) == 1 and few_digits(table.cells(times[0])):
         cell = table.cells(times[0])[0]
         found.append(
-            f"the times in {used.time} have six digits only ({cell}), which is a step of hours: write them out"
+            f"the times in {used.time} have only six digits ({cell}), which means a resolution of hours: write them out"
         )
     if len(times) == 1 and said.time and table.holds()[times[0]] == "date":
         clocks = [column for column, held in table.holds().items() if held == "clock"]
         if clocks:
-            found.append(f"{said.time} holds days only: --time {said.time},{clocks[0]} adds the time of day")
+            found.append(f"{said.time} contains only dates: --time {said.time},{clocks[0]} adds the time of day")
     return found
 
 
@@ -91,12 +91,12 @@ def of_several(inputs: Sequence[Input], used: Columns) -> list[str]:
     """What is odd about files that are read together."""
     found = []
     if (used.key is not None or used.total) and (twice := copies(inputs)):
-        found.append(f"{twice[0]} begin with the same rows: if one is a copy, all of its rows count twice")
+        found.append(f"{twice[0]} begin with the same rows: if one is a copy, its rows count twice")
     if joined := joined_by_blanks(inputs, used.key):
-        found.append(f"blanks around cells are left out, so that {joined!r} and {joined.strip()!r} are one key")
+        found.append(f"blanks around cells are removed, so {joined!r} and {joined.strip()!r} are one series")
     later = [] if used.wide else later_columns(inputs)
     if later:
-        found.append(f"not used, for the first file does not have them: {listed(later[:_MOST])}")
+        found.append(f"not used, because the first file does not have them: {listed(later[:_MOST])}")
     return found
 
 
@@ -105,7 +105,8 @@ def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
     lines, moves = [], found.moves
     if used.counter and said.counter is None and said.statistic is None:
         lines.append(
-            "the values only grow, so they are read as counters: how fast they grow (--statistic avg: as they are)"
+            "the values only grow, so they are read as counters and their rate is used (--statistic avg: use them as "
+            "they are)"
         )
     elif not used.counter and said.statistic is None and not kind_of_value(used.value or "").level:
         growing, every = moves.fast + moves.slow, moves.every
@@ -116,8 +117,8 @@ def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
             )
         if moves.saws:
             lines.append(
-                f"the values of {moves.saws} of {every} series grow and fall back to nothing again and again, as "
-                f"counters do that begin anew: --statistic rate reads all as counters"
+                f"the values of {moves.saws} of {every} series repeatedly grow and fall back to zero, like counters "
+                "that reset: --statistic rate reads all as counters"
             )
     averaged = used.how == "avg" and said.statistic is None and not used.counter
     if averaged and found.step is None and found.a_minute >= 1.5:
@@ -131,7 +132,7 @@ def dated(column: str | None, first: int, last: int) -> list[str]:
     """What is odd about the times."""
     found = []
     if last > time.time() + DAY:
-        found.append(f"the last row is of {iso(last)}, which has not been yet: check {column}")
+        found.append(f"the last row is of {iso(last)}, which is in the future: check {column}")
     if first < _EARLY:
         found.append(f"the first row is of {iso(first)}, before 1995: check {column}")
     return found

@@ -18,7 +18,8 @@ from traffic.disk import storage
 from traffic.errors import Failure, UsageFailure
 from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
-from traffic.store.base import Columns, FlowSource, Limits, SizedSource, StoreError, check_size
+from traffic.store.base import FlowSource, Limits, SizedSource, StoreError, check_size
+from traffic.store.columns import Columns
 from traffic.store.files.account import coverage_of
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import able_to_tell, counters_within, grown, staggered, taken
@@ -166,7 +167,7 @@ class FilesSource(SizedSource, FlowSource):
         """The buckets of `query.keys`: the statistic over their rows, times the metric's factor."""
         grid = Grid.over(query.window, query.resolution)
         if query.metric.field != self.metric.field:
-            raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
+            raise StoreError(f"{self.name} was opened for {self.metric.field}, not for {query.metric.field}")
         check_size(query, grid)
         rows = self._rows()
         values = np.full((len(query.keys), grid.count), np.nan)
@@ -217,7 +218,7 @@ class FilesSource(SizedSource, FlowSource):
         if not queries:
             return
         if self._piped is None and self._stat() != self._stamps:
-            raise StoreError(f"{self.name} changed while it was read: run again when nothing writes to it")
+            raise StoreError(f"{self.name} changed while it was read: run again when nothing is writing to it")
         # Which values stand for none is told from all rows.
         out = tuple(one.value for one in self._rows().markers if one.sure)
         columns = replace(self._columns, missing=out) if out else self._columns
@@ -261,7 +262,9 @@ class FilesSource(SizedSource, FlowSource):
                 staged = Staged(self._database(), self.name, self._inputs, self._columns)
                 try:
                     if self._piped is None and self._stat() != self._stamps:
-                        raise StoreError(f"{self.name} changed while it was read: run again when nothing writes to it")
+                        raise StoreError(
+                            f"{self.name} changed while it was read: run again when nothing is writing to it"
+                        )
                     self._checked = self._check(staged)
                 except BaseException:
                     staged.close()
@@ -293,9 +296,9 @@ class FilesSource(SizedSource, FlowSource):
         said = remarks_on(rows.markers, self._columns.value or "the columns")
         said += check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
         if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
-            said.append(f"{len(alike):,} keys differ from others in blanks only, such as {alike[0]!r}")
+            said.append(f"{len(alike):,} series differ from others only in blanks, such as {alike[0]!r}")
         if totals := totals_among(list(rows.ids)):
-            said.append(f"a series is called {totals[0]}: if it is the sum of the others, leave it out with --exclude")
+            said.append(f"a series is called {totals[0]}: if it is the sum of the others, exclude it with --exclude")
         return said
 
     def _try_guess(self) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from traffic.errors import UsageFailure
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in
 from traffic.store.files.numerals import BLANK, PLAIN
@@ -214,7 +214,7 @@ def _number(name: str, table: Table, column: str, option: str = "--value") -> tu
         return f"CAST({sql} AS DOUBLE)", "NULL"
     if kind == "VARCHAR":
         return _numeric(table, sql), sql
-    raise UsageFailure(f"{name}: column {column} ({option}) holds {kind}, which is no number: name another column")
+    raise UsageFailure(f"{name}: column {column} ({option}) holds {kind}, which is not a number: use another column")
 
 
 def _numeric(table: Table, cell: str) -> str:

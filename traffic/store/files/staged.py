@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from traffic.errors import Failure, UsageFailure
 from traffic.model import Floats, Grid, Ints, Statistic, Window, block_of
-from traffic.store.base import Columns, NoSuchStore
+from traffic.store.base import NoSuchStore
+from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.buckets import fill
 from traffic.store.files.database import Database
@@ -34,7 +35,7 @@ _AT_ONCE = 2_000_000
 _YEARS = (-62_135_596_800, 253_402_300_800)
 """Seconds of the years 1 to 9999."""
 
-_RESET = "where a counter began anew"
+_RESET = "at a counter reset"
 REASONS = ("without a key", "without a time", "without a finite value", _RESET)
 """Why rows are not looked at."""
 
@@ -96,14 +97,12 @@ class Staged:
         if not self.rows:
             self.close()
             why = ", ".join(f"{count:,} {reason}" for reason, count in self.left_out.items())
-            raise NoSuchStore(
-                f"{name} has {f'no row that can be used ({why})' if self.seen else 'a header but no rows'}"
-            )
+            raise NoSuchStore(f"{name} has {f'no usable row ({why})' if self.seen else 'a header but no rows'}")
         if int(self.first.min()) < _YEARS[0] or int(self.last.max()) >= _YEARS[1]:
             self.close()
             raise UsageFailure(
                 f"{name}: the times in {columns.time} reach from {int(self.first.min())} to {int(self.last.max())} "
-                f"seconds since 1970, out of all years: name another column with --time"
+                "seconds since 1970, outside any calendar year: use another column with --time"
             )
 
     def _read_in(self, database: Database, inputs: Sequence[Input], columns: Columns) -> None:

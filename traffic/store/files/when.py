@@ -88,8 +88,8 @@ def format_of(table: Sampled, time: str) -> tuple[str, ...] | None:
     found = time_format(texts)
     if found == "ambiguous":
         raise UsageFailure(
-            f"{table.name}: {texts[0]!r} in {time} may be the day or the month first: say --time-format %d/%m/%Y or "
-            f"--time-format %m/%d/%Y (with the time of day, as '%d/%m/%Y %H:%M')"
+            f"{table.name}: {texts[0]!r} in {time} can be day or month first: use --time-format %d/%m/%Y or "
+            "--time-format %m/%d/%Y (with the time of day, as '%d/%m/%Y %H:%M')"
         )
     if width and texts:
         days = found or (("%Y/%m/%d",) if "/" in texts[0] else ("%Y-%m-%d",))
@@ -126,8 +126,8 @@ def _day(table: Sampled, days: Sequence[str], free: Sequence[str], holds: dict[s
         clock = named(TIMES, clocks) or named(_CLOCKS, clocks) or (clocks[0] if len(clocks) == 1 else None)
         if clock is None:
             raise UsageFailure(
-                f"{table.name}: {day} holds days, and {listed(clocks)} beside it hold times of day: say which is "
-                f"meant, as --time {joined([day, clocks[0]])}"
+                f"{table.name}: {day} contains dates, and {listed(clocks)} contain times of day: specify which to "
+                f"use, such as --time {joined([day, clocks[0]])}"
             )
         return joined([day, clock])
     hour, minute = _numbered(table, free, holds, _HOURS, 23), _numbered(table, free, holds, _MINUTES, 59)
@@ -137,14 +137,14 @@ def _day(table: Sampled, days: Sequence[str], free: Sequence[str], holds: dict[s
     if texts:
         cell = table.cells(texts[0])[0]
         raise UsageFailure(
-            f"{table.name}: {day} holds days, and {texts[0]} beside it holds {cell!r}, which is no time of day: write "
-            f"HH:MM:SS, or say --time {day} if a day is all that is meant"
+            f"{table.name}: {day} contains dates, and {texts[0]} contains {cell!r}, which is not a time of day: write "
+            f"HH:MM:SS, or use --time {day} for dates only"
         )
     if (moving := _moving(table, day, free, holds)) is not None:
         cells = [int(cell) for cell in table.cells(moving)]
         raise UsageFailure(
-            f"{table.name}: {day} holds days, and {moving} beside it ({min(cells)} to {max(cells)}) may be the time of "
-            f"the day: write HH:MM or hours from 0 to 23, or say --time {day} if a day is all that is meant"
+            f"{table.name}: {day} contains dates, and {moving} ({min(cells)} to {max(cells)}) may be the time of day: "
+            f"write HH:MM or hours from 0 to 23, or use --time {day} for dates only"
         )
     return day
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from traffic.errors import UsageFailure
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.files.cells import EXCEL
 from traffic.store.files.naming import columns_in
 from traffic.store.files.table import ISO, NUMBERS, Table, there
@@ -52,7 +52,7 @@ def _seconds(name: str, table: Table, column: str, zone: str) -> tuple[str, str]
         return f"CASE WHEN suffix({sql}, 'Z') THEN {found} WHEN right({sql}, 1) <= '9' THEN {found} END", sql
     if kind == "VARCHAR":
         return _seconds_of_text(f"trim({sql})", zone), sql
-    raise UsageFailure(f"{name}: column {column} (--time) holds {kind}, which is no time: name another column")
+    raise UsageFailure(f"{name}: column {column} (--time) holds {kind}, which is not a time: use another column")
 
 
 def _seconds_of_days(cells: Sequence[str]) -> tuple[str, str]:

@@ -50,8 +50,8 @@ def zone_advice(cell: str) -> str | None:
     if not named or named[1].upper() in ("AM", "PM", *_UTC) or not named[1].isupper():
         return None
     zone = zone_meant(named[1])
-    say = f"say --timezone-of-data {zone} if that is meant" if zone else "say which zone with --timezone-of-data"
-    return f"{named[1]} can mean several zones: {say}, or write offsets"
+    say = f"use --timezone-of-data {zone} if that is right" if zone else "specify the zone with --timezone-of-data"
+    return f"{named[1]} can be one of several time zones: {say}, or write offsets"
 
 
 def iso_sql(cell: str, zone: str) -> str:

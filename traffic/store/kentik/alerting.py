@@ -68,14 +68,14 @@ class Alerting:
             try:
                 answer = self._client.post(path, {**body, "pagination": page}, what)
             except Refused as error:
-                raise StoreError(f"{self._client.name} does not tell its {what}: {error}") from None
+                raise StoreError(f"{self._client.name} does not list its {what}: {error}") from None
             rows = answer.get(name) if isinstance(answer, dict) else None
             if rows is None and isinstance(answer, dict):
                 # An empty list is left out of what the gateway writes.
                 rows = []
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-                raise StoreError(f"{self._client.name} does not answer like Kentik ({what}): check the address")
+                raise StoreError(f"{self._client.name} does not respond like Kentik ({what}): check the address")
             found += rows
             if len(rows) < _PAGE:
                 return found
-        raise StoreError(f"{self._client.name} has more than {_MOST:,} {what}: that many are not read")
+        raise StoreError(f"{self._client.name} has more than {_MOST:,} {what}, more than can be read")

@@ -53,7 +53,7 @@ def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
         raise Malformed("no list of results in it")
     ours = [result for result in results if result.get("bucket", bucket) == bucket]
     if results and not ours:
-        # Only one was asked for: silence would be taken for no data.
+        # Only one was requested: silence would be taken for no data.
         raise Malformed(f"its bucket is {results[0]['bucket']!r:.40}, not {bucket!r:.40}")
     rows: list[Row] = []
     for result in ours:
@@ -95,7 +95,7 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
 
     Raises:
         TooLong: a point is wider than a bucket: the window was too long to be answered so finely.
-        Malformed: a series is none, or not one that was asked for.
+        Malformed: a series is none, or not one that was requested.
     """
     values = np.full((len(asns), grid.count), np.nan)
     place = {asn: number for number, asn in enumerate(asns)}
@@ -106,7 +106,7 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
         if asn is None or not row.get("timeSeries"):
             continue
         if asn not in place:
-            raise Malformed(f"it answers of {row['key']!r:.80}, which was not asked for")
+            raise Malformed(f"its answer contains {row['key']!r:.80}, which was not requested")
         name, flow = _flow(row)
         names.add(name)
         if len(names) > 1:
@@ -121,7 +121,7 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
 def _flow(row: Row) -> tuple[str, Floats]:
     series = row["timeSeries"]
     if not isinstance(series, dict):
-        raise Malformed(f"the series of {row['key']!r:.80} is none")
+        raise Malformed(f"the series of {row['key']!r:.80} is not valid")
     name, held = next(iter(series.items()))
     flow = held.get("flow") if isinstance(held, dict) else None
     try:
@@ -145,7 +145,7 @@ def _buckets(flow: Floats, grid: Grid) -> Floats:
     # What is kept by the hour comes by whole hours, and the last point may begin where the window ends.
     around = max(HOUR, grid.step) * 1000
     if (flow[:, 0] < grid.start * 1000 - around).any() or (flow[:, 0] > grid.window.end * 1000 + around).any():
-        raise Malformed("it answers of other times than those that were asked about")
+        raise Malformed("its answer is for other times than requested")
     cell = np.floor((flow[:, 0] / 1000 - grid.start) / grid.step)
     there = (cell >= 0) & (cell < grid.count) & ~np.isnan(flow[:, 1])
     bucket, value, width = cell[there].astype(np.int64), flow[there, 1], flow[there, 2]

@@ -111,7 +111,7 @@ class Client:
         with self._together.one():
             answer = self._asked("POST", "/query/topXdata", body, what, self._queries)
             if not isinstance(answer, dict):
-                raise StoreError(f"{self.name} does not answer like Kentik ({what}): check the address")
+                raise StoreError(f"{self.name} does not respond like Kentik ({what}): check the address")
             return answer
 
     def get(self, path: str) -> Any:
@@ -124,7 +124,7 @@ class Client:
 
     def abandon(self) -> None:
         """Whoever waits need not: nobody wants the answers any more."""
-        self._together.abandon(StoreError(f"{self.name} is not asked any more"))
+        self._together.abandon(StoreError(f"{self.name} receives no more requests"))
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -143,9 +143,9 @@ class Client:
         except _Silence as error:
             if self._silent < _SILENT:
                 raise TooLarge(str(error)) from None
-            raise Away(f"{error}, nor to what was asked before: try again later") from None
+            raise Away(f"{error}, nor to the previous requests: try again later") from None
         except _Passing as error:
-            raise Away(f"{error}; asked {TRIES} times: try again later, the run resumes where it stopped") from None
+            raise Away(f"{error}; tried {TRIES} times: try again later, the run resumes where it stopped") from None
 
     def _enough(self, state: RetryCallState) -> bool:
         """A query that takes too long will take as long again: cut it, rather than insist."""
@@ -161,23 +161,23 @@ class Client:
                 status, headers, content = self._exchange(method, path, body)
             except requests.exceptions.SSLError as error:
                 raise AccessDenied(
-                    f"no safe connection to {self.name} ({_short(error)}): name its authority with --ca-file"
+                    f"no secure connection to {self.name} ({_short(error)}): pass its CA with --ca-file"
                 ) from None
             except requests.exceptions.ConnectTimeout:
                 raise _Passing(f"{self.name} cannot be reached (no connection in {CONNECT:.0f} s; {what})") from None
             except (requests.exceptions.Timeout, TimeoutError):
                 self._unanswered(number)
-                raise _Silence(f"{self.name} does not answer within {READ:.0f} s ({what})") from None
+                raise _Silence(f"{self.name} did not answer within {READ:.0f} s ({what})") from None
             except ValueError as error:
                 # The library's word for an address, or a proxy from the environment, that it cannot use.
                 raise Refused(
-                    f"{self.name} cannot be asked ({_short(error)}): check the address and HTTPS_PROXY"
+                    f"{self.name} cannot be queried ({_short(error)}): check the address and HTTPS_PROXY"
                 ) from None
             except requests.exceptions.RequestException as error:
                 raise _Passing(f"{self.name} cannot be reached ({_short(error)}; {what})") from None
         if status == 504:
             self._unanswered(number)
-            raise _Silence(f"{self.name} does not answer in its own time (504; {what})")
+            raise _Silence(f"{self.name} timed out on its side (504; {what})")
         with self._lock:
             self._silent = 0
         if status in _PASSING:
@@ -188,7 +188,7 @@ class Client:
             return json.loads(content, parse_constant=_no_number)
         except (ValueError, RecursionError):
             begin = content[:40].decode("ascii", "replace").strip()
-            raise _Passing(f"{self.name} answers what is no JSON ({begin!r}; {what})") from None
+            raise _Passing(f"{self.name} sent an answer that is not JSON ({begin!r}; {what})") from None
 
     def _unanswered(self, number: int) -> None:
         """Request `number` timed out. Those that were under way with another that did are of the same round."""
@@ -219,7 +219,7 @@ class Client:
 
     def _passing(self, status: int, headers: Mapping[str, str], what: str, pace: Pace) -> StoreError:
         busy = status == 429
-        reason = "was asked too often" if busy else "is not ready"
+        reason = "received too many requests" if busy else "is not ready"
         failure = _Passing(f"{self.name} {reason} ({status}; {what})")
         failure.after = retry_after(headers.get("Retry-After", ""), self._now())
         if busy:
@@ -227,15 +227,15 @@ class Client:
         if failure.after is not None:
             if failure.after > PATIENCE:
                 return StoreError(
-                    f"{self.name} wants to be left alone for {failure.after / 3600:,.1f} h ({status}; {what}): "
-                    f"run again then, it resumes where it stopped"
+                    f"{self.name} asks for a pause of {failure.after / 3600:,.1f} h ({status}; {what}): run "
+                    "again then; the run resumes where it stopped"
                 )
             pace.hold(failure.after)
         return failure
 
     def _refusal(self, status: int, headers: Mapping[str, str], content: bytes, what: str) -> Failure:
         if status in (401, 403):
-            why = "knows no such user and token" if status == 401 else "does not allow them to ask"
+            why = "does not accept this user and token" if status == 401 else "does not allow this user to query"
             return AccessDenied(
                 f"{self.name} {why} ({status}): check KENTIK_API_USER and KENTIK_API_PASSWORD; "
                 f"an account in the EU is kentik:eu"
@@ -243,16 +243,16 @@ class Client:
         if 300 <= status < 400:
             host = _host(headers.get("Location", "")) or "another place"
             return StoreError(
-                f"{self.name} sends us on to {host[:80]} ({status}): not followed; name the right address"
+                f"{self.name} redirects to {host[:80]} ({status}), which is not followed: use the right address"
             )
         if status == 404:
             return Refused(f"{self.name} has no query API (404): check the address")
         if status == 413:
-            return TooLarge(f"{self.name} says that the request is too large ({what})")
+            return TooLarge(f"{self.name} rejects the request as too large ({what})")
         reason = _reason(content)
         told = f": {reason}" if reason else ""
         advice = "; check input/kentik_query_*.json" if status == 400 else ""
-        return Refused(f"{self.name} refuses the query ({status}; {what}){told}{advice}")
+        return Refused(f"{self.name} rejects the query ({status}; {what}){told}{advice}")
 
 
 def retry_after(text: str, now: float) -> float | None:
@@ -294,7 +294,7 @@ def _reason(content: bytes) -> str:
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number in JSON")
+    raise ValueError(f"{text} is not a valid JSON number")
 
 
 def _short(error: Exception) -> str:

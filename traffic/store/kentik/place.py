@@ -35,11 +35,11 @@ def find_place(name: str) -> ApiAddress:
     rest = name[len(SCHEME) :].strip().rstrip("/")
     if rest.lower() in REGIONS:
         return ApiAddress(f"{SCHEME}{rest.lower()}", REGIONS[rest.lower()])
-    wrong = "no such Kentik: name kentik: (US), kentik:eu, or kentik:https://HOST:PORT for a stand-in"
-    with_login = "a Kentik address holds no credentials: set KENTIK_API_USER and KENTIK_API_PASSWORD instead"
+    wrong = "not a Kentik address: use kentik: (US), kentik:eu, or kentik:https://HOST:PORT for a stand-in"
+    with_login = "a Kentik address must not contain credentials: set KENTIK_API_USER and KENTIK_API_PASSWORD instead"
     found = web_address(rest, wrong, with_login)
     if found.open:
         raise UsageFailure(
-            f"kentik:http://{found.host} would send the token in clear: use https, or a stand-in at 127.0.0.1"
+            f"kentik:http://{found.host} would send the token unencrypted: use https, or a stand-in at 127.0.0.1"
         )
     return ApiAddress(SCHEME + found.url, found.url if found.path else found.url + _PATH)

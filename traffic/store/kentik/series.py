@@ -1,4 +1,4 @@
-"""Asking for series, and making sure that the answer is what was asked for: as fine, and of all customers."""
+"""Asking for series, and making sure that the answer is what was requested: as fine, and of all customers."""
 
 from __future__ import annotations
 
@@ -74,10 +74,7 @@ class Series:
         rows = ask_rows(self._client, self._template.bucket, series_body(self._template, asns, window, width), what)
         bare = without_series(rows, asns)
         if bare and len(asns) == 1:
-            raise StoreError(
-                f'{self._client.name} answers without a series ({what}): "raw": true has to stand in '
-                f"{self._template.path}"
-            )
+            raise StoreError(f'{self._client.name} sent no series ({what}): set "raw": true in {self._template.path}')
         if bare:
             self._fewer(len(asns) - len(bare))
             raise TooLarge(f"{len(bare)} of {len(asns)} customers came without a series ({what})")
@@ -86,7 +83,7 @@ class Series:
         except TooLong as error:
             if grid.window.seconds <= HOUR:
                 raise StoreError(
-                    f"{self._client.name}: {error}, even in so short a window ({what}): ask for a wider --resolution"
+                    f"{self._client.name}: {error}, even for such a short window ({what}): use a wider --resolution"
                 ) from None
             self._shorter(grid)
             raise TooLong(f"{error} ({what})") from None
@@ -121,4 +118,4 @@ def ask_rows(client: Client, bucket: str, body: Mapping[str, Any], what: str) ->
 
 def unreadable(client: Client, error: Malformed, what: str) -> StoreError:
     """An answer that is not of the documented form."""
-    return StoreError(f"{client.name} answers what cannot be read ({error}; {what}): nothing of it was used")
+    return StoreError(f"{client.name} sent an unreadable answer ({error}; {what}); nothing was used")

@@ -72,8 +72,8 @@ class KentikSource(ScarceSource):
         self._template = read_template(folder, SERIES)
         if self._customers.field != self._template.field:
             raise UsageFailure(
-                f'the "dimension" of {self._customers.path} and of {self._template.path} has to be the same: '
-                f"customers of one are asked for in the other"
+                f'the "dimension" of {self._customers.path} and of {self._template.path} must be the same: '
+                "customers from one are requested in the other"
             )
         self._files = (self._customers, self._template)
         self.metric = self._template.metric
@@ -108,14 +108,15 @@ class KentikSource(ScarceSource):
         found = list(self._said)
         if self._client.slowed:
             found.append(
-                f"Kentik answered 429 (too often) {self._client.slowed}x: something else uses this account's limits too"
+                f"Kentik answered 429 (too often) {self._client.slowed}x: something else is using up this account's "
+                "limits too"
             )
         answered = self._series.answered
         before = [window for window in self._series.empty if answered and window.end <= answered.start]
         if answered and before:
             begin, end = min(window.start for window in before), max(window.end for window in before)
             found.append(
-                f"no customer has data from {iso(begin)} to {iso(end)}: it may be older than what the account keeps; "
+                f"no customer has data from {iso(begin)} to {iso(end)}: it may be older than the account's retention; "
                 f"--start {iso(answered.start)} leaves it out"
             )
         return found
@@ -163,7 +164,7 @@ class KentikSource(ScarceSource):
             if len(page) < LISTED:
                 return rows
             if not new:
-                self._say(f"the list of customers is cut at {len(page)} rows, and says nothing of the others")
+                self._say(f"the list of customers is cut at {len(page)} rows; the others are unknown")
                 return rows
             known |= dict.fromkeys(new)
 
@@ -171,7 +172,7 @@ class KentikSource(ScarceSource):
         """The buckets of `query.keys`: what Kentik says of them; times of which it does not speak are missing."""
         grid = Grid.over(query.window, query.resolution)
         if query.metric.field != self.metric.field:
-            raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
+            raise StoreError(f"{self.name} was opened for {self.metric.field}, not for {query.metric.field}")
         check_size(query, grid)
         values = np.full((len(query.keys), grid.count), np.nan)
         named = [(row, asn) for row, key in enumerate(query.keys) if (asn := asn_of(key)) is not None]
@@ -210,7 +211,7 @@ class KentikSource(ScarceSource):
             self._say(f"{_rows(len(found.nameless))} without an AS number left out, such as {some}")
         if found.doubled:
             some = ", ".join(found.doubled[:3])
-            self._say(f"{_rows(len(found.doubled))} with the AS number of another one, which stands for both: {some}")
+            self._say(f"{_rows(len(found.doubled))} with the same AS number as another, which counts for both: {some}")
 
     def _find_extent(self, start: int | None, fast: bool) -> Window:
         exact = int(self._now())
@@ -221,8 +222,8 @@ class KentikSource(ScarceSource):
         oldest = ceil_to(exact - kept, HOUR)
         if start is not None and start < oldest:
             self._say(
-                f"this account keeps {kept // DAY} days of such data: nothing before {iso(oldest)} was looked at, "
-                f"though {iso(start)} was asked for"
+                f"this account keeps {kept // DAY} days of such data: nothing before {iso(oldest)} was read, although "
+                f"{iso(start)} was requested"
             )
         return Window(min(oldest, now), now)
 

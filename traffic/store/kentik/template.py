@@ -110,7 +110,7 @@ def read_template(folder: Path, name: str) -> Template:
     path = folder / name
     with storage(path):
         if not path.is_file():
-            raise UsageFailure(f"{path} is not there: Kentik is asked what stands in it; take it from the release")
+            raise UsageFailure(f"{path} is missing; it contains the query for Kentik: restore it from the release")
         raw = path.read_bytes()
     try:
         if len(raw) > _LARGEST:
@@ -119,17 +119,15 @@ def read_template(folder: Path, name: str) -> Template:
         body = json.loads(text, parse_constant=_no_number)
         list(_placeholders(body))
     except (ValueError, RecursionError) as error:
-        raise UsageFailure(f"{path} is no JSON that can be sent ({_short(error)}): correct it") from None
+        raise UsageFailure(f"{path} is not valid JSON ({_short(error)}): correct it") from None
     _check(path, body)
     filled = _fill_in(path, body["queries"][0]["query"], name)
     found = list(_placeholders(body))
     for mark in found:
         if mark not in _KNOWN[name]:
-            raise UsageFailure(
-                f"{path}: there is no placeholder {mark:.60}; there are {', '.join(sorted(_KNOWN[name]))}"
-            )
+            raise UsageFailure(f"{path}: unknown placeholder {mark:.60}; use {', '.join(sorted(_KNOWN[name]))}")
     for mark in sorted(_NEEDED[name] - set(found)):
-        raise UsageFailure(f'{path}: the placeholder {{"{_MARK}": "{mark}"}} is missing: put it where its value goes')
+        raise UsageFailure(f'{path}: the placeholder {{"{_MARK}": "{mark}"}} is missing: put it where the value goes')
     template = Template(path, text, body, filled)
     _check_limits(template)
     if name == SERIES:
@@ -142,21 +140,21 @@ def read_template(folder: Path, name: str) -> Template:
 def _check(path: Path, body: Any) -> None:
     queries = body.get("queries") if isinstance(body, dict) else None
     if not isinstance(queries, list) or len(queries) != 1 or not isinstance(queries[0], dict):
-        raise UsageFailure(f'{path} has to hold one query: {{"queries": [{{"bucket": ..., "query": {{...}}}}]}}')
+        raise UsageFailure(f'{path} must contain one query: {{"queries": [{{"bucket": ..., "query": {{...}}}}]}}')
     query, bucket = queries[0].get("query"), queries[0].get("bucket")
     if not isinstance(query, dict):
         raise UsageFailure(f'{path}: its query has no "query": {{...}}')
     if not isinstance(bucket, str) or not bucket:
-        raise UsageFailure(f'{path}: its query needs a "bucket", a text: the answer comes under that name')
+        raise UsageFailure(f'{path}: its query needs a "bucket", a string that names the answer')
     for name, example in (("metric", "bytes"), ("dimension", "AS_dst")):
         if len(_names(query.get(name))) != 1:
-            raise UsageFailure(f'{path}: "{name}" has to name one, as ["{example}"]')
+            raise UsageFailure(f'{path}: "{name}" must name one, such as ["{example}"]')
     if _names(query["dimension"])[0] not in _FIELDS:
         raise UsageFailure(
-            f'{path}: "dimension" has to be one of {", ".join(_FIELDS)}: customers are told by AS number'
+            f'{path}: "dimension" must be one of {", ".join(_FIELDS)}: customers are identified by AS number'
         )
     if query.get("lookback_seconds") != 0:
-        raise UsageFailure(f'{path}: "lookback_seconds" has to be 0, or Kentik ignores the times that are asked for')
+        raise UsageFailure(f'{path}: "lookback_seconds" must be 0, or Kentik ignores the requested times')
 
 
 def _fill_in(path: Path, query: dict[str, Any], name: str) -> tuple[str, ...]:
@@ -189,7 +187,7 @@ def _check_limits(template: Template) -> None:
         limit = template.query.get(name, 1)
         if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise UsageFailure(
-                f'{template.path}: "{name}" has to be a whole number from 1 on, not {json.dumps(limit):.40}'
+                f'{template.path}: "{name}" must be a whole number of at least 1, not {json.dumps(limit):.40}'
             )
 
 
@@ -198,10 +196,10 @@ def _check_filters(path: Path, query: Mapping[str, Any]) -> None:
     for name in FILTERS:
         held = query.get(name, {})
         if not isinstance(held, dict) or not isinstance(held.get("filterGroups", []), list):
-            raise UsageFailure(f'{path}: "{name}" has to be {{"connector": "All", "filterGroups": [...]}}, or left out')
+            raise UsageFailure(f'{path}: "{name}" must be {{"connector": "All", "filterGroups": [...]}}, or left out')
         if held.get("connector", "All") != "All":
             raise UsageFailure(
-                f'{path}: the "connector" of "{name}" has to be "All"; put what may be met either way into one of its '
+                f'{path}: the "connector" of "{name}" must be "All"; put alternatives into one of its '
                 f'groups with "connector": "Any"'
             )
 
@@ -209,7 +207,7 @@ def _check_filters(path: Path, query: Mapping[str, Any]) -> None:
 def _check_series(template: Template) -> None:
     aggregates = template.query.get("aggregates")
     if not isinstance(aggregates, list) or not any(isinstance(a, dict) and a.get("raw") is True for a in aggregates):
-        raise UsageFailure(f'{template.path}: one of "aggregates" needs "raw": true, or Kentik answers without series')
+        raise UsageFailure(f'{template.path}: one of "aggregates" needs "raw": true, or Kentik sends no series')
 
 
 def _names(value: Any) -> list[str]:
@@ -232,7 +230,7 @@ def _placeholders(value: Any) -> Iterator[str]:
 
 
 def _no_number(text: str) -> None:
-    raise ValueError(f"{text} is no number in JSON")
+    raise ValueError(f"{text} is not a valid JSON number")
 
 
 def _short(error: Exception) -> str:

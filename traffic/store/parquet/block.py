@@ -218,7 +218,7 @@ def _texts(texts: Sequence[str]) -> pa.Array:
     try:
         encoded = [text.encode() for text in texts]
     except UnicodeEncodeError as error:
-        raise UsageFailure(f"the key {error.object!r} is no valid Unicode text: give it another name") from error
+        raise UsageFailure(f"the key {error.object!r} is not valid Unicode: rename it") from error
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)

@@ -12,7 +12,7 @@ import numpy as np
 from traffic.disk import lock, make_folder, storage, write_atomic
 from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Grid, Ints, Window, block_bits, block_of, blocks, week_start
-from traffic.store.base import DamagedStore, FlowSink, ForeignStore, LastingSink
+from traffic.store.base import DamagedStore, ForeignStore
 from traffic.store.folder import (
     FORMAT,
     NOTE,
@@ -29,6 +29,7 @@ from traffic.store.folder import (
 )
 from traffic.store.parquet.block import GROUP, encode, read_head, read_rows, row_order
 from traffic.store.parquet.flows import FLOWS, encode_flows
+from traffic.store.sinks import FlowSink, LastingSink
 
 BLOCK = 64
 """Keys a block, about: enough to make files of megabytes, few enough to hold several weeks of one in memory."""
@@ -227,11 +228,11 @@ def _refuse_other(folder: Path, found: Manifest, wanted: Manifest, replace: bool
         return
     if found.scenario != wanted.scenario:
         raise ForeignStore(
-            f"{folder} holds another scenario or seed ({found.scenario[:8]}, not {wanted.scenario[:8]}): "
-            f"name another folder with --store, or drop what it holds with --replace"
+            f"{folder} contains another scenario or seed ({found.scenario[:8]}, not {wanted.scenario[:8]}): use "
+            "another folder with --store, or delete its contents with --replace"
         )
     if (found.field, found.step) != (wanted.field, wanted.step):
         raise ForeignStore(
-            f"{folder / STORE} says {found.field} every {found.step} s, not {wanted.field} every {wanted.step} s: "
-            f"name another folder with --store, or drop what it holds with --replace"
+            f"{folder / STORE} says {found.field} every {found.step} s, not {wanted.field} every {wanted.step} s: use "
+            "another folder with --store, or delete its contents with --replace"
         )

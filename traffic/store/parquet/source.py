@@ -66,7 +66,7 @@ class ParquetSource(FlowSource):
         """From the first to the end of the last value that is there."""
         files = self._files()
         if not files:
-            raise NoSuchStore(f"{self.name} holds no traffic yet: run ./sl.py generate")
+            raise NoSuchStore(f"{self.name} contains no traffic yet: run ./sl.py generate")
         # A file without a value is never written, so the outer weeks hold the ends.
         ends = [file for file in files if file.week in (files[0].week, files[-1].week)]
         spans = [span for file in ends for span in self._head(file).spans]
@@ -131,8 +131,8 @@ class ParquetSource(FlowSource):
         known = DIMENSIONS if self._flows.there else ()
         for name in wanted or ():
             if name not in known:
-                there = f"it knows {', '.join(known)}" if known else "it holds no flow records (generate --flows)"
-                raise UsageFailure(f"{self.name} cannot tell traffic apart by {name!r}: {there}")
+                there = f"use {', '.join(known)}" if known else "it contains no flow records (generate --flows)"
+                raise UsageFailure(f"{self.name} cannot break traffic down by {name!r}: {there}")
         return known if wanted is None else tuple(wanted)
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
@@ -203,12 +203,13 @@ class ParquetSource(FlowSource):
         step = self._manifest.step
         if query.metric.field != self._manifest.field or query.metric.statistic != "sum":
             raise StoreError(
-                f"{self.name} holds sums of {self._manifest.field}, no {query.metric.statistic} of {query.metric.field}"
+                f"{self.name} contains sums of {self._manifest.field}, not the {query.metric.statistic} of "
+                f"{query.metric.field}"
             )
         if query.resolution % step or DAY % query.resolution:
             raise UsageFailure(
-                f"{self.name} holds a value every {step} s: a resolution of {query.resolution} s cannot be made of it; "
-                f"ask for a multiple that divides an hour"
+                f"{self.name} holds a value every {step} s, which does not allow a resolution of {query.resolution} "
+                "s; use a multiple that divides an hour"
             )
         check_size(query, grid)
 

@@ -50,7 +50,7 @@ def lines(data: Any, first: int, step: int, count: int) -> Iterator[Answered]:
         whole = columns.astype(np.int64)
         ordered = not len(whole) or bool((np.diff(whole) > 0).all() and whole[0] >= 0 and whole[-1] < count)
         if not ordered or (columns != whole).any():
-            raise NoPromAnswer("it answers of other times than those that were asked about")
+            raise NoPromAnswer("its answer is for other times than requested")
         yield Answered(labels, whole, values)
 
 
@@ -94,13 +94,15 @@ def adds_up(values: Floats, count: float, total: float) -> bool:
 
 def _series(data: Any, kind: str) -> Iterator[tuple[dict[str, str], list[Any]]]:
     if not isinstance(data, dict) or data.get("resultType") != kind or not isinstance(data.get("result"), list):
-        raise NoPromAnswer(f"it does not answer with a {kind} as Prometheus does")
+        raise NoPromAnswer(f"it does not return a {kind} as Prometheus does")
     for one in data["result"]:
         labels = one.get("metric") if isinstance(one, dict) else None
         if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
             raise NoPromAnswer("a series has no labels that can be read")
         if "histogram" in one or "histograms" in one:
-            raise NoPromAnswer("its values are histograms: make numbers of them, as with histogram_quantile()")
+            raise NoPromAnswer(
+                "its values are histograms: convert them to numbers, for example with histogram_quantile()"
+            )
         held = [one.get("value")] if "value" in one else one.get("values")
         if not isinstance(held, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in held):
             raise NoPromAnswer("a series has no values that can be read")
@@ -111,4 +113,4 @@ def _number(text: Any) -> float:
     try:
         return float(text)
     except (TypeError, ValueError):
-        raise NoPromAnswer(f"{str(text)[:40]!r} is no number") from None
+        raise NoPromAnswer(f"{str(text)[:40]!r} is not a number") from None

@@ -54,8 +54,8 @@ class Connection:
         self.who = "the bearer token" if access.api_key else access.who
         if place.address.open and (access.api_key or access.user) and not access.allow_http:
             raise AccessDenied(
-                f"{self.name} is another machine, and what is sent there by http can be read on the way: use https, or "
-                f"--allow-http to show it {self.who} all the same"
+                f"{self.name} is another machine, and http would expose {self.who}: use https, or --allow-http to "
+                "send it anyway"
             )
         told = (access.user, access.api_key, access.tenant)
         self.identity = blake2b(repr(told).encode(), digest_size=16).hexdigest()
@@ -120,9 +120,9 @@ class Connection:
         except _Unready as error:
             raise Away(f"{error}: check that it runs, and the address") from None
         if status in (401, 403):
-            raise AccessDenied(f"{self.name} refuses {self.who} ({status}): check the login")
+            raise AccessDenied(f"{self.name} rejects {self.who} ({status}): check the login")
         if not 200 <= status < 300:
-            raise StoreError(f"{self.name} does not take what is sent to {path} ({status}): check the address")
+            raise StoreError(f"{self.name} does not accept data at {path} ({status}): check the address")
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -131,9 +131,11 @@ class Connection:
     def _once(self, path: str, fields: Mapping[str, object]) -> Any:
         status, content = self._answer(f"/api/v1/{path}", fields)
         if status in (401, 403):
-            raise AccessDenied(f"{self.name} refuses {self.who} ({status}): check the login")
+            raise AccessDenied(f"{self.name} rejects {self.who} ({status}): check the login")
         if 300 <= status < 400:
-            raise StoreError(f"{self.name} sends us elsewhere ({status}): not followed; name the right address")
+            raise StoreError(
+                f"{self.name} redirects elsewhere ({status}), which is not followed: use the right address"
+            )
         try:
             answer = orjson.loads(content)
         except ValueError:
@@ -141,12 +143,12 @@ class Connection:
         if status != 200:
             raise self._refusal(status, answer)
         if not isinstance(answer, dict) or answer.get("status") != "success" or "data" not in answer:
-            raise StoreError(f"{self.name} does not answer like Prometheus: check the address")
+            raise StoreError(f"{self.name} does not respond like Prometheus: check the address")
         self._answered = True
         if told := answer.get("warnings"):
-            raise PartialAnswer(f"{self.name} answered with a warning ({_line(told)}); nothing of it was used")
+            raise PartialAnswer(f"{self.name} answered with a warning ({_line(told)}); nothing was used")
         if answer.get("isPartial") or answer.get("partial"):
-            raise PartialAnswer(f"{self.name} answered in part; nothing of it was used: try again when it is well")
+            raise PartialAnswer(f"{self.name} sent a partial answer; nothing was used: try again when it has recovered")
         return answer["data"]
 
     def _answer(self, path: str, fields: Mapping[str, object] | bytes) -> tuple[int, bytes]:
@@ -154,17 +156,19 @@ class Connection:
         try:
             return self._exchange(path, fields)
         except requests.exceptions.SSLError:
-            raise AccessDenied(f"no safe connection to {self.name}: name its authority with --ca-file") from None
+            raise AccessDenied(f"no secure connection to {self.name}: pass its CA with --ca-file") from None
         except requests.exceptions.ConnectTimeout:
             raise _Unready(f"{self.name} cannot be reached (no connection in {CONNECT:.0f} s)") from None
         except (requests.exceptions.Timeout, TimeoutError):
-            raise TooLarge(f"{self.name} does not answer within {READ:.0f} s") from None
+            raise TooLarge(f"{self.name} did not answer within {READ:.0f} s") from None
         except (requests.exceptions.InvalidHeader, UnicodeError):
-            raise AccessDenied("what logs in holds signs that no header can: set it again") from None
+            raise AccessDenied(
+                "the credentials contain characters that are not allowed in a header: set them again"
+            ) from None
         except requests.exceptions.ConnectionError:
             raise _Unready(f"{self.name} cannot be reached") from None
         except requests.exceptions.RequestException as error:
-            raise _Unready(f"{self.name} broke off its answer ({type(error).__name__})") from None
+            raise _Unready(f"{self.name} closed the connection during its answer ({type(error).__name__})") from None
 
     def _exchange(self, path: str, fields: Mapping[str, object] | bytes) -> tuple[int, bytes]:
         """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
@@ -192,14 +196,14 @@ class Connection:
         if status in (400, 422) and "parse error" not in words and any(part in words for part in _TOO_LARGE):
             return TooLarge(f"{self.name}: {reason}")
         if status in (400, 422) and kind:
-            return UsageFailure(f"{self.name} does not take the query ({reason}): check --value and --key")
+            return UsageFailure(f"{self.name} rejects the query ({reason}): check --value and --key")
         if status in _PASSING:
-            failure = _Unready(f"{self.name} has too much to do or is not ready ({status})")
+            failure = _Unready(f"{self.name} is overloaded or not ready ({status})")
             after = self.headers.get("Retry-After", "")
             failure.after = float(after) if after.isdecimal() else 0.0
             self._answered = True
             return failure
-        return StoreError(f"{self.name} refuses the request ({status}): check the address")
+        return StoreError(f"{self.name} rejects the request ({status}): check the address")
 
 
 def _no_other(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -156,7 +156,7 @@ class SampleHistory:
             return ()
         if not count:
             return ()
-        return (f"{count} series {'has' if count == 1 else 'have'} values that are no number or infinite: missing",)
+        return (f"{count} series {'has' if count == 1 else 'have'} NaN or infinite values: missing",)
 
     def _look_at_sharing(self, question: Samples) -> None:
         """Say what becomes of several series of one key.
@@ -172,12 +172,10 @@ class SampleHistory:
         if most > 1:
             labels = ", ".join(naming.labels)
             if statistic == "p95":
-                raise UsageFailure(
-                    f"{most:.0f} series have one {labels}, of which no p95 can be made: name more labels"
-                )
+                raise UsageFailure(f"{most:.0f} series have one {labels}, which allows no p95: add more labels")
             instead = f"--value 'sum by ({labels}) ({self._reading.expression.text})'"
             self.remarks.append(
-                f"up to {most:.0f} series have one {labels}: their mean is looked at (their sum: {instead})"
+                f"up to {most:.0f} series have one {labels}: their mean is used (for their sum: {instead})"
             )
 
     def _hull(self, grid: Grid) -> Window | None:

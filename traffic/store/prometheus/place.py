@@ -46,8 +46,8 @@ def find_place(name: str) -> ServerAddress:
     if not rest:
         rest = first(PROMETHEUS_URLS) or ""
         if not rest:
-            raise UsageFailure(f"{SCHEME} leaves the server to the environment: set {PROMETHEUS_URLS[0]}, or {_FORM}")
-    wrong = f"that is no address of a Prometheus server: {_FORM}"
-    with_login = "the address of a Prometheus server holds no credentials: use --user and --password-file"
+            raise UsageFailure(f"{SCHEME} takes the server from the environment: set {PROMETHEUS_URLS[0]}, or {_FORM}")
+    wrong = f"not a valid address of a Prometheus server: {_FORM}"
+    with_login = "the address of a Prometheus server must not contain credentials: use --user and --password-file"
     found = web_address(rest, wrong, with_login)
     return ServerAddress(replace(found, path=found.path.removesuffix("/api/v1")))

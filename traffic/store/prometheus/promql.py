@@ -111,7 +111,8 @@ def read(text: str) -> Expression:
         elif token.kind == "word" and follows in ("(", "by", "without"):
             if word in _CALENDAR and "".join(one.text for one in tokens[at + 1 : at + 3]) == "()":
                 raise UsageFailure(
-                    f"--value asks the clock with {token.text}(): a policy has hours of the week already"
+                    f"--value depends on the clock through {token.text}(): remove it, the policy already compares "
+                    "hours of the week"
                 )
             at += 1
         elif token.text == "[":
@@ -122,7 +123,7 @@ def read(text: str) -> Expression:
         else:
             at += 1
     if not found:
-        raise UsageFailure("--value names no series: write the name of a metric, or an expression in PromQL")
+        raise UsageFailure("--value selects no series: use a metric name or a PromQL expression")
     return Expression(text, tuple(found))
 
 
@@ -180,7 +181,7 @@ def milliseconds(text: str) -> int:
     """
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise UsageFailure(f"--value holds {text[:40]!r} where a duration should be, such as 5m")
+        raise UsageFailure(f"--value holds {text[:40]!r} where a duration is expected, such as 5m")
     return sum(int(number) * _MILLISECONDS[unit] for number, unit in parts)
 
 

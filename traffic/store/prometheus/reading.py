@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from traffic.errors import UsageFailure
 from traffic.model import BITS, HOUR, Metric
-from traffic.store.base import Columns
+from traffic.store.columns import Columns
 from traffic.store.folder import Manifest
 from traffic.store.kinds import FOLDER, refuse_options
 from traffic.store.prometheus.client import Connection
@@ -79,9 +79,7 @@ def _generated(connection: Connection, columns: Columns) -> Manifest:
     """
     found = held(connection)
     if found is None:
-        raise UsageFailure(
-            f"{connection.name}: say with --value what is looked at: a metric, or an expression in PromQL"
-        )
+        raise UsageFailure(f"{connection.name}: add --value with a metric name or a PromQL expression")
     refuse_options(columns, FOLDER.takes, FOLDER.instead)
     return found
 
@@ -90,16 +88,16 @@ def _fitted(columns: Columns, expression: Expression) -> tuple[Columns, tuple[st
     """What the name of a metric says that nobody else did, and what a person should know of it."""
     plain, notes = expression.plain, []
     if columns.step is not None and HOUR % columns.step:
-        raise UsageFailure("--document-step has to divide an hour")
+        raise UsageFailure("--document-step must divide an hour")
     if plain is None:
         if columns.counter or columns.how == "count":
-            raise UsageFailure("--statistic rate and count are of a metric: an expression has rate() and count()")
+            raise UsageFailure("--statistic rate and count need a plain metric; in PromQL, use rate() and count()")
         return columns, ()
     name = plain.partition("{")[0]
     if columns.how == "share":
-        raise UsageFailure("--statistic share is of log lines: divide in --value, as in 'sum(errors) / sum(all)'")
+        raise UsageFailure("--statistic share is for log lines: divide in --value, as in 'sum(errors) / sum(all)'")
     if columns.statistic is None and columns.counter is None and _COUNTER.search(name):
-        notes.append(f"{name} is read as a counter: how fast it grows (--statistic avg: as it is)")
+        notes.append(f"{name} is read as a counter and its rate is used (--statistic avg: use it as it is)")
         columns = replace(columns, counter=True)
     if columns.counter and _OCTETS.search(name) and not columns.unit and columns.scale == 1.0:
         notes.append(f"{name} counts bytes, and is shown in bit/s (--unit B/s: as it is)")
@@ -118,5 +116,5 @@ def _labels_of(text: str | None) -> tuple[str, ...] | None:
     labels = tuple(part.strip() for part in text.split(","))
     for label in labels:
         if not LABEL.fullmatch(label):
-            raise UsageFailure(f"--key {label!r:.60} is no label: name labels of the series with commas between")
+            raise UsageFailure(f"--key {label!r:.60} is not a valid label: list labels separated by commas")
     return labels

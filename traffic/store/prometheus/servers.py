@@ -52,7 +52,7 @@ def flavour_of(connection: Connection) -> Flavour:
     answer = connection.ask("query", query="count_over_time(vector(1)[2m:1m])", time=_NOON, **FRESH)
     found = [value for _, values in pairs(answer, "vector") for value in values.values()]
     if found not in ([2.0], [3.0]):
-        raise NoPromAnswer(f"{connection.name} counts {found} minutes in two: it does not answer like Prometheus")
+        raise NoPromAnswer(f"{connection.name} counts {found} minutes in two: it does not respond like Prometheus")
     # The header is on every answer of VictoriaMetrics, and nobody else's.
     if "X-Server-Hostname" in connection.headers:
         told = _VERSION.search(connection.page("/metrics"))
@@ -74,7 +74,7 @@ def facts_of(connection: Connection, flavour: Flavour) -> list[str]:
     head = told.get("headStats")
     number = head.get("numSeries") if isinstance(head, dict) else told.get("totalSeries")
     if isinstance(number, int) and number > 0:
-        found.append(f"{number:,} series in all, as of {'today' if flavour.imports else 'the last hours'}")
+        found.append(f"{number:,} series in total, as of {'today' if flavour.imports else 'the last hours'}")
     return found
 
 

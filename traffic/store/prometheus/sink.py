@@ -19,13 +19,14 @@ from traffic.disk import lock, make_folder, storage, write_atomic
 from traffic.errors import StorageFailure, UsageFailure
 from traffic.model import Grid, Ints, Window, block_bits, blocks, week_start
 from traffic.store.access import Access
-from traffic.store.base import DamagedStore, ForeignStore, Sink, StoreError
+from traffic.store.base import DamagedStore, ForeignStore, StoreError
 from traffic.store.folder import FORMAT, Manifest
 from traffic.store.prometheus.answers import pairs
 from traffic.store.prometheus.client import Connection
 from traffic.store.prometheus.openmetrics import END, INFO, info_of, manifest_of, metric_name, text_of
 from traffic.store.prometheus.place import SCHEME, find_place
 from traffic.store.prometheus.servers import FRESH, flavour_of
+from traffic.store.sinks import Sink
 
 BLOCK = 64
 """Keys a block, about."""
@@ -59,8 +60,8 @@ class _Whole(Sink):
             return
         if (found.scenario, found.field, found.step) != (wanted.scenario, wanted.field, wanted.step):
             raise ForeignStore(
-                f"{self.name} holds another scenario or seed ({found.scenario[:8]}, not {wanted.scenario[:8]}): "
-                f"name another one with --store, or drop what it holds with --replace"
+                f"{self.name} contains another scenario or seed ({found.scenario[:8]}, not {wanted.scenario[:8]}): "
+                "use another one with --store, or delete its contents with --replace"
             )
         self._manifest = changed(wanted, window=found.window)
 
@@ -131,7 +132,7 @@ class BlocksSink(_Whole):
         promtool = shutil.which("promtool")
         if promtool is None:
             sys.stderr.write(
-                f"sl: promtool is not installed: {self._folder / _TEXTS} holds OpenMetrics, of which it makes blocks\n"
+                f"sl: promtool is not installed: {self._folder / _TEXTS} contains OpenMetrics to make blocks from\n"
             )
             made: list[str] = []
         else:
@@ -153,7 +154,9 @@ class BlocksSink(_Whole):
             done = subprocess.run([*command, path, made], check=False, capture_output=True, text=True)  # noqa: S603
             if done.returncode:
                 reason = " ".join(done.stderr.split())[-200:]
-                raise StoreError(f"promtool makes no blocks of {path} ({reason}): see whether the disk is full")
+                raise StoreError(
+                    f"promtool could not make blocks from {path} ({reason}): check whether the disk is full"
+                )
         with storage(self._folder):
             for name in self._own:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
@@ -175,12 +178,12 @@ class BlocksSink(_Whole):
                 said: dict[str, Any] = json.loads(text)
                 found, self._own = manifest_of(said), tuple(map(str, said["blocks"]))
             except (ValueError, TypeError, KeyError) as error:
-                raise DamagedStore(f"{path} is damaged ({error}): name another folder") from None
+                raise DamagedStore(f"{path} is damaged ({error}): use another folder") from None
             self._take(found, replace)
         if others := sorted(there - {_SAYS, _TEXTS, *self._own}):
             raise ForeignStore(
-                f"{self._folder} holds {others[0]}, which was not made here, or a server has run on it: name an empty "
-                f"or a new folder with --store"
+                f"{self._folder} holds {others[0]}, which sl did not create, or a server has run on it: use an empty "
+                "or new folder with --store"
             )
 
 
@@ -202,8 +205,8 @@ class ImportSink(_Whole):
         self._connection = Connection(place, access)
         if not (flavour := flavour_of(self._connection)).imports:
             raise UsageFailure(
-                f"{self.name} is {flavour.name}, which takes no samples of the past: --store {SCHEME}FOLDER makes "
-                f"blocks for it"
+                f"{self.name} is {flavour.name}, which accepts no past samples: use --store {SCHEME}FOLDER to make "
+                "blocks for it"
             )
         if (found := held(self._connection)) is not None:
             self._take(found, replace)
@@ -261,9 +264,9 @@ def held(connection: Connection) -> Manifest | None:
     try:
         said = [manifest_of(labels) for labels in found]
     except (ValueError, TypeError, KeyError):
-        raise StoreError(f"{connection.name} holds a series {INFO} that says nothing: drop it") from None
+        raise StoreError(f"{connection.name} contains a series {INFO} without information: delete it") from None
     if len(said) > 1:
-        raise StoreError(f"{connection.name} holds {len(said)} things that were generated: drop all but one")
+        raise StoreError(f"{connection.name} holds {len(said)} generated data sets: delete all but one")
     return said[0] if said else None
 
 

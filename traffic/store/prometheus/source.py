@@ -13,7 +13,8 @@ from traffic.coverage import Coverage
 from traffic.errors import Contradiction, UsageFailure
 from traffic.model import HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.access import Access
-from traffic.store.base import Columns, Limits, RollupSource, ServedSource, StoreError, check_size
+from traffic.store.base import Limits, RollupSource, ServedSource, StoreError, check_size
+from traffic.store.columns import Columns
 from traffic.store.prometheus.answers import Answered, NoPromAnswer, adds_up, agrees
 from traffic.store.prometheus.asking import Asking, Labels
 from traffic.store.prometheus.client import Connection
@@ -84,7 +85,7 @@ class PrometheusSource(RollupSource, ServedSource):
         """What became of series that share a key, and of values that are none."""
         found = list(self._history.remarks)
         if self._infinite:
-            found.append(f"{self._infinite} values are no number or infinite, and count as missing")
+            found.append(f"{self._infinite} values are NaN or infinite and count as missing")
         return found
 
     def facts(self) -> list[str]:
@@ -143,10 +144,10 @@ class PrometheusSource(RollupSource, ServedSource):
             for row, line in self._rows(query, promql, grid):
                 name = line.labels.get(FIELD, "")
                 if name not in rolled:
-                    raise NoPromAnswer(f"{self.name} answers with a figure {name!r:.40} that nobody asked for")
+                    raise NoPromAnswer(f"{self.name} returned a figure {name!r:.40} that was not requested")
                 rolled[name][row, line.columns] = line.values
             if (rolled["count"] != np.floor(rolled["count"])).any() or not (rolled["count"] < ROOM * 2**32).all():
-                raise NoPromAnswer(f"{self.name} answers with a number of buckets that is none")
+                raise NoPromAnswer(f"{self.name} returned an invalid number of buckets")
             samples, rolled["count"] = np.divmod(rolled["count"], ROOM)
             rows = samples.astype(np.uint32)
             there = rolled["count"] > 0
@@ -178,11 +179,11 @@ class PrometheusSource(RollupSource, ServedSource):
 
     def _check(self, query: Query, grid: Grid) -> None:
         if (query.metric.field, query.metric.statistic) != (self.metric.field, self.metric.statistic):
-            raise StoreError(f"{self.name} is read for {self.metric.field}, not for {query.metric.field}")
+            raise StoreError(f"{self.name} was opened for {self.metric.field}, not for {query.metric.field}")
         if query.resolution % (evaluated := self._history.evaluated):
             raise UsageFailure(
-                f"{self.name} is evaluated every {evaluated} s: a resolution of {query.resolution} s cannot be "
-                f"made of it; --document-step says how often"
+                f"{self.name} is evaluated every {evaluated} s, which does not allow a resolution of "
+                f"{query.resolution} s: change --document-step"
             )
         check_size(query, grid)
 

@@ -60,7 +60,7 @@ function say(text, wrong) {
 
 function send(message) {
   if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
-  else say("There is no connection to the server.", true);
+  else say("No connection to the server.", true);
 }
 
 function configure() {

@@ -86,7 +86,7 @@ class Account:
         if self.bad:
             share = 100 * self.bad / self.read
             found.append(
-                f"{_lines(self.bad)} of {self.read:,} not understood and left out ({share:.2g} %), {self.example}"
+                f"{_lines(self.bad)} of {self.read:,} not recognised and left out ({share:.2g} %), {self.example}"
             )
         if self.timeless:
             found.append(f"{_lines(self.timeless)} left out: without a time")
@@ -96,20 +96,20 @@ class Account:
         """Stop where too much of the log is not understood, or nothing is left of it.
 
         Raises:
-            UsageFailure: 1 % of the lines and more are not understood, and nobody said to leave them out.
+            UsageFailure: 1 % of the lines and more are not recognised, and nobody said to leave them out.
             NoSuchStore: no line can be used.
         """
         if self.bad and self.bad >= _BAD_SHARE * self.read and not said.skip_bad_lines:
             share = 100 * self.bad / self.read
             raise UsageFailure(
-                f"{name}: {self.bad:,} of {self.read:,} lines ({share:.2g} %) are not understood, {self.example}: "
-                f"read these another way, or leave them out with --skip-bad-lines"
+                f"{name}: {self.bad:,} of {self.read:,} lines ({share:.2g} %) are not recognised, {self.example}: "
+                "correct them, or leave them out with --skip-bad-lines"
             )
         if not self.used:
             why = f"no line with a time ({self.timeless:,} without)" if self.timeless else "no lines"
             if said.where and self.filtered:
-                why = "no line that meets --where"
-            raise NoSuchStore(f"{name} has {why}: name another column with --field time=NAME, or another file")
+                why = "no line that matches --where"
+            raise NoSuchStore(f"{name} has {why}: specify another column with --field time=NAME, or use another file")
 
 
 def find_line(examples: Sequence[str], inputs: Sequence[Input]) -> str:

@@ -79,7 +79,7 @@ class LaidLog:
 
         Raises:
             NoSuchStore: there is no line in them that can be used.
-            UsageFailure: they are no log that is known, or too many lines are not understood.
+            UsageFailure: they are no log that is known, or too many lines are not recognised.
             DamagedStore: a file cannot be read.
             StorageFailure: the temporary folder is full.
         """
@@ -105,7 +105,7 @@ class LaidLog:
         self._tell(parts, meanings)
         self.remarks += remarks_of(inputs, len(files) - len(looked))
         if twice := copied(looked):
-            self.notes += (f"{twice} begin with the same lines: if one is a copy, all of its lines count twice",)
+            self.notes += (f"{twice} begin with the same lines: if one is a copy, its lines count twice",)
 
     def ask(self, sql: str, *parameters: object) -> list[Any]:
         """The rows of a query on `lines`."""
@@ -195,13 +195,13 @@ class LaidLog:
         what = f"is read as {part.reading.title}, and"
         if part.reading.kind == "json" and len(names) == 1 and part.reading.array == "":
             raise UsageFailure(
-                f"{part.inputs[0].name} is read as JSON, and all there is in an object is {names[0]}: if the lines "
-                f"stand in a list there, write them one a line, as jq -c '.{names[0]}[]' does"
+                f"{part.inputs[0].name} is read as JSON, and its objects contain only {names[0]}: if that is a list "
+                f"of lines, write one per line, as jq -c '.{names[0]}[]' does"
             )
         if part.reading.kind == "table":
-            what = "has no log format that is known (docs/log-discovery.md lists them); as a table it"
+            what = "has no known log format (see docs/log-discovery.md); as a table it"
         raise UsageFailure(
-            f"{part.inputs[0].name} {what} has no column that is known to be a time ({shown}): name it with "
+            f"{part.inputs[0].name} {what} has no recognised time column ({shown}): specify it with "
             f"{self._option('time')}{'NAME' if self._option('time').endswith('=') else ''}"
         )
 
@@ -248,8 +248,8 @@ class LaidLog:
             if said not in there and said not in names:
                 shown = ", ".join(f"{role} ({', '.join(meaning.fields[role])})" for role in there) or "none of the kind"
                 raise UsageFailure(
-                    f"{part.inputs[0].name} has no field that is known to be its {said} (--key): it has {shown}; name "
-                    f"any other field of it"
+                    f"{part.inputs[0].name} has no recognised {said} field (--key): it has {shown}; specify any of "
+                    "its fields"
                 )
             return said if said in there else None
         if not there:
@@ -324,14 +324,14 @@ class LaidLog:
         titles = dict.fromkeys(part.reading.title for part in parts if part.reading.kind != "table")
         notes = [f"read as {' and as '.join(titles)}"] if titles else []
         if any(part.reading.goes_on for part in parts):
-            notes.append("lines that go on with what the one before them says (stack traces) are not counted")
+            notes.append("continuation lines (such as stack traces) are not counted")
         if self.known.latency and self._said.scale is None:
             assert unit is not None
-            notes.append(f"response times: {self.known.latency} in {unit.name}, {unit.why} (--scale says another)")
+            notes.append(f"response times: {self.known.latency} in {unit.name}, {unit.why} (--scale overrides this)")
         told = dict.fromkeys(meaning.told for meaning in meanings if meaning.told)
         self.told = self._said.errors or "; ".join(told) or None
         if any(one.zoneless and part.reading.kind != "w3c" for one, part in zip(meanings, parts, strict=True)):
-            notes.append(f"times that name no zone are read as {self._said.zone} (--timezone-of-data)")
+            notes.append(f"times without a zone are read as {self._said.zone} (--timezone-of-data)")
         self.notes = tuple(notes)
         self.remarks = tuple(remark for meaning in meanings for remark in meaning.remarks)
         self.folding = self._fold_remark()

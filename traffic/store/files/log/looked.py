@@ -64,7 +64,7 @@ def look(path: str, begins: str, shown: str | None, database: Database, copy: Pa
         if not begins:
             raise
         raise UsageFailure(
-            f"{shown or path} has no log format that is known (docs/log-discovery.md lists them); as a table: {error}"
+            f"{shown or path} has no known log format (see docs/log-discovery.md); as a table: {error}"
         ) from error
     if found.kind == "parquet":
         names, sample = database.sample(found)

@@ -104,7 +104,7 @@ class Look:
         ((example,),) = self.ask(f"SELECT any_value({cell}) FROM raw WHERE {_said(cell)} AND {bad}")
         option = self.options.get(role, f"--field {role}=")
         raise UsageFailure(
-            f"{self.name}: {str(example)[:60]!r} in {field_} ({option}) is no {kind}: name another field"
+            f"{self.name}: {str(example)[:60]!r} in {field_} ({option}) is not a valid {kind}: use another field"
         )
 
 
@@ -195,14 +195,15 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
         return (days[0],), f"epoch(TRY_CAST({cell} AS TIMESTAMPTZ))", _said(cell)
     if days:
         raise UsageFailure(
-            f"{look.name}: {days[0]} holds days without a time: name another field with --field time=NAME"
+            f"{look.name}: {days[0]} contains dates without a time: use another field with --field time=NAME"
         )
     if unreadable:
         cell = look.column[unreadable[0]]
         ((example,),) = look.ask(f"SELECT any_value({cell}) FROM raw WHERE {_said(cell)}")
         raise UsageFailure(
-            f"{look.name}: {str(example)[:60]!r} in {unreadable[0]} is no time that is read (ISO 8601 or seconds since "
-            f"1970; a zone as +01:00, Z, UTC or GMT): name another field with {look.options.get('time', '--time')}"
+            f"{look.name}: {str(example)[:60]!r} in {unreadable[0]} is not a supported time (ISO 8601 or seconds "
+            "since 1970; zones such as +01:00, Z, UTC or GMT): use another field with "
+            f"{look.options.get('time', '--time')}"
         )
     return (), "NULL", "FALSE"
 
@@ -340,5 +341,5 @@ def _remarks(
         if rows := look.ask(f"SELECT DISTINCT {cell} FROM raw WHERE {cell} <> '' ORDER BY 1 LIMIT 3"):
             found.append(levels_asked([str(level) for (level,) in rows], held[0]))
     if not fields["status"] and levels and not any(one.errors for one in levels.values()):
-        found.append("no line has a level that is an error, and no field a status: if one is, name it with --errors")
+        found.append("there is no error level and no status field: define errors with --errors")
     return found

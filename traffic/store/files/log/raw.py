@@ -176,9 +176,7 @@ def _w3c(reading: Reading, relation: str, headers: Ask) -> Raw:
     layouts = {tuple(re.sub(r"^#Fields:\s*", "", line).split()) for (line,) in rows} or {reading.fields}
     by_width = {len(fields): fields for fields in layouts}
     if len(by_width) < len(layouts):
-        raise UsageFailure(
-            "the #Fields of the log change in their order: cut it where they do, and read the parts alone"
-        )
+        raise UsageFailure("the #Fields of the log change their order: split it there, and read the parts one by one")
     parts = "string_split(line, chr(9))" if reading.tabs else "string_split(line, ' ')"
     if not reading.tabs:
         quoted = 'regexp_extract_all(line, \'"[^"]*"|\\S+\')'

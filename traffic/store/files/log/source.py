@@ -15,7 +15,8 @@ from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.flows import FlowAnswer, FlowQuery, like_dimensions
 from traffic.model import Matrix, Query, Window
-from traffic.store.base import Columns, FlowSource, Limits, SizedSource
+from traffic.store.base import FlowSource, Limits, SizedSource
+from traffic.store.columns import Columns
 from traffic.store.files.database import Database
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
 from traffic.store.files.log.account import Said
@@ -106,7 +107,7 @@ class LinesSource(SizedSource, FlowSource):
         count, by = self._series
         found = [
             *self._laid.notes,
-            f"{count:,} series, by {by}" if by else "one series: the log names no service or host",
+            f"{count:,} series, by {by}" if by else "one series: the log has no service or host",
         ]
         if self._preset.errors:
             found.append(f"errors: {self._laid.told}")
@@ -158,9 +159,9 @@ class LinesSource(SizedSource, FlowSource):
         for path, lines in self._laid.account.files.items():
             known, others, keyless, timed, outside, first, last = counts.get(path, (0, 0, 0, 0, 0, None, None))
             reasons = {
-                "are not understood": lines.bad,
+                "are not recognised": lines.bad,
                 "have no time": lines.timeless,
-                "do not meet --where": lines.filtered,
+                "do not match --where": lines.filtered,
                 f"have no {self._series[1] or 'key'}": keyless,
                 "have no response time": timed,
                 OTHER_KEYS: others,
@@ -212,7 +213,7 @@ class LinesSource(SizedSource, FlowSource):
             what = "no status and no level" if "--errors" in missing else "no response time"
             more = "".join(f"; {remark}" for remark in laid.remarks if "--errors" in remark)
             raise UsageFailure(
-                f"{self.name} has {what} that is known for --metric {self._said.preset}: name it with "
+                f"{self.name} has {what} that is recognised for --metric {self._said.preset}: specify it with "
                 f"{' and '.join(missing)}{more}"
             )
 
@@ -229,8 +230,8 @@ class LinesSource(SizedSource, FlowSource):
         shown = f"{field} ({by})" if by and by != field else field
         if self._said.key is None and count > SERIES_MOST:
             raise UsageFailure(
-                f"{self.name} has {count:,} series by {shown}: name a field with fewer values with --key, or take them "
-                f"all with --key {field}"
+                f"{self.name} has {count:,} series by {shown}: specify a field with fewer values with --key, or "
+                f"accept them all with --key {field}"
             )
         return count, shown
 
