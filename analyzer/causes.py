@@ -66,8 +66,7 @@ def causes(
     names = dimensions_of(store, by)
     if not names or not events or not isinstance(store, FlowSource):
         return ()
-    # What is made a rate of here is summed up as it is.
-    width = resolution if store.metric.per_second and not store.metric.rate else 1
+    width = store.lasting(resolution)
     asked = [
         {
             "by": names,

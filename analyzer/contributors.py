@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.kernels.shares import Shares, mean_shares, shares
 from analyzer.model import Contributor, Event, Policy
-from traffic.flows import Beyond, FlowAnswer, FlowQuery, split_of
+from traffic.flows import Beyond, FlowAnswer, FlowQuery
 from traffic.model import HOUR, WEEK, Floats, Ints, Split, Window
 from traffic.store.base import FlowSource
 
@@ -65,7 +65,7 @@ def contributors(
         policy: with `trailing`, only the weeks before say what is usual.
         width: what sums are multiplied with: a bucket's seconds where values are so much a second.
     """
-    kind = split_of(source.metric)
+    kind = source.split_into()
     windows = [(*windows_of(event, extent, policy), just_before(event, extent)) for event in events]
     beyond = [Beyond(event.threshold, event.direction) if kind == "rows" else None for event in events]
     asked = [

@@ -12,7 +12,7 @@ from traffic.store.access import Access, Entry, prometheus_access
 from traffic.store.prometheus.answers import NoPromAnswer, lines
 from traffic.store.prometheus.client import Connection
 from traffic.store.prometheus.place import find_place
-from traffic.store.prometheus.promql import milliseconds, one_of, read, with_matcher
+from traffic.store.prometheus.promql import milliseconds, one_of, read, summed, with_matcher
 from traffic.store.prometheus.questions import Naming
 
 
@@ -143,3 +143,24 @@ def test_an_answer_of_another_form_is_refused(data: Any) -> None:
 def test_an_answer_is_put_where_its_times_say() -> None:
     (line,) = lines(one(values=[[60, "1"], [180, "NaN"]]), 60, 60, 3)
     assert (line.labels, line.columns.tolist(), line.values[0]) == ({"k": "a"}, [0, 2], 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sum by (k) (rate(x[5m])) * 8", "sum by (k, port) (rate(x[5m])) * 8"),
+        ("8 * sum(rate(x[5m])) by (k, j) / 2", "8 * sum by (k, j, port) (rate(x[5m])) / 2"),
+        ("sum(x)", "sum by (port) (x)"),
+        ("sum by(k,)(x - on (k) group_left () y)", "sum by (k, port) (x - on (k) group_left () y)"),
+        ("sum(a) by (k) / sum(b) by (k)", None),
+        ("sum without (j) (x)", None),
+        ("avg by (k) (x)", None),
+        ("sum(x) + sum(y)", None),
+        ("sum(x) > 5", None),
+        ("max(sum by (k) (x))", None),
+        ("rate(x[5m])", None),
+        ("sum(x) * y", None),
+    ],
+)
+def test_a_sum_is_split_by_a_label_more_and_nothing_else_is(text: str, expected: str | None) -> None:
+    assert summed(read(text), ("port",)) == expected

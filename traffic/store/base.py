@@ -13,8 +13,8 @@ from typing import Protocol, runtime_checkable
 
 from traffic.coverage import Coverage
 from traffic.errors import Failure, StorageFailure, UsageFailure
-from traffic.flows import FlowAnswer, FlowQuery
-from traffic.model import Grid, Matrix, Metric, Query, Rollup, Window
+from traffic.flows import FlowAnswer, FlowQuery, split_of
+from traffic.model import Grid, Matrix, Metric, Query, Rollup, Split, Window
 
 SEVERAL = "\n"
 """What stands between the names of files, where a store is several."""
@@ -257,6 +257,15 @@ class FlowSource(Source, Protocol):
         Raises:
             DamagedStore: a part of the answer could not be read; there is no half answer.
         """
+
+    def split_into(self) -> Split:
+        """What of what is read can be split: amounts, what they are the mean of, or rows."""
+        return split_of(self.metric)
+
+    def lasting(self, resolution: int) -> int:
+        """Seconds that a bucket's amount lasts, where it is so much a second and was summed up as it is; else 1."""
+        # What is made a rate of here is summed up as it is.
+        return resolution if self.metric.per_second and not self.metric.rate else 1
 
     def flow_requests(self) -> int:
         """How many requests to a service a query takes at the most; 0 of what lies on this machine."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from traffic.model import Grid, Window
+from traffic.model import WEEK, Grid, Window
 from traffic.store.base import StoreError, TooLarge
 from traffic.store.prometheus.answers import Answered, NoPromAnswer, lines, pairs
 from traffic.store.prometheus.client import Connection
@@ -45,6 +45,25 @@ class Asking:
         first = grid.start + grid.step
         fields = {"query": promql, "start": first, "end": grid.window.end, "step": grid.step, **FRESH}
         return lines(self._connection.ask("query_range", **fields), first, grid.step, grid.count)
+
+    def weekly(self, promql: str, first: int, count: int) -> Iterator[Answered]:
+        """The series of an expression at some moments, a week apart."""
+        fields = {"query": promql, "start": first, "end": first + (count - 1) * WEEK, "step": WEEK, **FRESH}
+        return lines(self._connection.ask("query_range", **fields), first, WEEK, count)
+
+    def labels(self, series: Sequence[str], window: Window) -> set[str]:
+        """The labels of what some selectors choose in a window.
+
+        Raises:
+            NoPromAnswer: it does not list them.
+        """
+        found: set[str] = set()
+        for one in dict.fromkeys(series):
+            told = self._connection.ask("labels", **{"match[]": one, "start": window.start, "end": window.end})
+            if not isinstance(told, list) or not all(isinstance(name, str) for name in told):
+                raise NoPromAnswer(f"{self.name} does not list its labels as Prometheus does")
+            found |= set(told)
+        return found - {"__name__"}
 
     def parts(self, promql: str, grid: Grid) -> Iterator[tuple[Grid, Answered]]:
         """The same, in halves where it is too much.

@@ -7,7 +7,7 @@ moved by a millisecond, and a sample is not carried on into a gap.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from traffic.errors import UsageFailure
@@ -88,6 +88,14 @@ class _Token:
     end: int
 
 
+def _tokens(text: str) -> list[_Token]:
+    return [
+        _Token(match.lastgroup or "", match[0], match.start(), match.end())
+        for match in _TOKEN.finditer(text)
+        if match.lastgroup != "blank"
+    ]
+
+
 def read(text: str) -> Expression:
     """The expression that `text` is.
 
@@ -95,11 +103,7 @@ def read(text: str) -> Expression:
         UsageFailure: it reads no series, or tells the time by the clock of the moment.
     """
     text = text.strip()
-    tokens = [
-        _Token(match.lastgroup or "", match[0], match.start(), match.end())
-        for match in _TOKEN.finditer(text)
-        if match.lastgroup != "blank"
-    ]
+    tokens = _tokens(text)
     found: list[Selector] = []
     at = 0
     while at < len(tokens):
@@ -125,6 +129,42 @@ def read(text: str) -> Expression:
     if not found:
         raise UsageFailure("--value selects no series: use a metric name or a PromQL expression")
     return Expression(text, tuple(found))
+
+
+def summed(expression: Expression, by: Sequence[str]) -> str | None:
+    """A `sum` of whatever, times or over a number at the most, by some labels more; None where it is nothing of that.
+
+    Whatever is added up, its parts by a label add up to it.
+    """
+    tokens = _tokens(expression.text)
+    at = 0
+    while at + 1 < len(tokens) and tokens[at].kind == "number" and tokens[at + 1].text == "*":
+        at += 2
+    before = at
+    if _sign(tokens, at).lower() != "sum":
+        return None
+    at += 1
+    clause, behind = "", at
+    if _sign(tokens, at).lower() == "by":
+        at = _closing(tokens, at + 1, "(", ")") if _sign(tokens, at + 1) == "(" else at
+        clause = expression.text[tokens[behind + 1].end : tokens[at - 1].start]
+    if _sign(tokens, at) != "(":
+        return None
+    inner = at
+    at = _closing(tokens, at, "(", ")")
+    body = expression.text[tokens[inner].start : tokens[at - 1].end]
+    if _sign(tokens, at).lower() == "by" and _sign(tokens, at + 1) == "(" and inner == behind:
+        end = _closing(tokens, at + 1, "(", ")")
+        clause, at = expression.text[tokens[at + 1].end : tokens[end - 1].start], end
+    rest = at
+    while at + 1 < len(tokens) and tokens[at].text in ("*", "/") and tokens[at + 1].kind == "number":
+        at += 2
+    if at < len(tokens):
+        return None
+    front = expression.text[: tokens[before].start]
+    labels = ", ".join((*filter(None, (part.strip() for part in clause.split(","))), *by))
+    tail = expression.text[tokens[rest - 1].end :]
+    return f"{front}sum by ({labels}) {body}{tail}"
 
 
 def _selector(text: str, tokens: list[_Token], at: int) -> tuple[Selector, int]:

@@ -192,13 +192,13 @@ def rollup(
         "p50": f"quantile_over_time(0.5, {buckets})",
         "p20": f"quantile_over_time(0.2, {buckets})",
     }
-    return _told_apart(figures)
+    return told_apart(figures)
 
 
 def checks(question: Question, series: Sequence[dict[str, str]], width: int, seconds: int, *, closed: bool) -> str:
     """How many buckets of `width` seconds each key had in the time before, and their sum: by `FIELD`."""
     buckets = f"({finite(question.bucket(series, width))}){every(seconds, width, closed=closed)}"
-    return _told_apart({"count": f"count_over_time({buckets})", "sum": f"sum_over_time({buckets})"})
+    return told_apart({"count": f"count_over_time({buckets})", "sum": f"sum_over_time({buckets})"})
 
 
 def odd(selector: str, seconds: int, *, closed: bool) -> str:
@@ -208,7 +208,7 @@ def odd(selector: str, seconds: int, *, closed: bool) -> str:
     return f"count(count_over_time{window} unless ({total} - {total}) == 0)"
 
 
-def _told_apart(figures: Mapping[str, str]) -> str:
+def told_apart(figures: Mapping[str, str]) -> str:
     """Expressions as one, each with its name as a label."""
     return " or ".join(f'label_replace({text}, "{FIELD}", "{name}", "", "")' for name, text in figures.items())
 

@@ -11,13 +11,15 @@ from typing_extensions import override
 
 from traffic.coverage import Coverage
 from traffic.errors import Contradiction, UsageFailure
-from traffic.model import HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
+from traffic.flows import FlowAnswer, FlowQuery
+from traffic.model import HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Split, Window
 from traffic.store.access import Access
-from traffic.store.base import Limits, RollupSource, ServedSource, StoreError, check_size
+from traffic.store.base import FlowSource, Limits, RollupSource, ServedSource, StoreError, check_size
 from traffic.store.columns import Columns
 from traffic.store.prometheus.answers import Answered, NoPromAnswer, adds_up, agrees
 from traffic.store.prometheus.asking import Asking, Labels
 from traffic.store.prometheus.client import Connection
+from traffic.store.prometheus.flows import LabelParts
 from traffic.store.prometheus.history import SampleHistory, several
 from traffic.store.prometheus.place import find_place
 from traffic.store.prometheus.questions import FIELD, ROOM, checks, rollup
@@ -33,7 +35,7 @@ _TRIES = 3
 """How often buckets are asked for that do not add up: samples may have come between two questions."""
 
 
-class PrometheusSource(RollupSource, ServedSource):
+class PrometheusSource(RollupSource, ServedSource, FlowSource):
     """What a metric, or an expression, was."""
 
     settling: int | None = _SETTLING
@@ -59,6 +61,7 @@ class PrometheusSource(RollupSource, ServedSource):
         self._asking = Asking(self._connection, flavour_of(self._connection))
         self._now = now
         self._history = SampleHistory(self._asking, self._reading, int(now()))
+        self._parts = LabelParts(self._asking, self._reading, self._history, self.metric)
         self._infinite = 0
 
     def limits(self, resolution: int) -> Limits:
@@ -172,6 +175,29 @@ class PrometheusSource(RollupSource, ServedSource):
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002
         """Its samples in that window, or the values of an expression, counted in a question of their own."""
         return self._history.coverage(window, only)
+
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Labels, where they are asked for: which of them matter nobody knows."""
+        return self._parts.dimensions(wanted) if wanted else ()
+
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """A request for each, and for its halves where that is too much."""
+        return map(self._parts.answer, queries)
+
+    @override
+    def split_into(self) -> Split:
+        """Rates and sums have parts that add up."""
+        return self._parts.split
+
+    @override
+    def lasting(self, resolution: int) -> int:
+        """Rates were summed up over their time."""
+        return super().lasting(resolution) if self.metric.adds_up else 1
+
+    @override
+    def flow_requests(self) -> int:
+        """One."""
+        return 1
 
     def close(self) -> None:
         """Let go of the connections."""
