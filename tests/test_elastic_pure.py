@@ -7,7 +7,7 @@ import json
 import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from threading import Condition, Thread
 from typing import Any, ClassVar
@@ -400,14 +400,14 @@ def test_what_is_cut_and_asked_for_together_is_put_together_again(
         Query(BITS, tuple(map(str, range(keys))), Window(start, start + 60 * count), 60)
         for start, count in ((0, 30), (6_000, 1), (60, 90))
     ]
-    for query, answer in zip(queries, halving.series_many(queries), strict=True):
+    for query, answer in zip(queries, chain.from_iterable(halving.series_many(queries)), strict=True):
         grid = Grid.over(query.window, 60)
         assert (answer.keys, answer.grid) == (query.keys, grid)
         np.testing.assert_array_equal(answer.values, np.arange(keys)[:, None] * 1e12 + grid.times())
     # The halves of a part that was refused are both sent at once, beside what was under way already.
     assert store.most <= at_once + (0 if said <= meant else 2)
     if said <= meant:
-        assert halving.sent == sum(len(halving.parts(query, 60)) for query in queries)
+        assert halving.sent == len(halving.requests(queries, hours=False))
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 4])
@@ -416,7 +416,7 @@ def test_as_many_requests_are_under_way_together_as_are_allowed(at_once: int) ->
     queries = [Query(BITS, ("1",), Window(0, 60 * count), 60) for count in (300, 20, 20, 20)]
     for sent in (queries[:1], queries[1:] if at_once < 4 else queries):
         store.most = 0
-        assert len(list(Halving(store, at_once).series_many(sent))) == len(sent)
+        assert len(list(chain.from_iterable(Halving(store, at_once).series_many(sent)))) == len(sent)
         assert store.most == at_once, "the parts of one query, and several queries"
 
 

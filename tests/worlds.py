@@ -15,7 +15,7 @@ from analyzer.kernels.rollup import roll_up
 from analyzer.model import CalendarRow, Policy
 from traffic.coverage import Coverage, Holding
 from traffic.model import BITS, DAY, FIRST_MONDAY, HOUR, WEEK, Floats, Grid, Matrix, Metric, Query, Rollup, Window
-from traffic.store.base import Limits, RollupSource, ScarceSource, Source, TooLarge
+from traffic.store.base import Away, Joined, JoiningSource, Limits, RollupSource, ScarceSource, Source, TooLarge
 
 MONDAY = FIRST_MONDAY + 2900 * WEEK
 """A Monday in 2025."""
@@ -96,10 +96,37 @@ class MemoryRollups(MemorySource, RollupSource):
 
     def rollup(self, query: Query) -> Rollup:
         self.rolled.append(query)
-        answer = super().series(query)
+        answer = MemorySource.series(self, query)
         self.asked.remove(query)
         hours = roll_up(answer.values, HOUR // query.resolution, query.percent)
         return Rollup(query.keys, Grid.over(query.window, HOUR), hours)
+
+
+@dataclass
+class MemoryJoining(MemoryRollups, JoiningSource):
+    """One that answers several queries by one request, and refuses more than so many of them."""
+
+    most: Joined = field(default_factory=lambda: Joined(4, 10_000))
+    refuses: int = 1_000
+    requests: list[Sequence[Query]] = field(default_factory=list)
+    """For buckets, each with its queries."""
+    ends_after: int = 1_000
+    """Requests until it is away for good."""
+
+    def joins(self) -> Joined:
+        return self.most
+
+    def series(self, query: Query) -> Matrix:
+        (answer,) = self.series_joined([query])
+        return answer
+
+    def series_joined(self, queries: Sequence[Query]) -> list[Matrix]:
+        if len(queries) > self.refuses:
+            raise TooLarge(f"more than {self.refuses} queries")
+        if len(self.requests) == self.ends_after:
+            raise Away("it was there a moment ago")
+        self.requests.append(queries)
+        return [super(MemoryJoining, self).series(query) for query in queries]
 
 
 @dataclass

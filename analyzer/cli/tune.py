@@ -162,7 +162,6 @@ def _say_requests(run: LastRun, options: TuneOptions) -> None:
     from analyzer.tuning.grid import DEFAULT, candidates
     from analyzer.tuning.sweep import unanswered
     from traffic.disk import lock
-    from traffic.model import HOUR
 
     if options.engine != "discover":
         raise UsageFailure(f"--dry-run cannot estimate what --as {options.engine} needs: leave one of them out")
@@ -175,8 +174,7 @@ def _say_requests(run: LastRun, options: TuneOptions) -> None:
             counted = [one.counted for one in tried]
             policies = [one.policy for one in tried]
             queries, hours = unanswered(source, surveyed, resolution, policies, progress, counted)
-        step = HOUR if hours and asked.rolls_up(resolution) else resolution
-        requests = sum(len(asked.parts(query, step)) for query in queries)
+        requests = len(asked.requests(queries, hours and asked.rolls_up(resolution)))
     if options.as_json:
         click.echo(json.dumps({"policies": len(tried), "requests": requests, "at_least": hours}, indent=1))
     else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from traffic.model import Counts, Grid, Hours, Matrix, Query, Rollup, Window, ceil_to
-from traffic.store.base import Limits
+from traffic.store.base import Joined, Limits
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,32 @@ def halves(query: Query, step: int, keys_too: bool = True) -> tuple[Query, Query
     return _by_time(query, ceil_to(window.start + window.seconds // 2, step))
 
 
+def size_of(query: Query, step: int, filled: float = 1.0) -> float:
+    """Buckets of an answer, about: a key is one too, and holds those of its times.
+
+    Args:
+        query: that is answered.
+        step: of the buckets that are asked for.
+        filled: share of these that hold something.
+    """
+    return len(query.keys) * (1 + filled * Grid.over(query.window, step).count)
+
+
+def joined(parts: Iterable[Query], most: Joined, size: Callable[[Query], float]) -> Iterator[list[Query]]:
+    """Queries in a row, in as few requests as a store lets one; of those that are left out, none takes one more."""
+    group: list[Query] = []
+    held = 0.0
+    for part in parts:
+        alike = group and (part.metric, part.resolution) == (group[0].metric, group[0].resolution)
+        if group and not (alike and len(group) < most.queries and held + size(part) <= most.buckets):
+            yield group
+            group, held = [], 0.0
+        group.append(part)
+        held += size(part)
+    if group:
+        yield group
+
+
 def join_series(a: Matrix, b: Matrix, query: Query) -> Matrix:
     """The answer to a query from those to its halves."""
     axis = 0 if a.keys != b.keys else 1
@@ -72,8 +98,7 @@ def _cut(query: Query, step: int, limits: Limits, filled: float) -> tuple[Query,
         return _by_keys(query, _middle(len(keys), limits.keys))
     if limits.seconds is not None and window.seconds > limits.seconds:
         return _by_time(query, window.start + _middle(window.seconds, limits.seconds))
-    # A key is a bucket too, and holds those of its times.
-    fits = limits.buckets is None or len(keys) * (1 + filled * Grid.over(query.window, step).count) <= limits.buckets
+    fits = limits.buckets is None or size_of(query, step, filled) <= limits.buckets
     return None if fits else halves(query, step)
 
 

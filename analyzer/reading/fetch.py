@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from itertools import groupby, islice
 from typing import TypeVar
 
-from analyzer.reading.cut import Tree, halves, join_rollups, join_series, tree
+from analyzer.reading.cut import Tree, halves, join_rollups, join_series, joined, size_of, tree
 from analyzer.reading.kept import KeptBuckets
 from traffic.model import HOUR, Matrix, Query, Rollup
-from traffic.store.base import RollupSource, ScarceSource, Source, SparseSource, StoreError, TooLarge, TooLong
+from traffic.store.base import (
+    JoiningSource,
+    RollupSource,
+    ScarceSource,
+    Source,
+    SparseSource,
+    StoreError,
+    TooLarge,
+    TooLong,
+)
 
 Answer = TypeVar("Answer", Matrix, Rollup)
+Request = list[Query]
+"""What is asked for at once: one query, or several where the store lets one."""
 
 
 class Halving:
@@ -38,51 +49,84 @@ class Halving:
 
     def series(self, query: Query) -> Matrix:
         """As the store says."""
-        (answer,) = self.series_many([query])
+        ((answer,),) = self.series_many([query])
         return answer
 
-    def series_many(self, queries: Sequence[Query]) -> Iterator[Matrix]:
-        """A `series` for each, in that order, as they come."""
-        return self._each(queries, self.store.series, join_series)
+    def series_many(self, queries: Sequence[Query]) -> Iterator[list[Matrix]]:
+        """A `series` for each, in that order, as they come: in a list those that came together."""
+        return self._each(queries, self._ask_series, join_series)
 
     def rollup(self, query: Query) -> Rollup:
         """As the store says, where it can make roll-ups."""
-        assert isinstance(self.store, RollupSource)
-        (answer,) = self._each([query], self.store.rollup, join_rollups)
+        ((answer,),) = self._each([query], self._ask_rollup, join_rollups)
         return answer
 
     def holds(self, _query: Query) -> bool:
         """It keeps nothing."""
         return False
 
-    def parts(self, query: Query, step: int) -> list[Query]:
-        """The requests that a query is cut into before any is sent; `step`: of the buckets that are asked for."""
-        return list(self._tree(query, step).leaves())
+    def requests(self, queries: Sequence[Query], hours: bool) -> list[Request]:
+        """The requests that queries are cut or joined into before any is sent.
 
-    def _tree(self, query: Query, step: int) -> Tree:
-        filled = self.store.filled(step) if isinstance(self.store, SparseSource) else 1.0
-        return tree(query, step, self.store.limits(query.resolution), filled)
+        Args:
+            queries: all of them together.
+            hours: whether the store is asked for roll-ups; else for buckets.
+        """
+        return self._requests([self._tree(query, hours) for query in queries], hours)
+
+    def _requests(self, trees: Sequence[Tree], hours: bool) -> list[Request]:
+        """Hours that a store makes itself are asked for one by one, buckets together where it lets one."""
+        parts = [part for one in trees for part in one.leaves()]
+        if hours or len(parts) < 2 or not isinstance(self.store, JoiningSource):
+            return [[part] for part in parts]
+        most = self.store.joins()
+        return list(joined(parts, most, lambda part: size_of(part, part.resolution, self._filled(part.resolution))))
+
+    def _tree(self, query: Query, hours: bool) -> Tree:
+        step, limits = HOUR if hours else query.resolution, self.store.limits(query.resolution)
+        return tree(query, step, limits.of_hours() if hours else limits, self._filled(step))
+
+    def _filled(self, step: int) -> float:
+        return self.store.filled(step) if isinstance(self.store, SparseSource) else 1.0
+
+    def _ask_series(self, request: Request) -> list[Matrix]:
+        if len(request) > 1:
+            assert isinstance(self.store, JoiningSource)
+            return self.store.series_joined(request)
+        return [self.store.series(query) for query in request]
+
+    def _ask_rollup(self, request: Request) -> list[Rollup]:
+        assert isinstance(self.store, RollupSource)
+        return [self.store.rollup(query) for query in request]
 
     def _each(
         self,
         queries: Sequence[Query],
-        ask: Callable[[Query], Answer],
+        ask: Callable[[Request], list[Answer]],
         join: Callable[[Answer, Answer, Query], Answer],
-    ) -> Iterator[Answer]:
-        """An answer for each query, in that order; no more requests ahead of it than may be under way at once."""
-        wide = HOUR if join is join_rollups else None
-        trees = [self._tree(query, wide or query.resolution) for query in queries]
+    ) -> Iterator[list[Answer]]:
+        """An answer for each query, in that order; no more requests ahead of it than may be under way at once.
+
+        Those in a list needed no further request after the first of them.
+        """
+        if not queries:
+            return
+        hours = join is join_rollups
+        trees = [self._tree(query, hours) for query in queries]
         at_once = min([self._concurrency, *(self.store.limits(query.resolution).at_once for query in queries)])
         with ThreadPoolExecutor(at_once) as pool:
             # One at a time needs no thread, and errors then come from where they are raised.
             submit = pool.submit if at_once > 1 else _now
-            rest = (part for one in trees for part in one.leaves())
-            waiting: deque[tuple[Query, Future[Answer]]] = deque()
+            rest = iter(self._requests(trees, hours))
+            waiting: deque[tuple[Request, Future[list[Answer]]]] = deque()
+            there: deque[Answer] = deque()
 
             def following() -> Answer:
-                # Not before its answer is wanted: what was answered before is committed by then.
-                waiting.extend((part, submit(ask, part)) for part in islice(rest, at_once - len(waiting)))
-                return self._finished(*waiting.popleft(), submit, ask, join)
+                if not there:
+                    # Not before its answer is wanted: what was answered before is committed by then.
+                    waiting.extend((part, submit(ask, part)) for part in islice(rest, at_once - len(waiting)))
+                    there.extend(self._finished(*waiting.popleft(), submit, ask, join))
+                return there.popleft()
 
             def whole(one: Tree) -> Answer:
                 if not one.halves:
@@ -91,7 +135,13 @@ class Halving:
                 return join(first, second, one.query)
 
             try:
-                yield from map(whole, trees)
+                together: list[Answer] = []
+                for one in trees:
+                    if together and not there:
+                        yield together
+                        together = []
+                    together.append(whole(one))
+                yield together
             except BaseException:
                 # The pool ends when all that is under way does, and with a store that is asked slowly that may be long.
                 if isinstance(self.store, ScarceSource):
@@ -100,34 +150,42 @@ class Halving:
 
     def _finished(
         self,
-        query: Query,
-        future: Future[Answer],
-        submit: Callable[..., Future[Answer]],
-        ask: Callable[[Query], Answer],
+        request: Request,
+        future: Future[list[Answer]],
+        submit: Callable[..., Future[list[Answer]]],
+        ask: Callable[[Request], list[Answer]],
         join: Callable[[Answer, Answer, Query], Answer],
-    ) -> Answer:
+    ) -> list[Answer]:
         """What was asked for in `future`, in halves if that was too much."""
         self.sent += 1
         try:
-            answer = future.result()
+            answers = future.result()
         except TooLarge as error:
-            step = HOUR if join is join_rollups else query.resolution
-            cut = halves(query, step, keys_too=not isinstance(error, TooLong))
-            if cut is None:
-                least = "hour" if step == HOUR else "bucket"
-                raise StoreError(f"{self.store.name}: even one series for {least} is too much ({error})") from None
+            cut = self._halves(request, error, HOUR if join is join_rollups else request[0].resolution)
             asked = [(half, submit(ask, half)) for half in cut]
             first, second = (self._finished(half, answer, submit, ask, join) for half, answer in asked)
-            return join(first, second, query)
-        self.points += len(query.keys) * answer.grid.count
-        return answer
+            return first + second if len(request) > 1 else [join(first[0], second[0], request[0])]
+        self.points += sum(len(query.keys) * one.grid.count for query, one in zip(request, answers, strict=True))
+        return answers
+
+    def _halves(self, request: Request, error: TooLarge, step: int) -> tuple[Request, Request]:
+        """Several queries apart, or one in two."""
+        if len(request) > 1:
+            middle = len(request) // 2
+            return request[:middle], request[middle:]
+        (query,) = request
+        cut = halves(query, step, keys_too=not isinstance(error, TooLong))
+        if cut is None:
+            least = "hour" if step == HOUR else "bucket"
+            raise StoreError(f"{self.store.name}: even one series for one {least} is too much ({error})") from None
+        return [cut[0]], [cut[1]]
 
 
-def _now(ask: Callable[[Query], Answer], query: Query) -> Future[Answer]:
+def _now(ask: Callable[[Request], list[Answer]], request: Request) -> Future[list[Answer]]:
     """Like a pool's `submit`, done when it returns."""
-    future: Future[Answer] = Future()
+    future: Future[list[Answer]] = Future()
     try:
-        future.set_result(ask(query))
+        future.set_result(ask(request))
     except TooLarge as error:
         future.set_exception(error)
     return future
@@ -150,11 +208,13 @@ class Rolled:
         """Whether the last roll-up was made of these buckets."""
         return self._kept is not None and self._kept.has(query)
 
-    def series_many(self, queries: Sequence[Query]) -> Iterator[Matrix]:
-        """A `series` for each, in that order, as they come."""
-        if any(self.holds(query) for query in queries):
-            return (self.series(query) for query in queries)
-        return self._source.series_many(queries)
+    def series_many(self, queries: Sequence[Query]) -> Iterator[list[Matrix]]:
+        """A `series` for each, in that order, as they come: in a list those that came together."""
+        for is_held, some in groupby(queries, self.holds):
+            if is_held:
+                yield [self.series(query) for query in some]
+            else:
+                yield from self._source.series_many(list(some))
 
     def series(self, query: Query) -> Matrix:
         """From the buckets that the last roll-up was made of, where they hold the answer; else from the source."""

@@ -63,8 +63,8 @@ def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0, by: S
         for keys, reach in groups(spans, learned, scope.resolution, source.limits(scope.resolution))
     ]
     queries = [query for block in blocks for query in source.unanswered(block)]
-    requests = [part for query in queries for part in asked.parts(query, step)]
-    days = [replace(block, window=day) for block in blocks for day in block.window.pieces(DAY)]
+    requests = asked.requests(queries, pushed)
+    days = [[replace(block, window=day) for day in block.window.pieces(DAY)] for block in blocks]
     points = sum(_points(query, scope.resolution) for query in queries)
     ask: Callable[[Query], object] = asked.rollup if pushed else asked.series
     if isinstance(store, ScarceSource):
@@ -78,7 +78,7 @@ def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0, by: S
         requests=len(requests),
         buckets=sum(_points(query, step) for query in queries),
         points=points,
-        most_requests=sum(len(asked.parts(day, scope.resolution)) for day in days) if pushed else 0,
+        most_requests=sum(len(asked.requests(some, hours=False)) for some in days) if pushed else 0,
         seconds=seconds,
         limited=isinstance(store, ScarceSource),
         event_requests=event_requests(store, by),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from traffic.coverage import Coverage
@@ -64,6 +64,24 @@ class Limits:
     """Keys x buckets that are worth asking for together: what bounds a block of keys, and joins windows into one."""
     at_once: int = 1
     """Requests that may be under way together; one where the machine itself does the work, so more are no quicker."""
+    hours: int | None = None
+    """Buckets of roll-ups that the store makes which are best asked for at once: some are read while others are made.
+    None: as many as it takes."""
+
+    def of_hours(self) -> Limits:
+        """What it takes at once in roll-ups."""
+        found = [most for most in (self.buckets, self.hours) if most is not None]
+        return replace(self, buckets=min(found, default=None))
+
+
+@dataclass(frozen=True)
+class Joined:
+    """How much several queries that are one request may ask for together."""
+
+    queries: int
+    """One: each is asked for by itself."""
+    buckets: int
+    """Of the answer, each key counted as one more."""
 
 
 def check_size(query: Query, grid: Grid, most: int = POINTS) -> None:
@@ -211,6 +229,23 @@ class SparseSource(Source, Protocol):
     @abstractmethod
     def filled(self, resolution: int) -> float:
         """Share of the buckets of `resolution` seconds that hold something, of all keys: at most 1, rather too much."""
+
+
+@runtime_checkable
+class JoiningSource(Source, Protocol):
+    """A store that answers several queries by one request, where its way costs more than its answer."""
+
+    @abstractmethod
+    def joins(self) -> Joined:
+        """How much of that is worth asking for together, and no more than it takes."""
+
+    @abstractmethod
+    def series_joined(self, queries: Sequence[Query]) -> list[Matrix]:
+        """A `series` for each of some queries of one metric and resolution, in that order.
+
+        Raises:
+            TooLarge: ask for fewer of them.
+        """
 
 
 @runtime_checkable

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import reduce
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,8 +41,8 @@ class Reader(Protocol):
         """As `RollupSource`."""
         ...
 
-    def series_many(self, queries: Sequence[Query]) -> Iterator[Matrix]:
-        """A `series` for each, in that order, as they come."""
+    def series_many(self, queries: Sequence[Query]) -> Iterator[list[Matrix]]:
+        """A `series` for each, in that order, as they come: in a list those that came together."""
         ...
 
     def holds(self, query: Query) -> bool:
@@ -242,30 +244,27 @@ class CachedSource:
     def series_many(self, queries: Sequence[Query]) -> list[Matrix]:
         """Several `series` at once.
 
-        Each answer is committed before the next request goes to the store. Those that the source gives without one,
-        because it holds them already, are committed together: a block of keys has a suspect hour on nearly every day.
+        Each answer is committed before the next request goes to the store. Those that came together are committed
+        together: a block of keys has a suspect hour on nearly every day.
         """
         grids = [Grid.over(query.window, query.resolution) for query in queries]
         results = [np.full((len(query.keys), grid.count), np.nan) for query, grid in zip(queries, grids, strict=True)]
         gaps = self._gaps(list(zip(queries, grids, results, strict=True)))
-        held = [self._source.holds(gap.asked) for gap in gaps]
-        free: list[tuple[str, Floats]] = []
-        for gap, is_held, answer in zip(gaps, held, self._source.series_many([gap.asked for gap in gaps]), strict=True):
-            gap.result[gap.rows, gap.grid.slice(gap.asked.window)] = answer.values
-            pieces = [
-                (name, row[answer.grid.slice(day)])
-                for day, names in gap.days
-                if self._sealed(day)
-                for name, row in zip(names, answer.values, strict=True)
-            ]
-            if is_held:
-                free += pieces
-            else:
-                self._commit("series", gap.asked, gap.asked.window, pieces)
-        if free:
-            whole = Window(min(q.window.start for q in queries), max(q.window.end for q in queries))
-            self._commit("series", queries[0], whole, free)
+        rest = iter(gaps)
+        for answers in self._source.series_many([gap.asked for gap in gaps]):
+            some = list(islice(rest, len(answers)))
+            pieces = [piece for gap, answer in zip(some, answers, strict=True) for piece in self._filled(gap, answer)]
+            windows = [gap.asked.window for gap in some]
+            self._commit("series", some[0].asked, reduce(Window.hull, windows), pieces)
         return [Matrix(query.keys, grid, r) for query, grid, r in zip(queries, grids, results, strict=True)]
+
+    def _filled(self, gap: _Gap, answer: Matrix) -> Iterator[tuple[str, Floats]]:
+        """An answer laid where it goes, and its pieces that can be kept."""
+        gap.result[gap.rows, gap.grid.slice(gap.asked.window)] = answer.values
+        for day, names in gap.days:
+            if self._sealed(day):
+                part = answer.grid.slice(day)
+                yield from ((name, row[part]) for name, row in zip(names, answer.values, strict=True))
 
     def _gaps(self, asked: Sequence[tuple[Query, Grid, Floats]]) -> list[_Gap]:
         """What no file holds of some queries, in as few parts as the store lets one; the rest into their results."""
@@ -342,8 +341,8 @@ class CachedSource:
 
     def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
         if pieces:
-            about = {**_readable(self._about(kind, window)), "resolution": query.resolution}
-            self._files.put(pieces, {**about, "pieces": len(pieces)})
+            about = {"kind": kind, "store": self._place, "metric": self._metric, "window": [window.start, window.end]}
+            self._files.put(pieces, {**_readable(about), "resolution": query.resolution, "pieces": len(pieces)})
 
 
 def _readable(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -134,6 +134,12 @@ def cells(answer: Answer, keys: Sequence[str], grid: Grid, name: str, each: bool
     return result
 
 
+def is_full(answer: Answer, found: Cells, name: str) -> bool:
+    """Whether there are as many values as documents."""
+    with understood(name):
+        return not found.total or whole(answer["aggregations"]["all"]["count"]) >= found.total
+
+
 def keys_of(answer: Answer) -> list[Answer]:
     """The outer buckets of an answer to `Fields.buckets` or `Fields.hours`."""
     found: list[Answer] = answer.get("aggregations", {}).get("keys", {}).get("buckets", [])

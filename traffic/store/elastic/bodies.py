@@ -8,6 +8,8 @@ from typing import Any
 from traffic.model import HOUR, Statistic, Window
 
 Body = dict[str, Any]
+Part = tuple[Sequence[str], Window]
+"""Some keys in a window."""
 
 KEY = "organization.name"
 TIME = "@timestamp"
@@ -53,6 +55,8 @@ class Fields:
         """Seconds in which a key may have one document and no more, where nobody else sees to that."""
         self.mixed = False
         """Whether the key is of another type in another index."""
+        self.full = False
+        """Whether each document has a value, so that it need not be asked for one."""
         self.counter = False
         """Whether values only grow: then the highest of a bucket counts, and when its last document was."""
         self._also = [] if also is None else [also]
@@ -159,7 +163,11 @@ class Fields:
 
     def buckets(self, keys: Sequence[str], window: Window, step: int) -> Body:
         """The statistic of each key and bucket that holds a document."""
-        return self._by_time(keys, window, step, self._statistic())
+        return self._by_time([(keys, window)], step, self._statistic())
+
+    def joined(self, parts: Sequence[Part], step: int) -> Body:
+        """The same of some keys here and others there, as one request; not where each key has a query of its own."""
+        return self._by_time(parts, step, self._statistic())
 
     def hours(self, keys: Sequence[str], window: Window, percents: Sequence[float], digest: Body) -> Body:
         """Percentiles, ends, mean and number of the values of each key and hour; exact where values are documents."""
@@ -169,7 +177,7 @@ class Fields:
             },
             "stats": {"stats": {"field": self.value}},
         }
-        body = self._by_time(keys, window, HOUR, values)
+        body = self._by_time([(keys, window)], HOUR, values)
         if self.checked is not None:
             crowded = {"field": self.time, "fixed_interval": f"{self.checked}s", "min_doc_count": 2}
             body["aggs"]["keys"]["aggs"]["crowded"] = {"date_histogram": crowded}
@@ -203,16 +211,21 @@ class Fields:
             return {"value": {"percentiles": {"field": self.value, "percents": [95.0], "keyed": False, **digest}}}
         return {"value": {self.statistic: {"field": self.value}}} if self.statistic != "count" else {}
 
-    def _by_time(self, keys: Sequence[str], window: Window, step: int, values: Body) -> Body:
+    def _by_time(self, parts: Sequence[Part], step: int, values: Body) -> Body:
         histogram = {"field": self.time, "fixed_interval": f"{step}s", "min_doc_count": 1}
         inner: Body = {"time": {"date_histogram": histogram}, **self._ends()}
         if values:
             inner["time"]["aggs"] = values
         around = {} if self.around is None else {"all": self.around}
+        keys = list(dict.fromkeys(key for some, _ in parts for key in some))
+        # What lies in a window has a time.
+        each = [[self.within(window), self._one_of(some)] for some, window in parts]
+        some_of = {"should": [{"bool": {"filter": one}} for one in each], "minimum_should_match": 1}
+        there = each[0] if len(each) == 1 else [{"bool": some_of}]
         return {
             "size": 0,
             "track_total_hits": True,
-            "query": self.query(keys, window),
+            "query": {"bool": {"filter": [*self._also, *([] if self.full else self._valued()), *there]}},
             "aggs": {"keys": {**self._of_keys(keys), "aggs": inner}, **around},
         }
 
@@ -240,14 +253,15 @@ class Fields:
 
     def query(self, keys: Sequence[str] | None = None, window: Window | None = None) -> Body:
         """The documents that count, of some keys or all, in a window or ever: a `bool` query with a `filter` list."""
-        musts: list[Body] = [*self._also, {"exists": {"field": self.time}}]
-        if self.value is not None:
-            musts.append({"exists": {"field": self.value}})
+        musts: list[Body] = [*self._also, {"exists": {"field": self.time}}, *self._valued()]
         if window is not None or self.bounds is not None:
             musts.append(self.within(window or self.bounds or Window(0, 0)))
         if keys is not None:
             musts.append(self._one_of(keys))
         return {"bool": {"filter": musts}}
+
+    def _valued(self) -> list[Body]:
+        return [] if self.value is None else [{"exists": {"field": self.value}}]
 
     def _one_of(self, keys: Sequence[str]) -> Body:
         """Documents of any of these keys."""

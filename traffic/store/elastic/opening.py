@@ -56,8 +56,11 @@ def as_ours(cluster: Cluster, columns: Columns, ours: Manifest, several: bool = 
     refuse_options(columns, FOLDER.takes | {"filter_file"}, FOLDER.instead)
     field, step = ours.field, None if several else ours.step
     also = read_filter(columns.filter_file)
+    fields = Fields(TIME, KEY, field, "sum", also)
+    # Until an answer shows that somebody else wrote to it.
+    fields.full = True
     return ReadAs(
-        fields=Fields(TIME, KEY, field, "sum", also),
+        fields=fields,
         metric=BITS if field == BITS.field else Metric(field, field, "sum"),
         ours=True,
         step=step,

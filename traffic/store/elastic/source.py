@@ -15,7 +15,17 @@ from traffic.errors import UsageFailure
 from traffic.flows import FlowAnswer, FlowQuery, like_dimensions
 from traffic.model import Matrix, Query, Rollup, Window
 from traffic.store.access import Access
-from traffic.store.base import FlowSource, Limits, NoSuchStore, RankedSource, RollupSource, SharedSource, SparseSource
+from traffic.store.base import (
+    FlowSource,
+    Joined,
+    JoiningSource,
+    Limits,
+    NoSuchStore,
+    RankedSource,
+    RollupSource,
+    SharedSource,
+    SparseSource,
+)
 from traffic.store.columns import Columns
 from traffic.store.elastic.bodies import COVERAGE
 from traffic.store.elastic.client import Cluster
@@ -27,7 +37,7 @@ from traffic.store.elastic.flows import WANTED, FlowTold, flow_answer, flow_body
 from traffic.store.elastic.layout import FLOW_META, META, look
 from traffic.store.elastic.opening import as_named, as_ours
 from traffic.store.elastic.place import find_place
-from traffic.store.elastic.reading import BucketReader
+from traffic.store.elastic.reading import AT_BEST, BucketReader
 from traffic.store.elastic.stamps import Stamps
 
 NEVER = 2**40
@@ -41,7 +51,7 @@ AT_ONCE = 16
 """Requests under way together that a node still queues, and does not refuse."""
 
 
-class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, FlowSource):
+class ElasticSource(RollupSource, JoiningSource, SharedSource, SparseSource, RankedSource, FlowSource):
     """An index, alias or pattern in a cluster.
 
     Where there is one document a key and step, and the step is the asked resolution, the cluster makes the roll-ups;
@@ -86,12 +96,12 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
         # The stamps are taken here, before anything is asked.
         self.settling = self._stamps.settling if read.view.steady else NEVER
         self._extent = Extent(self._cluster, read, self._max_buckets)
-        self._reader = BucketReader(self._cluster, read, self._extent)
+        self._reader = BucketReader(self._cluster, read, self._extent, self._max_buckets)
         self._groupable: dict[str, str] = {}
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
-        """As many buckets as the cluster lets an answer have."""
-        return Limits(buckets=self._max_buckets, at_once=AT_ONCE)
+        """As many buckets as the cluster lets an answer have; of hours, as many as are best read at once."""
+        return Limits(buckets=self._max_buckets, at_once=AT_ONCE, hours=AT_BEST)
 
     def filled(self, resolution: int) -> float:
         """By the documents that there are; some keys have many more than others, so four times as many."""
@@ -127,6 +137,14 @@ class ElasticSource(RollupSource, SharedSource, SparseSource, RankedSource, Flow
     def series(self, query: Query) -> Matrix:
         """The buckets of `query.keys`: the statistic over their documents, times the metric's factor."""
         return self._reader.series(query)
+
+    def joins(self) -> Joined:
+        """As many days of keys as are best read at once."""
+        return self._reader.joins()
+
+    def series_joined(self, queries: Sequence[Query]) -> list[Matrix]:
+        """A `series` for each, by one request."""
+        return self._reader.series_joined(queries)
 
     def rollup(self, query: Query) -> Rollup:
         """Hours of documents, rolled up by the cluster; percentiles of so few values are exact."""
