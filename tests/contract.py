@@ -19,6 +19,7 @@ from traffic.model import DAY, HOUR, HOUR_FIELDS, WEEK, Floats, Grid, Query, Win
 from traffic.store import Columns
 from traffic.store.base import (
     POINTS,
+    JoiningSource,
     RollupSource,
     ScarceSource,
     ServedSource,
@@ -115,7 +116,7 @@ def it_says_of_itself_what_it_is_and_what_it_can(kind: Kind, place: Place) -> No
     coverage = source.coverage(SPAN, source.extent(None, STEP))
     assert isinstance(coverage, Coverage)
     assert coverage.explained
-    for ability in (RollupSource, ScarceSource, ServedSource, SizedSource):
+    for ability in (RollupSource, ScarceSource, ServedSource, SizedSource, JoiningSource):
         assert isinstance(source, ability) == (ability in kind.abilities), ability.__name__
 
 
@@ -129,6 +130,15 @@ def what_it_can_beyond_that_is_as_declared(kind: Kind, place: Place) -> None:
             assert (made.keys, made.grid) == (query.keys, Grid.over(query.window, HOUR))
             for name, found, expected in zip(HOUR_FIELDS, made.hours, ours, strict=True):
                 np.testing.assert_allclose(found, expected, rtol=1e-13, err_msg=name)
+    if isinstance(source, JoiningSource):
+        assert min(source.joins().queries, source.joins().buckets) >= 1
+        # Here one key of a day, there both of another, a key that is not there, and a day that lies between them.
+        several = ((keys[1],), keys[::-1], ("nobody", keys[0]), keys[:1])
+        days = (Window(MONDAY + day * DAY, MONDAY + day * DAY + DAY) for day in (7, 0, 8, 3))
+        parts = [Query(source.metric, some, day, 600) for some, day in zip(several, days, strict=True)]
+        for query, answer in zip(parts, source.series_joined(parts), strict=True):
+            assert (answer.keys, answer.grid) == (query.keys, Grid.over(query.window, 600))
+            np.testing.assert_array_equal(answer.values, source.series(query).values)
     if isinstance(source, ScarceSource):
         assert 0 <= source.duration(0, 1) < source.duration(100, 1)
         assert source.duration(100, 4) <= source.duration(100, 1)

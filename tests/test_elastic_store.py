@@ -23,7 +23,7 @@ from tests.elasticsearch.server import Server
 from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import BITS, DAY, HOUR, HOUR_FIELDS, WEEK, Grid, Query, Window
 from traffic.store import Columns, open_sink, open_source
-from traffic.store.base import ForeignStore, NoSuchStore, RollupSource, Source, StoreError, TooLarge
+from traffic.store.base import ForeignStore, JoiningSource, NoSuchStore, RollupSource, Source, StoreError, TooLarge
 
 FLOWS = Columns(None, "customer", "bytes", statistic="sum", unit="B", scale=8.0)
 
@@ -66,9 +66,9 @@ def kinds(server: Server, index: str) -> dict[str, Kind]:
     def at(columns: Columns | None) -> Callable[[Path], AbstractContextManager[Index]]:
         return lambda _folder: nullcontext(Index(server, index, columns))
 
-    flows = Kind("flows", at(FLOWS), fills=True, abilities=(RollupSource,), step=None)
+    flows = Kind("flows", at(FLOWS), fills=True, abilities=(RollupSource, JoiningSource), step=None)
     return {
-        "ours": Kind("ours", at(None), abilities=(RollupSource,), ours=True),
+        "ours": Kind("ours", at(None), abilities=(RollupSource, JoiningSource), ours=True),
         "flows": flows,
         "gaps": replace(flows, at=at(replace(FLOWS, empty="missing")), fills=False),
     }
