@@ -37,7 +37,7 @@ def load(name: str, keys: int, weeks: int) -> None:
     window = sink.begin(Window(START, START + weeks * WEEK))
     names = tuple(f"customer-{number:04d}" for number in range(keys))
     for week, part in enumerate(window.weeks()):
-        values, grid = _values(keys, week), Grid.over(part, 60)
+        values, grid = values_of(keys, week), Grid.over(part, 60)
         with ThreadPoolExecutor(sink.writers) as pool:
             written = [
                 pool.submit(sink.write, block, grid, values[[names.index(key) for key in block]])
@@ -48,7 +48,8 @@ def load(name: str, keys: int, weeks: int) -> None:
     sink.finish()
 
 
-def _values(keys: int, week: int) -> np.ndarray:
+def values_of(keys: int, week: int) -> np.ndarray:
+    """Amounts of so many keys and a week, shape (keys, minutes), some with an event in them."""
     found = amounts(keys, week)
     rng = np.random.default_rng(week)
     for row in range(0, keys, 3):
@@ -59,7 +60,7 @@ def _values(keys: int, week: int) -> np.ndarray:
 
 def documents(index: str) -> Iterator[dict]:
     """The same documents, for helpers.bulk."""
-    values = _values(LOADED, 0)
+    values = values_of(LOADED, 0)
     for row in range(LOADED):
         for step, value in enumerate(values[row].tolist()):
             yield {
