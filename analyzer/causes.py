@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import comb
 
-from analyzer.contributors import contributors, decoded, encoded
+from analyzer.contributors import WEEKS, contributors, decoded, encoded, just_before, windows_of
 from analyzer.incidents import groups_by
 from analyzer.model import Contributor, Event, Policy
 from analyzer.reading.cache import CachedSource
 from traffic.errors import UsageFailure
 from traffic.flows import FlowQuery
 from traffic.model import Window
-from traffic.store.base import FlowSource, Source
+from traffic.store.base import FlowSource, ScarceSource, Source
 
-TOGETHER = 50
-"""Events that a service is asked of before what it answered is kept."""
+TOGETHER, FEW = 50, 4
+"""Events that a service is asked of before what it answered is kept; of one that answers few requests a minute."""
 
 
 def dimensions_of(store: Source, by: Sequence[str] | None) -> tuple[str, ...]:
@@ -34,12 +33,11 @@ def dimensions_of(store: Source, by: Sequence[str] | None) -> tuple[str, ...]:
     return ()
 
 
-def event_requests(store: Source, by: Sequence[str] | None) -> int:
-    """How many requests it takes at the most to tell by what an event came: dimensions, and then pairs of them."""
+def event_requests(store: Source, by: Sequence[str] | None, events: int = 1) -> int:
+    """How many requests it takes at the most to tell by what events came: by dimensions, and then by pairs of them."""
     names = dimensions_of(store, by)
-    if not isinstance(store, FlowSource):
-        return 0
-    return len(names) * store.flow_requests() + comb(len(names), 2) * min(1, store.flow_requests())
+    # Its own time, those of other weeks, and the hour before.
+    return store.flow_requests(len(names), 2 + WEEKS, events) if isinstance(store, FlowSource) and names else 0
 
 
 def causes(
@@ -67,27 +65,31 @@ def causes(
     if not names or not events or not isinstance(store, FlowSource):
         return ()
     width = store.lasting(resolution)
+    # Not by all that is learned from: tomorrow that begins and ends elsewhere, and these answers are the same.
+    windows = [(*windows_of(one, reach, policy), just_before(one, reach)) for one in events]
+    spans = [Window(min(one.start for one in own), max(one.end for one in own)) for own in windows]
     asked = [
         {
             "by": names,
             "key": one.key,
-            "event": (one.id, one.start, one.end, one.threshold),
-            "baseline": policy.baseline,
+            "event": (one.id, one.threshold),
+            "windows": [(window.start, window.end) for window in own],
             "width": width,
         }
-        for one in events
+        for one, own in zip(events, windows, strict=True)
     ]
+    together = FEW if isinstance(store, ScarceSource) else TOGETHER
 
     def make(places: Sequence[int]) -> Iterator[str]:
         # Whoever reads files reads them once for all events; what is asked of a service is kept as it comes.
-        size = TOGETHER if store.limits(resolution).at_once > 1 else len(places)
+        size = together if store.limits(resolution).at_once > 1 else len(places)
         for first in range(0, len(places), size):
             some = [events[place] for place in places[first : first + size]]
-            for rows in contributors(store, some, reach, names, policy, width):
+            for rows in contributors(store, some, reach, names, policy, width, resolution):
                 yield encoded(rows)
 
     return tuple(
-        row for text in source.kept_texts("contributors", reach, asked, make, TOGETHER) for row in decoded(text)
+        row for text in source.kept_texts("contributors", spans, asked, make, together) for row in decoded(text)
     )
 
 
@@ -105,7 +107,8 @@ def key_groups(source: CachedSource, store: Source, keys: Sequence[str], reach: 
             most = int(amounts.argmax()) if len(amounts) else 0
             yield answer.values[most][0] if len(amounts) and 2 * amounts[most] >= amounts.sum() > 0 else ""
 
-    found = source.kept_texts("groups", reach, [{"key": key, "column": by} for key in keys], make, TOGETHER)
+    asked = [{"key": key, "column": by} for key in keys]
+    found = source.kept_texts("groups", [reach] * len(keys), asked, make, TOGETHER)
     return {key: group for key, group in zip(keys, found, strict=True) if group}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.kernels.shares import Shares, mean_shares, shares
 from analyzer.model import Contributor, Event, Policy
-from traffic.flows import Beyond, FlowAnswer, FlowQuery
+from traffic.flows import Beyond, FlowAnswer, FlowQuery, is_remainder
 from traffic.model import HOUR, WEEK, Floats, Ints, Split, Window
 from traffic.store.base import FlowSource
 
@@ -52,7 +52,13 @@ def just_before(event: Event, extent: Window) -> Window:
 
 
 def contributors(
-    source: FlowSource, events: Sequence[Event], extent: Window, by: Sequence[str], policy: Policy, width: int = 1
+    source: FlowSource,
+    events: Sequence[Event],
+    extent: Window,
+    by: Sequence[str],
+    policy: Policy,
+    width: int = 1,
+    resolution: int = 60,
 ) -> Iterator[tuple[Contributor, ...]]:
     """What each event is made of, dimension by dimension, the largest share first: a tuple for each of the events.
 
@@ -64,12 +70,13 @@ def contributors(
         by: dimensions.
         policy: with `trailing`, only the weeks before say what is usual.
         width: what sums are multiplied with: a bucket's seconds where values are so much a second.
+        resolution: seconds of the buckets that the events were found in.
     """
     kind = source.split_into()
     windows = [(*windows_of(event, extent, policy), just_before(event, extent)) for event in events]
     beyond = [Beyond(event.threshold, event.direction) if kind == "rows" else None for event in events]
     asked = [
-        FlowQuery(event.key, own, (name,), beyond=limit)
+        FlowQuery(event.key, own, (name,), beyond=limit, resolution=resolution)
         for event, own, limit in zip(events, windows, beyond, strict=True)
         for name in by
     ]
@@ -77,7 +84,9 @@ def contributors(
     made = [{name: _MadeOf(next(answers), kind, width) for name in by} for _ in events]
     pairs = [(place, pair) for place, split in enumerate(made) for pair in _pairs(split)]
     queries = [
-        replace(_of_pair(events[place].key, windows[place], pair, made[place]), beyond=beyond[place])
+        replace(
+            _of_pair(events[place].key, windows[place], pair, made[place]), beyond=beyond[place], resolution=resolution
+        )
         for place, pair in pairs
     ]
     together: dict[int, list[tuple[dict[str, int], _MadeOf]]] = {}
@@ -124,12 +133,19 @@ class _MadeOf:
             self.shares = mean_shares(amounts, totals, rows[:, there], every[there])
         else:
             self.shares = shares(amounts, totals, rows[:, there], every[there])
+        if answer.cut is not None and answer.cut[there][1:].any():
+            # A value may have been there in another week, among those that were not listed.
+            self.shares = replace(self.shares, new=np.zeros(len(self.values), dtype=np.bool_))
 
     def rows(self, event: str, dimension: str) -> Iterator[Contributor]:
         """The largest shares, the others, and what is not explained."""
         found = self.shares
         assert found is not None
-        order = np.argsort(-np.abs(np.nan_to_num(found.share)), kind="stable")
+        size = np.abs(np.nan_to_num(found.share)).tolist()
+        # Of the same share by name, whatever order a store tells them in. What was there only in a week that does not
+        # count, or just before, is nothing to name.
+        there = np.flatnonzero(found.there).tolist()
+        order = np.array(sorted(there, key=lambda place: (-size[place], self.values[place])), dtype=np.int64)
         for place in order[:TOP].tolist():
             yield self.row(event, dimension, place)
         yield self._row(event, dimension, OTHERS, order[TOP:])
@@ -173,8 +189,11 @@ def _pairs(split: Mapping[str, _MadeOf]) -> Iterator[dict[str, int]]:
     """Pairs of dimensions of which one value each has most of the excess: dimension -> place of that value."""
     tops: dict[str, int] = {}
     for name, one in split.items():
-        if one.shares is not None and np.nanmax(one.shares.share, initial=-1.0) >= MOST_OF_IT:
-            tops[name] = int(np.nanargmax(one.shares.share))
+        if one.shares is None or np.nanmax(one.shares.share, initial=-1.0) < MOST_OF_IT:
+            continue
+        top = int(np.nanargmax(one.shares.share))
+        if not is_remainder(one.values[top][0]):
+            tops[name] = top
     return ({name: tops[name] for name in pair} for pair in combinations(tops, 2))
 
 
@@ -200,12 +219,17 @@ def _narrowest(
 
 def leading(rows: Sequence[Contributor]) -> Contributor | None:
     """By what an event came: a combination, or else of the values with about the largest share the rarest."""
-    known = [row for row in rows if row.value not in (OTHERS, UNEXPLAINED) and row.share == row.share]
+    known = [row for row in rows if _is_value(row) and row.share == row.share]
     pairs = [row for row in known if TOGETHER in row.dimension]
     if pairs or not known:
         return pairs[0] if pairs else None
     most = max(row.share for row in known)
     return min((row for row in known if row.share >= most - NEAR), key=lambda row: (row.weight or 0.0, -row.share))
+
+
+def _is_value(row: Contributor) -> bool:
+    """Whether it names something, and is not what is left beside what is named."""
+    return row.value not in (OTHERS, UNEXPLAINED) and not any(map(is_remainder, row.value.split(TOGETHER)))
 
 
 def named(row: Contributor) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analyzer.causes import causes, key_groups
+from analyzer.causes import causes, dimensions_of, key_groups
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
@@ -115,6 +115,8 @@ def discover(
         StoreError: the store cannot answer in full.
     """
     resolution = job.scope.resolution
+    # A name that is not there is said before anything is asked for.
+    dimensions_of(store, job.by)
     asked, source, files = opened(store, job.scope, job.output)
     try:
         with ledger.stage("keys"):

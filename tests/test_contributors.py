@@ -93,6 +93,7 @@ class MadeOf(MemorySource, FlowSource):
 
     split: Floats
     totals: Floats
+    named: tuple[str, ...] = ()
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         return ("port",)
@@ -100,7 +101,8 @@ class MadeOf(MemorySource, FlowSource):
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
         for query in queries:
             count = len(query.windows)
-            names = tuple((str(place),) * len(query.by) for place in range(len(self.split)))
+            texts = self.named or [str(place) for place in range(len(self.split))]
+            names = tuple((text,) * len(query.by) for text in texts)
             # The last window is the hour before.
             split, totals = (
                 np.append(one[..., : count - 1], one[..., :1], axis=-1) for one in (self.split, self.totals)
@@ -120,10 +122,22 @@ def test_the_rows_of_a_dimension_add_up_to_1(parts: Floats) -> None:
         assert rows == ()
         return
     assert [row.value for row in rows][-2:] == [OTHERS, UNEXPLAINED]
-    assert len(rows) == min(TOP, len(parts)) + 2
+    counted = middle(source.totals[1 : len(windows)][source.totals[1 : len(windows)] > 0])
+    weeks = [0, *(1 + np.flatnonzero(source.totals[1 : len(windows)] > 0)[counted])]
+    assert len(rows) == min(TOP, int(parts[:, weeks].any(axis=1).sum())) + 2
     if not math.isnan(rows[-1].share):
         total = math.fsum(row.share for row in rows)
         assert total == pytest.approx(1, abs=1e-9 * max(1.0, sum(abs(row.share) for row in rows)))
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 1, 0, 2]])
+def test_rows_stand_in_the_same_order_whatever_order_a_store_has(order: list[int]) -> None:
+    source = MadeOf(MONDAY, {"a": np.ones(10)})
+    parts = np.array([[9.0, 1, 1], [5, 1, 1], [5, 1, 1], [0, 0, 0]])
+    source.named, source.split, source.totals = tuple("dcba"[one] for one in order), parts[order], parts.sum(axis=0)
+    event = make_event("a", MONDAY + 4 * WEEK)
+    (rows,) = contributors(source, [event], Window(MONDAY, MONDAY + 7 * WEEK), ("port",), Policy())
+    assert [row.value for row in rows] == ["d", "b", "c", OTHERS, UNEXPLAINED], "and of what was never there is no word"
 
 
 @pytest.mark.parametrize(
@@ -149,14 +163,15 @@ class Asked(MadeOf):
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
         return tuple(wanted if wanted is not None else ("port", "as", "site"))
 
-    def flow_requests(self) -> int:
-        return 2
+    def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:
+        return events * (2 * dimensions + windows)
 
 
 def test_what_an_event_asks_for_at_the_most_is_counted_before() -> None:
     series = {"a": np.ones(10)}
-    assert event_requests(Asked(MONDAY, series), None) == 3 * 2 + 3, "each dimension twice, each pair once"
-    assert event_requests(Asked(MONDAY, series), ("port",)) == 2
+    assert event_requests(Asked(MONDAY, series), None) == 3 * 2 + 8, "its own time, six weeks, the hour before"
+    assert event_requests(Asked(MONDAY, series), ("port",)) == 2 + 8
+    assert event_requests(Asked(MONDAY, series), ("port",), 100) == 1000
     assert event_requests(Asked(MONDAY, series), ()) == 0
     assert event_requests(MadeOf(MONDAY, series), None) == 0, "what lies here is asked for nothing"
     assert event_requests(MemorySource(MONDAY, series), None) == 0

@@ -44,12 +44,27 @@ def test_flow_records_lie_beside_the_totals_and_say_what_those_of_a_folder_say(
         row.split(",")[1:8] for row in truths[1].splitlines()[1:]
     ]
     made = {}
-    for name, store in (("folder", folder), ("totals", index), ("flows", f"{index}-flows")):
-        well(sl("discover", "--store", store, "--output", tmp_path / name, *QUIET))
-        made[name] = [(tmp_path / name / file).read_text() for file in ("events.csv", "contributors.csv")]
+    columns = ("--key", "customer", "--value", "bytes", "--floor", "1e6")
+    for name, *store in (
+        ("folder", folder),
+        ("totals", index),
+        ("flows", f"{index}-flows"),
+        ("files", folder / "flows"),
+    ):
+        run = ("discover", "--store", *store, "--output", tmp_path / name, *QUIET)
+        well(sl(*run, *(columns if name == "files" else ())))
+        tables = ("events.csv", "contributors.csv", "incidents.csv")
+        made[name] = [(tmp_path / name / file).read_text() for file in tables]
     assert len(made["folder"][0].splitlines()) > 5
-    assert made["totals"][1] == made["folder"][1], "by what they came, to the last digit"
-    assert made["flows"][1] == made["folder"][1]
+    assert made["totals"][1:] == made["folder"][1:], "by what they came and what belongs together, to the last digit"
+    assert made["flows"][1:] == made["folder"][1:]
+    # Events of files have other names, for the metric has.
+    nameless = {
+        name: [[row.partition(",")[2] for row in table.splitlines()] for table in tables[1:]]
+        for name, (*tables,) in made.items()
+    }
+    assert nameless["files"] == nameless["folder"]
+    del made["files"]
     events = {name: [row.split(",")[:11] for row in both[0].splitlines()] for name, both in made.items()}
     assert events["flows"] == events["totals"] == events["folder"]
     hit = elasticsearch.call("GET", f"/{elasticsearch_index}-flows/_search?size=1")["hits"]["hits"][0]["_source"]

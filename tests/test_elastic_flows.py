@@ -18,13 +18,17 @@ from tests.commands import refused, sl, well
 from tests.conformance import MONDAY
 from tests.elasticsearch.server import Server
 from tests.findings_maker import make_event
-from traffic.errors import UsageFailure
-from traffic.flows import MORE, MOST, FlowQuery
+from traffic.errors import AccessDenied, UsageFailure
+from traffic.flows import MORE, MOST, SEVERAL, FlowQuery
 from traffic.model import WEEK, Metric, Window
 from traffic.store import Columns, open_source
-from traffic.store.base import FlowSource
+from traffic.store.access import Access
+from traffic.store.base import FlowSource, StoreError, TooLarge
 from traffic.store.elastic.bodies import Fields
-from traffic.store.elastic.flows import SEVERAL, FlowTold, flow_answer, flow_body
+from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.flows import WANTED, FlowTold, flow_answer, flow_body, whole_body
+from traffic.store.elastic.many import search_many
+from traffic.store.elastic.place import find_place
 
 COLUMNS = Columns("@timestamp", "customer", "bytes", statistic="sum", unit="B", scale=8.0)
 MAPPING = {
@@ -97,6 +101,59 @@ def test_discover_says_by_what_an_event_in_an_index_came(both: tuple[str, Path],
         said.append([line.partition(",")[2] for line in (output / "contributors.csv").read_text().splitlines()])
         assert "no " in refused(sl(*run, "-q", "--by", "sight"), 2)
     assert said[0] == said[1]
+
+
+def test_many_events_share_their_requests_and_their_answers_are_those_of_each_alone(
+    both: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_source(both[0], COLUMNS)
+    assert isinstance(source, FlowSource)
+    by = ("destination.port", "network.transport", "site")
+    source.dimensions(by)
+    extent = source.extent(None, 3600)
+    events = [make_event(key, MONDAY + 3 * WEEK + hour * 3600, 60) for hour in range(20) for key in "ab"]
+    asked: list[str] = []
+    ask = Cluster.ask
+
+    def counted(self: Cluster, method: str, path: str, *more: Any, **others: Any) -> dict[str, Any]:
+        asked.append(path.rpartition("/")[2])
+        return ask(self, method, path, *more, **others)
+
+    monkeypatch.setattr(Cluster, "ask", counted)
+    together = list(contributors(source, events, extent, by, Policy()))
+    assert set(asked) <= {"_msearch", "_search"}
+    searches, requests = len(events) * len(by), len(asked)
+    assert requests <= source.flow_requests(len(by), 8, len(events))
+    assert requests < searches / 10
+    assert together == [one for event in events for one in contributors(source, [event], extent, by, Policy())]
+    assert sum(map(bool, together)) == len(events)
+
+
+@pytest.mark.parametrize("refused", [AccessDenied("no"), TooLarge("much"), None])
+def test_what_is_too_much_together_or_goes_wrong_is_asked_for_alone(
+    both: tuple[str, Path], refused: Exception | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = find_place(both[0])
+    cluster = Cluster(place, Access(None, None))
+    fields = Fields("@timestamp", "customer", "bytes", "sum")
+    window = (Window(MONDAY, MONDAY + WEEK),)
+    bodies = [whole_body(fields, FlowQuery(key, window, ()), BYTES) for key in "abc"]
+    if refused is None:
+        bodies[1] = {**bodies[1], "aggs": {"windows": {"terms": {"field": "bytes", "size": -1}}}}
+    ask = Cluster.ask
+
+    def refusing(self: Cluster, method: str, path: str, *more: Any, **others: Any) -> dict[str, Any]:
+        if path.endswith("_msearch") and refused is not None and path.count("_msearch"):
+            raise refused
+        return ask(self, method, path, *more, **others)
+
+    monkeypatch.setattr(Cluster, "ask", refusing)
+    if refused is None:
+        with pytest.raises(StoreError, match="size"):
+            list(search_many(cluster, bodies, WANTED))
+        return
+    alone = [cluster.search(body, WANTED)["aggregations"] for body in bodies]
+    assert [one["aggregations"] for one in search_many(cluster, bodies, WANTED)] == alone
 
 
 BYTES = Metric("bytes", "bytes", "sum", scale=8.0)

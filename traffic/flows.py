@@ -46,7 +46,21 @@ def like_dimensions(names: Sequence[str]) -> tuple[str, ...]:
 
 MOST = 1_000
 """Values of a dimension that an answer tells apart, those that differ most; the others are one more."""
-MORE = f"(beyond the first {MOST:,})"
+
+
+def beyond_the_first(count: int) -> str:
+    """What stands for all values that an answer did not tell apart."""
+    return f"(beyond the first {count:,})"
+
+
+MORE = beyond_the_first(MOST)
+SEVERAL = "(counted in several)"
+"""What records with several values in a field were counted too often."""
+
+
+def is_remainder(value: str) -> bool:
+    """Whether that is no value of a field, but what is left beside those that are listed."""
+    return value == SEVERAL or value.startswith("(beyond the first ")
 
 
 def split_of(metric: Metric) -> Split:
@@ -91,6 +105,8 @@ class FlowQuery:
     """The one combination that is looked at: the answer may leave out others, but not of its totals."""
     beyond: Beyond | None = None
     """Count the rows whose values lie there, as is asked of a percentile; None: what the metric is made of."""
+    resolution: int = 60
+    """Seconds of the buckets that the windows consist of: what a store tells by the width is asked for in these."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +133,5 @@ class FlowAnswer:
     """How many records the amounts were made of, as `amounts`; None of a metric that adds up."""
     all_rows: Floats | None = None
     """As `totals`."""
+    cut: Bools | None = None
+    """Whether a window held more values than are listed: shape (windows,). None: what is not listed is 0 there."""

@@ -477,7 +477,8 @@ def _say_plan(source: Source, job: Search, as_json: bool) -> None:
             f"           plus the days that may contain an event: usually few, {found.most_requests:,} at the most"
         )
     if found.event_requests:
-        click.echo(f"           plus the contributors of each event: {found.event_requests:,} an event at most")
+        hundred = f"{found.hundred_events_requests:,} for 100 events"
+        click.echo(f"           plus the contributors of events: at most {found.event_requests:,} for one, {hundred}")
     if found.keys > _MANY_KEYS and job.scope.top is None:
         click.echo("           --top 1000 reads the 1,000 largest series and reports what it leaves out")
     if found.limited:

@@ -34,6 +34,12 @@ class Shares:
     mix: Floats | None = None
     """... and what is that it has more or fewer of the rows. Both are the excess."""
 
+    @property
+    def there(self) -> Bools:
+        """Whether there is anything of a value, now or usually: shape (values,)."""
+        found: Bools = ((self.amounts if self.rows is None else self.rows) != 0).any(axis=1)
+        return found
+
     def levels(self, places: Sequence[int] | Ints) -> tuple[float, float]:
         """What some values come to together, now and usually: a sum; of a mean their mean, NaN of no rows."""
         now, before = self.amounts[places].sum(axis=0).tolist()

@@ -39,7 +39,9 @@ class Estimate:
     limited: bool = False
     """Whether that follows from the limits of the service; else from a small request that was sent."""
     event_requests: int = 0
-    """At the most, to tell by what an event came: for each event, and how many there are is not known before."""
+    """At the most, to tell by what an event came; how many events there are is not known before ..."""
+    hundred_events_requests: int = 0
+    """... and for 100 of them, which may share requests."""
 
 
 def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0, by: Sequence[str] | None = None) -> Estimate:
@@ -53,6 +55,7 @@ def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0, by: S
         UsageFailure: there is nothing in that window, or no key is left to look at.
         StoreError: the store cannot answer in full.
     """
+    events = [event_requests(store, by, count) for count in (1, 100)]
     asked, source, _ = opened(store, scope, output)
     pushed = asked.rolls_up(scope.resolution)
     window, learned = windows(source, scope)
@@ -81,7 +84,8 @@ def plan(store: Source, scope: Scope, output: Path, percent: float = 95.0, by: S
         most_requests=sum(len(asked.requests(some, hours=False)) for some in days) if pushed else 0,
         seconds=seconds,
         limited=isinstance(store, ScarceSource),
-        event_requests=event_requests(store, by),
+        event_requests=events[0],
+        hundred_events_requests=events[1],
     )
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from numpy.typing import NDArray
 
-from traffic.model import DAY, HOUR, Floats, Query, Window
+from traffic.model import DAY, HOUR, Floats, Ints, Query, Window
 from traffic.store import open_source
 from traffic.store.kentik.answers import asn_of
 
@@ -23,10 +27,34 @@ FORCED = {1: 3 * DAY, 5: 14 * DAY, 10: 30 * DAY, 20: 60 * DAY}
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:00)?")
 _AS = {"AS_dst": "dst_as", "AS_src": "src_as"}
+TOTAL = ["Traffic"]
+BETWEEN = " ---- "
 
 
 class BadQuery(Exception):
     """Answered with 400."""
+
+
+@dataclass(frozen=True)
+class Flows:
+    """Flow records of a customer, in order of time."""
+
+    minutes: Ints
+    bits: Floats
+    """Bits per second over that minute."""
+    values: dict[str, NDArray[np.str_]]
+    """Dimension, as the API calls it -> the value of each flow."""
+
+    def by(self, dimensions: list[str], window: Window) -> dict[str, Floats]:
+        """Key of a row -> bits per second of each minute of the window."""
+        part = slice(*np.searchsorted(self.minutes, [window.start // MINUTE, window.end // MINUTE]).tolist())
+        keys = self.values[dimensions[0]][part]
+        for name in dimensions[1:]:
+            keys = np.char.add(np.char.add(keys, BETWEEN), self.values[name][part])
+        names, rows = np.unique(keys, return_inverse=True)
+        found = np.zeros((len(names), window.seconds // MINUTE))
+        np.add.at(found, (rows, self.minutes[part] - window.start // MINUTE), self.bits[part])
+        return dict(zip(names.tolist(), found, strict=True))
 
 
 @dataclass
@@ -62,6 +90,8 @@ class Account:
     """Keys of rows without an AS number."""
     renamed: dict[int, str] = field(default_factory=dict)
     """AS numbers with a second row, and its key."""
+    flows: dict[int, Flows] = field(default_factory=dict)
+    """AS number -> what its traffic is made of; by its dimensions it can then be asked for."""
 
     def answer(self, body: Any, now: float) -> dict[str, Any]:
         """What `query/topXdata` answers.
@@ -82,11 +112,14 @@ class Account:
 
     def _rows(self, query: dict[str, Any], now: float) -> list[dict[str, Any]]:
         metric, dimension = _names(query, "metric"), _names(query, "dimension")
+        dimensions: list[str] = query["dimension"] if isinstance(query["dimension"], list) else [dimension]
         aggregates = query.get("aggregates") or []
         if len(aggregates) > 1 and not query.get("outsort"):
             raise BadQuery("outsort is required with several aggregates")
-        if dimension not in _AS:
-            raise BadQuery(f"unknown dimension {dimension}")
+        by_key = dimension in _AS and len(dimensions) == 1
+        for name in [] if by_key or dimensions == TOTAL else dimensions:
+            if not any(name in flows.values for flows in self.flows.values()):
+                raise BadQuery(f"unknown dimension {name}")
         window = _window(query, now)
         fast = _is_fast(query.get("fastData", "Auto"), window.seconds)
         width = self._width(query, window.seconds)
@@ -97,19 +130,24 @@ class Account:
             window if kept is None else Window(max(window.start, min(window.end, int(now) - kept * DAY)), window.end)
         )
         found = []
-        for asn in self._chosen(query.get("filters_obj") or query.get("filters") or {}, _AS[dimension]):
-            points = self._points(asn, there, width, fast)
+        chosen = self._chosen(query.get("filters_obj") or query.get("filters") or {}, _AS.get(dimension, "dst_as"))
+        if by_key:
+            parts = [(self.names[asn], asn, self.series[asn], self.start) for asn in chosen]
+        else:
+            parts = [(key, 0, series, begin) for key, series, begin in self._parts(chosen, dimensions, there)]
+        for key, asn, series, begin in parts:
+            points = self._points(series, begin, there, width, fast)
             values = [value for _, value, _ in points if value is not None]
             if values:
-                found.append((max(values), asn, points))
-        found.sort(key=lambda row: (-row[0], row[1]))
+                found.append((max(values), key, asn, points))
+        found.sort(key=lambda row: (-row[0], row[2], row[1]))
         raw = any(aggregate.get("raw") is True for aggregate in aggregates) and not metric.startswith("total")
         name = aggregates[0]["name"] if aggregates else "value"
         rows = []
         depth = min(query.get("depth", 250), self.depth or 10**9)
         topx = min(query.get("topx", 40), self.topx or 10**9)
-        for place, (largest, asn, points) in enumerate(found[:depth]):
-            row: dict[str, Any] = {"key": self.names[asn], dimension: self.names[asn], name: largest}
+        for place, (largest, key, asn, points) in enumerate(found[:depth]):
+            row: dict[str, Any] = {"key": key, **dict(zip(dimensions, key.split(BETWEEN), strict=False)), name: largest}
             if place < topx:
                 row["timeSeries"] = {"both_bits_per_sec": {"flow": points}} if raw else {}
             rows.append(row)
@@ -132,15 +170,28 @@ class Account:
             return 5 * MINUTE
         return 10 * MINUTE if seconds <= 3 * DAY else HOUR
 
-    def _points(self, asn: int, window: Window, width: int, fast: bool) -> list[tuple[int, float | None, int]]:
+    def _parts(self, asns: list[int], dimensions: list[str], window: Window) -> list[tuple[str, Floats, int]]:
+        """What the traffic of some customers is made of: key, series, and its first second."""
+        around = Window(window.start - HOUR, window.end + HOUR)
+        if dimensions == TOTAL:
+            whole = [self.series[asn] for asn in asns]
+            return [("Total", np.sum(whole, axis=0), self.start)] if whole else []
+        found: dict[str, Floats] = {}
+        for asn in asns:
+            for key, series in self.flows[asn].by(dimensions, around).items():
+                found[key] = found.get(key, 0.0) + series
+        return [(key, series, around.start) for key, series in found.items()]
+
+    def _points(
+        self, values: Floats, begin: int, window: Window, width: int, fast: bool
+    ) -> list[tuple[int, float | None, int]]:
         first = window.start - window.start % width
         end = window.end + (width if self.past_the_end else 0)
         count = max(0, -(-(end - first) // width))
         if not window.seconds:
             return []
         minutes = np.full(count * (width // MINUTE), np.nan)
-        values = self.series[asn]
-        lead = (first - self.start) // MINUTE
+        lead = (first - begin) // MINUTE
         part = values[max(0, lead) : max(0, lead + len(minutes))]
         minutes[max(0, -lead) : max(0, -lead) + len(part)] = part
         cells = minutes.reshape(count, -1)
@@ -191,6 +242,33 @@ def account_of(store: str, start: int | None = None, end: int | None = None, **p
     names = {asn: key for key in keys if (asn := asn_of(key)) is not None}
     rows = {key: row for row, key in enumerate(keys)}
     return Account(window.start, {asn: values[rows[key]] for asn, key in names.items()}, names, **peculiar)
+
+
+DIMENSIONS = {"dst_port": "Port_dst", "protocol": "Proto", "src_as": "AS_src", "country": "Geography_src"}
+
+
+def flows_of(store: Path) -> dict[int, Flows]:
+    """What the traffic of those customers is made of, by the flow records of a store of ours."""
+    table = pa.concat_tables([pq.read_table(path) for path in sorted((store / "flows").rglob("*.parquet"))])
+    minutes = table.column("time").cast(pa.int64()).to_numpy() // (1000 * MINUTE)
+    bits = table.column("bytes").to_numpy() * 8 / MINUTE
+    texts = {name: _texts(table.column(name)) for name in ("customer", *DIMENSIONS)}
+    found = {}
+    for key in np.unique(texts["customer"]):
+        rows = np.flatnonzero(texts["customer"] == key)
+        rows = rows[np.argsort(minutes[rows], kind="stable")]
+        values = {name: texts[column][rows] for column, name in DIMENSIONS.items()}
+        asn = asn_of(str(key))
+        assert asn is not None
+        found[asn] = Flows(minutes[rows], bits[rows], values)
+    return found
+
+
+def _texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    coded = column.combine_chunks().dictionary_encode()
+    names = np.array([str(value) for value in coded.dictionary.to_pylist()])
+    found: NDArray[np.str_] = names[coded.indices.to_numpy()]
+    return found
 
 
 def customers_named(count: int, first: int = 64512) -> list[str]:

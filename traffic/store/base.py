@@ -302,6 +302,13 @@ class FlowSource(Source, Protocol):
         # What is made a rate of here is summed up as it is.
         return resolution if self.metric.per_second and not self.metric.rate else 1
 
-    def flow_requests(self) -> int:
-        """How many requests to a service a query takes at the most; 0 of what lies on this machine."""
+    def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:  # noqa: ARG002
+        """How many requests to a service some events take at the most; 0 of what lies on this machine.
+
+        Args:
+            dimensions: that it is told apart by; pairs of them are looked at as well.
+            windows: of each event its own, those of other weeks, and last the hour before.
+            events: that are asked for together.
+        """
+        return 0
         return 0

@@ -13,7 +13,7 @@ import numpy as np
 from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash
 from analyzer.reading.cache.coded import decode_coverage, decode_keys, encode_coverage, encode_keys
 from traffic.coverage import Coverage
-from traffic.model import DAY, HOUR, HOUR_FIELDS, Floats, Grid, Hours, Matrix, Query, Rollup, Window
+from traffic.model import DAY, HOUR, HOUR_FIELDS, WEEK, Floats, Grid, Hours, Matrix, Query, Rollup, Window, week_start
 from traffic.store.base import Limits, RankedSource, SizedSource, Source
 from traffic.times import iso
 
@@ -125,21 +125,23 @@ class CachedSource:
     def kept_texts(
         self,
         kind: str,
-        window: Window,
+        windows: Sequence[Window],
         asked: Sequence[Mapping[str, Any]],
         make: Callable[[Sequence[int]], Iterator[str]],
         together: int,
     ) -> list[str]:
-        """What is found of the store in a window, kept like any other answer: a text for each of what is asked.
+        """What is found of the store, kept like any other answer: a text for each of what is asked.
 
         Args:
             kind: of answer.
-            asked: what besides it each depends on.
+            windows: of each the time that the store is looked at.
+            asked: what besides these each depends on.
             make: finds those that are not kept, given their places in `asked`.
             together: so many are committed at once.
         """
-        about = self._about(kind, window)
-        names = [piece_hash({**about, "asked": one}) for one in asked]
+        # By whole weeks: what the store holds there is looked up once for all that lie in them.
+        abouts = [self._about(kind, _whole_weeks(window)) for window in windows]
+        names = [piece_hash({**about, "asked": one}) for about, one in zip(abouts, asked, strict=True)]
         kept = [self._files.get(name) for name in names]
         found = ["" if one is None else one.astype(np.uint8).tobytes().decode() for one in kept]
         missing = [place for place, one in enumerate(kept) if one is None]
@@ -147,9 +149,10 @@ class CachedSource:
         made: list[tuple[str, Floats]] = []
         for count, (place, text) in enumerate(zip(missing, make(missing) if missing else (), strict=True), 1):
             found[place] = text
-            made.append((names[place], np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64)))
-            if self._sealed(window) and (len(made) == together or count == len(missing)):
-                self._files.put(made, {**_readable(about), "pieces": len(made)})
+            if self._sealed(windows[place]):
+                made.append((names[place], np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64)))
+            if made and (len(made) == together or count == len(missing)):
+                self._files.put(made, {**_readable(abouts[place]), "pieces": len(made)})
                 made = []
         return found
 
@@ -343,6 +346,10 @@ class CachedSource:
         if pieces:
             about = {"kind": kind, "store": self._place, "metric": self._metric, "window": [window.start, window.end]}
             self._files.put(pieces, {**_readable(about), "resolution": query.resolution, "pieces": len(pieces)})
+
+
+def _whole_weeks(window: Window) -> Window:
+    return Window(week_start(window.start), week_start(window.end - 1) + WEEK)
 
 
 def _readable(about: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Body, Fields
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.encode import DOCUMENTS, digits, lines_of
-from traffic.store.elastic.flows import WANTED, flow_answer, flow_body, whole_answer, whole_body
+from traffic.store.elastic.flow_search import ask_flows, ask_totals
 from traffic.store.elastic.layout import FLOW_META, Layout, look, said, week_index, whole_week
+from traffic.store.elastic.many import in_requests
 from traffic.store.elastic.place import IndexAddress
 from traffic.store.elastic.product import Product, weekly
 from traffic.store.elastic.stamps import Stamps
@@ -177,7 +178,9 @@ class FlowIndex:
     _fields: Fields
     _metric: Metric
     _step: int
-    _last: tuple[object, Floats] = (None, np.zeros(0))
+    _stamps: Stamps | None = None
+    _sums: dict[tuple[str, tuple[Window, ...]], Floats] = field(default_factory=dict)
+    """Totals that were asked for: pairs of dimensions are asked for after each of them."""
 
     @classmethod
     def of(
@@ -197,16 +200,17 @@ class FlowIndex:
 
     def fingerprint(self, window: Window) -> str:
         """Changes whenever they do."""
-        return Stamps(self._cluster, self._fields, weekly=True, expected=self._layout.shards).fingerprint(window, "")
+        if self._stamps is None:
+            self._stamps = Stamps(self._cluster, self._fields, weekly=True, expected=self._layout.shards)
+        return self._stamps.fingerprint(window, "")
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
         """An answer for each query: a search each, and one for the totals of an event."""
-        for query in queries:
-            body = flow_body(self._fields, query, FIELDS, self._metric)
-            answer = self._cluster.search(body, WANTED)
-            found = flow_answer(query, answer, self._metric, self._cluster.name).answer
-            asked = query.key, query.windows
-            if self._last[0] != asked:
-                totals = self._totals.search(whole_body(self._fields, query, self._metric), WANTED)
-                self._last = asked, whole_answer(query, totals, self._metric, self._totals.name)
-            yield replace(found, totals=self._last[1])
+        for some in in_requests(queries):
+            events = {(query.key, query.windows): query for query in some}
+            missing = [asked for asked in events if asked not in self._sums]
+            wanted = [events[asked] for asked in missing]
+            self._sums.update(zip(missing, ask_totals(self._totals, self._fields, self._metric, wanted), strict=True))
+            found = ask_flows(self._cluster, self._fields, FIELDS, self._metric, some)
+            for query, answer in zip(some, found, strict=True):
+                yield replace(answer, totals=self._sums[query.key, query.windows])

@@ -8,15 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from traffic.flows import MORE, MOST, Beyond, FlowAnswer, FlowQuery
+from traffic.flows import MORE, MOST, SEVERAL, Beyond, FlowAnswer, FlowQuery
 from traffic.model import Floats, Metric
 from traffic.store.base import StoreError
 from traffic.store.elastic.bodies import Body, Fields
 
 NAMED = 50
 """Values of which sums are asked for one by one, where a field has more than an answer lists."""
-SEVERAL = "(counted in several)"
-"""What documents with several values in a field were counted too often."""
 WANTED = "aggregations.windows"
 _ROUNDED = 1e-9
 

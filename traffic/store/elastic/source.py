@@ -33,7 +33,7 @@ from traffic.store.elastic.counts import covered
 from traffic.store.elastic.extent import Extent
 from traffic.store.elastic.fields import field_types, readable
 from traffic.store.elastic.flow_index import FIELDS, FlowIndex
-from traffic.store.elastic.flows import WANTED, FlowTold, flow_answer, flow_body
+from traffic.store.elastic.flow_search import ask_flows, requests_of
 from traffic.store.elastic.layout import FLOW_META, META, look
 from traffic.store.elastic.opening import as_named, as_ours
 from traffic.store.elastic.place import find_place
@@ -216,23 +216,15 @@ class ElasticSource(RollupSource, JoiningSource, SharedSource, SparseSource, Ran
         return tuple(wanted if wanted is not None else FIELDS) if there else ()
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """A search for each, and one more where a field has more values than an answer lists."""
+        """A search for each, or two, many of them in a request."""
         if self._records is not None:
-            yield from self._records.flows(queries)
-            return
-        for query in queries:
-            told = self._flows(query)
-            yield self._flows(query, told.named).answer if told.named else told.answer
+            return self._records.flows(queries)
+        return ask_flows(self._cluster, self._fields, self._groupable, self.metric, queries)
 
     @override
-    def flow_requests(self) -> int:
-        """One, and one more where the field has many values."""
-        return 2
-
-    def _flows(self, query: FlowQuery, named: Sequence[str] = ()) -> FlowTold:
-        body = flow_body(self._fields, query, self._groupable, self.metric, named)
-        answer = self._cluster.search(body, WANTED)
-        return flow_answer(query, answer, self.metric, self.name, named)
+    def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:
+        """Many searches in each."""
+        return requests_of(events, dimensions)
 
     def changes(self) -> int | None:
         """Operations of all kinds, by the numbers that the indices give to them."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from traffic.model import HOUR, Floats, Grid
+from traffic.model import Floats, Grid
 from traffic.store.base import StoreError, TooLong
+from traffic.store.kentik.widths import FAST_LEAST
 
 Row = Mapping[str, Any]
 
@@ -48,20 +49,41 @@ def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
     Raises:
         Malformed: it does not answer like Kentik.
     """
-    results = answer.get("results")
-    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
-        raise Malformed("no list of results in it")
+    results = _results(answer)
     ours = [result for result in results if result.get("bucket", bucket) == bucket]
     if results and not ours:
         # Only one was requested: silence would be taken for no data.
         raise Malformed(f"its bucket is {results[0]['bucket']!r:.40}, not {bucket!r:.40}")
-    rows: list[Row] = []
-    for result in ours:
-        data = result.get("data") or []
-        if not isinstance(data, list) or not all(isinstance(r, dict) and isinstance(r.get("key"), str) for r in data):
-            raise Malformed("its rows have no keys")
-        rows += data
-    return rows
+    return [row for result in ours for row in _data(result)]
+
+
+def rows_by_bucket(answer: Mapping[str, Any], buckets: Sequence[str]) -> list[list[Row]]:
+    """The rows of each of several queries in a call; none where a bucket is missing.
+
+    Raises:
+        Malformed: it does not answer like Kentik, or with a bucket that was not asked for.
+    """
+    rows: dict[str, list[Row]] = {bucket: [] for bucket in buckets}
+    for result in _results(answer):
+        bucket = result.get("bucket")
+        if not isinstance(bucket, str) or bucket not in rows:
+            raise Malformed(f"its bucket is {bucket!r:.40}, none of {', '.join(buckets)}")
+        rows[bucket] += _data(result)
+    return list(rows.values())
+
+
+def _results(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    results = answer.get("results")
+    if not isinstance(results, list) or not all(isinstance(result, dict) for result in results):
+        raise Malformed("no list of results in it")
+    return results
+
+
+def _data(result: Mapping[str, Any]) -> list[Row]:
+    data = result.get("data") or []
+    if not isinstance(data, list) or not all(isinstance(r, dict) and isinstance(r.get("key"), str) for r in data):
+        raise Malformed("its rows have no keys")
+    return data
 
 
 def customers_of(rows: Iterable[Row]) -> Customers:
@@ -107,18 +129,23 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
             continue
         if asn not in place:
             raise Malformed(f"its answer contains {row['key']!r:.80}, which was not requested")
-        name, flow = _flow(row)
+        name, flow = flow_of(row)
         names.add(name)
         if len(names) > 1:
             raise Malformed(f"its series are of different kinds, {' and '.join(sorted(names))}")
-        found = _buckets(flow, grid)
+        found = bucketed(flow, grid)
         old = values[place[asn]]
         values[place[asn]] = np.where(np.isnan(old), found, old + np.nan_to_num(found)) if asn in came else found
         came.add(asn)
     return values, came
 
 
-def _flow(row: Row) -> tuple[str, Floats]:
+def flow_of(row: Row) -> tuple[str, Floats]:
+    """The name of a row's series, and its points: shape (points, 3) of milliseconds, value (or NaN) and seconds.
+
+    Raises:
+        Malformed: it has none.
+    """
     series = row["timeSeries"]
     if not isinstance(series, dict):
         raise Malformed(f"the series of {row['key']!r:.80} is not valid")
@@ -138,12 +165,17 @@ def _flow(row: Row) -> tuple[str, Floats]:
     return name, points
 
 
-def _buckets(flow: Floats, grid: Grid) -> Floats:
+def bucketed(flow: Floats, grid: Grid) -> Floats:
+    """The points of a series as buckets, NaN where there is none.
+
+    Raises:
+        TooLong: a point is wider than a bucket.
+    """
     widest = flow[:, 2].max(initial=0)
     if widest > grid.step:
         raise TooLong(f"points are {widest:,.0f} s wide, not {grid.step}")
-    # What is kept by the hour comes by whole hours, and the last point may begin where the window ends.
-    around = max(HOUR, grid.step) * 1000
+    # What is kept by the hour comes by whole hours, and three of them at least; the last point may begin at the end.
+    around = max(FAST_LEAST, grid.step) * 1000
     if (flow[:, 0] < grid.start * 1000 - around).any() or (flow[:, 0] > grid.window.end * 1000 + around).any():
         raise Malformed("its answer is for other times than requested")
     cell = np.floor((flow[:, 0] / 1000 - grid.start) / grid.step)

@@ -42,6 +42,18 @@ def series_body(template: Template, asns: Sequence[int], window: Window, width: 
     return fill(template, values)
 
 
+def breakdown_body(
+    template: Template, by: Sequence[Sequence[str]], asn: int, window: Window, width: Width
+) -> dict[str, Any]:
+    """The series of one customer in `window` by other dimensions than its own: a query for each, called like them."""
+    body = series_body(template, [asn], window, width)
+    (one,) = body["queries"]
+    queries = [
+        {**one, "bucket": " & ".join(names), "query": {**one["query"], "dimension": list(names)}} for names in by
+    ]
+    return {**body, "queries": queries}
+
+
 def time_text(time: int) -> str:
     """`2026-11-22 10:00:00`, UTC."""
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
@@ -14,12 +14,14 @@ from typing_extensions import override
 
 from traffic.coverage import Coverage, uncounted
 from traffic.errors import AccessDenied, UsageFailure
+from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import DAY, HOUR, Grid, Matrix, Query, Window, ceil_to, floor_to
 from traffic.shipped import PLACES
 from traffic.store.access import Access
-from traffic.store.base import Limits, ScarceSource, StoreError, TooLarge, check_size
+from traffic.store.base import FlowSource, Limits, ScarceSource, StoreError, TooLarge, check_size
 from traffic.store.kentik.answers import Customers, Row, asn_of, customers_of
 from traffic.store.kentik.bodies import customers_body
+from traffic.store.kentik.breakdown import Breakdown, calls, dimensions
 from traffic.store.kentik.client import Client, Refused
 from traffic.store.kentik.pace import AT_ONCE, Pace, duration
 from traffic.store.kentik.place import find_place
@@ -38,7 +40,7 @@ EACH = 2.0
 """Seconds that a query is taken to need, where what a run will take is estimated."""
 
 
-class KentikSource(ScarceSource):
+class KentikSource(ScarceSource, FlowSource):
     """The customers of an account. It makes no roll-ups, and its requests are few."""
 
     settling: int | None = HOUR // 2
@@ -79,6 +81,7 @@ class KentikSource(ScarceSource):
         self.metric = self._template.metric
         self._client = Client(place, access, pace, sleep, now)
         self._series = Series(self._client, self._template)
+        self._breakdown = Breakdown(self._client, self._template)
         self._now = now
         self._extents: dict[tuple[int | None, bool], Window] = {}
         self._plans: list[Mapping[str, Any]] | None = None
@@ -183,6 +186,19 @@ class KentikSource(ScarceSource):
             # Bits per second, where bytes of each bucket are asked for.
             values *= query.metric.factor(query.resolution) / self.metric.factor(query.resolution)
         return Matrix(query.keys, grid, values)
+
+    def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Dimensions of the API, where they are asked for."""
+        return dimensions(wanted, self.name, self.metric.adds_up)
+
+    def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """By the values that have a series; what lies beyond these is one more."""
+        return self._breakdown.answers(queries)
+
+    @override
+    def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:
+        """Calls: a few dimensions in each, for every window."""
+        return events * calls(dimensions, windows)
 
     def fingerprint(self, window: Window) -> str:  # noqa: ARG002
         """A hash over whose account it is, and what it is asked: the queries as they stand in their files."""

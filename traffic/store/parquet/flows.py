@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,7 @@ _SCHEMA = pa.schema(
     ]
 )
 _READ = [name for name in _SCHEMA.names if name != "customer"]
+_NOTHING = _SCHEMA.empty_table().select(_READ)
 
 
 Cell = tuple[str, ...]
@@ -120,13 +121,12 @@ def encode_flows(keys: Sequence[str], grid: Grid, flows: Iterable[Flows], catalo
 
 
 class FlowFiles:
-    """The flow records of a store, read a key and some days at a time."""
+    """The flow records of a store, read a key at a time: of each of its days once, whatever is asked of it."""
 
     def __init__(self, folder: Path, bits: int, scale: float) -> None:
         """`bits`: of a key's hash, that choose its block. `scale`: what bytes are multiplied with."""
         self._folder, self._bits, self._scale = folder, bits, scale
         self._opened: OrderedDict[Path, tuple[pq.ParquetFile, dict[tuple[str, int], int]]] = OrderedDict()
-        self._days: dict[tuple[Path, int], pa.Table] = {}
         self._cells: dict[tuple[str, tuple[Window, ...]], _FlowCells] = {}
 
     @property
@@ -134,61 +134,79 @@ class FlowFiles:
         """Whether there are any."""
         return bool(block_files(self._folder, FLOWS))
 
-    def answer(self, query: FlowQuery) -> FlowAnswer:
-        """The sums of a query."""
-        asked = query.key, query.windows
-        if asked not in self._cells:
-            # Several dimensions are asked of the same, and then pairs of them.
-            if len(self._cells) >= _KEPT:
+    def answers(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
+        """The sums of each query. Several dimensions are asked of the same windows, and then pairs of them."""
+        for first in range(0, len(queries), _KEPT):
+            some = queries[first : first + _KEPT]
+            missing: dict[str, set[tuple[Window, ...]]] = {}
+            for query in some:
+                if (query.key, query.windows) not in self._cells:
+                    missing.setdefault(query.key, set()).add(query.windows)
+            if len(self._cells) + sum(map(len, missing.values())) > _KEPT:
                 self._cells.clear()
-            # Two windows of a day are read once.
-            self._days.clear()
-            self._cells[asked] = self._joined([self._window(query.key, window) for window in query.windows])
-        return self._cells[asked].answer(query.by, self._scale)
+                missing = {}
+                for query in some:
+                    missing.setdefault(query.key, set()).add(query.windows)
+            # By block, so that each file is opened once.
+            for key in sorted(missing, key=lambda one: (block_of(one, self._bits), one)):
+                self._read(key, missing[key])
+            yield from (self._cells[query.key, query.windows].answer(query.by, self._scale) for query in some)
 
-    def _joined(self, found: Sequence[Mapping[Cell, float]]) -> _FlowCells:
-        places = {cell: row for row, cell in enumerate({cell: None for one in found for cell in one})}
-        amounts = np.zeros((len(places), len(found)))
-        for column, one in enumerate(found):
-            for cell, amount in one.items():
-                amounts[places[cell], column] = amount
-        return _FlowCells(tuple(places), amounts, np.array([bool(one) for one in found]))
+    def _read(self, key: str, asked: Collection[tuple[Window, ...]]) -> None:
+        """What a key's traffic in all of these windows was made of."""
+        windows = sorted({window for own in asked for window in own})
+        cells, sums = self._summed(key, windows)
+        place = {window: column for column, window in enumerate(windows)}
+        for own in asked:
+            amounts = sums[:, [place[window] for window in own]]
+            rows = np.flatnonzero(amounts.any(axis=1))
+            values = tuple(cells[row] for row in rows.tolist())
+            there: Bools = np.asarray(amounts.any(axis=0))
+            self._cells[key, own] = _FlowCells(values, amounts[rows], there)
 
-    def _window(self, key: str, window: Window) -> dict[Cell, float]:
-        """Bytes by cell."""
-        parts: list[pa.Table] = []
-        for week in window.weeks():
-            path = block_path(self._folder, FLOWS, week_start(week.start), block_of(key, self._bits))
-            if not path.exists():
-                continue
-            with _understood(path):
-                file, groups = self._open(path)
-                places = ((key, piece.start) for piece in week.widen(PIECE).pieces(PIECE))
-                wanted = [groups[place] for place in places if place in groups]
-                for group in wanted:
-                    if (path, group) not in self._days:
-                        # Of so few rows threads only cost.
-                        self._days[path, group] = file.read_row_groups([group], columns=_READ, use_threads=False)
-                    parts.append(self._days[path, group])
-        if not parts:
-            return {}
-        table = pa.concat_tables(parts)
+    def _summed(self, key: str, windows: Sequence[Window]) -> tuple[list[Cell], Floats]:
+        """The cells in order of their names, and bytes of shape (cells, windows)."""
+        table = self._days(key, windows)
         time = table.column("time").cast(pa.int64()).to_numpy() // 1000
-        inside = slice(*np.searchsorted(time, [window.start, window.end]).tolist())
-        table = table.slice(inside.start, inside.stop - inside.start)
+        edges = np.searchsorted(time, [(window.start, window.end) for window in windows])
+        # Of a day most rows lie outside of the windows; each of these has its own, also where they overlap.
+        table = pa.concat_tables([table.slice(begin, end - begin) for begin, end in edges.tolist()])
+        place = np.repeat(np.arange(len(windows)), np.diff(edges, axis=1).ravel())
         names: list[tuple[str, ...]] = []
         joint: Ints = np.zeros(len(table), dtype=np.int64)
         for name in DIMENSIONS:
             code, texts = _coded(table.column(name))
             joint = joint * len(texts) + code
             names.append(texts)
-        used, inverse = np.unique(joint, return_inverse=True)
+        used, cell = np.unique(joint, return_inverse=True)
         if not len(used):
-            return {}
-        sums = np.bincount(inverse, table.column("bytes").to_numpy()).tolist()
+            return [], np.zeros((0, len(windows)))
+        amounts: Floats = table.column("bytes").to_numpy().astype(np.float64)
+        sums: Floats = np.zeros(len(used) * len(windows))
+        np.add.at(sums, cell * len(windows) + place, amounts)
         values = np.stack(np.unravel_index(used, [len(texts) for texts in names]), axis=1).tolist()
-        cells = [tuple(texts[one] for texts, one in zip(names, cell, strict=True)) for cell in values]
-        return dict(zip(cells, sums, strict=True))
+        cells = [tuple(texts[one] for texts, one in zip(names, codes, strict=True)) for codes in values]
+        order = sorted(range(len(cells)), key=cells.__getitem__)
+        return [cells[one] for one in order], sums.reshape(len(used), len(windows))[order]
+
+    def _days(self, key: str, windows: Sequence[Window]) -> pa.Table:
+        """All rows of a key in the days that windows touch, in order of time."""
+        days: dict[int, set[int]] = {}
+        for window in windows:
+            for day in window.widen(PIECE).pieces(PIECE):
+                days.setdefault(week_start(day.start), set()).add(day.start)
+        parts = []
+        for week, starts in sorted(days.items()):
+            path = block_path(self._folder, FLOWS, week, block_of(key, self._bits))
+            if not path.exists():
+                continue
+            with _understood(path):
+                file, groups = self._open(path)
+                wanted = [groups[key, start] for start in sorted(starts) if (key, start) in groups]
+                if wanted:
+                    # Of so few rows threads only cost.
+                    parts.append(file.read_row_groups(wanted, columns=_READ, use_threads=False))
+        return pa.concat_tables(parts) if parts else _NOTHING
 
     def _open(self, path: Path) -> tuple[pq.ParquetFile, dict[tuple[str, int], int]]:
         if path not in self._opened:

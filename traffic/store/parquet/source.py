@@ -138,15 +138,8 @@ class ParquetSource(FlowSource):
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
         """From its flow records; the totals are those of the store itself, which these have to add up to."""
         totals = self._volumes({(query.key, window) for query in queries for window in query.windows})
-        # By block and then by time: each file is opened once, and the dimensions of an event stay side by side.
-        bits = self._manifest.bits
-        order = sorted(range(len(queries)), key=lambda one: (block_of(queries[one].key, bits), queries[one].windows))
-        found: dict[int, FlowAnswer] = {}
-        for place in order:
-            query = queries[place]
-            whole = np.array([totals[query.key, window] for window in query.windows])
-            found[place] = replace(self._flows.answer(query), totals=whole)
-        return (found[place] for place in range(len(queries)))
+        for query, answer in zip(queries, self._flows.answers(queries), strict=True):
+            yield replace(answer, totals=np.array([totals[query.key, window] for window in query.windows]))
 
     def _volumes(self, asked: Collection[tuple[str, Window]]) -> dict[tuple[str, Window], float]:
         """All of some keys in a window each, as `FlowAnswer` says it: every file is read once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from math import comb
 
 import numpy as np
 from typing_extensions import override
@@ -195,9 +196,9 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         return super().lasting(resolution) if self.metric.adds_up else 1
 
     @override
-    def flow_requests(self) -> int:
-        """One."""
-        return 1
+    def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:
+        """One for a dimension of an event, and one for each pair."""
+        return events * (dimensions + comb(dimensions, 2))
 
     def close(self) -> None:
         """Let go of the connections."""
