@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 from analyzer.judging.blocks import JudgedBlock
 from analyzer.judging.reach import highest_percent
 from analyzer.judging.wanted import wanted_hours
-from analyzer.kernels.breach import held
+from analyzer.kernels.breach import held, held_in_each
 from analyzer.model import Outcome, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
@@ -160,6 +160,23 @@ def test_what_is_held_is_the_best_of_all_places(values: Floats, needed: int, ins
     assert (place is None) == np.isneginf(best)
     if place is not None:
         assert values[place] == best
+
+
+@given(
+    st.lists(hnp.arrays(np.float64, st.integers(0, 6), elements=st.floats(-5, 5) | st.just(np.nan)), max_size=4),
+    st.integers(1, 4),
+    st.integers(1, 5),
+)
+def test_what_is_held_in_each_of_several_stretches_is_what_each_holds_alone(
+    stretches: list[Floats], needed: int, inside: int
+) -> None:
+    counts = np.array([len(one) for one in stretches], dtype=np.int64)
+    starts = np.cumsum(counts) - counts
+    together = held_in_each(np.concatenate([np.zeros(0), *stretches]), starts, counts, needed, inside)
+    alone = [held(one, needed, inside) for one in stretches]
+    assert together.tolist() == [
+        -1 if place is None else start + place for start, place in zip(starts.tolist(), alone, strict=True)
+    ]
 
 
 @settings(max_examples=200)

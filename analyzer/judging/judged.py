@@ -61,6 +61,25 @@ OF_FALLS = frozenset({"level", "days", "pooled"})
 """The rules that usual lows are learned with."""
 
 
+def row_of(judged: Judged, row: int) -> Judged:
+    """What is normal for one key of a block."""
+    one = slice(row, row + 1)
+    rollup = judged.rollup
+    return replace(
+        judged,
+        rollup=Rollup(rollup.keys[one], rollup.grid, rollup.hours.each(lambda array: array[one])),
+        baseline=judged.baseline[one],
+        limits=judged.limits[:, one],
+        threshold=judged.threshold[one],
+        sparse=judged.sparse[one],
+        short_history=judged.short_history[one],
+        why=judged.why[one],
+        filled=judged.filled[one],
+        unjudged=judged.unjudged[one],
+        silent=None if judged.silent is None else judged.silent[one],
+    )
+
+
 class Learning:
     """What policies learn from the roll-ups of one block, so that those that differ in little learn it once."""
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from analyzer.judging.blocks import JudgedBlock, judged_blocks
 from analyzer.judging.breaches import Piece, above, breaches_of, raised
 from analyzer.judging.events import events_of, figures
-from analyzer.judging.judged import Learning, not_judged
-from analyzer.judging.nearest import Near, nearest
+from analyzer.judging.judged import Learning, not_judged, row_of
+from analyzer.judging.nearest import Near, Sought, nearest
 from analyzer.judging.wanted import looked_for
 from analyzer.model import Event, NotJudged, Policy, Reach
 from analyzer.verdict import COUNTED, LONGEST_EXTRA, blind, meet, targets
@@ -26,6 +26,8 @@ class Known:
     looked: Window
     end: int | None
     learned: Learning
+    both: JudgedBlock | None = None
+    """The block as a policy that looks in both directions judges it, where its own does not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,15 +63,22 @@ class Trial:
         )
         return block
 
-    def looking(self, policy: Policy) -> Trial:
-        """The same key by another policy of its own."""
-        return replace(self, block=replace(self.judged(policy), policy=policy), present=None)
+    def looking(self) -> Trial:
+        """The same key by a policy that looks in both directions."""
+        policy, whole = in_both(self.block.policy), self.known.both
+        if whole is None:
+            block = self.judged(policy)
+        else:
+            own = tuple(row_of(judged, self.row) for judged in whole.judged)
+            block = replace(whole, query=replace(whole.query, keys=self.rollup.keys), judged=own)
+        return replace(self, block=replace(block, policy=policy), present=None)
 
     def events(self, policy: Policy) -> list[Event]:
         """What the stated policy raises then."""
         if policy == self.block.policy and self.present is not None:
             return [event for event in self.present if event.event_class in ("policy", "suspect")]
-        block, resolution = self.judged(policy), self.block.query.resolution
+        alone = policy == self.block.policy and self.block.query.keys == self.rollup.keys
+        block, resolution = self.block if alone else self.judged(policy), self.block.query.resolution
         found: list[Event] = []
         for judged in block.judged:
             breaches = breaches_of(above(self.pieces, judged, resolution, judged.threshold), judged)
@@ -90,7 +99,7 @@ class First:
 
 
 @dataclass(frozen=True)
-class _Sought:
+class _Direction:
     """What a label's direction is asked by, and its words."""
 
     stated: Callable[[Policy], float]
@@ -103,7 +112,7 @@ class _Sought:
     not_looked_for: str
 
 
-RISES = _Sought(
+RISES = _Direction(
     lambda policy: policy.over_percent,
     lambda policy, percent: replace(policy, over_percent=percent),
     "--over-percent",
@@ -111,7 +120,7 @@ RISES = _Sought(
     lambda near: f"{near.ratio:.3g}x reached, {near.asked:.3g}x required",
     "it rises, and rises are not looked for",
 )
-_FALLS = _Sought(
+_FALLS = _Direction(
     lambda policy: policy.under_percent,
     lambda policy, percent: replace(policy, under_percent=percent),
     "--under-percent",
@@ -136,9 +145,9 @@ def reach_of(
         resolution, own = trial.block.query.resolution, _as_required(label, trial)
         met = bool(meet(counted(trial.events(trial.block.policy)), targets([own]), resolution))
         aside = asked.not_looked_for + (", although an event in the other direction matches it" if met else "")
-        trial = trial.looking(in_both(trial.block.policy))
+        trial = trial.looking()
         gaps = list(not_judged(trial.block.judged[0], trial.block.query.keys, trial.block.alive, trial.block.policy))
-    near = first.near if first else nearest(label, trial.row, trial.block, trial.pieces, trial.known.looked)
+    near = first.near if first else _near(label, trial)
     before = f"{aside}; " if aside else ""
     if 2 * blind(label, gaps) >= label.window.seconds:
         most = max(gaps, key=lambda gap: label.window.overlap(Window(gap.start, gap.end)))
@@ -159,6 +168,11 @@ def in_both(policy: Policy) -> Policy:
     return replace(policy, direction="both")
 
 
+def _near(label: Label, trial: Trial) -> Near | None:
+    (near,) = nearest([Sought(label, trial.row, trial.pieces)], trial.block, trial.known.looked)
+    return near
+
+
 def _new(label: Label, trial: Trial) -> str:
     """What is to be said where the time of a label is judged as that of a new key."""
     there = any(one.event_class == "new" and one.window.overlap(label.window) for one in trial.present or ())
@@ -170,7 +184,7 @@ def _reach(near: Near | None, at: float | None, why: str) -> Reach:
 
 
 def _tried(
-    label: Label, near: Near, trial: Trial, truth: Sequence[Label], asked: _Sought, first: First | None
+    label: Label, near: Near, trial: Trial, truth: Sequence[Label], asked: _Direction, first: First | None
 ) -> tuple[bool, float | None, str]:
     """Whether the trial's policy finds a label, the highest percentage that does, and what is to be said of it."""
     policy, resolution = trial.block.policy, trial.block.query.resolution

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from analyzer.judging.blocks import JudgedBlock, rows_of
 from analyzer.judging.breaches import Piece
-from analyzer.judging.nearest import Near, nearest
+from analyzer.judging.nearest import Near, Sought, nearest
 from analyzer.judging.reach import RISES, First, Known, Trial, counted, first_tried, in_both, reach_of
 from analyzer.judging.tries import Try, tried
 from analyzer.judging.wanted import looked_for, nearest_row
@@ -62,8 +62,8 @@ def _cases(
     rollup, keys = block.judged[0].rollup, block.query.keys
     of_all = [label for label in labels.get("", ()) if label.window.overlap(known.looked)]
     if any(not looked_for(label, block.policy) for key in ("", *keys) for label in labels.get(key, ())):
-        # What is learned of the other direction is learned once, and not by each key.
-        Trial(rollup, block, (), known, None).judged(in_both(block.policy))
+        # All keys at once, and not each by itself.
+        known = replace(known, both=Trial(rollup, block, (), known, None).judged(in_both(block.policy)))
     nearest_of = [(_row_of(label, block, present), label) for label in of_all]
     for row, key in enumerate(keys):
         own = [label for label in labels.get(key, ()) if label.window.overlap(known.looked)]
@@ -95,14 +95,16 @@ def _firsts(cases: Sequence[_LookedFor], block: JudgedBlock, pieces: Sequence[Pi
 
     Where falls count as well, each label is tried by itself.
     """
+    if block.policy.direction != "above":
+        return {}
+    rising = [case for case in cases if case.label.direction == "above"]
+    sought = [Sought(case.label, case.trial.row, case.trial.pieces) for case in rising]
     nearby: list[tuple[Try, Near]] = []
-    for case in cases if block.policy.direction == "above" else ():
-        label, trial = case.label, case.trial
-        near = nearest(label, trial.row, block, trial.pieces, known.looked) if label.direction == "above" else None
+    for case, near in zip(rising, nearest(sought, block, known.looked), strict=True):
         percent = None if near is None or not near.judged else first_tried(RISES.percent(near))
         if near is not None and percent is not None:
-            others = targets(other for other in case.truth if other.id != label.id)
-            nearby.append((Try(trial.row, label, percent, others, _days(label)), near))
+            others = targets(other for other in case.truth if other.id != case.label.id)
+            nearby.append((Try(case.trial.row, case.label, percent, others, _days(case.label)), near))
     found = tried([one for one, _ in nearby], block, pieces, known.looked, known.learned)
     return {one.label.id: First(near, one.over_percent, was) for (one, near), was in zip(nearby, found, strict=True)}
 

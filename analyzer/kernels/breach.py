@@ -113,13 +113,41 @@ def held(values: Floats, needed: int, inside: int) -> int | None:
     Args:
         values: shape (buckets,), NaN = missing.
     """
-    if not len(values):
-        return None
-    padded = np.concatenate([np.where(np.isnan(values), -np.inf, values), np.full(inside - 1, -np.inf)])
+    whole = np.array([len(values)])
+    place = int(held_in_each(values, np.zeros_like(whole), whole, needed, inside)[0])
+    return None if place < 0 else place
+
+
+def held_in_each(values: Floats, starts: Ints, counts: Ints, needed: int, inside: int) -> Ints:
+    """The same of several stretches of values, each by itself.
+
+    Args:
+        values: shape (buckets,), NaN = missing.
+        starts, counts: shape (stretches,), which of the values are neighbours: those of each stretch, in order.
+
+    Returns:
+        Of each stretch the place among the values; -1 where nowhere so many are there.
+    """
+    nowhere = np.full(len(starts), -1, dtype=np.int64)
+    if inside < needed or not counts.sum():
+        return nowhere
+    # Each stretch with as much behind it that is lower than anything, so that no neighbours are those of another one.
+    wide = counts + inside - 1
+    begins = np.cumsum(wide) - wide
+    stretch = np.repeat(np.arange(len(starts)), wide)
+    offset = np.arange(len(stretch)) - begins[stretch]
+    there = offset < counts[stretch]
+    padded = np.full(len(stretch) + inside - 1, -np.inf)
+    taken = values[(starts[stretch] + offset)[there]]
+    padded[np.flatnonzero(there)] = np.where(np.isnan(taken), -np.inf, taken)
     views = np.lib.stride_tricks.sliding_window_view(padded, inside)
-    if inside < needed:
-        return None
-    lowest = np.partition(views, inside - needed, axis=1)[:, inside - needed]
-    first = int(np.argmax(lowest))
-    place = int(np.argsort(views[first], kind="stable")[inside - needed])
-    return None if np.isneginf(lowest[first]) else first + place
+    lowest = np.where(there, np.partition(views, inside - needed, axis=1)[:, inside - needed], -np.inf)
+    some = np.flatnonzero(counts)
+    most = np.full(len(starts), -np.inf)
+    most[some] = np.maximum.reduceat(lowest, begins[some])
+    best = np.flatnonzero(there & (lowest == most[stretch]) & ~np.isneginf(lowest))
+    found, place = np.unique(stretch[best], return_index=True)
+    at = best[place]
+    within = np.argsort(views[at], axis=1, kind="stable")[:, inside - needed]
+    nowhere[found] = starts[found] + offset[at] + within
+    return nowhere
