@@ -225,7 +225,7 @@ def test_a_terminal_shows_nothing_hidden(tmp_path: Path) -> None:
         (("--field", "latency=service"), 2, "is not a valid number"),
         (("--field", "time=service"), 2, "is not a supported time"),
         (("--where", "nonsense > 1"), 2, "--where speaks of nonsense"),
-        (("--errors", "status_code >"), 2, "is no condition"),
+        (("--errors", "status_code >"), 2, "is not a valid condition"),
         (("--filter", "f.json"), 2, "for an index in Elasticsearch (a file has --where): leave out --filter"),
         (("--start", "2031-01-01"), 2, "has no data from"),
         (("--start", "2025-01-07", "--end", "2025-01-06"), 2, "the window ends before it starts"),

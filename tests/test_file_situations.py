@@ -831,7 +831,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a value that breaks off": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
         Columns(value="a*"),
-        "--value 'a*' is no expression (syntax error",
+        "--value 'a*' is not a valid expression (syntax error",
     ),
     "a value of a column that is not there": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
@@ -841,27 +841,27 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a value of what is no number": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
         Columns(value="a*key"),
-        "--value 'a*key' is no expression (No function matches",
+        "--value 'a*key' is not a valid expression (No function matches",
     ),
     "a function that is not there": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
         Columns(value="nofn(a)"),
-        "--value 'nofn(a)' is no expression (Scalar Function with name nofn does not exist!)",
+        "--value 'nofn(a)' is not a valid expression (Scalar Function with name nofn does not exist!)",
     ),
     "a sum of all rows": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
         Columns(value="sum(a)"),
-        "--value 'sum(a)' is no expression",
+        "--value 'sum(a)' is not a valid expression",
     ),
     "a key that breaks off": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
         Columns(key="upper(key", value="a"),
-        "--key 'upper(key' is no expression",
+        "--key 'upper(key' is not a valid expression",
     ),
     "a condition that breaks off beside a good value": (
         rows("time,key,a,b", f"{at(0)},x,1,2"),
         Columns(value="a*b", where="a >"),
-        "--where 'a >' is no condition",
+        "--where 'a >' is not a valid condition",
     ),
 }
 

@@ -301,7 +301,7 @@ class Database:
                     )
                 what = "condition" if option in conditions else "expression"
                 example = "bytes > 0" if option in conditions else "'bytes * 8'"
-                return UsageFailure(f"{option} {said!r} is no {what} ({reason}): write for instance {example}")
+                return UsageFailure(f"{option} {said!r} is not a valid {what} ({reason}): write for instance {example}")
         return None
 
     def _objection(self, file: Input, expression: str) -> str | None:

@@ -124,8 +124,8 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         else:
             if known:
                 raise Contradiction(
-                    f"{self.name} answers with other buckets than it counts, {_TRIES} times; nothing of it was used: "
-                    f"check what lies between here and the server, and try again"
+                    f"{self.name} answers with other buckets than it counts, {_TRIES} times; nothing was used: "
+                    "check any proxy between here and the server, and try again"
                 )
         return Matrix(query.keys, grid, values * query.metric.factor(query.resolution))
 
