@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 
 import sl
-from analyzer.cli.discover import EVENTS_FOUND
+from analyzer.cli.gate import EVENTS_FOUND
 from analyzer.comparison import TRUTH
 from analyzer.elsewhere.worth import ALERTS
 from analyzer.judging import calendar

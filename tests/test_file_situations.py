@@ -731,7 +731,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "one of two columns of a name": (
         rows("Time,Value,Value", f"{MONDAY},1,100"),
         Columns(value="Value"),
-        "has 2 columns called Value (--value): say 'Value (1)' or 'Value (2)'",
+        "has 2 columns called Value (--value): use 'Value (1)' or 'Value (2)'",
     ),
     "a name twice beside a key": (
         rows("Time,host,v,v", f"{MONDAY},a,1,100"),
@@ -767,7 +767,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a comma in a cell without quotes": (
         rows("ts,te,sa,da,org,ibyt", f"{at(0)},{at(0)},b,a,Foo, Inc.,15", *[f"{at(0)},{at(0)},b,a,Foo,15"] * 3),
         Columns(),
-        "is no row of 6 columns: fix that line",
+        "is not a row of 6 columns: fix that line",
     ),
     "a comma in the first cells of a plain table": (
         rows("time,key,value", f"{at(0)},a,b,15", *[f"{at(n)},a,15" for n in range(5)]),
@@ -787,22 +787,22 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a total at the end": (
         rows("time,key,value", f"{at(0)},a,1", f"{at(1)},a,1", f"{at(2)},a,1", "Total,,3"),
         Columns(),
-        "'Total' in column time (--time) is no time",
+        "'Total' in column time (--time) is not a valid time",
     ),
     "a header that comes again": (
         rows("time,key,value", f"{at(0)},a,1", "time,key,value", f"{at(1)},a,2"),
         Columns(),
-        "row 2: 'time' in column time (--time) is no time",
+        "row 2: 'time' in column time (--time) is not a valid time",
     ),
     "two tables one after the other": (
         rows("time,key,value", f"{at(0)},a,1", f"{at(1)},a,2", *many("value,time,key", "{i},{t},a").splitlines()),
         Columns(),
-        "line 4: a header (value, time, key) stands below other rows: cut the file there",
+        "line 4: a header (value, time, key) follows other rows: split the file there",
     ),
     "two tables of another width": (
         many("key,time,value", "a,{t},{i}") + many("time,key,value,x", "{t},a,{i},7", 30),
         Columns(),
-        "line 22: a header (time, key, value, x) stands below other rows: cut the file there",
+        "line 22: a header (time, key, value, x) follows other rows: split the file there",
     ),
     "fields that change": (
         many("#fields\ttime\tkey\tv\tw", "{t}\ta\t{i}\t7") + many("#fields\ttime\tkey\tw\tv", "{t}\tb\t7\t{i}"),
@@ -812,7 +812,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "fields with blanks that change": (
         many("#Fields: key\ttime\tv\tw", "a\t{t}\t{i}\t7") + many("#Fields: key\tw\tv\ttime", "a\t7\t{i}\t{t}"),
         Columns(key="key", value="v"),
-        "is not a supported time",
+        "is not a valid time",
     ),
     "the numbers of ASs": (
         rows("time,asn,bytes", *(f"{at(n)},{64512 + n % 2},{n % 5}" for n in range(20))),

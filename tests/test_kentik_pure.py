@@ -397,7 +397,7 @@ def test_rows_without_a_number_and_bare_ones_are_no_series() -> None:
 
 
 def test_what_nobody_asked_about_is_no_answer() -> None:
-    with pytest.raises(Malformed, match=r"answers of 'X,US \(8\)', which was not asked for"):
+    with pytest.raises(Malformed, match=r"answer contains 'X,US \(8\)', which was not requested"):
         series_of([row(7, at(0, 1)), row(8, at(0, 1))], [7], GRID)
     for seconds in (-2 * HOUR, GRID.window.seconds + 2 * HOUR, 1e300):
         with pytest.raises(Malformed, match="other times"):
@@ -438,7 +438,7 @@ def test_a_bucket_that_is_missing_is_empty_and_another_is_not_ours() -> None:
 @pytest.mark.parametrize(
     ("series", "said"),
     [
-        ([1], "is none"),
+        ([1], "is not valid"),
         ({"b": {}}, "no points"),
         ({"b": {"flow": [[1, 2]]}}, "no points"),
         ({"b": {"flow": [[1, 2, 3], [1, 2]]}}, "no points"),

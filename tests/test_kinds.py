@@ -57,7 +57,7 @@ def test_a_folder_is_known_by_what_is_in_it_and_an_unknown_service_by_its_name(t
     write_embedded({"a": {MONDAY: 1}}, tmp_path / "store")
     assert kind_of(str(tmp_path / "store")) is FOLDER
     for name in ("influxdb://host", "HDFS://namenode/x"):
-        with pytest.raises(NoSuchStore, match=r"name a folder made by ./sl.py generate, .* or kentik:"):
+        with pytest.raises(NoSuchStore, match=r"use a folder made by ./sl.py generate, .* or kentik:"):
             open_source(name)
 
 
@@ -70,13 +70,13 @@ def test_a_folder_is_known_by_what_is_in_it_and_an_unknown_service_by_its_name(t
         (
             FILES,
             Columns(filter_file=Path("f")),
-            "for an index in Elasticsearch (a file has --where): leave out --filter",
+            "for an Elasticsearch index (for files, use --where): leave out --filter",
         ),
-        (FILES, LogColumns(filter_file=Path("f")), "(a file has --where): leave out --filter"),
-        (ELASTIC, Columns(where="x > 1"), "are for files (an index has --filter): leave out --where"),
+        (FILES, LogColumns(filter_file=Path("f")), "(for files, use --where): leave out --filter"),
+        (ELASTIC, Columns(where="x > 1"), "are for files (for an index, use --filter): leave out --where"),
         (ELASTIC, Columns(wide=True, zone="Europe/Berlin"), "leave out --wide, --timezone-of-data"),
         (ELASTIC, LogColumns(where="x > 1"), "leave out --where"),
-        (KENTIK, Columns(statistic="max"), "stands in input/kentik_query_*.json: leave out --statistic"),
+        (KENTIK, Columns(statistic="max"), "in input/kentik_query_*.json: leave out --statistic"),
         (KENTIK, Columns(value="bytes", errors="x"), "leave out --value, --errors"),
         (PROMETHEUS, Columns(empty="zero", where="x"), "gaps stay gaps: leave out --empty, --where"),
     ],

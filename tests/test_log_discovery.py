@@ -180,7 +180,7 @@ def test_an_export_asks_for_its_own_resolution_and_a_copy_is_refused(tmp_path: P
         (Columns(preset="requests", wide=True), "leave out --wide"),
         (Columns(statistic="share"), "define errors with --errors"),
         (Columns(statistic="sum", errors="status_code > 1"), "--errors is for --statistic share or count"),
-        (Columns(preset="errors", errors="nonsense > 1"), "--errors speaks of nonsense"),
+        (Columns(preset="errors", errors="nonsense > 1"), "--errors uses nonsense"),
         (Columns(preset="errors", errors="level >"), "is not a valid condition"),
         (Columns(preset="latency", value="nothing"), "no column nothing"),
     ],

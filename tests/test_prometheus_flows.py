@@ -152,7 +152,7 @@ def test_more_values_than_are_told_apart_are_one_more(prom_server: PromServer) -
 @pytest.mark.parametrize(
     ("said", "by", "line"),
     [
-        ({"value": "x"}, "site", "has no label 'site' to tell traffic apart by (labels: port, proto)"),
+        ({"value": "x"}, "site", "has no label 'site' to break traffic down by (labels: port, proto)"),
         ({"value": "x"}, "k", "is a part of the key already"),
         ({"value": "x"}, "a b", "has no label 'a b'"),
         ({"value": "x", "statistic": "max"}, "port", "a max has no parts"),

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.every import WatchOptions, go_round, refuse_alone, watching
+from analyzer.cli.dry_run import say_plan
+from analyzer.cli.every import go_round, refuse_alone, watching
+from analyzer.cli.gate import gate
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import Misspelt, no_database, original_files, originals
 from analyzer.cli.policies import Theirs, beside, check_reach, named, policy_of
-from analyzer.cli.report import ReportOptions, charts, picture_title, say, with_page, write_reports
+from analyzer.cli.policy_options import policy_options
+from analyzer.cli.report import charts, picture_title, say, with_page, write_reports
+from analyzer.cli.search import DiscoverOptions, search_of
 from analyzer.cli.write_events import events_target, into_an_index, write_events
 from traffic import console, store_options
 from traffic import help as help_pages
@@ -25,17 +27,10 @@ from traffic.errors import UsageFailure
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from analyzer.elsewhere.policy import Percentage
-    from analyzer.model import Baseline, Findings, Looking, Slots
+    from analyzer.model import Findings
     from analyzer.pipeline import Ledger, Search
     from traffic.model import Label
     from traffic.store.base import Source
-
-EVENTS_FOUND = 3
-"""Exit code of --fail-on-events and --require-f1."""
-
-_MANY_KEYS = 10_000
-"""Keys from which on a dry run says how to look at fewer."""
 
 _COMMON = (
     *("store", "preset", "key_column", "value_column", "start", "end", "over_percent", "direction"),
@@ -49,52 +44,6 @@ _SECTIONS = {
     "full_scan": "Execution",
     "every": "Continuous runs",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiscoverOptions(ReportOptions, WatchOptions, store_options.ColumnOptions, store_options.EntryOptions):
-    """What the command line says; None where it says nothing."""
-
-    store: str
-    start: str | None
-    end: str | None
-    history: str
-    resolution: str | None
-    policy_file: Path | None
-    over_percent: float | None
-    over_units: float | None
-    matches: int | None
-    within: str | None
-    floor: float | None
-    merge: str | None
-    percentile: float | None
-    rollup_percentile: float | None
-    rollup_width: str | None
-    slots: Slots | None
-    baseline: Baseline | None
-    timezone: str | None
-    calendar: Path | None
-    direction: Looking | None
-    classes: str | None
-    min_weeks: int | None
-    without: tuple[str, ...]
-    by: str | None
-    group: str | None
-    only: tuple[str, ...]
-    exclude: tuple[str, ...]
-    top: int | None
-    policy_of: tuple[str, ...]
-    kentik_percentage: Percentage
-    truth: Path | None
-    original_files: bool | None
-    write_events: str | None
-    full_scan: bool
-    concurrency: int
-    dry_run: bool
-    require_f1: float | None
-    fail_on_events: bool
-    fail_on_incidents: bool
-    verbose: bool
 
 
 class Discover(help_pages.Command):
@@ -129,68 +78,7 @@ class Discover(help_pages.Command):
     cls=Misspelt,
     help="Width of a bucket: 1m, 5m, 10m, 60m.  [default: 1m; with --metric 5m]",
 )
-@click.option(
-    "--policy",
-    "policy_file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Policy file.  [default: input/policy.yaml]",
-)
-@click.option(
-    "--over-percent",
-    "--threshold",
-    cls=shared.Aliased,
-    type=float,
-    help="Percentage above the baseline at which the threshold lies; 200 means three times the baseline.",
-)
-@click.option(
-    "--over-units",
-    type=float,
-    help="Minimum distance of the threshold from the baseline, in the metric's unit; with --over-percent 0 the only "
-    "criterion.",
-)
-@click.option("--matches", type=int, help="Buckets above the threshold that open an event ...")
-@click.option("--within", help="... within this time.")
-@click.option("--floor", type=float, help="Lower bound of the threshold.")
-@click.option("--merge", help="Breaches less than this apart belong to the same event.")
-@click.option("--percentile", type=float, help="Percentile of the other weeks' hourly p95s that becomes the baseline.")
-@click.option("--rollup-percentile", type=float, help="Percentile of an hour's buckets to learn from.  [default: 95]")
-@click.option(
-    "--rollup-width", help="Width of a roll-up; above 1h it is the same percentile of its hours.  [default: 1h]"
-)
-@click.option(
-    "--slots",
-    type=click.Choice(["week", "workdays", "day"]),
-    help="Compare with the same hour of the week, of the day (weekends apart), or of any day.  [default: week]",
-)
-@click.option(
-    "--baseline",
-    type=click.Choice(["retrospective", "trailing", "original"]),
-    help="Learn from all other weeks, from earlier weeks only (as a live alert would), or from all weeks including "
-    "its own.",
-)
-@click.option(
-    "--timezone", metavar="ZONE", help="Time zone of the hours of the week, such as Europe/Berlin.  [default: UTC]"
-)
-@click.option(
-    "--calendar",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE|REGION",
-    help="Holidays and maintenance windows that are not judged, not learned from, or treated as Sundays: a CSV "
-    "(start,end,what,key,note), an .ics file, or the holidays of a region (DE-BY, US).",
-)
-@click.option("--direction", type=click.Choice(["above", "below", "both"]), help="Look for rises, falls, or both.")
-@click.option(
-    "--classes",
-    metavar="CLASS,...",
-    help="Classes of events to report: policy, unusual, new, suspect.  [default: all]",
-)
-@click.option("--min-weeks", type=int, help="Judge only hours with at least this many other weeks to compare with.")
-@click.option(
-    "--without",
-    multiple=True,
-    metavar="RULE",
-    help="Disable a rule (--help-all lists them); can be repeated. `all` leaves the plain policy.",
-)
+@policy_options
 @click.option(
     "--by",
     metavar="DIMENSION,...",
@@ -258,7 +146,7 @@ def discover(**given: Any) -> int:
         refuse_alone(options)
     if options.dry_run or options.every is None:
         found = _run(options)
-        return 0 if found is None else _gate(found[0], options)
+        return 0 if found is None else gate(found[0], options)
     if options.fail_on_events or options.fail_on_incidents or options.require_f1 is not None or options.as_json:
         raise UsageFailure(
             "--fail-on-..., --require-f1 and --json need a run that ends, and --every has no end: leave them out"
@@ -298,13 +186,13 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     originals_too = original_files(source.name, options.original_files, options.quiet)
     # Few lines fall into a minute, and a share of few is noise.
     resolution = options.resolution or ("1m" if options.preset is None else "5m")
-    job = _job(options, source, resolution)
+    job = search_of(options, source, resolution)
     target = None if options.write_events is None else events_target(options.write_events, options.store, options)
     if options.dry_run and options.policy_of:
         raise UsageFailure("--dry-run cannot estimate what --policy-of needs: leave one of them out")
     theirs = named(options.policy_of, options.kentik_percentage, source, options)
     if options.dry_run:
-        _say_plan(source, job, options.as_json)
+        say_plan(source, job, options.as_json)
         return None
     with lock(options.output):
         shows_in = None if options.preset is None else PRESETS[options.preset].shows_in
@@ -395,124 +283,6 @@ def _with_others(
     rows, alerts = beside(theirs, source, job.scope, job.output, labels, job.policy, quiet=quiet)
     write_atomic(job.output / ALERTS.file, ALERTS.encode(alerts))
     return replace(findings, elsewhere=(*rows, own(findings)))
-
-
-def _job(options: DiscoverOptions, source: Source, resolution: str) -> Search:
-    """What the analyzer is asked to do: texts as values, and the policy as file and options together say it."""
-    from analyzer.judging.policy import classes_of, read_policy
-    from analyzer.pipeline import Search
-    from analyzer.reading.scope import Scope
-    from traffic import times
-
-    now = int(time.time())
-    overrides = {
-        "over_percent": options.over_percent,
-        "over_units": options.over_units,
-        "rollup_percentile": options.rollup_percentile,
-        "rollup_width": options.rollup_width and times.duration(options.rollup_width),
-        "slots": options.slots,
-        "matches": options.matches,
-        "floor": options.floor,
-        "percentile": options.percentile,
-        "min_weeks": options.min_weeks,
-        "classes": options.classes and classes_of(options.classes.split(",")),
-        "baseline": options.baseline,
-        "direction": options.direction,
-        "timezone": options.timezone,
-        "within": options.within and times.duration(options.within),
-        "merge": options.merge and times.duration(options.merge),
-    }
-    file = _policy_file(options.policy_file)
-    return Search(
-        output=options.output,
-        policy=read_policy(file, source.metric, overrides, options.without, options.calendar),
-        scope=Scope(
-            console.fitted(source, times.resolution(resolution), options.quiet),
-            now,
-            start=None if options.start is None else times.instant(options.start, now),
-            end=None if options.end is None else times.instant(options.end, now),
-            history=times.duration(options.history),
-            only=options.only,
-            exclude=options.exclude,
-            top=options.top,
-            concurrency=options.concurrency,
-        ),
-        full_scan=options.full_scan,
-        charts=options.charts,
-        group=_pattern(options.group),
-        by=None if options.by is None else tuple(name for name in _words(options.by) if name != "none"),
-    )
-
-
-def _pattern(text: str | None) -> str | None:
-    try:
-        re.compile(text or "")
-    except re.error as error:
-        raise UsageFailure(f"--group {text!r} is not a valid regular expression ({error})") from None
-    return text
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _say_plan(source: Source, job: Search, as_json: bool) -> None:
-    from analyzer.reading.plan import plan
-    from traffic.disk import lock
-    from traffic.text import length
-    from traffic.times import iso
-
-    with lock(job.output):
-        found = plan(source, job.scope, job.output, job.policy.rollup_percentile, job.by)
-    for remark in source.remarks():
-        console.note(remark)
-    if as_json:
-        click.echo(json.dumps(asdict(found), indent=1))
-        return
-    what = "hourly roll-ups" if found.pushed else f"buckets of {job.scope.resolution} s"
-    click.echo(f"series     {found.keys:,}, from {iso(found.window.start)} to {iso(found.window.end)}")
-    click.echo(f"requests   {found.requests:,} for {found.buckets:,} {what} of {found.points:,} points")
-    if found.most_requests:
-        click.echo(
-            f"           plus the days that may contain an event: usually few, {found.most_requests:,} at the most"
-        )
-    if found.event_requests:
-        hundred = f"{found.hundred_events_requests:,} for 100 events"
-        click.echo(f"           plus the contributors of events: at most {found.event_requests:,} for one, {hundred}")
-    if found.keys > _MANY_KEYS and job.scope.top is None:
-        click.echo("           --top 1000 reads the 1,000 largest series and reports what it leaves out")
-    if found.limited:
-        click.echo(f"time       about {length(found.seconds)} for the {what}, within the service's rate limits")
-    else:
-        click.echo(f"time       about {found.seconds:,.1f} s for the {what}, estimated from one small request")
-
-
-def _policy_file(named: Path | None) -> Path | None:
-    """The file that was named, else the project's own where it stands."""
-    from traffic.shipped import shipped
-
-    return named or shipped("policy.yaml")
-
-
-def _gate(findings: Findings, options: DiscoverOptions) -> int:
-    wanted = options.require_f1
-    if wanted is not None:
-        if findings.verdict is None:
-            raise UsageFailure("--require-f1 needs labels to compare with: pass them with --truth")
-        f1 = findings.verdict.f1
-        if f1 is None or f1 < wanted:
-            console.note(f"F1 is {'undefined' if f1 is None else f'{f1:.3f}'}, below --require-f1 {wanted}")
-            return EVENTS_FOUND
-    raised = sum(event.event_class == "policy" for event in findings.events)
-    if options.fail_on_events and raised:
-        console.note(f"{raised} events, and --fail-on-events")
-        return EVENTS_FOUND
-    stated = {event.incident_id for event in findings.events if event.event_class == "policy"}
-    several = sum(one.keys > 1 and one.id in stated for one in findings.incidents)
-    if options.fail_on_incidents and several:
-        console.note(f"{several} incidents of several keys, and --fail-on-incidents")
-        return EVENTS_FOUND
-    return 0
 
 
 def _cost(ledger: Ledger) -> str:

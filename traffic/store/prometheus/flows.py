@@ -62,7 +62,7 @@ class LabelParts:
         for label in wanted:
             if not LABEL.fullmatch(label) or label not in there:
                 known = ", ".join(sorted(there - set(own or ()))) or "none"
-                raise UsageFailure(f"{name} has no label {label!r:.60} to tell traffic apart by (labels: {known})")
+                raise UsageFailure(f"{name} has no label {label!r:.60} to break traffic down by (labels: {known})")
             if own is not None and label in own:
                 raise UsageFailure(f"--by {label}: it is a part of the key already: name another label")
         return tuple(wanted)
