@@ -32,6 +32,8 @@ NARROWER = 0.05
 """... although so much of the usual traffic of each lies outside of it: else one of them says as much."""
 NEAR = 0.1
 """Shares that are as close as this to the largest say as much."""
+STANDS_OUT = 0.3
+"""By how much a value's share is above its weight, where it tells an event apart from more of the usual."""
 
 
 def windows_of(event: Event, extent: Window, policy: Policy) -> tuple[Window, ...]:
@@ -218,13 +220,38 @@ def _narrowest(
 
 
 def leading(rows: Sequence[Contributor]) -> Contributor | None:
-    """By what an event came: a combination, or else of the values with about the largest share the rarest."""
+    """By what an event came: a combination, or else of the values with about the largest share the rarest.
+
+    Where that has no more of the excess than it always has of the traffic, as TCP often has, the value that stands out
+    most, if one does: it may be one of several in a dimension (`companions`).
+    """
     known = [row for row in rows if _is_value(row) and row.share == row.share]
     pairs = [row for row in known if TOGETHER in row.dimension]
     if pairs or not known:
         return pairs[0] if pairs else None
     most = max(row.share for row in known)
-    return min((row for row in known if row.share >= most - NEAR), key=lambda row: (row.weight or 0.0, -row.share))
+    rarest = min((row for row in known if row.share >= most - NEAR), key=lambda row: (row.weight or 0.0, -row.share))
+    farthest = max(known, key=above_usual)
+    return farthest if above_usual(rarest) < STANDS_OUT <= above_usual(farthest) else rarest
+
+
+def companions(rows: Sequence[Contributor], first: Contributor) -> list[Contributor]:
+    """The values that an event came by besides the leading one: of its dimension, those that have more than usual too.
+
+    At most two, and none where the first one says most of it.
+    """
+    of_it = [row for row in rows if row.dimension == first.dimension and row is not first and _is_value(row)]
+    found, total = list[Contributor](), first.share
+    for row in sorted(of_it, key=lambda row: (-row.share, row.value)):
+        if total < MOST_OF_IT and len(found) < 2 and min(row.share, above_usual(row)) >= NEAR:
+            found.append(row)
+            total += row.share
+    return found
+
+
+def above_usual(row: Contributor) -> float:
+    """How much more of the excess a value has than of what there usually is."""
+    return row.share - (row.weight or 0.0)
 
 
 def _is_value(row: Contributor) -> bool:

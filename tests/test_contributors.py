@@ -189,6 +189,8 @@ def row(dimension: str, value: str, share: float, usual: float) -> Contributor:
         ([row("port", "53", 1.0, 5.0), row("port & as", "53 & 7", 0.97, 1.0)], "port=53 & as=7"),
         ([row("port", OTHERS, 1.0, 5.0), row("port", UNEXPLAINED, 1.0, 5.0)], ""),
         ([row("port", "53", math.nan, 5.0)], ""),
+        ([row("protocol", "tcp", 0.99, 99.0), row("as", "7", 0.51, 15.0), row("as", "9", 0.48, 28.0)], "as=7"),
+        ([row("protocol", "tcp", 0.99, 99.0), row("port", "443", 0.7, 65.0)], "protocol=tcp"),
         ([], ""),
     ],
 )

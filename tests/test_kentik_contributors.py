@@ -97,7 +97,7 @@ def test_values_without_a_series_are_one_more_and_none_is_then_called_new(
 
 @pytest.mark.parametrize(
     ("by", "words"),
-    [("dst_prt", "cannot tell traffic apart by 'dst_prt': it knows dst_port"), ("Total", "by 'Total'")],
+    [("dst_prt", "cannot break traffic down by 'dst_prt': use dst_port"), ("Total", "by 'Total'")],
 )
 def test_a_dimension_that_the_api_does_not_have_is_refused_before_anything_is_sent(
     by: str, words: str, account: Account, tmp_path: Path

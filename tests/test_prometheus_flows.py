@@ -155,7 +155,7 @@ def test_more_values_than_are_told_apart_are_one_more(prom_server: PromServer) -
         ({"value": "x"}, "site", "has no label 'site' to break traffic down by (labels: port, proto)"),
         ({"value": "x"}, "k", "is a part of the key already"),
         ({"value": "x"}, "a b", "has no label 'a b'"),
-        ({"value": "x", "statistic": "max"}, "port", "a max has no parts"),
+        ({"value": "x", "statistic": "max"}, "port", "a max cannot be broken down"),
         ({"value": "max by (k) (x)"}, "port", "--by needs 'sum by (...) (...)', times a number at the most"),
     ],
     ids=str,

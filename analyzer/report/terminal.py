@@ -91,7 +91,7 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
     if findings.verdict is None:
         rows, aligned = [row[:-1] for row in rows], aligned[:-1]
     if findings.contributors:
-        words = ["by", *(shorten(came_by(findings, event), _BY) for event in worst[:most])]
+        words = ["by", *(_brief_cause(came_by(findings, event)) for event in worst[:most])]
         # Before the verdict, by which a line is painted.
         rows = [(*row[:6], by, *row[6:]) for row, by in zip(rows, words, strict=True)]
         aligned = f"{aligned[:5]}<{aligned[5:]}"
@@ -102,6 +102,11 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
         yield f"  ... and {len(worst) - most:,} more in {EVENTS.file}"
     if findings.contributors and (kind := findings.contributors[0].split) != "excess":
         yield f"  by: {SPLIT_WORDS[kind]}"
+
+
+def _brief_cause(words: str) -> str:
+    """What an event came by in a narrow column: the values rather than how much of it they are."""
+    return words if len(words) <= _BY else shorten(words.rpartition(" ")[0].rpartition(" ")[0] or words, _BY)
 
 
 def _incidents(findings: Findings, width: int) -> Iterator[str]:

@@ -9,7 +9,7 @@ from itertools import groupby
 from math import isclose, isfinite, isnan
 from zoneinfo import ZoneInfo
 
-from analyzer.contributors import OTHERS, UNEXPLAINED, leading, named
+from analyzer.contributors import NEAR, OTHERS, UNEXPLAINED, above_usual, companions, leading, named
 from analyzer.model import Contributor, Event, Findings, LabelVerdict, Policy
 from traffic.model import HOUR, Label, Metric, Split, Window
 from traffic.text import length, si, visible
@@ -174,9 +174,19 @@ def limit_words(event: Event, policy: Policy, metric: Metric) -> str:
 
 
 def came_by(findings: Findings, event: Event) -> str:
-    """By what an event came: `dst_port=53 97 %`; "" where nothing is known."""
-    found = leading([row for row in findings.contributors if row.event_id == event.id])
-    return "" if found is None else visible(f"{named(found)} {found.share:.0%}".replace("%", " %"))
+    """By what an event came: `dst_port=53 97 %`, `src_as=7,9 95 %`; "" where nothing is known.
+
+    `the usual mix` where no value has more of it than it always has.
+    """
+    mine = [row for row in findings.contributors if row.event_id == event.id]
+    found = leading(mine)
+    if found is None:
+        return ""
+    others = companions(mine, found)
+    if not others and above_usual(found) < NEAR:
+        return "the usual mix"
+    values, share = [row.value for row in others], sum((row.share for row in others), found.share)
+    return visible(f"{','.join([named(found), *values])} {share:.0%}".replace("%", " %"))
 
 
 SPLIT_WORDS: dict[Split, str] = {

@@ -56,7 +56,7 @@ def _together(cluster: Cluster, bodies: Sequence[Body], wanted: str) -> list[dic
     except AccessDenied:
         return [cluster.search(body, wanted) for body in bodies]
     if not isinstance(found, list) or len(found) != len(bodies):
-        raise StoreError(f"{cluster.name} does not answer each of several searches: nothing of it was used")
+        raise StoreError(f"{cluster.name} does not answer each of several searches: nothing was used")
     return [
         cluster.search(body, wanted) if not isinstance(one, dict) or "error" in one else _whole(cluster, one)
         for body, one in zip(bodies, found, strict=True)

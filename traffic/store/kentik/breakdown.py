@@ -63,7 +63,7 @@ def api_name(name: str, store: str) -> str:
     found = KNOWN.get(name, name)
     if found not in NAMES and not found.startswith(_CUSTOM):
         raise UsageFailure(
-            f"{store} cannot tell traffic apart by {name!r}: it knows {', '.join(KNOWN)}, the API's own names, such as "
+            f"{store} cannot break traffic down by {name!r}: use {', '.join(KNOWN)}, the API's own names, such as "
             f"IP_src or i_device_site_name, and custom dimensions, {_CUSTOM}..."
         )
     return found

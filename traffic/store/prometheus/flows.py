@@ -54,7 +54,7 @@ class LabelParts:
         """
         name = self.asking.name
         if self.reading.statistic in ("max", "p95"):
-            raise UsageFailure(f"{name}: a {self.reading.statistic} has no parts: leave out --by")
+            raise UsageFailure(f"{name}: a {self.reading.statistic} cannot be broken down: leave out --by")
         if self.reading.plain is None:
             self._expression((), 60)
         there = self.asking.labels([one.series for one in self.reading.expression.selectors], self._lately())
@@ -132,7 +132,7 @@ class LabelParts:
         for line in self.asking.weekly(told_apart(figures), first, count):
             field, _, number_of = line.labels.get(FIELD, "").partition(" ")
             if not number_of.isdecimal() or not np.isfinite(line.values).all():
-                raise NoPromAnswer(f"{self.asking.name} answers with a figure that nobody asked for")
+                raise NoPromAnswer(f"{self.asking.name} returned a figure that was not requested")
             cells = tuple(line.labels.get(name, "") for name in query.by)
             for column, value in zip(line.columns.tolist(), line.values.tolist(), strict=True):
                 for place in places.get((int(number_of), column), ()):
@@ -162,8 +162,8 @@ class LabelParts:
         text = summed(self.reading.expression, by)
         if text is None:
             raise UsageFailure(
-                f"{self.asking.name}: no label tells the parts of this --value, for they would not add up to it: --by "
-                f"needs 'sum by (...) (...)', times a number at the most"
+                f"{self.asking.name}: the parts of this --value would not add up to it: --by needs "
+                "'sum by (...) (...)', at most multiplied by a number"
             )
         return Evaluated(read(text), self.reading.naming, "avg", step, self.asking.closed)
 
