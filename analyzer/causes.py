@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from analyzer.contributors import WEEKS, contributors, decoded, encoded, just_before, windows_of
 from analyzer.incidents import groups_by
 from analyzer.model import Contributor, Event, Policy
 from analyzer.reading.cache import CachedSource
 from traffic.errors import UsageFailure
-from traffic.flows import FlowQuery
+from traffic.flows import FlowQuery, is_remainder
 from traffic.model import Window
 from traffic.store.base import FlowSource, ScarceSource, Source
 
@@ -93,27 +93,49 @@ def causes(
     )
 
 
+def check_group(store: Source, by: str, keys: Iterable[str]) -> None:
+    """Make sure that keys can be grouped so: by a column, or by a pattern that fits one of them at least.
+
+    Raises:
+        UsageFailure: they cannot.
+    """
+    why = _no_column(store, by)
+    if not why and isinstance(store, ScarceSource):
+        raise UsageFailure(
+            f"--group {by!r}: {store.name} would have to be asked for all of the history of each key; give a pattern "
+            f"of their names"
+        )
+    if why and not groups_by(by, keys):
+        raise UsageFailure(f"--group {by!r} fits the name of no key, and {why}")
+
+
 def key_groups(source: CachedSource, store: Source, keys: Sequence[str], reach: Window, by: str) -> dict[str, str]:
     """Key -> the group that it is of: by a column of the store, where it has one of that name, else by a pattern.
 
     Of a column the value that half of a key's traffic has at least; a key without such a value is of no group.
     """
-    if not isinstance(store, FlowSource) or not _is_column(store, by):
+    if not isinstance(store, FlowSource) or _no_column(store, by):
         return groups_by(by, keys)
 
     def make(places: Sequence[int]) -> Iterator[str]:
         for answer in store.flows([FlowQuery(keys[place], (reach,), (by,)) for place in places]):
             amounts = (answer.amounts if answer.rows is None else answer.rows)[:, 0]
             most = int(amounts.argmax()) if len(amounts) else 0
-            yield answer.values[most][0] if len(amounts) and 2 * amounts[most] >= amounts.sum() > 0 else ""
+            told = len(amounts) > 0 and 2 * amounts[most] >= amounts.sum() > 0
+            value = answer.values[most][0] if told else ""
+            yield "" if is_remainder(value) else value
 
     asked = [{"key": key, "column": by} for key in keys]
     found = source.kept_texts("groups", [reach] * len(keys), asked, make, TOGETHER)
     return {key: group for key, group in zip(keys, found, strict=True) if group}
 
 
-def _is_column(store: FlowSource, name: str) -> bool:
+def _no_column(store: Source, name: str) -> str:
+    """Why a store has no such column; "" where it has one."""
+    if not isinstance(store, FlowSource):
+        return f"{store.name} has no columns"
     try:
-        return store.dimensions((name,)) == (name,)
-    except UsageFailure:
-        return False
+        store.dimensions((name,))
+    except UsageFailure as why:
+        return str(why)
+    return ""

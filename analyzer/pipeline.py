@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from analyzer.causes import causes, dimensions_of, key_groups
+from analyzer.causes import causes, check_group, dimensions_of, key_groups
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
@@ -122,6 +122,8 @@ def discover(
         with ledger.stage("keys"):
             surveyed = survey(source, job.scope)
             window, learned, spans = surveyed.window, surveyed.learned, surveyed.spans
+            if job.group:
+                check_group(store, job.group, spans)
         with ledger.stage("coverage"):
             only = tuple(spans) if len(spans) < surveyed.keys else None
             reach = source.extent(job.scope.start, resolution)

@@ -103,6 +103,19 @@ def test_discover_says_by_what_an_event_in_an_index_came(both: tuple[str, Path],
     assert said[0] == said[1]
 
 
+def test_keys_are_grouped_by_a_field(both: tuple[str, Path], tmp_path: Path) -> None:
+    columns = ("--time", "@timestamp", "--key", "customer", "--value", "bytes", "--statistic", "sum", "--by", "none")
+    said = []
+    for place, name in enumerate(both):
+        output = tmp_path / str(place)
+        run = ("discover", "--store", str(name), *columns, "--resolution", "60m", "--floor", "1", "--output", output)
+        well(sl(*run, "--charts", "0", "--no-html", "-q", "--group", "site"))
+        said.append([line.partition(",")[2] for line in (output / "incidents.csv").read_text().splitlines()])
+        assert "fits the name of no key, and" in refused(sl(*run, "-q", "--group", "sight"), 2)
+    assert said[0] == said[1]
+    assert "group x" in said[0][1]
+
+
 def test_many_events_share_their_requests_and_their_answers_are_those_of_each_alone(
     both: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,14 +15,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.causes import check_group
 from analyzer.incidents import groups_by, incidents
 from analyzer.kernels.together import by_chance, together
 from analyzer.model import Contributor, Event
-from tests.commands import sl, well
+from tests.commands import refused, sl, well
 from tests.findings_maker import make_event
-from tests.worlds import MONDAY
+from tests.kentik.opened import flat
+from tests.kentik.opened import source as kentik_source
+from tests.kentik.server import Kentik
+from tests.worlds import MONDAY, MemorySource
 from traffic import truth
+from traffic.errors import UsageFailure
 from traffic.model import WEEK, Window, week_start
+from traffic.store import open_source
+from traffic.store.base import FlowSource
 
 WEAK = {"above"}
 some_events = st.lists(
@@ -264,6 +271,28 @@ def test_a_common_rise_on_a_monday_is_no_incident_where_it_is_known_what_it_is_m
     assert [row["keys"] for row in read(tmp_path / "incidents.csv")] == ["1"] * 5
     well(sl(*run, "--by", "none"))
     assert [row["keys"] for row in read(tmp_path / "incidents.csv")] == ["5"], "time and direction are all there is"
+
+
+def test_keys_are_grouped_by_what_a_store_has_or_it_is_said_why_not(world: Path, tmp_path: Path) -> None:
+    run = ("discover", "--store", world / "s", "--output", world, "--charts", "0", "--no-html", "-q")
+    store = open_source(str(world / "s"))
+    assert isinstance(store, FlowSource)
+    for column in store.dimensions():
+        check_group(store, column, ())
+    well(sl(*run, "--group", "country"))
+    assert any(
+        row["common"].startswith("group ") or ", group " in row["common"] for row in read(world / "incidents.csv")
+    )
+    assert "fits the name of no key, and" in refused(sl(*run, "--group", "sight"), 2)
+    with Kentik(flat(1, 1)) as fake:
+        account = kentik_source(fake)
+        with pytest.raises(UsageFailure, match="all of the history of each key; give a pattern"):
+            check_group(account, "i_device_site_name", ["customer-1"])
+        with pytest.raises(UsageFailure, match="fits the name of no key, and kentik:"):
+            check_group(account, "site", ["customer-1"])
+        check_group(account, r"^(cust\w+)", ["customer-1"])
+    with pytest.raises(UsageFailure, match="memory has no columns"):
+        check_group(MemorySource(MONDAY, {"a": np.ones(10)}), "site", ["a"])
 
 
 def test_keys_of_a_group_are_told_by_a_column_as_well(tmp_path: Path) -> None:
