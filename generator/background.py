@@ -22,6 +22,7 @@ from generator.rng import Rng
 from generator.scenario import Scenario
 from traffic import truth
 from traffic.errors import UsageFailure
+from traffic.filled import MILLIONTH, field_of
 from traffic.model import BITS, HOUR, WEEK, Floats, Grid, Ints, Label, Query, Window, week_start
 from traffic.store.base import Source, TooLarge
 from traffic.store.sinks import Sink
@@ -80,7 +81,7 @@ class Background:
     @property
     def field(self) -> str:
         """What is written: bytes of bits a second, else millionths, as a store of ours holds whole numbers."""
-        return BITS.field if self._is_rate else f"{self.source.metric.name}_millionths"
+        return field_of(self.source.metric)
 
     @property
     def fingerprint(self) -> str:
@@ -135,7 +136,7 @@ class Background:
     @property
     def scale(self) -> float:
         """What values are multiplied with to be whole numbers: bytes of a step, or millionths."""
-        return self.step / 8 if self._is_rate else 1e6
+        return self.step / 8 if self._is_rate else 1 / MILLIONTH
 
     def incidents(self, key: str, there: Window) -> Iterator[TrafficIncident]:
         """What happens to a key, none within three hours of another: each size with each length in turn."""

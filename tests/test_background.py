@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from generator.background import Background, Put
 from generator.scenario import Scenario
 from tests.commands import refused, sl, well
 from tests.worlds import MONDAY, MemorySource
-from traffic.model import HOUR, WEEK, Metric, Window
+from traffic.model import HOUR, WEEK, Metric, Query, Window
+from traffic.store import open_source
+from traffic.times import instant
 
 STEPS = 4 * 2016
 GAUGE = Metric("load", "load", "sum", empty="missing")
@@ -117,6 +120,42 @@ def test_what_tune_says_by_size_is_what_discover_found(tmp_path: Path) -> None:
     assert "Smallest incident found, by series:" in text
     with (output / "smallest.csv").open() as file_:
         assert [row["key"] for row in csv.DictReader(file_)] == [one["key"] for one in told["present"]["by_series"]]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "made"),
+    [("avg", lambda six: six.mean()), ("sum", lambda six: six.sum()), ("max", lambda six: six.max())],
+)
+def test_values_of_any_unit_are_read_as_they_were_at_any_resolution(
+    statistic: str, made: Callable[[np.ndarray], float], tmp_path: Path
+) -> None:
+    file, store, out = own_file(tmp_path), tmp_path / "store", tmp_path / "out"
+    put = ("--sizes", "4", "--lengths", "1h", "--per-week", "1", "--statistic", statistic)
+    well(sl("generate", "--background", file, "--store", store, "--output", out, *put))
+    with (out / "ground_truth.csv").open() as truth:
+        labels = list(csv.DictReader(truth))
+    source = open_source(str(store))
+    whole = source.extent(None, 300)
+    keys = tuple(source.keys(whole))
+    fine, coarse = (source.series(Query(source.metric, keys, whole, step)).values for step in (300, 1800))
+    with file.open() as rows:
+        own = [(row["key"], int(row["ts"]), float(row["v"])) for row in csv.DictReader(rows)]
+    quiet = np.ones(fine.shape, dtype=bool)
+    for label in labels:
+        steps = [(instant(label[name], 0) - whole.start) // 300 for name in ("start", "end")]
+        quiet[keys.index(label["key"]), slice(*steps)] = False
+    expected = np.full(fine.shape, np.nan)
+    for key, time, value in own:
+        expected[keys.index(key), (time - whole.start) // 300] = value
+    assert np.allclose(fine[quiet], expected[quiet], atol=1e-6, equal_nan=True)
+    assert np.nanmax(fine) < 10 * np.nanmax(expected)
+    assert coarse[1, 7] == pytest.approx(made(fine[1, 42:48]))
+    found = ("discover", "--store", store, "--output", out, "--no-html", "--charts", "0", "--json")
+    told = json.loads(well(sl(*found)).out)
+    assert told["metric"] == "v"
+    assert told["events"]
+    for event in told["events"]:
+        assert np.isclose(fine, event["peak"]).any()
 
 
 @pytest.mark.parametrize(

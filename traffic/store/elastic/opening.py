@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from traffic.errors import UsageFailure
-from traffic.model import BITS, Metric
+from traffic.filled import metric_of
+from traffic.model import Metric
 from traffic.store.columns import Columns
 from traffic.store.elastic.bodies import KEY, TIME, Body, Fields
 from traffic.store.elastic.client import Cluster
@@ -56,12 +57,13 @@ def as_ours(cluster: Cluster, columns: Columns, ours: Manifest, several: bool = 
     refuse_options(columns, FOLDER.takes | {"filter_file"}, FOLDER.instead)
     field, step = ours.field, None if several else ours.step
     also = read_filter(columns.filter_file)
-    fields = Fields(TIME, KEY, field, "sum", also)
+    metric = metric_of(field)
+    fields = Fields(TIME, KEY, field, metric.statistic, also)
     # Until an answer shows that somebody else wrote to it.
     fields.full = True
     return ReadAs(
         fields=fields,
-        metric=BITS if field == BITS.field else Metric(field, field, "sum"),
+        metric=metric,
         ours=True,
         step=step,
         told=ours.step if several else None,

@@ -16,13 +16,15 @@ from typing_extensions import override
 from traffic.coverage import LOAD_UNFINISHED, OTHER_KEYS, UNFINISHED, Coverage, Holding, LeftOut, uncounted
 from traffic.disk import storage
 from traffic.errors import UsageFailure
+from traffic.filled import metric_of
 from traffic.flows import DIMENSIONS, FlowAnswer, FlowQuery
-from traffic.model import BITS, DAY, WEEK, Floats, Grid, Ints, Matrix, Metric, Query, Window, block_of, week_start
+from traffic.model import DAY, WEEK, Floats, Grid, Ints, Matrix, Query, Statistic, Window, block_of, week_start
 from traffic.store.base import FlowSource, Limits, NoSuchStore, StoreError, check_size
 from traffic.store.folder import BlockFile, block_files, read_manifest
 from traffic.store.parquet.block import GROUP, Head, read_head, read_rows
 from traffic.store.parquet.flows import FLOWS, FlowFiles
 
+_HELD = {"sum": "sums", "avg": "means", "max": "maxima"}
 _FILES_KEPT = 2
 _READERS = 2
 """Weeks that are decoded at once; each costs the memory of a file."""
@@ -45,8 +47,7 @@ class ParquetSource(FlowSource):
         self.name = str(folder)
         self._folder = folder
         self._manifest = read_manifest(folder)
-        field = self._manifest.field
-        self.metric = BITS if field == BITS.field else Metric(field, field, "sum")
+        self.metric = metric_of(self._manifest.field)
         self._heads: dict[Stamp, Head] = {}
         self._decoded: OrderedDict[Stamp, dict[int, Ints]] = OrderedDict()
         self._keeping = Lock()
@@ -194,9 +195,10 @@ class ParquetSource(FlowSource):
 
     def _check(self, query: Query, grid: Grid) -> None:
         step = self._manifest.step
-        if query.metric.field != self._manifest.field or query.metric.statistic != "sum":
+        own = self.metric
+        if (query.metric.field, query.metric.statistic) != (own.field, own.statistic):
             raise StoreError(
-                f"{self.name} contains sums of {self._manifest.field}, not the {query.metric.statistic} of "
+                f"{self.name} contains {_HELD[own.statistic]} of {own.field}, not the {query.metric.statistic} of "
                 f"{query.metric.field}"
             )
         if query.resolution % step or DAY % query.resolution:
@@ -226,7 +228,8 @@ class ParquetSource(FlowSource):
         decoded = self._decode(file, sorted(wanted))
         for group, pairs in wanted.items():
             amounts = decoded[group][[inner for inner, _ in pairs], native]
-            values[[outer for _, outer in pairs], grid.slice(part)] = _buckets(amounts, grid.step // step, factor)
+            buckets = _buckets(amounts, grid.step // step, factor, query.metric.statistic)
+            values[[outer for _, outer in pairs], grid.slice(part)] = buckets
 
     def _decode(self, file: BlockFile, groups: list[int]) -> Mapping[int, Ints]:
         """At least these groups of rows of `file`; the last files are kept, as one week is often asked for again."""
@@ -257,8 +260,11 @@ class ParquetSource(FlowSource):
         return file.name, status.st_size, status.st_mtime_ns
 
 
-def _buckets(amounts: Ints, per: int, factor: float) -> Floats:
-    """Sums of `per` native steps each, times `factor`: shape (keys, steps / per). NaN where no step is there."""
+def _buckets(amounts: Ints, per: int, factor: float, statistic: Statistic) -> Floats:
+    """Of `per` native steps each the sum, or the statistic, times `factor`: shape (keys, steps / per).
+
+    NaN where no step is there.
+    """
     there = amounts >= 0 if amounts.min() < 0 else None
     if per == 1:
         values = amounts.astype(np.float64)
@@ -266,7 +272,9 @@ def _buckets(amounts: Ints, per: int, factor: float) -> Floats:
         whole = amounts if there is None else np.where(there, amounts, 0)
         cubes = whole.reshape(len(amounts), -1, per)
         # np.sum is several times slower along a short axis.
-        values = np.einsum("ijk->ij", cubes).astype(np.float64)
+        values = (cubes.max(axis=2) if statistic == "max" else np.einsum("ijk->ij", cubes)).astype(np.float64)
+        if statistic == "avg":
+            values /= per if there is None else np.maximum(there.reshape(cubes.shape).sum(axis=2), 1)
     if there is not None:
         empty = ~there if per == 1 else ~there.reshape(len(amounts), -1, per).any(axis=2)
         values[empty] = np.nan

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 from traffic.errors import UsageFailure
-from traffic.model import BITS, HOUR, Metric
+from traffic.filled import metric_of
+from traffic.model import HOUR, Metric
 from traffic.store.columns import Columns
 from traffic.store.folder import Manifest
 from traffic.store.kinds import FOLDER, refuse_options
@@ -62,7 +63,7 @@ def reading_of(connection: Connection, columns: Columns) -> PromReading:
     """
     if columns.value is None:
         ours = _generated(connection, columns)
-        metric = BITS if ours.field == BITS.field else Metric(ours.field, ours.field, "sum")
+        metric = metric_of(ours.field)
         return PromReading(read(metric_name(ours.field)), Naming((KEY,)), "sum", metric, ours.step, ours=ours)
     expression = read(columns.value)
     naming = Naming(_labels_of(columns.key))
