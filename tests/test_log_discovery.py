@@ -159,7 +159,7 @@ def test_the_embedded_store_has_no_log_lines(tmp_path: Path) -> None:
     source = open_source(str(tmp_path / "store"))
     for statistic in ("share", "p95"):
         metric = Columns(value=BITS.field, statistic=statistic).metric()
-        with pytest.raises(Exception, match=f"holds sums of network.bytes, no {statistic}"):
+        with pytest.raises(Exception, match=f"contains sums of network.bytes, not the {statistic}"):
             source.series(Query(metric, ("a",), Window(MONDAY, MONDAY + 60), 60))
 
 

@@ -174,6 +174,21 @@ def test_tune_counts_what_discover_finds_and_its_policy_can_be_used(run: Path, t
     assert "fewer than 5" in str(tried)
 
 
+def test_a_policy_of_another_engine_stands_beside_ours(run: Path, tmp_path: Path) -> None:
+    result = sl.discover(run / "traffic", output=tmp_path)
+    tried = sl.tune(result, vary=["over-percent=100,200"], policy_of=["static=1M", "static=900T"])
+    rows = tried.elsewhere.set_index("name")
+    assert list(rows.index) == ["static=1M", "static=900T", "this policy"]
+    (present,) = tried.policies[tried.policies["present"] == "yes"].to_dict("records")
+    assert rows.loc["this policy", "alerts"] == present["alerts"]
+    assert rows.loc["static=900T", "alerts"] == 0
+    assert rows.loc["static=1M", "alerts"] != 0
+    assert "static=900T: " in str(tried)
+    assert len(sl.tune(result, vary=["over-percent=200"]).elsewhere) == 0
+    with pytest.raises(UsageFailure, match="none of the known forms"):
+        sl.tune(result, policy_of=["5G"])
+
+
 def test_the_policy_that_tune_recommends_is_one_for_discover(tmp_path: Path) -> None:
     sl.generate(tmp_path / "traffic", customers=15, start="2026-08-31", end="2026-10-12")
     result = sl.discover(tmp_path / "traffic", output=tmp_path, policy={"over_percent": 900})

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Browser
 
 import sl as python
+from analyzer.cli.report import report
+from analyzer.model import Findings
 from analyzer.report.page import PAGE
+from analyzer.report.saved import load
 from tests.browser import checked_by_axe, opened_file
 from tests.commands import sl, well
 
@@ -44,6 +48,22 @@ def test_ten_policies_are_what_discover_finds_with_them(browser: Browser, run: P
             assert said.startswith(f"{raised} alerts, "), (percent, floor, said)
             assert f"hits {hits} of {hits + misses}, " in said
             assert f"false alarms {found.scores['false_alarms']}" in said
+
+
+def test_a_report_with_steps_reads_the_run_once(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Path] = []
+
+    def counted(folder: Path) -> Findings:
+        read.append(folder)
+        return load(folder)
+
+    monkeypatch.setattr("analyzer.report.saved.load", counted)
+    monkeypatch.chdir(run)
+    before = (run / PAGE).read_bytes()
+    done = CliRunner().invoke(report, ["--output", ".", "--charts", "0", "--sliders", "--explain", "2", "-q"])
+    assert done.exit_code == 0, done.output
+    assert read == [Path()]
+    assert (run / PAGE).read_bytes() == before
 
 
 def _bits(text: str) -> float:

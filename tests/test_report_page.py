@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from playwright.sync_api import Browser, Page
 
-from analyzer.model import Contributor, Findings, Incident
+from analyzer.model import Contributor, Findings, Incident, OtherPolicy
 from analyzer.report.columns import rounded
 from analyzer.report.order import worst_first
 from analyzer.report.page import PAGE, page, write_page
@@ -50,6 +50,36 @@ def painted(shown: Page) -> int:
             "return all.getImageData(0, 0, c.width, c.height).data.filter((v, i) => i % 4 === 3 && v).length }"
         )
     )
+
+
+def test_policies_of_other_engines_stand_beside_that_of_the_run() -> None:
+    other = OtherPolicy(
+        name=f"{TAGS[0]} up",
+        engine="kentik",
+        hits=3,
+        misses=5,
+        not_judged=1,
+        false_alarms=12,
+        alerts=246,
+        alerts_per_week=41.0,
+        worst_key="a<b",
+        worst_per_week=20.5,
+        median_delay=300.0,
+        never_looked_at=412,
+        series=437,
+        not_emulated="its filters are not applied; weekends are those of UTC",
+        against_fired="12 fired there",
+    )
+    ours = replace(other, name="this policy", engine="sl", hits=None, misses=None, not_judged=None, false_alarms=None)
+    found = replace(make_findings(5), elsewhere=(other, replace(ours, not_emulated="", never_looked_at=0)))
+    text = page(found).decode()
+    part = text[text.index("Policies on the same history") : text.index("Missed</h2>")]
+    assert TAGS[0] not in part
+    cells = [re.findall(r"<td>(.*?)</td>", row) for row in part.split("<tr>")[2:]]
+    assert cells[0] == ["3 of 9", "1", "12", "41.0", "20.5 (a&lt;b)", "5 min", "412 of 437 series"]
+    assert cells[1][:3] == ["-", "-", "-"]
+    assert "compared with what fired: 12 fired there; not emulated: its filters are not applied; not em" in part
+    assert "Policies on the same history" not in page(make_findings(5)).decode()
 
 
 def test_no_script_and_no_style_but_its_own_may_be_used() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from analyzer.cli.last_run import check_run
+from analyzer.cli.last_run import check_run, last_run
 from analyzer.cli.original import no_database
 from traffic import console, store_options
 from traffic import options as shared
@@ -21,6 +21,7 @@ from traffic.text import visible
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from analyzer.cli.last_run import LastRun
     from analyzer.model import Findings
     from analyzer.report.chart.picture import Picture
     from analyzer.report.page.sliders import Sliders
@@ -89,8 +90,11 @@ def report(explain: int, sliders: bool, **given: Any) -> None:
     output = options.output
     check_run(output)
     with lock(output):
-        more = _more(output, explain, sliders, options.quiet) if options.html else PageParts()
-        findings = load(output)
+        if options.html and (explain or sliders):
+            run = last_run(output, store_options.EntryOptions())
+            findings, more = run.findings, _more(run, output, explain, sliders, options.quiet)
+        else:
+            findings, more = load(output), PageParts()
         say(findings, options, write_reports(findings, options, wrote_original(output), parts=more))
 
 
@@ -103,19 +107,15 @@ class PageParts:
     sliders: Sliders | None = None
 
 
-def _more(output: Path, explain: int, sliders: bool, quiet: bool) -> PageParts:
+def _more(run: LastRun, output: Path, explain: int, sliders: bool, quiet: bool) -> PageParts:
     """From the answers that the run kept."""
-    if not explain and not sliders:
-        return PageParts()
     from analyzer.again import cached, place_of
-    from analyzer.cli.last_run import last_run
     from analyzer.explaining.explain import explain as explained
     from analyzer.pipeline import survey
     from analyzer.report.explained import text
     from analyzer.report.order import worst_first
     from analyzer.tuning.sliders import judge_again
 
-    run = last_run(output, store_options.EntryOptions())
     findings = run.findings
     texts: dict[str, str] = {}
     with cached(run.source, run.scope, output) as (source, _):

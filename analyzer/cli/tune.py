@@ -91,8 +91,8 @@ def tune(**given: Any) -> None:
       ./sl.py tune --vary over-percent=50..400/25 --vary matches=1,2,3 --truth incidents.csv
     """
     from analyzer.again import cached
+    from analyzer.report.elsewhere import elsewhere
     from analyzer.report.table import ELSEWHERE
-    from analyzer.report.terminal import elsewhere
     from analyzer.tuning.grid import DEFAULT, candidates, looser
     from analyzer.tuning.run import tuned
     from analyzer.tuning.table import document, text
@@ -139,7 +139,7 @@ def _others(
     found: Tuned, theirs: Theirs, run: LastRun, options: TuneOptions, labels: Sequence[Label] | None
 ) -> list[OtherPolicy]:
     """Policies of other engines, and beside them the present and the recommended one."""
-    from analyzer.elsewhere.worth import OWN, other_policy
+    from analyzer.elsewhere.beside import with_ours
     from analyzer.report.table import ELSEWHERE, remove
     from traffic.disk import write_atomic
 
@@ -147,10 +147,9 @@ def _others(
     if not theirs.policies:
         remove(file)
         return []
-    policy, series = run.findings.policy, len(run.findings.keys)
-    rows = beside(theirs, run.source, run.scope, options.output, labels, policy, quiet=options.quiet)[0]
-    mine = {"this policy": found.present} | ({"the recommended one": found.chosen} if found.chosen else {})
-    rows += [other_policy(one, name, OWN, labels is not None, series) for name, one in mine.items()]
+    policy = run.findings.policy
+    judged = beside(theirs, run.source, run.scope, options.output, labels, policy, quiet=options.quiet)[0]
+    rows = with_ours(judged, found, len(run.findings.keys))
     write_atomic(file, ELSEWHERE.encode(rows))
     return rows
 

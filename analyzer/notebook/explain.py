@@ -12,14 +12,20 @@ from typing import Any
 import pandas as pd
 
 from analyzer.again import cached, place_of
+from analyzer.elsewhere.beside import theirs, with_ours
+from analyzer.elsewhere.history import check_history
+from analyzer.elsewhere.policy import Percentage
+from analyzer.elsewhere.read import policies
 from analyzer.explaining.explain import explain as explained
 from analyzer.explaining.values import Explanation
-from analyzer.model import Policy
+from analyzer.model import OtherPolicy, Policy
 from analyzer.notebook.frames import Moment, file_of, frame, instant, unseen
 from analyzer.notebook.result import Again, Result, event_of
 from analyzer.pipeline import survey
 from analyzer.reading.cache import CachedSource
 from analyzer.report import explained as said
+from analyzer.report.elsewhere import elsewhere
+from analyzer.report.table import ELSEWHERE
 from analyzer.tuning import table
 from analyzer.tuning.run import tuned
 from traffic import truth as labels_of
@@ -47,6 +53,13 @@ class Tuning:
     """What many policies find, miss and cost; a notebook shows it as the command does."""
 
     values: table.Tuned
+    others: tuple[OtherPolicy, ...] = ()
+    """Policies of other engines, then the present and the recommended one; none where none was named."""
+
+    @property
+    def elsewhere(self) -> pd.DataFrame:
+        """The policies that `policy_of` named beside ours: the columns of elsewhere.csv."""
+        return frame(ELSEWHERE, self.others)
 
     @property
     def policies(self) -> pd.DataFrame:
@@ -59,7 +72,7 @@ class Tuning:
         return None if self.values.chosen is None else self.values.chosen.candidate.policy
 
     def __str__(self) -> str:
-        return table.text(self.values, 100)
+        return table.text(self.values, 100) + "".join(f"{line}\n" for line in ("", *elsewhere(self.others, 100)))
 
     __repr__ = __str__
 
@@ -93,6 +106,8 @@ def tune(
     vary: Sequence[str] = (),
     budget: float | None = None,
     truth: pd.DataFrame | str | Path | None = None,
+    policy_of: Sequence[str | Path] = (),
+    kentik_percentage: Percentage = "over",
 ) -> Tuning:
     """Try many policies on what was read: what `./sl.py tune` does.
 
@@ -101,15 +116,28 @@ def tune(
         vary: settings and their values, as `--vary` takes them: "over-percent=50..400/25"; by default 200 policies.
         budget: alerts a week, of all series, that the recommended policy may raise.
         truth: incidents to be found, with the columns key, start, end; those of the result by default.
+        policy_of: policies of other engines to judge beside ours: "static=5G", or files as `--policy-of` takes them.
+        kentik_percentage: whether 200 % of a policy of Kentik is 200 % over its baseline, or 200 % of it.
 
     Raises:
-        UsageFailure: a setting is not valid.
+        UsageFailure: a setting or a policy is not valid, or history is too short for one.
     """
+    named = [str(one) for one in policy_of]
+    metric = result.findings.metric
+    others = [policy for name in named for policy in policies(name, metric, kentik_percentage)]
     known = None if result.findings.verdict is None else list(result.findings.labels)
     with _again(result) as (source, again):
         if truth is not None:
             known = list(labels_of.read(file_of(truth, again.output / "truth.csv"))[0])
-        return Tuning(tuned(source, again.scope, result.findings.policy, vary, known, budget, unseen))
+        present, scope = result.findings.policy, again.scope
+        surveyed = survey(source, scope)
+        for policy in others:
+            check_history(policy, surveyed.window, surveyed.learned)
+        found = tuned(source, scope, present, vary, known, budget, unseen)
+        if not others:
+            return Tuning(found)
+        rows = theirs(others, source, surveyed, scope.resolution, known, present, unseen)
+        return Tuning(found, tuple(with_ours(rows, found, len(surveyed.spans))))
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from analyzer.model import CLASSES, Event, Findings, OtherPolicy
+from analyzer.model import CLASSES, Event, Findings
+from analyzer.report.elsewhere import elsewhere
 from analyzer.report.lines import BOLD, DIM, GREEN, LISTED, PLAIN, RED, brief, paint, shorten, started, table
 from analyzer.report.order import worst_first
 from analyzer.report.scored import scored
@@ -122,28 +123,3 @@ def _incidents(findings: Findings, width: int) -> Iterator[str]:
         figures = (brief(one.end - one.start), f"{one.keys:,}", f"{one.severity:.0f}", chance)
         rows.append((started(findings, one.start), *figures, visible(one.common) or "time and direction"))
     yield from ("  " + line for line in table(rows, "<>>>><", width - 2))
-
-
-def elsewhere(policies: Sequence[OtherPolicy], width: int) -> Iterator[str]:
-    """Policies of other engines beside the run's own, a line each, and below it what of the engine is not judged."""
-    if not policies:
-        return
-    yield "Policies on the same history:"
-    for one in policies:
-        rate = "nothing was judged" if one.alerts_per_week is None else f"{one.alerts_per_week:,.1f} alerts a week"
-        found = "" if one.incidents is None else f"{one.hits:,} of {plural(one.incidents, 'incident')}, "
-        wrong = f", {plural(one.false_alarms, 'false alarm')}" if one.false_alarms is not None else ""
-        blind = f", {plural(one.not_judged, 'incident')} not judged" if one.not_judged else ""
-        said = f"{_called(one)}: {found}{rate}{wrong}{blind}"
-        if one.never_looked_at:
-            said += f"; series it never evaluated: {one.never_looked_at:,} of {one.series:,}"
-        yield from wrap(visible(said), width, initial_indent="  ", subsequent_indent="    ")
-        if one.against_fired:
-            against = f"compared with what fired: {one.against_fired}"
-            yield from wrap(visible(against), width, initial_indent="    ", subsequent_indent="      ")
-        for line in filter(None, one.not_emulated.split("; ")):
-            yield from wrap(visible(f"not emulated: {line}"), width, initial_indent="    ", subsequent_indent="      ")
-
-
-def _called(one: OtherPolicy) -> str:
-    return one.name if one.engine in ("sl", "static") else f"{one.engine} {one.name}"

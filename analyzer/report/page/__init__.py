@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from analyzer.model import Event, Findings, Trace
+from analyzer.report.elsewhere import HEADS as POLICY_HEADS
+from analyzer.report.elsewhere import policy_rows
 from analyzer.report.machine import LISTED, hours_not_judged
 from analyzer.report.order import worst_first
 from analyzer.report.page.causes import contributions, incidents, told_split
@@ -77,6 +79,8 @@ def page(
         filtered={choice.name for choice in choices},
         missed=list(_missed(findings)),
         not_judged=list(_not_judged(findings)),
+        policies=policy_rows(findings.elsewhere),
+        policy_heads=POLICY_HEADS,
         incidents=incidents(findings),
         split=told_split(findings),
         data=_data(findings, events, explained or {}, sliders),
