@@ -14,9 +14,10 @@ from tests.search_twin import Document, search
 from tests.worlds import MONDAY, percentile
 from traffic.model import HOUR, Grid, Statistic, Window
 from traffic.store.elastic import bodies
-from traffic.store.elastic.answers import cells, hours_of, text_of, values_of
+from traffic.store.elastic.answers import cells, text_of
 from traffic.store.elastic.bodies import Fields
 from traffic.store.elastic.encode import bulk_bodies
+from traffic.store.elastic.figures import hours_of, values_of
 from traffic.store.elastic.percentiles import Percents, roll_up_percents
 from traffic.store.elastic.product import ELASTICSEARCH, OPENSEARCH, weekly
 from traffic.store.elastic.spans import _ends

@@ -25,10 +25,11 @@ from traffic.errors import AccessDenied, Failure, PartialAnswer, StorageFailure,
 from traffic.model import BITS, Grid, Matrix, Query, Window
 from traffic.store.access import Access, access
 from traffic.store.base import Away, Limits, NoSuchStore, StoreError, TooLarge
-from traffic.store.elastic.answers import cells, values_of
+from traffic.store.elastic.answers import cells
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.complete import check_complete
 from traffic.store.elastic.encode import bulk_bodies, digits
+from traffic.store.elastic.figures import values_of
 from traffic.store.elastic.percentiles import Percents, roll_up_percents
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.wire import MOST_BYTES, Waiting, seconds_of

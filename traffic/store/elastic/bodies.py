@@ -10,7 +10,6 @@ from traffic.model import HOUR, Statistic, Window
 Body = dict[str, Any]
 Part = tuple[Sequence[str], Window]
 """Some keys in a window."""
-
 KEY = "organization.name"
 TIME = "@timestamp"
 MOST_INDICES = 10_000
@@ -32,10 +31,7 @@ class Fields:
         also: Body | None = None,
         errors: Body | None = None,
     ) -> None:
-        """`also`: a query that documents have to meet as well. `errors`: the one for those that are counted.
-
-        What `ask_for` changes is how the documents of some keys are asked for.
-        """
+        """`also`: a query that documents have to meet as well. `errors`: the one for those that are counted."""
         self.time = time
         self.key = key
         self.value = value
@@ -60,6 +56,7 @@ class Fields:
         self.counter = False
         """Whether values only grow: then the highest of a bucket counts, and when its last document was."""
         self._also = [] if also is None else [also]
+        self._valued: list[Body] = [] if value is None else [{"exists": {"field": value}}]
 
     @property
     def each(self) -> bool:
@@ -137,7 +134,7 @@ class Fields:
         return {
             "size": 0,
             "track_total_hits": True,
-            "query": {"bool": {"should": [self.within(window), timeless, outside], "minimum_should_match": 1}},
+            "query": _any([self.within(window), timeless, outside]),
             "aggs": {"indices": {"terms": {"field": "_index", "size": MOST_INDICES}, "aggs": found}},
         }
 
@@ -152,7 +149,7 @@ class Fields:
         steps += [("valueless", {"exists": {"field": self.value}})] if self.value else []
         # A name that is longer than its mapping allows is in the document, and not in the index.
         long = {"term": {"_ignored": self.key}}
-        steps += [("overlong", {"bool": {"should": [key, {"bool": {"must_not": [long]}}], "minimum_should_match": 1}})]
+        steps += [("overlong", _any([key, {"bool": {"must_not": [long]}}]))]
         steps += [("keyless", key), ("astray", self.within(reach))]
         steps += [] if only is None else [("others", self._one_of(only))]
         musts = [query for _, query in steps]
@@ -220,12 +217,11 @@ class Fields:
         keys = list(dict.fromkeys(key for some, _ in parts for key in some))
         # What lies in a window has a time.
         each = [[self.within(window), self._one_of(some)] for some, window in parts]
-        some_of = {"should": [{"bool": {"filter": one}} for one in each], "minimum_should_match": 1}
-        there = each[0] if len(each) == 1 else [{"bool": some_of}]
+        there = each[0] if len(each) == 1 else [_any([{"bool": {"filter": one}} for one in each])]
         return {
             "size": 0,
             "track_total_hits": True,
-            "query": {"bool": {"filter": [*self._also, *([] if self.full else self._valued()), *there]}},
+            "query": {"bool": {"filter": [*self._also, *([] if self.full else self._valued), *there]}},
             "aggs": {"keys": {**self._of_keys(keys), "aggs": inner}, **around},
         }
 
@@ -253,15 +249,12 @@ class Fields:
 
     def query(self, keys: Sequence[str] | None = None, window: Window | None = None) -> Body:
         """The documents that count, of some keys or all, in a window or ever: a `bool` query with a `filter` list."""
-        musts: list[Body] = [*self._also, {"exists": {"field": self.time}}, *self._valued()]
+        musts: list[Body] = [*self._also, {"exists": {"field": self.time}}, *self._valued]
         if window is not None or self.bounds is not None:
             musts.append(self.within(window or self.bounds or Window(0, 0)))
         if keys is not None:
             musts.append(self._one_of(keys))
         return {"bool": {"filter": musts}}
-
-    def _valued(self) -> list[Body]:
-        return [] if self.value is None else [{"exists": {"field": self.value}}]
 
     def _one_of(self, keys: Sequence[str]) -> Body:
         """Documents of any of these keys."""
@@ -269,12 +262,16 @@ class Fields:
             each = [self._is(key) for key in keys]
         else:
             each = [{"terms": {self.key: list(keys[at : at + _TERMS])}} for at in range(0, len(keys), _TERMS)]
-        return each[0] if len(each) == 1 else {"bool": {"should": each, "minimum_should_match": 1}}
+        return each[0] if len(each) == 1 else _any(each)
 
     def within(self, window: Window) -> Body:
         """Documents in a window."""
         bounds = {"gte": window.start * 1000, "lt": window.end * 1000, "format": "epoch_millis"}
         return {"range": {self.time: bounds}}
+
+
+def _any(queries: list[Body]) -> Body:
+    return {"bool": {"should": queries, "minimum_should_match": 1}}
 
 
 _HITS = "hits.total"

@@ -13,12 +13,12 @@ from urllib.parse import urlencode
 import elastic_transport
 from elastic_transport import ApiError, Transport
 from elastic_transport.client_utils import url_to_node_config
-from elasticsearch import OrjsonSerializer
 
 from traffic.errors import AccessDenied, PartialAnswer, UsageFailure
 from traffic.store.access import Access
 from traffic.store.base import NoSuchStore, StoreError
 from traffic.store.elastic.complete import COMPLETE, check_complete, check_shards
+from traffic.store.elastic.parsing import Parser
 from traffic.store.elastic.place import IndexAddress
 from traffic.store.elastic.product import OPENSEARCH, Product, by_greeting, by_header
 from traffic.store.elastic.refusals import (
@@ -88,7 +88,7 @@ class Cluster:
                 retry_on_status=(),
                 max_retries=len(place.urls) - 1,
                 node_class=BoundedNode,
-                serializers={"application/json": OrjsonSerializer()},
+                serializers={"application/json": Parser()},
                 meta_header=False,
             )
         except (ValueError, TypeError) as error:

@@ -10,7 +10,7 @@ from traffic.model import WEEK, Window
 from traffic.store.base import NoSuchStore
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.opening import ReadAs
-from traffic.store.elastic.spans import Ends, ask_bounds, ask_ends, ask_largest, ask_many, list_keys
+from traffic.store.elastic.spans import Ends, Keys, ask_bounds, ask_ends, ask_largest, ask_many, list_keys
 from traffic.store.log_fields import SERIES_MOST
 
 _FULLER = 4
@@ -46,19 +46,32 @@ class Extent:
         Raises:
             NoSuchStore: there is none.
         """
-        cluster, read = self._cluster, self._read
         with self._asking:
             if self._ends is None:
-                ends = ask_ends(cluster, read.fields)
-                if ends is not None and not read.ours and ends[1] - ends[0] > 1000 * WEEK:
-                    read.fields.bounds = ask_bounds(cluster, read.fields, int(time.time()))
-                    ends = ends if read.fields.bounds is None else ask_ends(cluster, read.fields)
+                ends = self._of_keys() if self._read.ours else self._of_documents()
                 if ends is None:
+                    name = self._cluster.name
                     raise NoSuchStore(
-                        f"{cluster.name} contains no matching documents: check --value and --filter, or load some"
+                        f"{name} contains no matching documents: check --value and --filter, or load some"
                     )
                 self._ends = ends
             return self._ends
+
+    def _of_keys(self) -> Ends | None:
+        """By the list of all keys, which is wanted next, and has each with its ends."""
+        self._spans, keys = self._list()
+        if not keys.ends:
+            return None
+        return min(first for first, _ in keys.ends.values()), max(last for _, last in keys.ends.values())
+
+    def _of_documents(self) -> Ends | None:
+        """Before any key is listed: where ends are those of clocks that are wrong, so would the keys be."""
+        cluster, fields = self._cluster, self._read.fields
+        ends = ask_ends(cluster, fields)
+        if ends is None or ends[1] - ends[0] <= 1000 * WEEK:
+            return ends
+        fields.bounds = ask_bounds(cluster, fields, int(time.time()))
+        return ends if fields.bounds is None else ask_ends(cluster, fields)
 
     def spans(self) -> dict[str, Window]:
         """Of every key, in order of name.
@@ -68,19 +81,22 @@ class Extent:
         """
         # Before the lock: the keys are those inside of these ends.
         self.ends()
-        cluster, read = self._cluster, self._read
         with self._asking:
             if self._spans is None:
-                found = list_keys(cluster, read.fields, self._max_buckets, read.groups)
-                if read.key_found and len(found.ends) > SERIES_MOST:
-                    raise UsageFailure(
-                        f"{cluster.name} has {len(found.ends):,} series by {read.fields.key}: specify a field with "
-                        f"fewer values with --key, or accept them all with --key {read.fields.key}"
-                    )
-                read.fields.several |= found.several
-                self._documents = found.documents, max(1, len(found.ends))
-                self._spans = {key: self._span(ends) for key, ends in found.ends.items()}
+                self._spans, _ = self._list()
             return self._spans
+
+    def _list(self) -> tuple[dict[str, Window], Keys]:
+        cluster, read = self._cluster, self._read
+        found = list_keys(cluster, read.fields, self._max_buckets, read.groups)
+        if read.key_found and len(found.ends) > SERIES_MOST:
+            raise UsageFailure(
+                f"{cluster.name} has {len(found.ends):,} series by {read.fields.key}: specify a field with "
+                f"fewer values with --key, or accept them all with --key {read.fields.key}"
+            )
+        read.fields.several |= found.several
+        self._documents = found.documents, max(1, len(found.ends))
+        return {key: self._span(ends) for key, ends in found.ends.items()}, found
 
     def filled(self, resolution: int) -> float:
         """By the documents that there are; some keys have many more than others, so four times as many."""

@@ -12,21 +12,13 @@ import numpy as np
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, HOUR_FIELDS, Counts, Floats, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.base import Joined, StoreError, check_size
-from traffic.store.elastic.answers import (
-    Cells,
-    SeveralKeys,
-    cells,
-    hours_of,
-    is_full,
-    keys_of,
-    times_of,
-    understood,
-    values_of,
-)
+from traffic.store.elastic.answers import Cells, SeveralKeys, cells, is_full, keys_of, understood
 from traffic.store.elastic.bodies import BUCKETS, HOURS, Body
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.extent import Extent
+from traffic.store.elastic.figures import hours_of, times_of, values_of
 from traffic.store.elastic.opening import ReadAs
+from traffic.store.elastic.parsing import uncollected
 from traffic.store.elastic.percentiles import Percents, roll_up_percents
 from traffic.store.elastic.rates import LEAD, rates
 
@@ -123,7 +115,9 @@ class BucketReader:
             answer, found, percents = self._hours(query, grid)
             rolled["count"][found.rows, found.columns] = rows[found.rows, found.columns] = found.documents
             factor = query.metric.factor(query.resolution)
-            for name, values in hours_of(answer, found, percents, self.name, factor).items():
+            with uncollected():
+                hours = hours_of(answer, found, percents, self.name, factor)
+            for name, values in hours.items():
                 rolled[name][found.rows, found.columns] = values
         return Rollup(query.keys, grid, Hours(**rolled), rows)
 
@@ -182,7 +176,8 @@ class BucketReader:
                 raise SeveralKeys(f"{self.name} has documents of several keys")
             answer = self._cluster.search(body(), wanted)
             try:
-                found = cells(answer, keys, grid, self.name, each)
+                with uncollected():
+                    found = cells(answer, keys, grid, self.name, each)
             except SeveralKeys:
                 if each:
                     raise
@@ -206,7 +201,8 @@ class BucketReader:
             raise self._crowded()
         if statistic == "count" and self._fields.errors is None:
             return documents.astype(float) * query.metric.factor(query.resolution)
-        values = values_of(answer, found, statistic, self.name, self._fields.each)
+        with uncollected():
+            values = values_of(answer, found, statistic, self.name, self._fields.each)
         if statistic == "share":
             values = np.where(documents < self._metric.least, np.nan, values / documents)
         return values * query.metric.factor(query.resolution)
