@@ -21,7 +21,7 @@ from tests.elasticsearch.server import Server
 from traffic.model import HOUR, Query
 from traffic.store import open_source
 
-WORLD = ("--customers", "8", "--start", "2026-09-07", "--end", "2026-10-12T06:00Z")
+WORLD = ("--customers", "4", "--start", "2026-09-07", "--end", "2026-10-05T06:00Z")
 RESOLUTIONS = ("1m", "5m", "60m")
 
 
@@ -91,7 +91,7 @@ def test_more_keys_than_a_block_holds_give_the_same_bytes(
     scenario = (ROOT / "input" / "scenario.yaml").read_text()
     assert "\nstep: 1m\n" in scenario
     # Coarser buckets than by default, so that 80 customers are few documents.
-    (tmp_path / "scenario.yaml").write_text(scenario.replace("\nstep: 1m\n", "\nstep: 20m\n"))
+    (tmp_path / "scenario.yaml").write_text(scenario.replace("\nstep: 1m\n", "\nstep: 30m\n"))
     store = f"{elasticsearch.url}/{elasticsearch_index}"
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
     world = (
@@ -106,7 +106,7 @@ def test_more_keys_than_a_block_holds_give_the_same_bytes(
     )
     for name, folder in ((ours / "traffic", ours), (store, theirs)):
         generate(name, folder, *world)
-        discover(name, folder, "--resolution", "20m")
+        discover(name, folder, "--resolution", "30m")
     assert tables(theirs) == tables(ours)
     assert len((ours / "events.csv").read_bytes().splitlines()) > 20
 
@@ -138,7 +138,7 @@ def test_flows_and_metrics_of_ones_own_give_what_a_file_of_them_gives(
 
     def flows() -> Iterator[tuple[float, str, int]]:
         for time_, key, amount in minutes:
-            cuts = np.sort(rng.integers(0, amount + 1, rng.integers(0, 20)))
+            cuts = np.sort(rng.integers(0, amount + 1, rng.integers(0, 4)))
             for part in np.diff([0, *cuts, amount]).tolist():
                 yield time_ + rng.random() * 59.99, key, part
 

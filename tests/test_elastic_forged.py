@@ -14,7 +14,7 @@ from tests.faults.forgery import TRIALS, forge
 from tests.test_elastic_as_it_is import END, documents, put
 from traffic.model import WEEK
 
-EACH = 25
+EACH = 10
 """Forged answers of a kind; three times as many of data."""
 
 

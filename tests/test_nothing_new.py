@@ -132,6 +132,20 @@ def test_whatever_changed_a_run_ends_with_the_files_of_a_first_one(
     assert files(world / "out") == files(world / "new")
 
 
+def test_a_damaged_answer_is_no_part_of_what_is_loaded_and_is_reported_when_it_is_needed(world: Path) -> None:
+    before = files(world / "out")
+    for path in (world / "out" / "buffer_cache").rglob("*.slc"):
+        path.write_bytes(path.read_bytes()[:-5])
+    again = well(discover(world))
+    assert not searched(world / "out")
+    assert files(world / "out") == before
+    assert "damaged" not in again.err
+    needed = well(discover(world, "--over-percent", "150"))
+    assert needed.err.count("damaged cache entries") == 1
+    well(discover(world, "--over-percent", "150", output="new"))
+    assert files(world / "out") == files(world / "new")
+
+
 def test_files_of_ones_own_that_did_not_change_are_not_searched_again(world: Path) -> None:
     rows = [f"{1757000000 + 300 * i},{'ab'[i % 2]},{100 + i % 7}" for i in range(5000)]
     (world / "rows.csv").write_text("\n".join(["ts,key,value", *rows]) + "\n")

@@ -99,8 +99,8 @@ class Markers:
                 # Others are negative as well, so it may be one of them.
                 found += [Marker(low, rows, sure=True)] if far and odd else []
             else:
-                usual = low in _USUAL and largest >= _BELOW * -low
-                found.append(Marker(low, rows, sure=far or usual or (odd and largest > 0)))
+                usual = low in _USUAL and (far or largest >= _BELOW * -low)
+                found.append(Marker(low, rows, sure=usual or (odd and largest > 0)))
         if high is not None and (rows := self._high.counts[-high]) >= _OFTEN and np.isfinite(below):
             times = _TWICE if high in _TOPS else _FURTHER
             if high >= times * max(abs(below), abs(above)) and below > 0 and not (octets and high in _SHORT_TOPS):
