@@ -68,8 +68,8 @@ check: $(DEV) ## style, format, types, who may import whom
 	$(PY) -m pytest -q tests/test_architecture.py
 	$(PY) -m tests.audit
 
-test: $(DEV) ## all tests, two at a time
-	$(PY) -m pytest -n 2 --dist loadgroup tests/
+test: $(DEV) ## all tests, three at a time (two processors: some tests wait)
+	$(PY) -m pytest -n 3 --dist loadgroup tests/
 
 faults: $(DEV) ## kills, node losses, forged answers, damaged bytes, full disks: all of them, an hour or more
 	$(PY) -m tests.faults

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-import venv
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+from packaging.markers import Marker
 
 from tests.commands import ROOT, environment, refused, sl, start
 
@@ -66,28 +68,40 @@ def test_an_active_environment_is_left_alone(tmp_path: Path) -> None:
     assert done.stdout.startswith("sl, version")
 
 
-@pytest.mark.slow
-def test_pip_install_in_an_environment_of_ones_own_is_enough(tmp_path: Path) -> None:
-    folder = tmp_path / "env"
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    pip = [
-        str(python),
-        "-m",
-        "pip",
-        "--disable-pip-version-check",
-        "install",
-        "-q",
-        "-r",
-        str(ROOT / "requirements.txt"),
-    ]
-    subprocess.run(pip, env=BARE, check=True, capture_output=True)
-    probe = "import click, duckdb, matplotlib, numpy, pandas, pyarrow, pydantic, tinydb, yaml"
-    subprocess.run([str(python), "-c", probe], env=BARE, check=True)
-    done = subprocess.run(
-        [str(python), str(ROOT / "sl.py"), "discover", "--help"], env=BARE, capture_output=True, text=True, check=True
-    )
-    assert "Examples:" in done.stdout
+def only_what_it_names(file: Path, folder: Path) -> Path:
+    """A folder of packages: those that are installed here and named in a list of requirements, and no others."""
+    folder.mkdir()
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not (named := re.match(r"([A-Za-z0-9._-]+)==[^;\\]+(?:;([^\\]+))?", line)):
+            continue
+        if named[2] and not Marker(named[2].strip()).evaluate():
+            continue
+        package = distribution(named[1])
+        for top in {path.parts[0] for path in package.files or () if path.parts[0] != ".."}:
+            if top != "__pycache__" and not (folder / top).exists():
+                (folder / top).symlink_to(Path(str(package.locate_file(top))).resolve())
+    return folder
+
+
+def test_the_packages_that_requirements_name_are_enough(tmp_path: Path) -> None:
+    """That pip installs them is what `make setup` shows, and the pipx of test_installed.py."""
+    packages = only_what_it_names(ROOT / "requirements.txt", tmp_path / "packages")
+    # An environment that is active is left alone.
+    own = {**environment(), "PYTHONPATH": str(packages), "VIRTUAL_ENV": str(tmp_path)}
+
+    def told(*command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [base_python(), "-S", *command], cwd=tmp_path, env=own, capture_output=True, text=True, check=False
+        )
+
+    assert told("-c", "import pytest").returncode == 1
+    for command in (("generate", "--customers", "2", "--start", "2026-09-07", "--end", "2026-09-29"), ("discover",)):
+        done = told(str(ROOT / "sl.py"), *command)
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done
+    assert (tmp_path / "output" / "events.png").is_file()
+    (packages / "duckdb").unlink()
+    done = told(str(ROOT / "sl.py"), "discover")
+    assert "not installed: run pip install -r requirements.txt" in done.stderr
 
 
 @pytest.mark.parametrize("command", [[], ["generate"], ["discover"], ["report"], ["cache"]])

@@ -22,10 +22,11 @@ from analyzer.model import Event, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from tests.conformance import MONDAY
-from traffic.model import WEEK
+from traffic.model import DAY, WEEK
 from traffic.store import Columns, open_source
 
-STEP = 300
+STEP = 600
+A_DAY = DAY // STEP
 COUNT = 5 * WEEK // STEP
 Rows = list[tuple[int, str, float]]
 Form = Callable[[Rows, Path, np.random.Generator], Columns]
@@ -38,7 +39,7 @@ def world(seed: int) -> Rows:
     rng = np.random.default_rng(seed)
     rows: Rows = []
     for number in range(3):
-        day = 2 + np.sin(np.arange(COUNT) % 288 * (2 * np.pi / 288) + number)
+        day = 2 + np.sin(np.arange(COUNT) % A_DAY * (2 * np.pi / A_DAY) + number)
         values = np.round(1000 * day * rng.lognormal(0, 0.1, COUNT), int(rng.integers(0, 4)))
         for start in rng.integers(0, COUNT - 20, 4).tolist():
             values[start : start + int(rng.integers(1, 12))] *= 8
@@ -145,7 +146,7 @@ def events(path: Path, columns: Columns, output: Path) -> list[Event]:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=4)
+@settings(deadline=None, max_examples=3)
 @given(seed=st.integers(0, 2**32))
 def test_every_form_of_the_same_series_gives_the_same_events(seed: int) -> None:
     rows = world(seed)

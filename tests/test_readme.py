@@ -43,7 +43,7 @@ def local() -> list[str]:
     return [one for one in told if not any(word in one for word in (*WITH_A_SERVER, *NOT_RUN))]
 
 
-SMALL = {"SL_CUSTOMERS": "4"}
+SMALL = {"SL_CUSTOMERS": "4", "SL_CHARTS": "1"}
 SMALLER = {
     "--customers 500 --weeks 8": "--customers 5",
     "--rate 2": "--rate 0.02",
