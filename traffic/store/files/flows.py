@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
+from itertools import groupby, product
 
 import numpy as np
 
 from traffic.errors import UsageFailure
-from traffic.flows import MORE, MOST, Beyond, FlowAnswer, FlowQuery, like_dimensions, split_of
+from traffic.flows import MORE, MOST, SEVERAL, Beyond, FlowAnswer, FlowQuery, like_dimensions, split_of
 from traffic.model import Metric, Window
 from traffic.store.columns import Columns
 from traffic.store.files.database import Database, paths
 from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in
-from traffic.store.files.sql import select_cells
+from traffic.store.files.sql import is_list, select_cells
 
 
 def default_dimensions(inputs: Sequence[Input], columns: Columns, metric: Metric) -> tuple[str, ...]:
@@ -55,10 +56,12 @@ def split(
 ) -> Iterator[FlowAnswer]:
     """An answer for each query: all rows are looked at once, for all of them."""
     dimensions = tuple(dict.fromkeys(name for query in queries for name in query.by))
-    parts, parameters = [], list[object]()
+    parts, parameters, lists = [], list[object](), set[str]()
     for _, group in groupby(sorted(inputs, key=_layout), key=_layout):
         alike = list(group)
-        parts.append(select_cells(database.table(alike[0]), alike[0], columns, dimensions))
+        table = database.table(alike[0])
+        lists |= {name for name in dimensions if alike[0].paths or is_list(table, name)}
+        parts.append(select_cells(table, alike[0], columns, dimensions))
         parameters.append(paths(alike))
     events = {asked: place for place, asked in enumerate(dict.fromkeys(map(_asked, queries)))}
     windows = [
@@ -81,7 +84,7 @@ def split(
         # Of the columns that are grouped by the bit is 0; the first one is the highest.
         grouped = sum(1 << (len(cells) - 1 - place) for place in range(len(cells)) if place not in places)
         rows = found.get((grouped, events[_asked(query)]), [])
-        answer = _answer(rows, places, len(query.windows), scale)
+        answer = _answer(rows, places, len(query.windows), scale, [name in lists for name in query.by])
         yield answer if means != "excess" else replace(answer, rows=None, all_rows=None)
 
 
@@ -136,21 +139,45 @@ def _sql(cells: Sequence[str], by: Sequence[Sequence[str]], parts: Sequence[str]
         FROM (SELECT g, event, more, {left}, unnest(parts) AS part FROM ranked) GROUP BY ALL"""  # noqa: S608
 
 
-def _answer(rows: Sequence[_Row], places: Sequence[int], windows: int, scale: float) -> FlowAnswer:
-    """Of the rows of a query their values and sums."""
+def _answer(
+    rows: Sequence[_Row], places: Sequence[int], windows: int, scale: float, lists: Sequence[bool]
+) -> FlowAnswer:
+    """Of the rows of a query their values and sums.
+
+    A row with a list counts for each of its values, as a document does in an index; what that is too often is one more.
+
+    Args:
+        lists: of each dimension whether its texts may be lists.
+    """
     known: dict[tuple[str, ...], int] = {}
-    amounts, counts = list[tuple[int, int, float]](), list[tuple[int, int, float]]()
+    figures, totals = list[tuple[int, int, float, float]](), np.zeros((2, windows))
     for more, names, window, amount, count in sorted(rows, key=_order):
-        value = (MORE,) * len(places) if more else tuple(names[one] or "" for one in places)
-        row = known.setdefault(value, len(known))
-        amounts.append((row, window, amount * scale))
-        counts.append((row, window, float(count)))
-    whole, numbers = (np.zeros((len(known), windows)) for _ in range(2))
-    for to, some in ((whole, amounts), (numbers, counts)):
-        for row, window, figure in some:
-            to[row, window] += figure
-    every = numbers.sum(axis=0)
-    return FlowAnswer(tuple(known), whole, whole.sum(axis=0), there=every > 0, rows=numbers, all_rows=every)
+        totals[:, window] += amount * scale, count
+        cells = [names[one] or "" for one in places]
+        parts = [_members(cell) if listed else [cell] for cell, listed in zip(cells, lists, strict=True)]
+        values = [(MORE,) * len(places)] if more else list(product(*parts))
+        for value in values:
+            figures.append((known.setdefault(value, len(known)), window, amount * scale, float(count)))
+        if len(places) == 1 and (often := len(values) - 1):
+            row = known.setdefault((SEVERAL,), len(known))
+            figures.append((row, window, -often * amount * scale, -float(often * count)))
+    whole, numbers = np.zeros((2, len(known), windows))
+    for row, window, amount, number in figures:
+        whole[row, window] += amount
+        numbers[row, window] += number
+    return FlowAnswer(tuple(known), whole, totals[0], there=totals[1] > 0, rows=numbers, all_rows=totals[1])
+
+
+def _members(cell: str) -> list[str]:
+    """The values of a list, each once; of anything else the text itself."""
+    if not cell.startswith("["):
+        return [cell]
+    try:
+        found = json.loads(cell)
+    except (ValueError, RecursionError):
+        return [cell]
+    texts = [one if isinstance(one, str) else json.dumps(one) for one in found if one is not None]
+    return list(dict.fromkeys(texts)) or [""]
 
 
 def _order(row: _Row) -> tuple[bool, list[str], int]:

@@ -132,10 +132,16 @@ def select_cells(table: Table, file: Input, columns: Columns, others: Sequence[s
     """The query for k, t, v and some other columns as texts, c0, c1 and so on; null is what cannot be read."""
     t, _ = time_sql(file.name, table, columns)
     v, _ = ("NULL", "") if columns.wide else _value(file, table, columns)
-    cells = "".join(f", CAST({table.names[column]} AS VARCHAR) AS c{place}" for place, column in enumerate(others))
+    texts = (f"to_json({table.names[one]})" if is_list(table, one) else table.names[one] for one in others)
+    cells = "".join(f", CAST({one} AS VARCHAR) AS c{place}" for place, one in enumerate(texts))
     rows = _with_filter(table, columns.where, columns.errors, _computed(table, columns))
     k, v = _key(file, table, columns), _but(f"TRY_CAST({v} AS DOUBLE)", columns)
     return f"SELECT {k} AS k, TRY_CAST(floor({t}) AS BIGINT) AS t, {v} AS v{cells} FROM {rows}"  # noqa: S608
+
+
+def is_list(table: Table, column: str) -> bool:
+    """Whether a column holds lists, as one of a Parquet file may."""
+    return table.types.get(column, "").endswith("[]")
 
 
 def find_row(table: Table, column: str) -> str:
