@@ -243,7 +243,9 @@ def test_an_event_says_by_what_it_came_and_step_by_step_why(browser: Browser, tm
     found = make_findings(10, traces=10)
     first, second = (event.id for event in worst_first(found.events)[:2])
     rows = tuple(
-        Contributor(first, "dst_port", value, actual=share * 8e9, usual=0.0, excess=share * 8e9, share=share)
+        Contributor(
+            first, "dst_port", value, actual=share * 8e9, usual=0.0, excess=share * 8e9, share=share, weight=0.2
+        )
         for value, share in (("<b>53</b>", 0.9), ("80", 0.02), ("443", 0.02), ("1", 0.02), ("2", 0.01), ("3", 0.01))
     )
     others = replace(rows[0], value="(others)", share=0.02)
@@ -254,7 +256,7 @@ def test_an_event_says_by_what_it_came_and_step_by_step_why(browser: Browser, tm
         parts = shown.locator("#parts tbody tr")
         parts.first.wait_for()
         cells = parts.evaluate_all("all => all.map(one => [...one.cells].map(cell => cell.textContent))")
-        assert cells[0][:4] == ["dst_port", "<b>53</b>", "90.0 %", "900 MB"]
+        assert cells[0] == ["dst_port", "<b>53</b>", "90.0 %", "900 MB", "20.0 %", ""]
         assert len(cells) == 6, "five, and the others with what is not shown"
         assert cells[-1][1:3] == ["(others)", "3.0 %"]
         shown.locator("#steps-of summary").click()

@@ -9,7 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from analyzer.explaining.values import Explanation, RuleStep, WayStep
-from analyzer.report.words import SPLIT_WORDS, clock, day, part_amount, peak_words, short_list, when
+from analyzer.report.words import SPLIT_WORDS, clock, day, part_amount, peak_words, percent, short_list, when
 from traffic.model import HOUR, Window
 from traffic.text import length, si, visible
 from traffic.times import iso
@@ -186,11 +186,12 @@ def _made_of(found: Explanation) -> Iterator[str]:
     names = [(visible(row.dimension), visible(row.value)) for row in shown]
     first, second = (max(len(one[place]) for one in names) for place in (0, 1))
     for row, (dimension, value) in zip(shown, names, strict=True):
-        share = f"{100 * row.share:.1f} %" if not isnan(row.share) else "-"
+        share = percent(row.share) or "-"
         more = []
         if row.actual is not None and row.usual is not None:
             now, usual = (part_amount(one, row, found.metric) for one in (row.actual, row.usual))
-            more.append(f"{now}, usually {usual}")
+            of_all = "" if row.weight is None else f" ({percent(row.weight)} of all)"
+            more.append(f"{now}, usually {usual}{of_all}")
         if row.rate is not None and row.mix is not None:
             rate, mix = (part_amount(one, row, found.metric) for one in (row.rate, row.mix))
             more.append(f"rate {rate}, mix {mix}")

@@ -197,6 +197,12 @@ SPLIT_WORDS: dict[Split, str] = {
 """What a share is one of."""
 
 
+def percent(share: float) -> str:
+    """A share as `73.5 %`; "" where there is none."""
+    # What is next to nothing has no sign.
+    return "" if isnan(share) else f"{100 * round(share, 3) + 0.0:.1f} %"
+
+
 def part_amount(figure: float, row: Contributor, metric: Metric) -> str:
     """An amount of a contributor, in the unit of what was split."""
     if row.split == "rows":

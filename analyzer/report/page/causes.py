@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import isnan
 
 from analyzer.contributors import OTHERS
 from analyzer.model import Contributor, Findings
-from analyzer.report.words import SPLIT_WORDS, part_amount, short_list, when
+from analyzer.report.words import SPLIT_WORDS, part_amount, percent, short_list, when
 from traffic.model import Window
 from traffic.text import visible
 
@@ -17,7 +16,7 @@ INCIDENTS = 50
 
 
 def contributions(findings: Findings, events: Collection[str]) -> dict[str, list[list[str]]]:
-    """By event: rows of dimension, value, its share, its excess, and `new` where it was never there before.
+    """By event: rows of dimension, value, share, excess, its usual share of all, and `new` if it was not there before.
 
     The largest values of each dimension, and what is left, so that each dimension adds up to all of the excess.
     """
@@ -30,8 +29,8 @@ def contributions(findings: Findings, events: Collection[str]) -> dict[str, list
 
 def _told(row: Contributor, findings: Findings) -> list[str]:
     excess = "" if row.excess is None or row.value == OTHERS else part_amount(row.excess, row, findings.metric)
-    share = "" if isnan(row.share) else f"{row.share:.1%}".replace("%", " %")
-    return [visible(row.dimension), visible(row.value), share, excess, row.new]
+    usually = "" if row.weight is None or row.value == OTHERS else percent(row.weight)
+    return [visible(row.dimension), visible(row.value), percent(row.share), excess, usually, row.new]
 
 
 def told_split(findings: Findings) -> str:
