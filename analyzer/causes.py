@@ -75,6 +75,7 @@ def causes(
             "event": (one.id, one.threshold),
             "windows": [(window.start, window.end) for window in own],
             "width": width,
+            "resolution": resolution,
         }
         for one, own in zip(events, windows, strict=True)
     ]

@@ -82,7 +82,8 @@ class Discover(help_pages.Command):
 @click.option(
     "--by",
     metavar="DIMENSION,...",
-    help="Dimensions to break events down by, such as dst_port,src_as, or `none`.  [default: all in the store]",
+    help="Dimensions to break events down by, such as dst_port,src_as, or `none`.  [default: all in the store; "
+    "none for Kentik and Prometheus]",
 )
 @click.option(
     "--group",
