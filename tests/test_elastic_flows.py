@@ -275,6 +275,19 @@ def test_fields_with_many_values_several_or_none_are_a_line_each_and_add_up(
             shares = [row.share for row in made if row.dimension == dimension]
             assert math.fsum(shares) == pytest.approx(1, abs=1e-9 * max(1, sum(map(abs, shares)))), dimension
         found.append({(row.dimension, row.value): row for row in made})
+    elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": 200}})
+    try:
+        small = open_source(f"{elasticsearch.url}/{elasticsearch_index}", COLUMNS)
+        assert isinstance(small, FlowSource)
+        small.dimensions(by)
+        (made,) = contributors(small, [event], small.extent(None, 3600), by, Policy())
+        few = {(row.dimension, row.value): row for row in made}
+        assert few["client", "c7"].share > 0.99, (
+            "what a cluster lets a search have is few values, and still the right ones"
+        )
+        assert math.fsum(row.share for row in made if row.dimension == "client") == pytest.approx(1, abs=1e-9)
+    finally:
+        elasticsearch.call("PUT", "/_cluster/settings", {"persistent": {"search.max_buckets": None}})
     theirs, ours = found
     for rows_of in found:
         evil = rows_of["client", "c7"]

@@ -5,32 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import comb
 
-from traffic.flows import FlowAnswer, FlowQuery
+from traffic.flows import MOST, FlowAnswer, FlowQuery
 from traffic.model import Floats, Metric
 from traffic.store.elastic.bodies import Fields
-from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.client import MAX_BUCKETS, Cluster
 from traffic.store.elastic.flows import WANTED, flow_answer, flow_body, whole_answer, whole_body
 from traffic.store.elastic.many import IN_A_REQUEST, in_requests, search_many
 
 
 def ask_flows(
-    cluster: Cluster, fields: Fields, names: Mapping[str, str], metric: Metric, queries: Sequence[FlowQuery]
+    cluster: Cluster,
+    fields: Fields,
+    names: Mapping[str, str],
+    metric: Metric,
+    queries: Sequence[FlowQuery],
+    max_buckets: int = MAX_BUCKETS,
 ) -> Iterator[FlowAnswer]:
     """An answer for each query: a search, and one more where a field has more values than an answer lists.
 
     Args:
         names: dimension -> the field that can be grouped by in its place.
+        max_buckets: that the cluster lets a search have.
     """
+    windows = max((len(query.windows) for query in queries), default=1)
+    # Of each window itself, those of the values, and two more.
+    most = max(1, min(MOST, max_buckets // windows - 3))
     for some in in_requests(queries):
-        bodies = [flow_body(fields, query, names, metric) for query in some]
+        bodies = [flow_body(fields, query, names, metric, most=most) for query in some]
         told = [
-            flow_answer(query, answer, metric, cluster.name)
+            flow_answer(query, answer, metric, cluster.name, most=most)
             for query, answer in zip(some, search_many(cluster, bodies, WANTED), strict=True)
         ]
-        again = [(query, one.named) for query, one in zip(some, told, strict=True) if one.named]
+        again = [(query, one.named[:most]) for query, one in zip(some, told, strict=True) if one.named]
         bodies = [flow_body(fields, query, names, metric, named) for query, named in again]
         exact = (
-            flow_answer(query, answer, metric, cluster.name, named).answer
+            flow_answer(query, answer, metric, cluster.name, named, most).answer
             for (query, named), answer in zip(again, search_many(cluster, bodies, WANTED), strict=True)
         )
         for one in told:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from traffic.flows import MORE, MOST, SEVERAL, Beyond, FlowAnswer, FlowQuery
+from traffic.flows import MOST, SEVERAL, Beyond, FlowAnswer, FlowQuery, beyond_the_first, is_remainder
 from traffic.model import Floats, Metric
 from traffic.store.base import StoreError
 from traffic.store.elastic.bodies import Body, Fields
@@ -29,7 +29,12 @@ class FlowTold:
 
 
 def flow_body(
-    fields: Fields, query: FlowQuery, names: Mapping[str, str], metric: Metric, named: Sequence[str] = ()
+    fields: Fields,
+    query: FlowQuery,
+    names: Mapping[str, str],
+    metric: Metric,
+    named: Sequence[str] = (),
+    most: int = MOST,
 ) -> Body:
     """The search for a query: of each window what all documents come to, those of each value, and those without one.
 
@@ -39,6 +44,7 @@ def flow_body(
         names: dimension -> the field that can be grouped by in its place.
         metric: what is read; a limit is in its unit.
         named: the only values to list, each summed up exactly.
+        most: values to list of each window.
     """
     measure = _measure(fields, query.beyond, metric)
     if query.only is not None:
@@ -54,7 +60,7 @@ def flow_body(
             filters = {str(place): {"term": {field: value}} for place, value in enumerate(named)}
             inner["named"] = {"filters": {"filters": filters}, **_with(measure)}
         else:
-            terms: Body = {"field": field, "size": MOST, "shard_size": 2 * MOST}
+            terms: Body = {"field": field, "size": most, "shard_size": 2 * most}
             if "sum" in measure.get("value", ()):
                 # Few documents may hold most of it.
                 terms["order"] = {"value": "desc"}
@@ -73,7 +79,7 @@ def flow_body(
 
 
 def flow_answer(
-    query: FlowQuery, answer: Mapping[str, Any], metric: Metric, name: str, named: Sequence[str] = ()
+    query: FlowQuery, answer: Mapping[str, Any], metric: Metric, name: str, named: Sequence[str] = (), most: int = MOST
 ) -> FlowTold:
     """What an answer to `flow_body` says.
 
@@ -109,7 +115,7 @@ def flow_answer(
     if query.only is None:
         left = totals - sum(sums.values(), np.zeros((2, count)))
         if cut or named:
-            sums[MORE,] = left
+            sums[beyond_the_first(most),] = left
         elif (np.abs(left) > _ROUNDED * np.abs(totals)).any():
             sums[SEVERAL,] = left
     amounts, rows = (np.array([one[part] for one in sums.values()]).reshape(len(sums), count) for part in (0, 1))
@@ -148,7 +154,7 @@ def _most_differing(answer: FlowAnswer) -> tuple[str, ...]:
     weights[0] = 1.0
     order = np.argsort(-np.abs(answer.amounts @ weights), kind="stable").tolist()
     names = (value for (value,) in (answer.values[place] for place in order))
-    return tuple(name for name in names if name not in ("", MORE))[:NAMED]
+    return tuple(name for name in names if name and not is_remainder(name))[:NAMED]
 
 
 def _measure(fields: Fields, beyond: Beyond | None, metric: Metric) -> Body:

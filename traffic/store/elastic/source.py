@@ -219,7 +219,7 @@ class ElasticSource(RollupSource, JoiningSource, SharedSource, SparseSource, Ran
         """A search for each, or two, many of them in a request."""
         if self._records is not None:
             return self._records.flows(queries)
-        return ask_flows(self._cluster, self._fields, self._groupable, self.metric, queries)
+        return ask_flows(self._cluster, self._fields, self._groupable, self.metric, queries, self._max_buckets)
 
     @override
     def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:
