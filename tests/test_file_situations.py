@@ -232,7 +232,7 @@ RIGHT: dict[str, Right] = {
     "a series that sums the others up": Right(
         rows("time,key,value", f"{at(0)},a,1", f"{at(0)},b,2", f"{at(0)},Total,3"),
         {"a": {"00:00": 1.0}, "b": {"00:00": 2.0}, "Total": {"00:00": 3.0}},
-        told="a series is called Total: if it is the sum of the others, leave it out with --exclude",
+        told="a series is called Total: if it is the sum of the others, exclude it with --exclude",
     ),
     "a copy of a file": Right(
         {name: many("time,key,load", "{t},a,{i}", 3) for name in ("a.csv", "b.csv")},
@@ -352,12 +352,12 @@ RIGHT: dict[str, Right] = {
     "points that may part thousands": Right(
         rows("time;key;value", f"{at(0)};a;1.500", f"{at(1)};a;900.500", f"{at(2)};a;2.500"),
         {"a": {"00:00": 1.5, "00:01": 900.5, "00:02": 2.5}},
-        told="every value of value has three digits behind its . (1.500), which is taken to part decimals",
+        told="every value of value has three digits behind its . (1.500), read as the separator of decimals",
     ),
     "commas that may part decimals": Right(
         rows("time;key;value", f"{at(0)};a;1,500", f"{at(1)};a;900,500", f"{at(2)};a;2,500"),
         {"a": {"00:00": 1500.0, "00:01": 900500.0, "00:02": 2500.0}},
-        told="every value of value has three digits behind its , (1,500), which is taken to part thousands",
+        told="every value of value has three digits behind its , (1,500), read as the separator of thousands",
     ),
     "blanks and apostrophes for thousands": Right(
         rows("time;key;value", f"{at(0)};a;1 500", f"{at(1)};a;2'500", f"{at(2)};a;3\u202f500"),
@@ -390,7 +390,7 @@ RIGHT: dict[str, Right] = {
     "samples of flows": Right(
         rows("time,src,octets,sampling_rate", f"{at(0)},a,15,1000"),
         {"a": {"00:00": 2.0}},
-        told="sampling_rate is not used: --value 'octets*sampling_rate' if the rows are samples",
+        told="sampling_rate is not used: use --value 'octets*sampling_rate' if the rows are sampled",
     ),
     "samples of flows, multiplied": Right(
         rows("time,src,bytes,sampling_rate", f"{at(0)},a,15,1000"),
@@ -400,15 +400,15 @@ RIGHT: dict[str, Right] = {
     "seconds since 1970 in six digits": Right(
         rows("time,key,value", "1.73612e+09,a,1", "1.73612e+09,a,2", "1.73613e+09,a,3"),
         {"a": {"23:33": 1.5, "02:20": 3.0}},
-        told="have six digits only (1.73612e+09), which is a step of hours: write them out",
+        told="have only six digits (1.73612e+09), which means a resolution of hours: write them out",
     ),
     "milliseconds since 1970 in six digits": Right(
         rows("time,key,value", "1.73612E+12,a,1", "1.73613E+12,a,3"),
         {"a": {"23:33": 1.0, "02:20": 3.0}},
-        told="have six digits only (1.73612E+12)",
+        told="have only six digits (1.73612E+12)",
     ),
     "a time that has not been yet": Right(
-        rows("time,key,value", "4000000000,a,1"), {"a": {"07:06": 1.0}}, told="which has not been yet: check time"
+        rows("time,key,value", "4000000000,a,1"), {"a": {"07:06": 1.0}}, told="which is in the future: check time"
     ),
     "days of a spreadsheet": Right(
         rows("Time,Device,Mbps", "45663.5,a,1", "45663.50069,a,2"),
@@ -620,27 +620,27 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "hours from 1 to 24": (
         rows("date,hour,customer,v", "2025-01-06,1,a,7", "2025-01-06,24,a,9"),
         Columns(),
-        "date holds days, and hour beside it (1 to 24) may be the time of the day",
+        "date contains dates, and hour (1 to 24) may be the time of day",
     ),
     "the number of a half hour": (
         rows("date,period,site,bytes", *(f"2025-01-0{6 + n // 48},{n % 48 + 1},a,{n}" for n in range(96))),
         Columns(),
-        "date holds days, and period beside it (1 to 48) may be the time of the day",
+        "date contains dates, and period (1 to 48) may be the time of day",
     ),
     "a number that goes on within each day": (
         rows("date,x,site,bytes", *(f"2025-01-0{6 + n // 24},{5 * (n % 24)},a,{n % 7}" for n in range(96))),
         Columns(),
-        "date holds days, and x beside it (0 to 115) may be the time of the day",
+        "date contains dates, and x (0 to 115) may be the time of day",
     ),
     "an hour as a word": (
         rows("date,hour,site,v", "2025-01-06,13h,a,7"),
         Columns(),
-        "hour beside it holds '13h', which is no time of day",
+        "hour contains '13h', which is not a time of day",
     ),
     "two times of day": (
         rows("date,on,off,site,v", "2025-01-06,13:00,14:00,a,7"),
         Columns(),
-        "on, off beside it hold times of day: say which is meant, as --time date,on",
+        "on, off contain times of day: specify which to use, such as --time date,on",
     ),
     "two times": (
         rows("received,sent,key,v", f"{at(1)},{at(2)},a,7"),
@@ -670,7 +670,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
     "a format that is none": (
         rows("time,key,value", "x,a,1"),
         Columns(time="time", time_format=("%Q",)),
-        "--time-format '%Q' is no format",
+        "--time-format '%Q' is not a valid format",
     ),
     "zones in a column of their own": (
         rows("time,tz,key,value", "2025-01-06 00:00:00,UTC,a,1", "2025-01-06 01:01:00,CET,a,2"),
@@ -692,7 +692,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
         Columns(),
         "8 of 9 rows have no key (key): fill the cells if they were merged with the one above",
     ),
-    "days of a week": (rows("time,key,value", "2025-W02-1,a,1"), Columns(), "is no time: ISO 8601"),
+    "days of a week": (rows("time,key,value", "2025-W02-1,a,1"), Columns(), "is not a valid time: use ISO 8601"),
     # --- what tells series apart -------------------------------------------------------------------
     "two interfaces of one device": (
         rows("timestamp,device,interface,in_bps", f"{at(0)},r1,eth0,1", f"{at(0)},r1,eth1,100"),
@@ -713,7 +713,7 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
             *(f"{at(5 * n)},r1,{place},{10**place}" for n in range(20) for place in (1, 2)),
         ),
         Columns(),
-        "differ in ifIndex: say --key device,ifIndex",
+        "differ in ifIndex: use --key device,ifIndex",
     ),
     "counters of two interfaces": (
         rows(

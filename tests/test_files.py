@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_pipe_is_said_of_standard_input(monkeypatch: pytest
         (b"", "standard input is empty"),
         (b"ts,key,value\n1,a,2\n1,a\n", "standard input, line 3: 2 columns"),
         (b"ts,key,value\n1,a,b\n", "standard input, row 1: 'b' in column value"),
-        (b'{"ts": 1, "key": "a", "value": 2}\n{"ts"', "standard input, line 2: no JSON object"),
+        (b'{"ts": 1, "key": "a", "value": 2}\n{"ts"', "standard input, line 2: not a JSON object"),
     ):
         monkeypatch.setattr("sys.stdin", Piped(content))
         with pytest.raises(Failure, match=said):
@@ -168,7 +168,7 @@ def test_text_in_a_series_names_its_column(tmp_path: Path) -> None:
 
 
 def test_a_wide_table_without_numbers_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match="no column of numbers beside ts"):
+    with pytest.raises(UsageFailure, match="no numeric column except ts"):
         FilesSource(made(tmp_path, "wide.csv", "ts,a", "2025-01-06,x"), Columns(wide=True)).extent(None, HOUR)
 
 
@@ -388,5 +388,5 @@ def test_a_full_temporary_folder_is_one_line(tmp_path: Path, monkeypatch: pytest
 
 def test_a_json_file_that_breaks_off_is_damaged(tmp_path: Path) -> None:
     rows = [json.dumps({"ts": MONDAY + i, "key": "a", "value": i}) for i in range(50_000)]
-    with pytest.raises(DamagedStore, match="line 50001: no JSON object"):
+    with pytest.raises(DamagedStore, match="line 50001: not a JSON object"):
         FilesSource(made(tmp_path, "rows.ndjson", *rows, '{"ts": 5'), PLAIN).extent(None, HOUR)

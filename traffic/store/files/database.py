@@ -295,9 +295,10 @@ class Database:
                 if reason is None:
                     continue
                 if unknown := _UNKNOWN.search(reason):
+                    there = f"it has {listed(file.columns)} (put text in single quotes)"
                     return UsageFailure(
-                        f"{option} uses {unknown[1]}, which is not a column of {self._name}: it has "
-                        f"{listed(file.columns)} (put text in single quotes)"
+                        f"{option} uses {unknown[1]}, which is not a column of {self._name}: "
+                        f"{there if file.columns else 'put text in single quotes'}"
                     )
                 what = "condition" if option in conditions else "expression"
                 example = "bytes > 0" if option in conditions else "'bytes * 8'"
