@@ -65,7 +65,7 @@ HEAD = "start,end,what,key,note\n"
     [
         ("", ":1: column 'start' is missing; the columns of a calendar are start,end,what,key,note"),
         ("start,end,reason\n", ":1: 'reason' is not a column of a calendar; the columns are start,end,what,key,note"),
-        ("start,what,what\n", ":1: two columns have the same name; remove one"),
+        ("start,what,what\n", ":1: two columns have the same name; rename or remove one"),
         (HEAD + "24.12.2026,,sunday,,\n", ":2: start: '24.12.2026' is neither a day nor a time; write 2026-12-24 or "),
         (HEAD + "2026-12-24,12/26/2026,sunday,,\n", ":2: end: '12/26/2026' is neither a day nor a time"),
         (HEAD + "2026-13-24,,sunday,,\n", ":2: start: '2026-13-24' is neither a day nor a time"),
@@ -127,7 +127,7 @@ def test_the_policy_names_its_calendar_as_seen_from_its_own_folder(tmp_path: Pat
     ("text", "says"),
     [
         ("timezone: Europe/Berln", "unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?"),
-        ("keys: {a: {timezone: Mars}}", "there is no time zone 'Mars'"),
+        ("keys: {a: {timezone: Mars}}", "unknown time zone 'Mars'"),
         ("keys: {a: {timezone: 3}}", "keys: a: timezone: 3 is not valid"),
         (
             "calendar: nowhere.csv",

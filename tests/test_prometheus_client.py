@@ -140,7 +140,7 @@ def counted(minutes: str) -> Callable[[], bytes]:
 
 def test_a_server_that_counts_otherwise_is_refused(answering: Answering) -> None:
     answering.answers = [(200, counted("4")(), {})]
-    with pytest.raises(StoreError, match="does not respond like Prometheus:"):
+    with pytest.raises(StoreError, match="does not respond like Prometheus"):
         open_source(answering.store, Columns(value="up"), Access())
 
 

@@ -15,8 +15,9 @@ from math import isfinite, nan
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from traffic.disk import storage, write_atomic
+from traffic.disk import write_atomic
 from traffic.errors import UsageFailure
+from traffic.lists import rows_of, text_of
 from traffic.model import Direction, Kind, Label
 from traffic.text import quoted, uncell, visible
 from traffic.times import instant, iso
@@ -77,7 +78,7 @@ def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], st
         UsageFailure: the file is not there or a row of it is not valid: one line with file, line and what to do.
         StorageFailure: the file is there but cannot be read.
     """
-    lines = csv.reader(StringIO(_text(path), newline=""), strict=True)
+    lines = csv.reader(StringIO(text_of(path, errors="surrogatepass"), newline=""), strict=True)
     labels: list[Label] = []
     seen: dict[str, int] = {}
     identities: set[str] = set()
@@ -108,7 +109,7 @@ def read_times(path: Path) -> tuple[Label, ...]:
         UsageFailure: the file is not there or a row of it is not valid: one line with file, line and what to do.
         StorageFailure: the file is there but cannot be read.
     """
-    lines = csv.reader(StringIO(_text(path), newline=""), strict=True)
+    lines = csv.reader(StringIO(text_of(path, errors="surrogatepass"), newline=""), strict=True)
     found: list[Label] = []
     try:
         for row in _rows(lines):
@@ -131,18 +132,6 @@ def looked_for(labels: Iterable[Label], looking: Direction | Literal["both"]) ->
     )
 
 
-def _text(path: Path) -> str:
-    with storage(path):
-        try:
-            return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogatepass")
-        except FileNotFoundError:
-            raise UsageFailure(f"{path}: file not found") from None
-        except IsADirectoryError:
-            raise UsageFailure(f"{path}: this is a folder, a CSV file is needed") from None
-        except UnicodeDecodeError:
-            raise UsageFailure(f"{path}: this is not UTF-8 text; save it as CSV in UTF-8") from None
-
-
 def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
     """Each row by the names of its columns."""
     header = [name.strip().lower() for name in next(lines, [])]
@@ -152,16 +141,7 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
         if name not in header:
             there = ", ".join(filter(None, header)) or "none"
             raise UsageFailure(f"column {name!r} is missing (columns: {there}); needed are key, start, end")
-    if len(set(header)) < len(header):
-        raise UsageFailure("two columns have the same name; rename one")
-    for values in lines:
-        if not any(map(str.strip, values)):
-            continue
-        if len(values) != len(header):
-            raise UsageFailure(
-                f"{len(values)} cells where the header has {len(header)}; quote cells that contain commas"
-            )
-        yield dict(zip(header, values, strict=True))
+    yield from rows_of(lines, header)
 
 
 def _label(row: dict[str, str]) -> Label:

@@ -14,8 +14,8 @@ from typing import get_args
 
 from analyzer.judging.holiday import ICS, holidays_of, is_region, read_ics
 from analyzer.model import CalendarRow, Meaning
-from traffic.disk import storage
 from traffic.errors import UsageFailure
+from traffic.lists import rows_of, text_of
 from traffic.model import Window
 from traffic.text import uncell, visible
 
@@ -39,7 +39,7 @@ def read_calendar(path: Path) -> tuple[CalendarRow, ...]:
         return holidays_of(str(path), year)
     if path.suffix.lower() == ICS:
         return read_ics(path, year)
-    text = _text(path)
+    text = text_of(path, f"calendar not found; create a CSV with the columns {','.join(COLUMNS)}")
     head = text.partition("\n")[0]
     # Spreadsheets of some countries part cells with semicolons.
     lines = csv.reader(StringIO(text, newline=""), delimiter=";" if ";" in head else ",", strict=True)
@@ -85,20 +85,6 @@ def unmet(rows: Iterable[CalendarRow], keys: Iterable[str]) -> Iterator[str]:
             yield f"calendar: no series matches {visible(glob)!r}"
 
 
-def _text(path: Path) -> str:
-    with storage(path):
-        try:
-            return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode()
-        except FileNotFoundError:
-            raise UsageFailure(
-                f"{path}: calendar not found; create a CSV with the columns {','.join(COLUMNS)}"
-            ) from None
-        except IsADirectoryError:
-            raise UsageFailure(f"{path}: this is a folder; a CSV file is needed") from None
-        except UnicodeDecodeError:
-            raise UsageFailure(f"{path}: this is not UTF-8 text; save it as CSV in UTF-8") from None
-
-
 def _rows(lines: Iterator[list[str]]) -> Iterator[CalendarRow]:
     header = [name.strip().lower() for name in next(lines, [])]
     for name in header:
@@ -107,16 +93,8 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[CalendarRow]:
     for name in NEEDED:
         if name not in header:
             raise UsageFailure(f"column {name!r} is missing; the columns of a calendar are {','.join(COLUMNS)}")
-    if len(set(header)) < len(header):
-        raise UsageFailure("two columns have the same name; remove one")
-    for values in lines:
-        if not any(map(str.strip, values)):
-            continue
-        if len(values) != len(header):
-            raise UsageFailure(
-                f"{len(values)} cells where the header has {len(header)}; quote cells that contain commas"
-            )
-        cells = {name: uncell(value.strip()) for name, value in zip(header, values, strict=True)}
+    for values in rows_of(lines, header):
+        cells = {name: uncell(value.strip()) for name, value in values.items()}
         row = CalendarRow(
             cells["start"], cells.get("end", ""), _what(cells["what"]), cells.get("key", ""), cells.get("note", "")
         )
