@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analyzer.model import Verdict
+from analyzer.outcome import Verdict
 from analyzer.verdict import bare_event, compare
 from traffic import truth
 from traffic.errors import UsageFailure

@@ -15,7 +15,8 @@ from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
 from analyzer.judging.reaches import merged
 from analyzer.judging.silence import until_the_end
-from analyzer.model import Event, Findings, NotJudged, Policy, Reach, Suppressed, Trace
+from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
+from analyzer.outcome import Reach
 from analyzer.reading.account import Tally
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource

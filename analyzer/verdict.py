@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from analyzer.kernels.match import covered, one_to_one
-from analyzer.model import Event, EventClass, EventVerdict, LabelVerdict, NotJudged, Outcome, Verdict
+from analyzer.model import Event, EventClass, NotJudged
+from analyzer.outcome import EventVerdict, LabelVerdict, Outcome, Verdict
 from traffic.model import HOUR, Direction, Ints, Label, Window
 
 LONGEST_EXTRA = 3 * HOUR

@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from analyzer.model import Event, Verdict, event_id
+from analyzer.model import Event, event_id
+from analyzer.outcome import Verdict
 from analyzer.report.saved import load
 from analyzer.verdict import compare
 from bench.original_twin import Alert, alerts

@@ -3,19 +3,8 @@
 import numpy as np
 
 from analyzer.kernels.severity import height_of, severity
-from analyzer.model import (
-    Event,
-    EventVerdict,
-    Findings,
-    LabelVerdict,
-    NotJudged,
-    Outcome,
-    Policy,
-    Suppressed,
-    Trace,
-    Verdict,
-    event_id,
-)
+from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace, event_id
+from analyzer.outcome import EventVerdict, LabelVerdict, Outcome, Verdict
 from traffic.coverage import Coverage, Holding
 from traffic.model import BITS, DAY, HOUR, WEEK, Grid, Kind, Label, Metric, Window
 

@@ -13,7 +13,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
 from PIL import Image
 
-from analyzer.model import Event, Findings, NotJudged, Outcome, Policy, Trace, Verdict
+from analyzer.model import Event, Findings, NotJudged, Policy, Trace
+from analyzer.outcome import Outcome, Verdict
 from analyzer.report.chart import ALL, LONG, SINGLE, draw
 from analyzer.report.chart.event import asked, draw_event, steps
 from analyzer.report.chart.events import draw_events, size_class

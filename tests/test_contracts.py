@@ -15,7 +15,8 @@ from analyzer.elsewhere.worth import ALERTS
 from analyzer.judging import calendar
 from analyzer.judging.policy import FLOORS, classes_of, read_policy
 from analyzer.kernels import rules
-from analyzer.model import BANDS, RULES, EventVerdict, LabelVerdict, Policy
+from analyzer.model import BANDS, RULES, Policy
+from analyzer.outcome import EventVerdict, LabelVerdict
 from analyzer.report import table
 from analyzer.report.columns import CsvTable
 from analyzer.tuning.sizes import SMALLEST

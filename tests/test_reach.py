@@ -16,7 +16,8 @@ from analyzer.judging.blocks import JudgedBlock
 from analyzer.judging.reach import highest_percent
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.breach import held, held_in_each
-from analyzer.model import Outcome, Policy
+from analyzer.model import Policy
+from analyzer.outcome import Outcome
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from tests.worlds import MONDAY, MemorySource

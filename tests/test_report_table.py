@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.model import Contributor, Findings, NotJudged, OtherPolicy, Verdict
+from analyzer.model import Contributor, Findings, NotJudged, OtherPolicy
+from analyzer.outcome import Verdict
 from analyzer.report.columns import number
 from analyzer.report.order import worst_first
 from analyzer.report.saved import RUN, SERIES, describe, load, save

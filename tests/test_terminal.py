@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.model import CalendarRow, NotJudged, Outcome, Policy, Verdict
+from analyzer.model import CalendarRow, NotJudged, Policy
+from analyzer.outcome import Outcome, Verdict
 from analyzer.report.lines import columns
 from analyzer.report.machine import as_json, scores
 from analyzer.report.page import page

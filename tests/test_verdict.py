@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from analyzer.model import Event, NotJudged, Verdict, event_id
+from analyzer.model import Event, NotJudged, event_id
+from analyzer.outcome import Verdict
 from analyzer.verdict import compare
 from tests.worlds import MONDAY
 from traffic.model import DAY, HOUR, Kind, Label, Window

@@ -10,7 +10,8 @@ import numpy as np
 
 from analyzer.elsewhere.history import partly
 from analyzer.elsewhere.raised import Raised
-from analyzer.model import Event, EventVerdict, Findings, OtherPolicy, Policy, event_id
+from analyzer.model import Event, Findings, OtherPolicy, Policy, event_id
+from analyzer.outcome import EventVerdict
 from analyzer.pipeline import Surveyed
 from analyzer.report.columns import COUNT, NUMBER, TEXT, TIME, Column, CsvTable
 from analyzer.tuning.grid import Candidate

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analyzer.model import Contributor, Event, Reach
+from analyzer.model import Contributor, Event
+from analyzer.outcome import Reach
 from traffic.model import Direction, Metric
 
 

@@ -28,7 +28,8 @@ from analyzer.judging.suspects import suspect_days
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.baseline import suspects
 from analyzer.kernels.ways import WAYS
-from analyzer.model import Event, NotJudged, Policy, Reach, Suppressed, Trace
+from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace
+from analyzer.outcome import Reach
 from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Label, Matrix, Metric, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR

@@ -12,7 +12,8 @@ from analyzer.judging.events import events_of, figures
 from analyzer.judging.judged import Learning, not_judged, row_of
 from analyzer.judging.nearest import Near, Sought, nearest
 from analyzer.judging.wanted import looked_for
-from analyzer.model import Event, NotJudged, Policy, Reach
+from analyzer.model import Event, NotJudged, Policy
+from analyzer.outcome import Reach
 from analyzer.verdict import COUNTED, LONGEST_EXTRA, blind, meet, targets
 from traffic.model import Label, Rollup, Window
 from traffic.text import length, si

@@ -12,7 +12,8 @@ from analyzer.judging.nearest import Near, Sought, nearest
 from analyzer.judging.reach import RISES, First, Known, Trial, counted, first_tried, in_both, reach_of
 from analyzer.judging.tries import Try, tried
 from analyzer.judging.wanted import looked_for, nearest_row
-from analyzer.model import Event, NotJudged, Reach
+from analyzer.model import Event, NotJudged
+from analyzer.outcome import Reach
 from analyzer.verdict import meet, targets
 from traffic.model import DAY, Label, Matrix, Window
 from traffic.text import visible

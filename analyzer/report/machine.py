@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from analyzer.model import Findings, Verdict
+from analyzer.model import Findings
+from analyzer.outcome import Verdict
 from analyzer.report.columns import rounded
 from analyzer.report.table import CONTRIBUTORS, ELSEWHERE, EVENTS, INCIDENTS, event_rows
 from traffic.model import HOUR

@@ -28,8 +28,8 @@ from analyzer.model import (
     Policy,
     Suppressed,
     Trace,
-    Verdict,
 )
+from analyzer.outcome import Verdict
 from analyzer.report.columns import readable
 from analyzer.report.machine import coverage, not_judged, scores
 from analyzer.report.order import worst_first

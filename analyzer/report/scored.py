@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from analyzer.model import Findings, Outcome, Verdict
+from analyzer.model import Findings
+from analyzer.outcome import Outcome, Verdict
 from analyzer.report.lines import BOLD, LISTED, PLAIN, brief, paint, share, shorten, started, table
 from analyzer.report.order import worst_first
 from analyzer.report.table import COMPARISON, EVENTS

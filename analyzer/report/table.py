@@ -13,16 +13,14 @@ from analyzer.model import (
     Contributor,
     Event,
     EventClass,
-    EventVerdict,
     Findings,
     Incident,
-    LabelVerdict,
     NotJudged,
     OtherPolicy,
-    Outcome,
     Recurs,
     Suppressed,
 )
+from analyzer.outcome import EventVerdict, LabelVerdict, Outcome
 from analyzer.report.columns import COUNT, HASH, NUMBER, TEXT, TIME, Column, CsvTable, optional, rounded, word
 from traffic.coverage import CoverageRow
 from traffic.disk import storage, write_atomic

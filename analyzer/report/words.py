@@ -10,7 +10,8 @@ from math import isclose, isfinite, isnan
 from zoneinfo import ZoneInfo
 
 from analyzer.contributors import NEAR, OTHERS, UNEXPLAINED, above_usual, companions, leading, named
-from analyzer.model import Contributor, Event, Findings, LabelVerdict, Policy
+from analyzer.model import Contributor, Event, Findings, Policy
+from analyzer.outcome import LabelVerdict
 from traffic.model import HOUR, Label, Metric, Split, Window
 from traffic.text import length, si, visible
 

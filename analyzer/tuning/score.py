@@ -9,7 +9,8 @@ from statistics import median
 import numpy as np
 
 from analyzer.judging.slots import local_hours
-from analyzer.model import Policy, Verdict
+from analyzer.model import Policy
+from analyzer.outcome import Verdict
 from analyzer.pipeline import Surveyed
 from analyzer.tuning.grid import Candidate
 from analyzer.tuning.sweep import Swept

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from analyzer.model import Findings, Outcome
+from analyzer.model import Findings
+from analyzer.outcome import Outcome
 from analyzer.report.chart.kept import digest, is_drawn, marked
 from analyzer.report.chart.picture import AllEvents, Picture, as_shown, of_event
 from analyzer.report.order import worst_first

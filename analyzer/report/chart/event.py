@@ -12,7 +12,8 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from analyzer.model import Event, EventVerdict, Findings, NotJudged, Outcome, Trace
+from analyzer.model import Event, Findings, NotJudged, Trace
+from analyzer.outcome import EventVerdict, Outcome
 from analyzer.report.chart.letters import plain, text_width, wrapped
 from analyzer.report.chart.style import (
     BLUE,

@@ -14,7 +14,8 @@ from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analyzer.model import BANDS, Band, Event, EventVerdict, Findings, Outcome
+from analyzer.model import BANDS, Band, Event, Findings
+from analyzer.outcome import EventVerdict, Outcome
 from analyzer.report.chart.letters import fit, plain
 from analyzer.report.chart.style import (
     GREEN,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from analyzer.model import Event, Findings, NotJudged, Outcome, Trace
+from analyzer.model import Event, Findings, NotJudged, Trace
+from analyzer.outcome import Outcome
 from analyzer.report.columns import rounded
 from analyzer.report.table import as_written
 from traffic.coverage import NOTHING

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from analyzer.model import Event, Findings, Outcome
+from analyzer.model import Event, Findings
+from analyzer.outcome import Outcome
 from analyzer.report.page.sentences import about, label_words
 from analyzer.report.words import day
 from traffic.model import Window

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from analyzer.model import Event, Findings, Outcome
+from analyzer.model import Event, Findings
+from analyzer.outcome import Outcome
 from analyzer.report.words import limit_words, made, peak_words, volume, when
 from traffic.text import length, visible
 
