@@ -37,7 +37,8 @@ DIRECTIONS: Table = {
         "names that people know, and nothing behind them that is not elsewhere",
     ),
     "analyzer": ({"analyzer", "traffic"}, "a detector that knows how events were drawn proves nothing"),
-    "analyzer.model": ({"traffic.model", "traffic.coverage"}, "values know only values"),
+    "analyzer.model": ({"analyzer.outcome", "traffic.model", "traffic.coverage"}, "values know only values"),
+    "analyzer.outcome": ({"traffic.model"}, "values know only values"),
     "analyzer.kernels": (
         {"analyzer.kernels", "traffic.model"},
         "numpy in, numpy out, besides the frozen values that hold arrays: measured and tested without a store",
@@ -112,6 +113,7 @@ HOMES: Table = {
 ONLY: Table = {
     "traffic.model": ({"numpy"}, "frozen values and arrays, no I/O"),
     "analyzer.model": ({"numpy"}, "frozen values and arrays, no I/O"),
+    "analyzer.outcome": (set(), "frozen values, no I/O"),
     "analyzer.kernels": ({"numpy"}, "numpy in, numpy out, nothing else"),
 }
 
