@@ -46,6 +46,30 @@ def run(*command: str | Path) -> Spent:
     return Spent(time.perf_counter() - begun, usage.ru_maxrss / 1024, said)
 
 
+@dataclass(frozen=True)
+class Cost:
+    """Seconds by the clock and of all processors, and MiB of the largest process."""
+
+    wall: float
+    processor: float
+    peak_mib: float
+
+
+def spent(*command: str | Path) -> Cost:
+    """What a command and all that it starts costs.
+
+    Raises:
+        SystemExit: it failed, with what it said.
+    """
+    begun = time.perf_counter()
+    whole = [sys.executable, "-m", "bench.reaper", sys.executable, *map(str, command)]
+    env = {name: value for name, value in os.environ.items() if not name.startswith("SL_")}
+    done = subprocess.run(whole, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(whole)} failed:\n{done.stderr}")
+    return Cost(time.perf_counter() - begun, *map(float, done.stdout.split()))
+
+
 def generate(folder: Path, customers: int, weeks: int) -> Spent:
     """`./sl.py generate` into a folder."""
     size = ("--customers", str(customers), "--weeks", str(weeks))

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,8 @@ CLIENTS = 2
 SIZES = (5_000, 10_000, 20_000)
 """Documents of a request."""
 INDEX = "rally"
+_ENDING = 30
+"""Times that a race is tried while processes of the one before still end."""
 
 _FRONT = """
 daemon off;
@@ -145,9 +147,7 @@ def race(program: str, url: str, track: Path, home: Path) -> float:
         "report-file": report,
     }
     command = [program, "race", "--offline", *(f"--{name}={value}" for name, value in options.items())]
-    ended = subprocess.run(
-        command, env={**os.environ, "RALLY_HOME": str(home)}, text=True, capture_output=True, check=False
-    )
+    ended = _run(command, {**os.environ, "RALLY_HOME": str(home)})
     if ended.returncode or not report.exists():
         raise SystemExit(f"esrally ended with {ended.returncode}: {ended.stdout[-2000:]}{ended.stderr[-1000:]}")
     with report.open(newline="") as file:
@@ -155,6 +155,17 @@ def race(program: str, url: str, track: Path, home: Path) -> float:
     if float(found["error rate", "load"]):
         raise SystemExit(f"Rally's documents were refused ({found['error rate', 'load']} %). No figure.")
     return float(found["Mean Throughput", "load"])
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Once the processes of a race before have ended, which they do after it."""
+    left = _ENDING
+    while True:
+        ended = subprocess.run(command, env=environment, text=True, capture_output=True, check=False)
+        left -= 1
+        if not left or "other Rally processes" not in ended.stdout:
+            return ended
+        time.sleep(2)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 """`python -m bench.reaper COMMAND ...`: run a command, and print the processor seconds of it and all that it started.
 
+Beside them stands the resident memory of the largest of these processes, in MiB.
+
 What forks and outlives its parent is waited for by nobody but init; on Linux it comes back to whoever asks for that.
 """
 
@@ -22,7 +24,7 @@ def main(command: list[str]) -> int:
         while True:
             os.wait()
     spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-    print(spent.ru_utime + spent.ru_stime)
+    print(spent.ru_utime + spent.ru_stime, spent.ru_maxrss / 1024)
     return code
 
 

@@ -132,7 +132,7 @@ def over(folder: Path) -> set[str]:
         (("--metrics", "here"), 2, "9108"),
         (("--fail-on-events",), 2, "leave them out"),
         (("--lag", "soon"), 2, "length of time"),
-        (("--notify-token-file", "/nowhere"), 7, "not there"),
+        (("--notify-token-file", "/nowhere"), 7, "does not exist"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path, more: tuple[str, ...], code: int, part: str) -> None:

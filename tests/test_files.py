@@ -20,7 +20,7 @@ from traffic.model import HOUR, WEEK, Query, Window
 from traffic.store import Columns
 from traffic.store.base import DamagedStore, NoSuchStore
 from traffic.store.files import FilesSource
-from traffic.store.files.buckets import fill
+from traffic.store.files.buckets import fill, fill_alone
 from traffic.store.files.inputs import spool
 from traffic.store.files.step import in_order, own_step
 from traffic.times import fitting
@@ -359,6 +359,23 @@ def test_buckets_are_what_a_slow_twin_says_whatever_the_order(statistic: str, bu
         np.testing.assert_allclose(values, expected, rtol=1e-12)
         answers.append(values.tobytes())
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("statistic", ["avg", "sum", "count", "max", "p95", "share"])
+@pytest.mark.parametrize("shared", [None, 0, 70])
+def test_rows_that_share_no_bucket_are_filled_as_any_others_are(statistic: str, shared: int | None) -> None:
+    rng = np.random.default_rng(3)
+    row, bucket = np.divmod(rng.choice(4 * 50, 100, replace=False), 50)
+    value = rng.integers(0, 2, 100).astype(np.float64)
+    if shared is not None:
+        # One of them twice, in the first part of the rows or across two of them.
+        row[shared], bucket[shared] = row[3], bucket[3]
+    expected, found = np.full((2, 4, 50), 7.0)
+    fill(expected, row, bucket, value, statistic)  # type: ignore[arg-type]
+    parts = [(row[part], bucket[part], value[part]) for part in (slice(0, 40), slice(40, 100))]
+    alone = fill_alone(found, parts, statistic)  # type: ignore[arg-type]
+    assert alone == (shared is None)
+    assert (found == (expected if alone else 7.0)).all()
 
 
 def test_a_question_is_answered_the_same_a_little_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

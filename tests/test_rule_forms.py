@@ -211,7 +211,7 @@ def test_the_command_writes_thresholds_and_says_what_they_raise(tmp_path: Path) 
     thresholds = ("rules", "--output", output, "--format", "prometheus-thresholds")
     well(sl(*thresholds, "--file", tmp_path / "t.yml"))
     head = (tmp_path / "t.yml").read_text()
-    assert "Of 6 incidents discover finds 6, this form 6." in head
+    assert "Of 6 incidents discover finds 6, these rules 6." in head
     assert promtool("check", "rules", tmp_path / "t.yml").returncode == 0
     assert (tmp_path / "t.yml.prom").read_text().count("sl_threshold{") == 2 * SLOTS * 4
     assert "add --file:" in refused(sl(*thresholds), 2)

@@ -115,7 +115,7 @@ def test_others_are_served_while_one_reads_nothing(server: Server) -> None:
 def test_there_are_no_more_streams_than_there_is_room_for() -> None:
     engine = Engine(LogSettings(), lambda: START)
     clients = [engine.join(0.05, labels=True) for _ in range(MOST_CLIENTS)]
-    with pytest.raises(Full, match="500 streams are open, and there is room for no more"):
+    with pytest.raises(Full, match="500 streams are open, which is the limit"):
         engine.join(0.05, labels=True)
     engine.leave(clients[0])
     engine.leave(clients[0])

@@ -13,6 +13,7 @@ Part = tuple[Sequence[str], Window]
 KEY = "organization.name"
 TIME = "@timestamp"
 MOST_INDICES = 10_000
+LEFT_OUT = "left out"
 _TERMS = 65_536
 """Names that a query may list at once (`index.max_terms_count`)."""
 COMPRESSION = 200
@@ -82,8 +83,8 @@ class Fields:
     def weeks(self) -> Body:
         """How many documents each week holds."""
         histogram = {"field": self.time, "fixed_interval": "7d", "min_doc_count": 1}
-        aggregations = {"weeks": {"date_histogram": histogram}}
-        return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": aggregations}
+        weeks = {"weeks": {"date_histogram": histogram}}
+        return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": weeks}
 
     def page(self, size: int, after: Body | None, indices: Sequence[str] | None = None) -> Body:
         """A page of all keys, each with the first and the last time of its documents; the first one counts keyless.
@@ -118,19 +119,23 @@ class Fields:
             keys["aggs"] = {"sum": {"sum": {"field": self.value}}}
         return {"size": 0, "track_total_hits": False, "query": self.query(window=window), "aggs": {"keys": keys}}
 
-    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Body:
+    def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None, *, reasons: bool) -> Body:
         """How many documents each index holds by what can be done with them: of the window, without a time, astray.
 
         Args:
             window: that is read.
             reach: from the first to the last document that counts; what lies outside of it is astray.
             only: the keys that are read; None: all.
+            reasons: say why some are left out, which takes a look at each document for every reason.
         """
         timeless: Body = {"bool": {"must_not": [{"exists": {"field": self.time}}]}}
         outside: Body = {"bool": {"filter": [{"exists": {"field": self.time}}], "must_not": [self.within(reach)]}}
         inner = {**self._ends(), "keys": {"value_count": {"field": self.key}}}
         inner |= {} if self.errors is None else {"errors": {"filter": self.errors}}
-        found = {"ways": {"filters": {"filters": self._ways(reach, only)}, "aggs": inner}}
+        ways: Body = {"filters": self._ways(reach, only)}
+        if not reasons:
+            ways = {"filters": {"used": ways["filters"]["used"]}, "other_bucket_key": LEFT_OUT}
+        found = {"ways": {"filters": ways, "aggs": inner}}
         return {
             "size": 0,
             "track_total_hits": True,
@@ -153,9 +158,7 @@ class Fields:
         steps += [("keyless", key), ("astray", self.within(reach))]
         steps += [] if only is None else [("others", self._one_of(only))]
         musts = [query for _, query in steps]
-        ways: dict[str, Body] = {
-            name: {"bool": {"filter": musts[:place], "must_not": [query]}} for place, (name, query) in enumerate(steps)
-        }
+        ways = {name: {"bool": {"filter": musts[:at], "must_not": [query]}} for at, (name, query) in enumerate(steps)}
         return {**ways, "used": {"bool": {"filter": musts}}}
 
     def buckets(self, keys: Sequence[str], window: Window, step: int) -> Body:

@@ -7,7 +7,7 @@ from typing import Any
 
 from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.store.elastic.answers import finite, total_of, understood, whole
-from traffic.store.elastic.bodies import Fields
+from traffic.store.elastic.bodies import LEFT_OUT, Fields
 from traffic.times import iso
 
 
@@ -51,9 +51,27 @@ def covered(
     return Coverage((*parts, *shut), "documents", (min(least, keys), keys), notes=notes)
 
 
+def leaves_out(answer: Mapping[str, Any], name: str) -> bool:
+    """Whether any document is left out, by an answer to `fields.coverage` without the reasons.
+
+    Raises:
+        StoreError: the answer does not add up.
+    """
+    with understood(name):
+        found = 0
+        for index in answer.get("aggregations", {}).get("indices", {}).get("buckets", []):
+            ways = index["ways"]["buckets"]
+            left = whole(ways[LEFT_OUT]["doc_count"])
+            if left + whole(ways["used"]["doc_count"]) != whole(index["doc_count"]):
+                raise ValueError("documents of an index are neither used nor left out")
+            found += left
+        return found > 0
+
+
 def _reasons(fields: Fields, indices: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Why a document is left out."""
-    astray = [time for one in indices for time in _ends(one["ways"]["buckets"]["astray"]) if time is not None]
+    ways = [one["ways"]["buckets"] for one in indices]
+    astray = [time for one in ways if "astray" in one for time in _ends(one["astray"]) if time is not None]
     times = sorted({iso(min(astray)), iso(max(astray))}) if astray else []
     return {
         "filtered": "do not match --filter",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from typing_extensions import override
 
@@ -29,7 +30,7 @@ from traffic.store.base import (
 from traffic.store.columns import Columns
 from traffic.store.elastic.bodies import COVERAGE
 from traffic.store.elastic.client import Cluster
-from traffic.store.elastic.counts import covered
+from traffic.store.elastic.counts import covered, leaves_out
 from traffic.store.elastic.extent import Extent
 from traffic.store.elastic.fields import field_types, readable
 from traffic.store.elastic.flow_index import FIELDS, FlowIndex
@@ -163,9 +164,12 @@ class ElasticSource(RollupSource, JoiningSource, SharedSource, SparseSource, Ran
 
     @override
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
-        """Its documents in that window and those that no window holds, by index: counted in one search."""
+        """Its documents in that window and those that no window holds, by index: one search, or two to say why."""
         apart = only if not self._fields.mixed or len(only or ()) <= _MATCHES else None
-        answer = self._cluster.search(self._fields.coverage(window, reach, apart), COVERAGE)
+        asked = partial(self._fields.coverage, window, reach, apart)
+        answer = self._cluster.search(asked(reasons=False), COVERAGE)
+        if leaves_out(answer, self.name):
+            answer = self._cluster.search(asked(reasons=True), COVERAGE)
         found = covered(
             answer, self._fields, self._layout.closed, self.name, some=apart is not None, told=self._read.errors
         )

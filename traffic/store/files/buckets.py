@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from traffic.model import Floats, Grid, Ints, Statistic
@@ -10,6 +12,28 @@ _EXACT = 2.0**53
 """Whole numbers add up without rounding below this."""
 _DENSE = 8
 """Buckets a row, up to which counting beats sorting."""
+
+
+def fill_alone(values: Floats, rows: Sequence[tuple[Ints, Ints, Floats]], statistic: Statistic) -> bool:
+    """The same of rows none of which shares its cell with another one; whether that is so. If not, nothing is filled.
+
+    Then a cell is what its row says, and no row has to be looked at twice.
+
+    Args:
+        rows: some at a time: which key, which bucket, and its value.
+    """
+    alone, count = np.full(values.shape, np.nan), 0
+    for row, bucket, value in rows:
+        alone[row, bucket] = 1.0 if statistic == "count" else value
+        first, count = not count, count + len(row)
+        # Where rows share cells, the first ones do.
+        if first and np.count_nonzero(~np.isnan(alone)) < count:
+            return False
+    there = ~np.isnan(alone)
+    if np.count_nonzero(there) < count:
+        return False
+    np.copyto(values, alone, where=there)
+    return True
 
 
 def fill(values: Floats, row: Ints, bucket: Ints, value: Floats, statistic: Statistic) -> None:

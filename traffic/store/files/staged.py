@@ -19,7 +19,7 @@ from traffic.model import Floats, Grid, Ints, Statistic, Window, block_of
 from traffic.store.base import NoSuchStore
 from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.buckets import fill
+from traffic.store.files.buckets import fill, fill_alone
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Instants
 from traffic.store.files.look import Input
@@ -156,9 +156,11 @@ class Staged:
         for low in range(0, grid.count, width) if segments else ():
             part = Grid(grid.start + low * grid.step, grid.step, min(width, grid.count - low))
             found = [rows for one in segments if (rows := self._parts.read(one, place, part)) is not None]
-            if found:
-                row, time, value = (np.concatenate(column) for column in zip(*found, strict=True))
-                fill(values[:, low : low + part.count], row, (time - part.start) // part.step, value, statistic)
+            placed = [(row, (time - part.start) // part.step, value) for row, time, value in found]
+            there = values[:, low : low + part.count]
+            if placed and not fill_alone(there, placed, statistic):
+                row, bucket, value = (np.concatenate(column) for column in zip(*placed, strict=True))
+                fill(there, row, bucket, value, statistic)
 
     def some(self, rows: int) -> tuple[Ints, Ints]:
         """Key and time of all rows of a few keys, about `rows` of them."""
