@@ -17,18 +17,18 @@ from traffic.model import HOUR, Direction, Floats, Grid, Label, Metric, Split, W
 Baseline = Literal["retrospective", "trailing", "original"]
 Looking = Literal["above", "below", "both"]
 Slots = Literal["week", "workdays", "day"]
-"""What an hour is compared with: the hour of the week, the hour of the day (weekends apart), the hour of the day."""
+"""What an hour is compared with: the same hour of the week, of the day (weekends apart), or of any day."""
 Meaning = Literal["ignore", "not judged", "not learned", "sunday"]
 Band = Literal["critical", "major", "minor", "warning"]
 
 EventClass = Literal["policy", "unusual", "new", "suspect"]
 CLASSES: tuple[EventClass, ...] = ("policy", "unusual", "new", "suspect")
-"""What the stated policy raises; what is far out of a key's habit below it; new keys; artefacts of measuring."""
+"""Raised by the stated policy; far from the key's habit but below the policy; new keys; measurement artefacts."""
 Confidence = Literal["normal", "low"]
 Recurs = Literal["", "weekly"]
 
 BANDS: tuple[tuple[Band, float], ...] = (("critical", 75.0), ("major", 50.0), ("minor", 25.0), ("warning", 0.0))
-"""Band -> the least severity of it, highest first."""
+"""Band -> its lowest severity, highest band first."""
 
 RULES = (
     *("level", "recurring", "days", "pooled", "idle", "edges"),
@@ -39,71 +39,71 @@ RULES = (
 
 @dataclass(frozen=True)
 class CalendarRow:
-    """A row of a calendar, as it was written: `analyzer.judging.calendar` says what it means."""
+    """A row of a calendar, as it was written; `analyzer.judging.calendar` interprets it."""
 
     start: str
-    """A day, or a time, on the key's own clock where it names no zone."""
+    """A day or a time; in the key's time zone if it names none."""
     end: str
-    """The last day, or the time before which it ends; "" for the one day of `start`."""
+    """The last day, or the time at which it ends (exclusive); "" for the one day of `start`."""
     what: Meaning
     key: str = ""
-    """Glob of the keys that it holds for; "" for all."""
+    """Glob of the keys to which it applies; "" for all."""
     note: str = ""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """When traffic is called an event."""
+    """The policy: when traffic counts as an event."""
 
     percentile: float = 50.0
-    """Which percentile of the other weeks' hourly p95s is the baseline."""
+    """Percentile of the other weeks' hourly p95s that is the baseline."""
     rollup_percentile: float = 95.0
-    """Which percentile of an hour's buckets is learned from, in place of the p95."""
+    """Percentile of an hour's buckets that is learned from."""
     rollup_width: int = HOUR
-    """Seconds that are rolled up: of several hours the same percentile of what their hours came to."""
+    """Width of a roll-up in seconds; of several hours, the same percentile of their hourly values."""
     slots: Slots = "week"
-    """Which hours are compared with each other. Where it is not the week, other days stand for other weeks."""
+    """Which hours are compared with each other. Unless it is `week`, days take the place of weeks."""
     over_percent: float = 200.0
     """How far above the baseline the threshold lies: 200 means three times the baseline."""
     over_units: float = 0.0
-    """How far above the baseline it lies at least, in the metric's unit."""
+    """Minimum distance of the threshold from the baseline, in the metric's unit."""
     matches: int = 2
-    """How many breaches make an event ..."""
+    """Number of breaches that make an event ..."""
     within: int = 600
-    """... inside how many seconds."""
+    """... within this many seconds."""
     floor: float = 0.0
     """The threshold is never below this, in the metric's unit."""
     min_weeks: int = 2
-    """How many other weeks a slot needs before it is judged."""
+    """Other weeks that a slot needs before it is judged."""
     min_share: float = 0.5
-    """What share of an hour's buckets must be there before the hour is judged or learned from."""
+    """Share of an hour's buckets that must exist before the hour is judged or learned from."""
     merge: int = 1800
-    """An event goes on as long as the next breach starts less than this many seconds (or `within`) after the last."""
+    """An event continues while the next breach starts less than this many seconds (or `within`) after the last one."""
     baseline: Baseline = "retrospective"
-    """Which weeks an hour is compared with: the others on both sides, those before it, or (to compare) all of them."""
+    """Weeks that an hour is compared with: the others on both sides, earlier ones, or (for comparison) all of them."""
     lookback: int = 4
-    """How many weeks before `trailing` learns from."""
+    """Number of earlier weeks that `trailing` learns from."""
     rare_weeks: float = 2.0
-    """A key that passes the threshold more often than once in so many weeks must pass what it passes that rarely."""
+    """A key that exceeds its threshold more often than once in this many weeks gets one it exceeds that rarely."""
     rules: tuple[str, ...] = RULES
-    """Which of `RULES` are on."""
+    """The `RULES` that are on."""
     direction: Looking = "above"
-    """Whether traffic that rises is looked for, traffic that falls, or both."""
+    """Whether to look for rises, falls, or both."""
     under_percent: float = 70.0
     """How far below its usual low traffic must fall: 70 means to less than 30 % of it."""
     missing_is_fallen: bool = False
-    """Whether a bucket that is missing counts as traffic that fell to nothing."""
+    """Whether a missing bucket counts as traffic that fell to zero."""
     timezone: str = "UTC"
-    """Whose clock the hours of the week are those of."""
+    """Time zone of the hours of the week."""
     calendar: tuple[CalendarRow, ...] = ()
-    """Times that are not judged, not learned from, or like Sundays."""
+    """Times that are not judged, not learned from, or treated as Sundays."""
     classes: tuple[EventClass, ...] = CLASSES
-    """Which classes of events are reported."""
+    """Classes of events that are reported."""
     of_keys: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...] = ()
-    """Glob of keys -> settings that differ for these; the first glob that fits counts."""
+    """Glob of keys -> settings that differ for them; the first glob that matches counts."""
 
     def of(self, key: str) -> Policy:
-        """The policy of one key; of the calendar, the rows that hold for it."""
+        """The policy of one key, with only the calendar rows that apply to it."""
         if not self.of_keys and not self.calendar:
             return self
         settings = next((settings for glob, settings in self.of_keys if fnmatchcase(key, glob)), ())
@@ -111,7 +111,7 @@ class Policy:
         return replace(self, of_keys=(), calendar=calendar, **dict(settings))
 
     def needed(self, resolution: int) -> int:
-        """Breaches that make an event at this resolution: fewer than `matches` where `within` holds no more buckets."""
+        """Breaches that make an event at this resolution: fewer than `matches` if fewer buckets fit into `within`."""
         return min(self.matches, max(1, self.within // resolution))
 
     @property
@@ -128,7 +128,7 @@ def event_id(key: str, metric: str, direction: Direction, start: int) -> str:
 
 @dataclass(frozen=True)
 class Event:
-    """Breaches of one key that belong together."""
+    """An event: breaches of one key that belong together. Times are UTC epoch seconds."""
 
     id: str
     key: str
@@ -137,7 +137,7 @@ class Event:
     end: int
     """End of the last breach."""
     detected: int
-    """End of the bucket with which the rule was met."""
+    """End of the bucket that completed the rule: when an alert would have fired."""
     breaches: int
     peak_at: int
     """Start of the highest breach; `peak`, `baseline`, `threshold` and `ratio` are those of this bucket."""
@@ -145,25 +145,25 @@ class Event:
     baseline: float
     threshold: float
     ratio: float | None
-    """Peak over baseline; None where the baseline is 0."""
+    """Peak / baseline; None if the baseline is 0."""
     excess: float
-    """What lies above the baseline over the breaches: bits for a rate in bit/s, else the sum over the buckets."""
+    """Sum over the breaches of what exceeds the baseline: bits for a metric in bit/s, otherwise its unit."""
     direction: Direction = "above"
     severity: float = 0.0
     """0 to 100: `analyzer.kernels.severity`."""
     event_class: EventClass = "policy"
     opened_by: str = ""
-    """The limit that decided: the name of the way in which the event opened first."""
+    """Name of the limit that decided: the way in which the event opened first."""
     confidence: Confidence = "normal"
-    """Low where too few other weeks are known and the baseline comes from other days."""
+    """`low` if there were too few other weeks, so that the baseline comes from other days."""
     recurs: Recurs = ""
-    """Weekly where an event of the key was there a week before."""
+    """`weekly` if the key had an event a week earlier."""
     incident_id: str = ""
     """The incident that it belongs to."""
 
     @property
     def band(self) -> Band:
-        """Its severity in a word."""
+        """Its severity as a word."""
         return next(band for band, least in BANDS if self.severity >= least)
 
     @property
@@ -173,13 +173,13 @@ class Event:
 
     @property
     def minutes(self) -> float:
-        """Its length."""
+        """Its length in minutes."""
         return (self.end - self.start) / 60
 
 
 @dataclass(frozen=True, order=True)
 class NotJudged:
-    """A stretch of a key's time in which nothing could be said, and why."""
+    """A time range of a key that could not be judged, and why."""
 
     key: str
     start: int
@@ -189,7 +189,7 @@ class NotJudged:
 
 @dataclass(frozen=True, order=True)
 class Suppressed:
-    """Hours of a key that the stated threshold alone would have called an event, and why they are none."""
+    """Hours of a key that exceed the stated threshold but are not events, and why."""
 
     key: str
     reason: str
@@ -198,30 +198,30 @@ class Suppressed:
 
 @dataclass(frozen=True)
 class Contributor:
-    """A value of a dimension, and its part in an event: a row of contributors.csv."""
+    """A value of a dimension and its part in an event: a row of contributors.csv."""
 
     event_id: str
     dimension: str
     value: str
-    """`(others)` and `(not explained)` are what is left: with these a dimension's shares add up to 1."""
+    """With the rows `(others)` and `(not explained)`, the shares of a dimension add up to 1."""
     actual: float | None
-    """Over the event, as much as `Event.excess` says it: bits of bit/s; a mean's own mean; rows beyond the limit."""
+    """During the event, as `Event.excess`; for means, the value's mean; for percentiles, rows beyond the limit."""
     usual: float | None
-    """The same of the same hours of other weeks, on average."""
+    """The same for the same hours of other weeks, on average."""
     excess: float | None
-    """What lies between them; of a mean, its part in what lies between those of all."""
+    """`actual` - `usual`; for a mean, this value's part of the change of the overall mean."""
     share: float
-    """Of the excess of all; NaN where there is none."""
+    """Share of the total excess; NaN if there is none."""
     new: Literal["", "yes"] = ""
-    """Whether it was there in none of the other weeks."""
+    """`yes` if it was in none of the other weeks."""
     weight: float | None = None
-    """Of what there usually is, or was the hour before, this value's part; of means and percentiles, of rows."""
+    """This value's share of the usual traffic, or of the hour before; for means and percentiles, of the rows."""
     split: Split = "excess"
     """What was split."""
     rate: float | None = None
-    """Of a mean: of the excess, what comes of the value's own mean ..."""
+    """For a mean: the part of the excess due to the value's own mean ..."""
     mix: float | None = None
-    """... and of having more or fewer of the rows."""
+    """... and the part due to its having more or fewer of the rows."""
 
 
 @dataclass(frozen=True)
@@ -236,71 +236,71 @@ class Incident:
     severity: float
     """The highest of them."""
     common: str
-    """What they all came by, or the group of their keys; empty where nothing is known."""
+    """The contributor that all share, or the group of their keys; empty if unknown."""
     chance: float | None
-    """How often as many keys would begin together in the window by chance; None of one key."""
+    """How often as many keys would start together in the window by chance; None for a single key."""
     onset: str
-    """Their keys in the order in which it began."""
+    """Their keys, in order of onset."""
 
 
 @dataclass(frozen=True)
 class OtherPolicy:
-    """What a policy is worth on the history that was looked at, by the side of others: a row of elsewhere.csv."""
+    """How a policy performs on the history of the run: a row of elsewhere.csv."""
 
     name: str
     engine: str
-    """Whose it is; `sl` for the one of the run."""
+    """Its engine; `sl` for the run's own policy."""
     hits: int | None
-    """None, as the next three, without a truth."""
+    """None without a truth, as are the next three."""
     misses: int | None
     not_judged: int | None
     """Incidents in time that it does not judge."""
     false_alarms: int | None
     alerts: int
-    """As often as the engine tells of one."""
+    """Number of alerts, counted as the engine notifies."""
     alerts_per_week: float | None
-    """Of all series, in the weeks that it judged; None where it judged nothing."""
+    """Over all series, per week that it judged; None if it judged nothing."""
     worst_key: str
     worst_per_week: float
     median_delay: float | None
     """Seconds, over the hits."""
     never_looked_at: int
-    """Series of which it made no evaluation."""
+    """Series that it never evaluated."""
     series: int
     not_emulated: str
-    """What its engine does besides, and is not judged here."""
+    """What its engine does beyond this, which is not emulated here."""
     against_fired: str = ""
-    """How near it comes to the alerts that its account says fired; "" where none is asked."""
+    """Agreement with the alerts that fired according to its account; "" if no account was asked."""
 
     @property
     def incidents(self) -> int | None:
-        """That there are to be found; None without a truth."""
+        """Number of incidents to be found; None without a truth."""
         counted = (self.hits, self.misses, self.not_judged)
         return None if None in counted else sum(one or 0 for one in counted)
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """What a picture of one event needs, on one grid of the run's resolution round the event. Shapes (buckets,)."""
+    """The data for a picture of one event, on a grid of the run's resolution around it. Shapes (buckets,)."""
 
     event_id: str
     grid: Grid
     values: Floats
-    """NaN where a bucket is missing or was not asked for."""
+    """NaN where a bucket is missing or was not requested."""
     usual: Floats
-    """The mean of the bucket's hour, for where `values` were not asked for; NaN where missing."""
+    """Mean of the bucket's hour, used where `values` were not requested; NaN where missing."""
     baseline: Floats
     threshold: Floats
     """Both NaN where the hour was not judged."""
     weeks: Window = field(default_factory=lambda: Window(0, 0))
-    """Up to six weeks round the event, in whole hours."""
+    """Up to six weeks around the event, in whole hours."""
     hourly: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
-    """The mean of each of their hours; NaN where missing."""
+    """Mean of each hour of `weeks`; NaN where missing."""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a run of discover hands to the reports."""
+    """Everything that a run of discover passes to the reports."""
 
     store: str
     metric: Metric
@@ -321,17 +321,17 @@ class Findings:
     suppressed: tuple[Suppressed, ...] = ()
     """In order of key, reason."""
     contributors: tuple[Contributor, ...] = ()
-    """By what each event came, in the order of the events; empty where the store does not know."""
+    """Contributors of the events, in the order of the events; empty if the store does not know them."""
     incidents: tuple[Incident, ...] = ()
-    """What the events are, in order of start: each is in one."""
+    """Incidents in order of start; each event is in exactly one."""
     coverage: Coverage = NOTHING
-    """What the store holds in the time that was read, and what of it was used."""
+    """What the store contains in the time that was read, and what of it was used."""
     key_hours: float = 0
-    """Hours in which keys are there, of all keys together; 0: not known, so that each counts for the whole window."""
+    """Hours with data, summed over all keys; 0: unknown, so each key counts for the whole window."""
     elsewhere: tuple[OtherPolicy, ...] = ()
-    """What policies of other engines are worth here, and first the run's own; empty where none was named."""
+    """Policies of other engines on the same history, the run's own first; empty if none was given."""
 
     @property
     def seconds_there(self) -> float:
-        """Seconds in which keys are there, of all keys together."""
+        """Seconds with data, summed over all keys."""
         return self.key_hours * HOUR or len(self.keys) * self.window.seconds

@@ -17,7 +17,7 @@ LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
 
 @dataclass(frozen=True)
 class Reach:
-    """How near a label came to being an event: fields of `Outcome`."""
+    """How close a label came to being an event; the fields are those of `Outcome`."""
 
     reached: float | None
     needed: float | None
@@ -27,7 +27,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one label: a row of comparison.csv."""
+    """The verdict on one label: a row of comparison.csv."""
 
     label: Label
     verdict: LabelVerdict
@@ -37,13 +37,13 @@ class Outcome:
     overlap: int = 0
     """Seconds that label and event share."""
     reached: float | None = None
-    """The highest ratio to the baseline that the label held the way the policy asks; of a fall the lowest."""
+    """Highest ratio to the baseline that the label held as the policy requires; for a fall, the lowest."""
     needed: float | None = None
-    """The ratio that was asked there."""
+    """Ratio that was required there."""
     found_at_percent: float | None = None
-    """The highest over_percent at which it would be an event; None: at none."""
+    """Highest over_percent at which it would be an event; None: there is none."""
     why: str = ""
-    """What decided, and what would have to differ."""
+    """What decided, and what would have to change."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Verdict:
     outcomes: tuple[Outcome, ...]
     """One per label in the window, in order of start, key, id."""
     of_event: Mapping[str, tuple[EventVerdict, str]]
-    """Event id -> its verdict and the id of the label it met ("" where none)."""
+    """Event id -> its verdict and the id of the label that it matches ("" if none)."""
 
     def with_reasons(self, reaches: Mapping[str, Reach]) -> Verdict:
-        """The same, and how near each label came, by its id."""
+        """The same, with how close each label came; `reaches` is by label id."""
         outcomes = (
             replace(outcome, **vars(reaches[outcome.label.id])) if outcome.label.id in reaches else outcome
             for outcome in self.outcomes
@@ -68,17 +68,17 @@ class Verdict:
 
     @cached_property
     def hits(self) -> int:
-        """Required labels that an event met."""
+        """Required labels that an event matches."""
         return self._labels("hit")
 
     @cached_property
     def misses(self) -> int:
-        """Required labels that no event met, though their time was judged."""
+        """Required labels that no event matches, although their time was judged."""
         return self._labels("miss")
 
     @cached_property
     def false_alarms(self) -> int:
-        """Events that met no label and do not lie in neutral time."""
+        """Events that match no label and are not in neutral time."""
         return sum(v == "false alarm" for v, _ in self.of_event.values())
 
     @cached_property
@@ -93,12 +93,12 @@ class Verdict:
 
     @cached_property
     def decoys(self) -> int:
-        """Labels that must stay quiet."""
+        """Labels on which nothing may fire."""
         return sum(o.label.kind == "decoy" for o in self.outcomes)
 
     @cached_property
     def decoys_fired(self) -> int:
-        """Those that did not."""
+        """Decoys on which an event fired."""
         return self._labels("fired")
 
     @cached_property
@@ -112,7 +112,7 @@ class Verdict:
 
     @cached_property
     def seen_below(self) -> int:
-        """Misses that an event below the policy shows."""
+        """Misses that an event below the policy coincides with."""
         return sum(o.verdict == "miss" and bool(o.event_id) for o in self.outcomes)
 
     @property

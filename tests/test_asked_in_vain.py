@@ -76,14 +76,14 @@ SHORT = "of history are known, so that nothing of it can be judged"
         (("--policy-of", "windows.yaml"), f"w: it looks back 6 d, and 5 d {SHORT}"),
         (("--policy-of", "form.json"), "contains no policy of Kentik's v202505 API"),
         (("--policy-of", "form.yaml"), "rules of the type 'cardinality' are not judged"),
-        (("--policy-of", "5G"), "it is none of the known forms"),
-        (("--policy-of", "static=many"), "'many' is no value"),
-        (("--vary", "over-percent=1..1000000/1"), "makes 1,000,000 policies, at most 5,000"),
-        (("--vary", "over-percent=1..1e12/1"), "makes 1,000,000,000,000 policies, at most 5,000"),
+        (("--policy-of", "5G"), "it is not a known policy"),
+        (("--policy-of", "static=many"), "'many' is not a valid value"),
+        (("--vary", "over-percent=1..1000000/1"), "makes 1,000,000 policies; the limit is 5,000"),
+        (("--vary", "over-percent=1..1e12/1"), "makes 1,000,000,000,000 policies; the limit is 5,000"),
         (("--vary", "over-percent=1..inf/1"), "a range goes up in steps"),
         (("--vary", "over-percent=1..1000/1", "--vary", "matches=1..1000/1"), "--vary makes 1,000,000 policies"),
         (("--vary", "over-percent=nan"), "over_percent is nan, it must be 0 or more"),
-        (("--vary", "classes=loud"), "there is no class 'loud'"),
+        (("--vary", "classes=loud"), "unknown class 'loud'"),
         (("--truth", "none.csv"), "file not found"),
         (("--budget", "few"), "--budget 'few'"),
     ],
@@ -125,7 +125,7 @@ def test_marks_of_events_that_are_gone_are_told_and_count_for_nothing(tmp_path: 
     answer = well(discovered(tmp_path, "--json"))
     assert json.loads(answer.out)["scores"]["hits"] == 1
     (line,) = [one for one in answer.err.splitlines() if "do not count" in one]
-    assert "2 marks do not count, as what was looked at does not hold their series or time, such as b at" in line
+    assert "2 marks do not count because their series or time was not read, such as b at" in line
     answer = well(sl("tune", "--output", tmp_path / "out", "--vary", "over-percent=100,200"))
     assert "2 marks do not count" in answer.err
     assert "there are 1 incidents" in answer.out

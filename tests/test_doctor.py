@@ -57,7 +57,7 @@ def test_of_a_large_file_only_the_beginning_is_read(tmp_path: Path, monkeypatch:
     found, code = checkup.examine(str(tmp_path / "rows.csv"), Columns(), None, tmp_path)
     text = {line.name: line.text for line in found}
     assert code == 0
-    assert "the first 50 rows were looked at" in text["store"]
+    assert "only the first 50 rows were read" in text["store"]
     assert text["step"] == "a value every 1 min"
 
 
@@ -65,7 +65,7 @@ def test_a_store_that_is_not_there_is_answered_with_those_that_are(tmp_path: Pat
     write_embedded({"a": {MONDAY: 1}}, tmp_path / "output" / "traffic")
     (tmp_path / "flows.csv").write_text("")
     found = lines("--store", "nowhere", cwd=tmp_path, code=2)
-    assert "there is no store nowhere" in found["store"]
+    assert "no store nowhere" in found["store"]
     assert "use one of those here (output/traffic, flows.csv)" in found["store"]
 
 

@@ -123,7 +123,7 @@ def test_a_part_of_it_in_wider_buckets(store: Path) -> None:
     [
         (["--file", "{t}/x.xlsx"], "unknown format: add --format"),
         (["--only", "nobody"], "leave none of the 17 series of"),
-        (["--start", "2020-01-01", "--end", "2020-02-01"], "it holds 2025-01-06T00:00:00Z to"),
+        (["--start", "2020-01-01", "--end", "2020-02-01"], "it has data from 2025-01-06T00:00:00Z to"),
         (["--resolution", "7m"], "divide an hour"),
         (["--time", "ts"], "leave out"),
         (["--wide-table", "--format", "json"], "a wide table can be csv, parquet or feather"),

@@ -134,7 +134,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Metric:
-    """What is measured: a field, how a bucket of it is made, and how the result is called.
+    """What is measured: a field, how a bucket is computed from it, and the name of the result.
 
     The value of a bucket is the statistic over all that fell into it, times `scale`, divided by the bucket's
     seconds when `rate` is set. `share` is what meets a condition of the store's (it is an error) over all; `count`
@@ -150,7 +150,7 @@ class Metric:
     rate: bool = False
 
     def factor(self, resolution: int) -> float:
-        """What a bucket's statistic is multiplied with."""
+        """Factor by which a bucket's statistic is multiplied."""
         return self.scale / resolution if self.rate else self.scale
 
     @property
@@ -179,7 +179,7 @@ BITS = Metric(name="bits", field="network.bytes", statistic="sum", scale=8.0, un
 
 @dataclass(frozen=True)
 class Query:
-    """A question to a store: this metric of these keys, in this window, in buckets of `resolution` seconds."""
+    """A query to a store: this metric of these keys, in this window, in buckets of `resolution` seconds."""
 
     metric: Metric
     keys: tuple[str, ...]
@@ -202,7 +202,7 @@ class Matrix:
     grid: Grid
     values: Floats
     rows: Counts | None = None
-    """How many of the store's rows fell into each bucket, shape (keys, buckets); None where it does not say."""
+    """Number of the store's rows in each bucket, shape (keys, buckets); None if unknown."""
 
     def __post_init__(self) -> None:
         for array in (self.values,) if self.rows is None else (self.values, self.rows):
@@ -218,7 +218,7 @@ def second_percent(per_hour: int) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Hours:
-    """What hours of buckets come to: arrays of one shape, (keys, hours) as a rule.
+    """Hourly roll-ups: arrays of one shape, usually (keys, hours).
 
     Of the hour's buckets at the query's resolution that are there: `count` says how many, everything else is NaN where
     that is 0. Percentiles are linear. `high` is the query's `percent`, the p95 as a rule. `second` is the percentile
@@ -261,7 +261,7 @@ class Rollup:
     grid: Grid
     hours: Hours
     rows: Counts | None = None
-    """How many of the store's rows fell into each hour, shape (keys, hours); None where it does not say."""
+    """Number of the store's rows in each hour, shape (keys, hours); None if unknown."""
 
     def __post_init__(self) -> None:
         shape = (len(self.keys), self.grid.count)
@@ -277,7 +277,7 @@ class Rollup:
 
 @dataclass(frozen=True)
 class Label:
-    """One interval of ground truth: what was done to `key` in `[start, end)`, and what a detector owes it."""
+    """One interval of ground truth: what happened to `key` in `[start, end)`, and whether a detector has to find it."""
 
     id: str
     key: str
@@ -288,9 +288,9 @@ class Label:
     direction: Direction
     kind: Kind
     campaign: str = ""
-    """What it is part of, where it hit several keys."""
+    """Name of the campaign that it is part of, if it hit several keys."""
     culprit: str = ""
-    """By what it came, where that is known: `dst_port=53`, `dst_port=53 & src_as=64512`, `src_as=64513 | src_as=7`."""
+    """Its cause, if known: `dst_port=53`, `dst_port=53 & src_as=64512`, `src_as=64513 | src_as=7`."""
 
     @property
     def window(self) -> Window:

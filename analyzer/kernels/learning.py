@@ -23,44 +23,44 @@ Learned = Literal["retrospective", "trailing", "original"]
 Made = TypeVar("Made")
 
 OF_USUAL = frozenset({"level", "recurring", "days", "pooled", "idle", "edges"})
-"""The rules of what a baseline is ..."""
+"""The rules that determine the baseline ..."""
 OF_RARE = frozenset({"artefacts", "held", "habit"})
-"""... and those of what is learned of a key's peaks."""
+"""... and those that learn from a key's peaks."""
 FEW_BUCKETS = 4
 ARTEFACT = 20.0
-"""An hour whose second highest bucket is so many times its p95 says nothing about the key's own peaks."""
+"""An hour whose second highest bucket is this many times its p95 tells nothing about the key's own peaks."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a policy says of limits."""
+    """The settings of a policy that determine limits."""
 
     percentile: float
-    """Of the p95s of the weeks that are learned from."""
+    """Percentile of the p95s of the weeks that are learned from."""
     multiple: float | Floats
-    """One for all, or one of each key: shape (keys, 1)."""
+    """Threshold / baseline: one for all keys, or one per key of shape (keys, 1)."""
     floor: float
     min_share: float
-    """Of an hour's buckets must be there."""
+    """Share of an hour's buckets that must exist."""
     rules: Collection[str]
     """Names of `RULES`."""
     source: Learned
     min_weeks: int
-    """Other weeks without which the rule `days` takes other days."""
+    """With fewer other weeks than this, the rule `days` uses other days."""
     lookback: int
-    """Weeks before that `trailing` learns from."""
+    """Number of earlier weeks that `trailing` learns from."""
     every: float
-    """Hours between two that pass what counts as rare."""
+    """What is exceeded once in this many hours counts as rare."""
     width: int = 1
-    """Hours that are rolled up together ..."""
+    """Number of hours that are rolled up together ..."""
     high: float = 95.0
     """... and the percentile of them that is learned from."""
     units: float = 0.0
-    """How far above the baseline the threshold lies at least."""
+    """Minimum distance of the threshold from the baseline, in the metric's unit."""
     needed: int = 2
-    """Buckets that make an event ..."""
+    """Number of buckets that make an event ..."""
     within: int = 600
-    """... that start inside so many seconds."""
+    """... that start within this many seconds."""
 
     @property
     def alone(self) -> bool:
@@ -68,24 +68,24 @@ class Settings:
         return self.needed == 1
 
     def threshold(self, baseline: Floats) -> Floats:
-        """What the policy states, before any rule."""
+        """The threshold as the policy states it, before any rule."""
         return plain.threshold(baseline, self.multiple, self.floor, self.units)
 
     def times(self, baseline: Floats) -> Floats | float:
-        """The stated threshold in times of the baseline, its floor apart."""
+        """The stated threshold as a multiple of the baseline, without its floor."""
         return np.maximum(self.multiple, 1 + self.units / baseline) if self.units else self.multiple
 
 
 @dataclass(frozen=True, eq=False)
 class Usual:
-    """What hours teach, whatever a policy makes of it: shape (keys, hours)."""
+    """What is usual in each hour, whatever limits a policy derives from it: arrays of shape (keys, hours)."""
 
     learned: Floats
     """The p95s that could be learned from; NaN where an hour has too few buckets, or must not be learned from."""
     sparse: Bools
     """Whether an hour has too few buckets."""
     weeks: Ints
-    """Of how many weeks the baseline was learned."""
+    """Number of weeks that the baseline was learned from."""
     first: Floats
     """The baseline before the rules that correct it."""
     expected: Floats
@@ -93,7 +93,7 @@ class Usual:
     filled: Bools
     """Hours with too few other weeks, whose baseline was learned from other days."""
     factor: Floats
-    """The level of each hour, in times of the key's usual one."""
+    """The level of each hour, as a multiple of the key's usual level."""
     weekly: Floats
     """The weekly p95 at the key's usual level, shape (keys, 1) or (keys, hours); NaN without the rule `idle`."""
 
@@ -109,12 +109,12 @@ class Usual:
 
 @dataclass(frozen=True, eq=False)
 class Rare:
-    """What a key passes but now and then, in each way: shape (ways, keys, hours), or (ways, keys, 1)."""
+    """What a key exceeds only rarely, in each way: arrays of shape (ways, keys, hours), or (ways, keys, 1)."""
 
     times: Floats
-    """In times of the baseline."""
+    """As a multiple of the baseline."""
     reached: Floats
-    """As it is."""
+    """In the metric's unit."""
     habits: Habits | None
 
     def rows(self, rows: Sequence[int]) -> Rare:

@@ -49,24 +49,24 @@ def discover(  # noqa: PLR0913 - named arguments only: the settings of a run
     truth: pd.DataFrame | str | Path | None = None,
     output: str | Path | None = None,
 ) -> Result:
-    """Find events in a frame, or in a store: what `./sl.py discover` does, without its files.
+    """Find events in a frame or in a store, like `./sl.py discover` but without writing files.
 
     Args:
-        data: a frame of rows (or wide: a column a series), or a store by its name, as --store takes it.
-        time: the column of the times; a frame's DatetimeIndex if it has one. What is not said is guessed and warned of.
+        data: a frame of rows (or a wide one with a column per series), or the name of a store as for --store.
+        time: the column of the times; by default a frame's DatetimeIndex. Columns not given are guessed, and warned of.
         key: the column of the series' names, or several.
         value: the column of the values, or an expression in SQL.
-        statistic: what several rows in a bucket come to: sum, count, avg, max, rate ...
-        unit: of the values; per second (bit/s) makes excess an amount.
+        statistic: how several rows in a bucket are combined: sum, count, avg, max, rate ...
+        unit: unit of the values; with a unit per second (bit/s), `excess` is an amount.
         resolution: width of a bucket.
-        start, end: what is judged; all there is by default.
-        history: how much before and after is learned from.
+        start, end: the window to judge; by default all data.
+        history: how much before and after the window to learn from.
         policy: settings of the policy by name (`{"over_percent": 100}`), a file like input/policy.yaml, or the one that
             `sl.tune` recommends.
-        without: rules to leave out; ("all",) is the plain policy.
+        without: rules to disable; ("all",) is the plain policy.
         only, exclude: globs of keys.
-        truth: known events, with the columns key, start, end; a store of `generate` brings its own.
-        output: where answers of the store are kept, so that a second run asks nothing; nowhere by default.
+        truth: known incidents, with the columns key, start, end; a store made by `generate` has its own.
+        output: folder in which answers of the store are cached, so that a second run sends no queries; by default none.
 
     Raises:
         UsageFailure: the data, a column or a setting is not valid.

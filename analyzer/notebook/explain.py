@@ -34,7 +34,7 @@ from traffic.errors import UsageFailure
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explained:
-    """Why something is an event, or none; a notebook shows it as the command does."""
+    """Why something is an event, or is not; a notebook shows it like the command does."""
 
     values: Explanation
 
@@ -50,7 +50,7 @@ class Explained:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Tuning:
-    """What many policies find, miss and cost; a notebook shows it as the command does."""
+    """What many policies find, miss and cost; a notebook shows it like the command does."""
 
     values: table.Tuned
     others: tuple[OtherPolicy, ...] = ()
@@ -63,7 +63,7 @@ class Tuning:
 
     @property
     def policies(self) -> pd.DataFrame:
-        """A row a policy: the columns of tuning.csv."""
+        """One row per policy, with the columns of tuning.csv."""
         return frame(table.TUNING, table.rows(self.values))
 
     @property
@@ -78,11 +78,11 @@ class Tuning:
 
 
 def explain(result: Result, event: str | int | None = None, *, key: str = "", at: Moment | None = None) -> Explained:
-    """Why something is an event, or none: what `./sl.py explain` says.
+    """Explain why something is an event, or is not, like `./sl.py explain`.
 
     Args:
         result: of `sl.discover`.
-        event: its event_id, or its place among the worst (0 is the worst).
+        event: its event_id, or its rank among the worst (0 is the worst).
         key, at: a series and a time instead, also where nothing was raised.
 
     Raises:
@@ -109,7 +109,7 @@ def tune(
     policy_of: Sequence[str | Path] = (),
     kentik_percentage: Percentage = "over",
 ) -> Tuning:
-    """Try many policies on what was read: what `./sl.py tune` does.
+    """Try many policies on the data of a result, like `./sl.py tune`.
 
     Args:
         result: of `sl.discover`.

@@ -30,7 +30,7 @@ def read(  # noqa: PLR0913 - named arguments only: what is read
     only: Iterable[str] = (),
     exclude: Iterable[str] = (),
 ) -> pd.DataFrame:
-    """The series of a store, shape (times, keys): what `./sl.py export --wide-table` writes, NaN where nothing is.
+    """The series of a store, shape (times, keys), like `./sl.py export --wide-table`; NaN where there is no value.
 
     Args:
         store: by its name, as --store takes it.

@@ -1,4 +1,4 @@
-"""What `sl.discover` answers with."""
+"""What `sl.discover` returns."""
 
 from __future__ import annotations
 
@@ -38,68 +38,68 @@ _SHOWN = 20
 
 @dataclass(frozen=True, eq=False)
 class Again:
-    """What a run read, opened once more."""
+    """The data of a run, opened again."""
 
     source: Source
     scope: Scope
     output: Path
-    """Where answers are kept."""
+    """Folder in which answers are cached."""
 
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a run found, as frames; times are UTC (`datetime64[s, UTC]`)."""
+    """The result of a run, as pandas frames; times are UTC (`datetime64[s, UTC]`)."""
 
     findings: Findings = field(repr=False)
     remarks: tuple[str, ...] = ()
-    """What of the data was left out or taken for what; each was a warning as well."""
+    """What was left out or assumed about the data; each was also a warning."""
     again: Callable[[], AbstractContextManager[Again]] | None = field(default=None, repr=False)
-    """Opens what was read once more, for `sl.explain` and `sl.tune`."""
+    """Opens the data again, for `sl.explain` and `sl.tune`."""
 
     @property
     def events(self) -> pd.DataFrame:
-        """A row an event, by start and key: the columns of events.csv."""
+        """One row per event, ordered by start and key, with the columns of events.csv."""
         return frame(EVENTS, event_rows(self.findings))
 
     @property
     def comparison(self) -> pd.DataFrame:
-        """A row a label of the truth: the columns of comparison.csv; no row where there was no truth."""
+        """One row per label of the truth, with the columns of comparison.csv; empty without a truth."""
         verdict = self.findings.verdict
         return frame(COMPARISON, () if verdict is None else verdict.outcomes)
 
     @property
     def not_judged(self) -> pd.DataFrame:
-        """What nothing could be said of, and why: the columns of not_judged.csv."""
+        """What could not be judged, and why, with the columns of not_judged.csv."""
         return frame(NOT_JUDGED, sorted(self.findings.not_judged))
 
     @property
     def incidents(self) -> pd.DataFrame:
-        """A row an incident: the columns of incidents.csv."""
+        """One row per incident, with the columns of incidents.csv."""
         return frame(INCIDENTS, self.findings.incidents)
 
     @property
     def contributors(self) -> pd.DataFrame:
-        """By what events came, where the store knows: the columns of contributors.csv."""
+        """The contributors of the events, with the columns of contributors.csv; empty if unknown."""
         return frame(CONTRIBUTORS, self.findings.contributors)
 
     @property
     def coverage(self) -> pd.DataFrame:
-        """What the store holds, and what of it was used: the columns of coverage.csv."""
+        """What the store contains and what of it was used, with the columns of coverage.csv."""
         return frame(COVERAGE, self.findings.coverage.table())
 
     @property
     def scores(self) -> dict[str, Any] | None:
-        """precision, recall, f1, hits, misses, false_alarms ...; None where there was no truth."""
+        """precision, recall, f1, hits, misses, false_alarms ...; None without a truth."""
         return None if self.findings.verdict is None else scores(self.findings.verdict)
 
     def plot(self, event: str | int = 0) -> Figure:
-        """An event and what was around it, as events/*.png show it.
+        """Draw an event and its surroundings, as in events/*.png.
 
         Args:
-            event: its event_id, or its place among the worst (0 is the worst).
+            event: its event_id, or its rank among the worst (0 is the worst).
 
         Raises:
-            UsageFailure: there is no such event, or its series was not kept (only of the 200 worst).
+            UsageFailure: the event does not exist, or its series was not kept (only the 200 worst are).
         """
         from analyzer.report.chart.event import draw_event
         from analyzer.report.chart.style import style

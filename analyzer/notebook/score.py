@@ -15,7 +15,7 @@ from traffic import times
 
 
 def score(events: pd.DataFrame, truth: pd.DataFrame | str | Path, *, resolution: str = "1m") -> dict[str, Any]:
-    """The verdict on the events of any detector: precision, recall, f1, hits, misses, false_alarms, ...
+    """Score the events of any detector: precision, recall, f1, hits, misses, false_alarms, ...
 
     Args:
         events: a row an event, with the columns key, start, end.

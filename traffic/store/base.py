@@ -17,19 +17,19 @@ from traffic.flows import FlowAnswer, FlowQuery, split_of
 from traffic.model import Grid, Matrix, Metric, Query, Rollup, Split, Window
 
 SEVERAL = "\n"
-"""What stands between the names of files, where a store is several."""
+"""Separator between file names in the name of a store that consists of several files."""
 
 
 class StoreError(Failure):
-    """Anything a store has to say that is not one of the cases below."""
+    """An error of a store that is none of the cases below."""
 
 
 class NoSuchStore(StoreError, UsageFailure):
-    """There is nothing at that place, or nothing that can be read as a store."""
+    """Nothing exists there, or nothing that can be read as a store."""
 
 
 class ForeignStore(StoreError, UsageFailure):
-    """The store holds something else than what is to be written to it."""
+    """The store contains something other than what is to be written to it."""
 
 
 class DamagedStore(StoreError, StorageFailure):
@@ -37,15 +37,15 @@ class DamagedStore(StoreError, StorageFailure):
 
 
 class Away(StoreError):
-    """The store cannot be reached, or has too much to do: the same may succeed later."""
+    """The store cannot be reached or is overloaded: the same request may succeed later."""
 
 
 class TooLarge(StoreError):
-    """The request asks for more than the store answers at once: ask for less (the caller halves it)."""
+    """The request asks for more than the store returns at once; the caller halves it."""
 
 
 class TooLong(TooLarge):
-    """The window is too long to be answered so finely: ask for less time, of the same keys."""
+    """The window is too long for this resolution; the caller asks for less time of the same keys."""
 
 
 POINTS = 20_000_000
@@ -54,16 +54,16 @@ POINTS = 20_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """What a store takes at once. A request is cut to it before it is sent; None: the store does not say."""
+    """Limits of one request. Requests are cut to them before they are sent; None: no known limit."""
 
     keys: int | None = None
     seconds: int | None = None
     buckets: int | None = None
-    """Of an answer, each key counted as one more."""
+    """Buckets of an answer, plus one for each key."""
     points: int = POINTS
-    """Keys x buckets that are worth asking for together: what bounds a block of keys, and joins windows into one."""
+    """Keys x buckets that are worth requesting together: bounds a block of keys, and joins windows into one request."""
     at_once: int = 1
-    """Requests that may be under way together; one where the machine itself does the work, so more are no quicker."""
+    """Parallel requests; 1 if this machine does the work, where more would not be faster."""
     hours: int | None = None
     """Buckets of roll-ups that the store makes which are best asked for at once: some are read while others are made.
     None: as many as it takes."""
@@ -95,22 +95,22 @@ def check_size(query: Query, grid: Grid, most: int = POINTS) -> None:
 
 
 class Source(Protocol):
-    """Where traffic is read from: what every store says."""
+    """A store that is read: what every store implements."""
 
     name: str
-    """How the store is called in outputs: no secrets."""
+    """Name of the store in outputs, without secrets."""
     metric: Metric
     """What is read from it."""
     settling: int | None
-    """Seconds after which an answer can no longer change; None where the fingerprint changes with any change."""
+    """Seconds after which an answer no longer changes; None if every change also changes the fingerprint."""
 
     def place(self) -> str:
-        """Where it is: the same however it was named, and what its answers are kept by."""
+        """Where it is, however it was named: the key under which its answers are cached."""
         return self.name
 
     @abstractmethod
     def limits(self, resolution: int) -> Limits:
-        """What it takes at once in buckets of `resolution` seconds. It may learn from its answers that it is less.
+        """The limits for buckets of `resolution` seconds; they may shrink as answers show that less is possible.
 
         Raises:
             UsageFailure: it has no such buckets.
@@ -118,16 +118,16 @@ class Source(Protocol):
 
     @abstractmethod
     def step(self) -> int | None:
-        """Seconds between the values of a key; None where they come as they like."""
+        """Seconds between the values of a key; None if they are irregular."""
 
     @abstractmethod
     def extent(self, since: int | None, resolution: int) -> Window:
-        """From the first to the end of the last value that can be read in buckets of `resolution` seconds.
+        """From the first value to the end of the last one that can be read in buckets of `resolution` seconds.
 
         Args:
-            since: from when on one wants to look (None: from the first value). It counts only where a store cannot
-                tell how far back it goes; one whose `settling` is None can, and answers the same whatever is said.
-            resolution: some stores keep coarse values for longer than fine ones.
+            since: the start that is wanted (None: the first value). It matters only for a store that cannot
+                               tell how far back it goes; one whose `settling` is None can, and ignores it.
+            resolution: some stores keep coarse values longer than fine ones.
 
         Raises:
             NoSuchStore: there is nothing in it.
@@ -155,26 +155,26 @@ class Source(Protocol):
 
     @abstractmethod
     def identity(self) -> str | None:
-        """What was generated into it (scenario and window), or None where the data is a user's own."""
+        """The scenario and window that were generated into it, or None if the data are a user's own."""
 
     @abstractmethod
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
-        """How many rows it holds, counted apart from the buckets, and which of them can be used.
+        """How many rows it has, counted independently of the buckets, and which of them can be used.
 
         A store that cannot count says so (`traffic.coverage.uncounted`).
 
         Args:
             window: that is read.
-            reach: its `extent`; rows that it left out of that are named.
+            reach: its `extent`; rows outside of that are listed with a reason.
             only: the keys that are read; None: all.
         """
 
     def notes(self) -> list[str]:
-        """What a person should know before anything is read, such as which fields were taken for what."""
+        """Notes for a person before anything is read, such as which fields are used for what."""
         return []
 
     def remarks(self) -> list[str]:
-        """What a person should know of the answers, such as what was left out of them; known after they were read."""
+        """Notes for a person about the answers, such as what was left out; complete after reading."""
         return []
 
 
@@ -202,33 +202,33 @@ class ServedSource(Source, Protocol):
 
 @runtime_checkable
 class ScarceSource(Source, Protocol):
-    """A store whose requests are few: what it answered is worth keeping as it is."""
+    """A store with a small request budget: its answers are cached as they are."""
 
     @abstractmethod
     def duration(self, requests: int, at_once: int) -> float:
-        """About how many seconds the list of keys and so many requests take, as fast as its limits allow."""
+        """Seconds, about, that the list of keys and this many requests take within its rate limits."""
 
     @abstractmethod
     def abandon(self) -> None:
-        """Nobody wants the answers of what is under way any more: do not wait for a turn to ask for them."""
+        """The answers to pending requests are no longer needed: do not wait for a turn to send them."""
 
 
 @runtime_checkable
 class SharedSource(Source, Protocol):
-    """A store that others may write to while it is read, and that says how much they did."""
+    """A store that others may write to while it is read, and that can tell how much they wrote."""
 
     @abstractmethod
     def changes(self) -> int | None:
-        """At most so many rows were added, changed or removed since it was opened; None: it cannot say."""
+        """Upper bound of the rows that were added, changed or removed since it was opened; None: unknown."""
 
 
 @runtime_checkable
 class SparseSource(Source, Protocol):
-    """A store that says how full its buckets are: requests are cut by what there is, and not by what could be."""
+    """A store that tells how full its buckets are: requests are cut by values that exist, not that could."""
 
     @abstractmethod
     def filled(self, resolution: int) -> float:
-        """Share of the buckets of `resolution` seconds that hold something, of all keys: at most 1, rather too much."""
+        """Share of the buckets of `resolution` seconds with a value, over all keys: an upper estimate, at most 1."""
 
 
 @runtime_checkable
@@ -250,16 +250,16 @@ class JoiningSource(Source, Protocol):
 
 @runtime_checkable
 class RankedSource(Source, Protocol):
-    """A store that can tell which keys have most, without reading all of them."""
+    """A store that can tell which keys are the largest without reading all of them."""
 
     @abstractmethod
     def largest(self, window: Window, most: int) -> list[str]:
-        """So many keys, those with most in that window first: by the sum of their values, else by their rows."""
+        """The `most` largest keys in that window, largest first: by the sum of their values, or else by their rows."""
 
 
 @runtime_checkable
 class SizedSource(Source, Protocol):
-    """A store that has to be read as a whole before it answers anything, which may take long."""
+    """A store that has to be read completely before its first answer, which may take long."""
 
     @abstractmethod
     def size(self) -> int:
@@ -267,19 +267,19 @@ class SizedSource(Source, Protocol):
 
     @abstractmethod
     def glimpse(self) -> tuple[int, int, Window]:
-        """Of its first rows: how many they are, how many keys they have, and from when to when they are."""
+        """For its first rows: their number, the number of keys in them, and their time span."""
 
 
 @runtime_checkable
 class FlowSource(Source, Protocol):
-    """A store that can say what traffic is made of."""
+    """A store that can break traffic down by dimensions."""
 
     @abstractmethod
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
-        """What its records say besides time, key and amount; none where it holds no such records.
+        """Its dimensions: what its records contain besides time, key and amount; empty if it has no such records.
 
         Args:
-            wanted: what is asked for; None: what it knows for dimensions.
+            wanted: the requested dimensions; None: all that it knows.
 
         Raises:
             UsageFailure: it cannot tell traffic apart by one of these.
@@ -287,7 +287,7 @@ class FlowSource(Source, Protocol):
 
     @abstractmethod
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """An answer for each query, in that order. Those that are asked together cost least.
+        """An answer for each query, in that order. Queries in one call cost less than separate ones.
 
         Raises:
             DamagedStore: a part of the answer could not be read; there is no half answer.

@@ -10,58 +10,58 @@ from traffic.model import Empty, Metric, Statistic
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a user's own table are meant, and what a bucket of several rows comes to.
+    """Which columns of a user's own table to read, and how several rows in a bucket are combined.
 
-    What is None and can be told from the table is guessed when it is opened.
+    A value of None is guessed from the table when the store is opened, where that is possible.
     """
 
     time: str | None = None
     key: str | None = None
-    """None after the table was opened: there is none, and each file is a series called like the file."""
+    """None after the table was opened: there is no key column, and each file is a series named after the file."""
     value: str | None = None
-    """Of a file an expression in SQL as well; so may the key be, or several columns with commas between them."""
+    """For files, this and `key` may also be SQL expressions; `key` may list several columns, separated by commas."""
     statistic: Statistic | None = None
-    """None: what the name of the values says (amounts are summed) and the values (counters become rates)."""
+    """None: derived from the column's name (amounts are summed) and its values (counters become rates)."""
     unit: str = ""
     scale: float = 1.0
     empty: Empty | None = None
-    """None: `zero` for sums and counts, where no row means nothing happened; `missing` for the others."""
+    """What an empty bucket is. None: `zero` for sums and counts, otherwise `missing`."""
     step: int | None = None
-    """Seconds in which there is at most one document of a key: an index of metrics. None: any number, as of flows."""
+    """Seconds within which a key has at most one document (an index of metrics). None: any number (flow records)."""
     filter_file: Path | None = None
-    """An Elasticsearch query that documents have to meet."""
+    """File with an Elasticsearch query that documents must match."""
     wide: bool = False
-    """Whether every column but the time is a series of its own."""
+    """Whether every column except the time is a series."""
     where: str | None = None
-    """SQL condition on the columns: the rows that are read."""
+    """SQL condition; only rows that meet it are read."""
     zone: str = "UTC"
-    """What a time means that names no zone (IANA name)."""
+    """Time zone (IANA name) of times without one."""
     preset: str | None = None
-    """A name of `log_fields.PRESETS`: what is not said is filled in from the fields that a log is known to have."""
+    """A name of `log_fields.PRESETS`; what is None is then filled in from the recognised fields of the log."""
     errors: str | None = None
-    """Which lines are errors: a condition in SQL for files, in Lucene's query language for an index. What `share` is
-    the share of; what `count` counts, where it is said."""
+    """Which lines are errors: a condition in SQL for files, in Lucene's query language for an index. `share` is the
+    share of these; `count` counts only these, if it is set."""
     skip_bad_lines: bool = False
-    """Leave lines of a log out that are not recognised, however many they are."""
+    """Skip lines of a log that are not recognised, however many there are."""
     total: bool = False
     """Whether all rows are one series."""
     delimiter: str | None = None
-    """What parts the cells of a text file."""
+    """Separator between the cells of a text file."""
     decimal: str | None = None
-    """What parts the decimals of its numbers, a point or a comma; the other one parts thousands."""
+    """Decimal separator, a point or a comma; the other one separates thousands."""
     missing: tuple[float, ...] | None = None
     """Values that stand for none; None: those that the values themselves show to be so."""
     time_format: tuple[str, ...] | None = None
-    """How its times are written, for strptime; None: ISO 8601 or a number."""
+    """Formats of the times for strptime; None: ISO 8601 or a number."""
     counter: bool | None = None
-    """Whether values only grow, so that their rate is what is looked at."""
+    """Whether the values are counters, of which the rate is used."""
     bits: bool = False
-    """Whether values are bytes, and shown in bit/s."""
+    """Whether the values are bytes, shown in bit/s."""
     format: str = ""
-    """The export that the columns were recognised as."""
+    """Name of the export format that was recognised; "" if none was."""
 
     def metric(self) -> Metric:
-        """What is read with them, called like the column of the values."""
+        """The metric that these columns give, named after the column of the values."""
         statistic = self.how
         empty = self.empty or ("zero" if statistic in ("sum", "count") else "missing")
         counted = {"count": "rows" if self.errors is None else "errors", "share": "errors"}.get(statistic, "")
@@ -73,5 +73,5 @@ class Columns:
 
     @property
     def how(self) -> Statistic:
-        """What a bucket of several rows comes to."""
+        """How several rows in a bucket are combined."""
         return self.statistic or "avg"

@@ -11,33 +11,33 @@ from traffic.model import Grid, Ints, Window
 
 
 class Sink(Protocol):
-    """Where generated traffic is written to. It is opened for one scenario; a store that holds another is refused."""
+    """A store that generated traffic is written to. It is opened for one scenario; a store with another is refused."""
 
     name: str
     writers: int
-    """Blocks that may be written at once, each by a thread."""
+    """Number of blocks that may be written in parallel, each by a thread."""
 
     @abstractmethod
     def begin(self, window: Window) -> Window:
-        """Announce that `window` will be written; the answer is the window that the store will then hold as a whole.
+        """Announce that `window` will be written; returns the window that the store will then cover.
 
-        It is the hull of what is there and what is asked, so that a store never has a hole between two runs.
+        That is the hull of the stored and the new window, so a store never has a hole between two runs.
         """
 
     @abstractmethod
     def blocks(self, keys: Sequence[str]) -> list[tuple[str, ...]]:
-        """The keys in the groups in which they are best written."""
+        """The keys in the groups in which they should be written."""
 
     @abstractmethod
     def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
-        """Store native amounts, shape (keys, steps), -1 = missing; answers how many were not there before.
+        """Store native amounts, shape (keys, steps), -1 = missing; returns how many are new.
 
         Idempotent: writing the same again changes nothing. `grid` lies within one week (Monday to Monday, UTC).
         """
 
     @abstractmethod
     def finish(self) -> str:
-        """All is written: make it known, and answer the identity of what the store now holds (`Source.identity`)."""
+        """Complete the load; returns the identity of what the store now contains (`Source.identity`)."""
 
 
 @runtime_checkable
@@ -46,12 +46,12 @@ class LastingSink(Sink, Protocol):
 
     @abstractmethod
     def holds(self, keys: tuple[str, ...], grid: Grid, sample: Ints | None, flows: bool) -> bool:
-        """Whether a group of `blocks` was written for that time by a run that ended well, and is still there.
+        """Whether a completed run wrote this group of `blocks` for that time, and it is still there.
 
         Args:
-            sample: amounts of the first key, shape (steps,), -1 = missing: what is there is compared with them; None
-                where whoever wrote it is known to have made the same.
-            flows: whether their flow records have to be there as well.
+            sample: amounts of the first key, shape (steps,), -1 = missing, to compare with what is stored; None
+                               if the writer is known to have made the same.
+            flows: whether their flow records must be there too.
 
         Raises:
             DamagedStore: what is there cannot be read.
@@ -59,20 +59,20 @@ class LastingSink(Sink, Protocol):
 
     @abstractmethod
     def remembered(self) -> bytes | None:
-        """What an earlier run left for the next one (`remember`); None where there is nothing."""
+        """What an earlier run left for this one (`remember`); None if nothing."""
 
     @abstractmethod
     def remember(self, note: bytes) -> None:
-        """Leave this for the next run, in place of what was left before."""
+        """Leave this note for the next run, replacing an earlier one."""
 
 
 @runtime_checkable
 class FlowSink(Sink, Protocol):
-    """A store that takes flow records beside the totals that they add up to."""
+    """A store that accepts flow records beside the totals that they add up to."""
 
     @abstractmethod
     def write_flows(self, keys: tuple[str, ...], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue) -> None:
-        """Store what the amounts of a group of `blocks` are made of, in place of what was there for that week.
+        """Store the flow records of a group of `blocks`, replacing those of that week.
 
         Idempotent: writing the same again changes nothing.
         """
