@@ -53,9 +53,9 @@ def fake(account: Account) -> Iterator[Kentik]:
         yield running
 
 
-def found(store: Source, output: Path, *by: str) -> Findings:
+def found(store: Source, output: Path, *by: str, end: int = END) -> Findings:
     """A whole run, on the clock of the stand-in: as fast as its limits allow would be minutes."""
-    scope = Scope(60, END, start=START, end=END, history=35 * DAY)
+    scope = Scope(60, end, start=START, end=end, history=35 * DAY)
     return discover(store, Search(output, Policy(), scope, by=by), None, Ledger(), lambda _done, _all: None)
 
 
@@ -81,6 +81,12 @@ def test_they_are_those_of_the_same_scenario_in_a_folder_and_are_not_asked_for_t
     assert found(source(fake), tmp_path, "dst_port", "protocol").contributors == known.contributors
     again = [one for one in fake.log[asked:] if one.body and len(one.body["queries"]) > 1]
     assert not again, "what was answered is kept"
+    fake.finish(END + DAY)
+    asked = len(fake.log)
+    tomorrow = found(source(fake), tmp_path, "dst_port", "protocol", end=END + DAY)
+    again = [one for one in fake.log[asked:] if one.body and len(one.body["queries"]) > 1]
+    assert {event.id for event in tomorrow.events} & {event.id for event in known.events}
+    assert len(again) < len(several) / 2, "and tomorrow, but for events that another week can then be compared with"
 
 
 def test_values_without_a_series_are_one_more_and_none_is_then_called_new(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import get_data_path
 
 from analyzer.contributors import OTHERS, UNEXPLAINED, contributors
 from analyzer.model import Contributor, Policy
@@ -78,6 +79,26 @@ def test_of_every_event_of_a_world(world: str, tmp_path: Path) -> None:
 
 def day(time: int) -> str:
     return str(np.datetime64(time, "s").astype("datetime64[D]"))
+
+
+@pytest.mark.parametrize(("value", "statistic"), [("volume", "sum"), ("close", "avg")])
+def test_of_what_was_really_measured(value: str, statistic: str, tmp_path: Path) -> None:
+    # Four years of a share's trading days, which come with matplotlib: whose amounts nobody made up.
+    days = np.load(Path(get_data_path()) / "sample_data" / "goog.npz")["price_data"]
+    moved = np.where(days["close"] > days["open"], "up", "down")
+    gap = np.where(np.abs(np.diff(days["close"], prepend=days["close"][0])) > 0.03 * days["close"], "far", "")
+    lines = [
+        ",".join(map(str, ("goog", *day, *words)))
+        for day, *words in zip(days[["date", value]].tolist(), moved, gap, strict=True)
+    ]
+    (tmp_path / "goog.csv").write_text("\n".join([f"share,date,{value},moved,gap", *lines]) + "\n")
+    store = open_source(str(tmp_path / "goog.csv"), Columns("date", "share", value, statistic=statistic))  # type: ignore[arg-type]
+    assert isinstance(store, FlowSource)
+    extent, by = store.extent(None, DAY), ("moved", "gap")
+    starts = days["date"].astype("datetime64[s]").astype(int).tolist()
+    events = [replace(make_event("goog", start, 1440), end=start + DAY) for start in starts[::9]]
+    found = [row for rows in contributors(store, events, extent, by, Policy()) for row in rows]
+    assert adds_up(found) > 1.8 * len(events)
 
 
 def rows_with(field: str) -> Iterator[dict[str, object]]:
