@@ -99,18 +99,22 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Check]
         yield Check("server", visible(fact))
     for remark in source.remarks():
         yield Check("rows", visible(remark))
-    yield from _coverage(source.coverage(extent, extent))
+    # A server that may hold years by the second is not asked to count them all: the last week says how it is.
+    lately = ", in the last week" if isinstance(source, ServedSource) else ""
+    counted_in = Window(max(extent.start, extent.end - WEEK), extent.end) if lately else extent
+    yield from _coverage(source.coverage(counted_in, extent), lately)
     step = source.step()
     yield _step(step)
     yield _gaps(whole, step)
 
 
-def _coverage(coverage: Coverage) -> Iterator[Check]:
+def _coverage(coverage: Coverage, lately: str = "") -> Iterator[Check]:
     """What can be read of it, then each part and reason for which it cannot."""
-    yield Check("coverage", visible(coverage.sentence()), ok=coverage.explained)
+    yield Check("coverage", visible(coverage.sentence()) + lately, ok=coverage.explained)
     for part in coverage.parts:
         for left in part.left_out:
-            yield Check("left out", visible(f"{part.name}: {counted(left.rows, left.reason, coverage.noun)}"))
+            said = f"{part.name}: {counted(left.rows, left.reason, coverage.noun)}"
+            yield Check("left out", visible(said) + lately)
 
 
 def _beginning(source: SizedSource) -> Iterator[Check]:

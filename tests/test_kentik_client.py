@@ -100,7 +100,7 @@ def test_time_between_tries_doubles_with_a_share_of_chance(fake: Kentik) -> None
 def test_the_last_try_is_the_error(fake: Kentik) -> None:
     fake.fail(Fault(503), 99)
     with pytest.raises(
-        StoreError, match=f"is not ready \\(503; this\\); asked {TRIES} times: try again later"
+        StoreError, match=f"is not ready \\(503; this\\); tried {TRIES} times: try again later"
     ) as caught:
         opened(fake, Clock(0)).query(QUERY, "this")
     assert len(fake.log) == TRIES

@@ -121,7 +121,7 @@ def test_a_dry_run_tells_calls_and_time(fake: Kentik, made: Path, tmp_path: Path
     assert f"series     {CUSTOMERS}" in answer.out
     # 4 weeks, and the one in which the window ends, for its history
     assert "requests   12 for" in answer.out
-    assert "time       about 14 s for the hourly roll-ups, within the service's rate limits" in answer.out
+    assert "time       about 14 s for the buckets of 60 s, within the service's rate limits" in answer.out
     assert fake.series_asked == []
 
 

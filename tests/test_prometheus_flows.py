@@ -156,7 +156,7 @@ def test_more_values_than_are_told_apart_are_one_more(prom_server: PromServer) -
         ({"value": "x"}, "k", "is a part of the key already"),
         ({"value": "x"}, "a b", "has no label 'a b'"),
         ({"value": "x", "statistic": "max"}, "port", "a max cannot be broken down"),
-        ({"value": "max by (k) (x)"}, "port", "--by needs 'sum by (...) (...)', times a number at the most"),
+        ({"value": "max by (k) (x)"}, "port", "--by needs 'sum by (...) (...)', at most multiplied by a number"),
     ],
     ids=str,
 )

@@ -31,7 +31,7 @@ def test_generating_again_changes_nothing_and_another_world_is_refused(
     store = prom_generated.store
     if prom_generated.program == "prometheus":
         line = refused(sl("generate", *other, "--store", store), 2)
-        assert "takes no samples of the past: --store prometheus:FOLDER makes blocks for it" in line
+        assert "accepts no past samples: use --store prometheus:FOLDER to make blocks for it" in line
         store = f"prometheus:{tmp_path / 'blocks'}"
         well(sl("generate", *other, "--store", store))
         (tmp_path / "blocks" / "01AAAAAAAAAAAAAAAAAAAAAAAA").mkdir()

@@ -156,7 +156,7 @@ class SampleHistory:
             return ()
         if not count:
             return ()
-        return (f"{count} series {'has' if count == 1 else 'have'} NaN or infinite values: missing",)
+        return (f"{count} series {'has' if count == 1 else 'have'} NaN or infinite values, which count as missing",)
 
     def _look_at_sharing(self, question: Samples) -> None:
         """Say what becomes of several series of one key.
