@@ -88,7 +88,7 @@ def compare(
             met |= meet(left, [label], resolution)
         for label in (*truth, *of_all):
             if label.id in met:
-                hit = _is_required(label, window, resolution)
+                hit = is_required(label, window, resolution)
                 of_event[met[label.id].id] = ("hit" if hit else "neutral", label.id)
         neutral = _spans([label for label in (*truth, *of_all) if label.kind == "ignore"]) + np.array([0, AFTERMATH])
         for event in found:
@@ -135,14 +135,14 @@ def _outcome(
     resolution: int,
 ) -> Outcome:
     if event is not None:
-        verdict: LabelVerdict = "hit" if _is_required(label, window, resolution) else "neutral"
+        verdict: LabelVerdict = "hit" if is_required(label, window, resolution) else "neutral"
         return Outcome(label, verdict, event.id, event.detected - label.start, event.window.overlap(label.window))
     if label.kind == "decoy":
         fired = next((e for e in alarms if e.window.overlap(label.window)), None)
         if fired is None:
             return Outcome(label, "quiet")
         return Outcome(label, "fired", fired.id, overlap=fired.window.overlap(label.window))
-    if not _is_required(label, window, resolution):
+    if not is_required(label, window, resolution):
         return Outcome(label, "neutral")
     return Outcome(label, "not judged" if 2 * blind(label, gaps) >= label.end - label.start else "miss")
 
@@ -154,7 +154,8 @@ def blind(label: Label, gaps: Sequence[NotJudged]) -> int:
     return covered((label.start, label.end), _spans(gaps))
 
 
-def _is_required(label: Label, window: Window, resolution: int) -> bool:
+def is_required(label: Label, window: Window, resolution: int) -> bool:
+    """Whether a label has to be found: it lies inside, and holds enough whole buckets."""
     whole = label.end // resolution - -(-label.start // resolution)
     inside = window.start <= label.start and label.end <= window.end
     return label.kind == "required" and inside and whole >= WHOLE_BUCKETS

@@ -19,6 +19,7 @@ SECTIONS = (
     "end_to_end",
     "daily",
     "scale",
+    "tune",
     "page",
     "contributors",
     "files",

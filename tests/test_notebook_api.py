@@ -185,7 +185,7 @@ def test_a_policy_of_another_engine_stands_beside_ours(run: Path, tmp_path: Path
     assert rows.loc["static=1M", "alerts"] != 0
     assert "static=900T: " in str(tried)
     assert len(sl.tune(result, vary=["over-percent=200"]).elsewhere) == 0
-    with pytest.raises(UsageFailure, match="none of the known forms"):
+    with pytest.raises(UsageFailure, match="not a known policy"):
         sl.tune(result, policy_of=["5G"])
 
 

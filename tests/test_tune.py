@@ -22,6 +22,7 @@ from analyzer.tuning.policy_file import policy_files
 from analyzer.tuning.run import tuned
 from analyzer.tuning.score import Score, choose, front, halves, interval, score
 from analyzer.tuning.sweep import sweep
+from analyzer.tuning.truth import Spans, Truth
 from analyzer.verdict import compare
 from tests.commands import refused, sl, well
 from tests.test_reach import GAUGE, NOW, label, world
@@ -52,7 +53,7 @@ def labels_of(source: MemorySource, seed: int) -> list[Label]:
     for number in range(12):
         start = MONDAY + 7 * HOUR + 600 * int(rng.integers(0, 5 * 1008))
         kind = ("required", "required", "optional", "decoy", "ignore")[number % 5]
-        key = "" if number == 7 else f"key-{rng.integers(0, 5)}"
+        key = "" if number == 7 and seed % 3 == 0 else f"key-{rng.integers(0, 5)}"
         length = 600 * int(rng.integers(3, 20))
         found.append(replace(label(), id=f"l{number}", key=key, start=start, end=start + length, kind=kind))  # type: ignore[arg-type]
     return found
@@ -99,7 +100,7 @@ def test_what_is_counted_for_a_policy_is_what_discover_finds_with_it(
         told = [(one.id, one.key, one.start, one.end, one.detected) for one in raised.events(keys, "load")]
         assert told == [(one.id, one.key, one.start, one.end, one.detected) for one in expected]
         truth = [one for one in labels if one.key in surveyed.spans or not one.key]
-        counted = score(Candidate((), policy), raised, surveyed, truth, "load", 600)
+        counted = score(Candidate((), policy), raised, surveyed, Truth(truth, surveyed, 600), "load")
         verdict = found.verdict
         assert verdict is not None
         assert counted.total(counted.hits) == verdict.hits
@@ -108,6 +109,21 @@ def test_what_is_counted_for_a_policy_is_what_discover_finds_with_it(
         assert counted.total(counted.false_alarms) == verdict.false_alarms
         assert counted.total(counted.alerts) == len(expected)
         assert counted.delay == verdict.median_onset_delay
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 50), st.integers(1, 20)), max_size=12),
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 60), st.integers(1, 30)), max_size=6),
+)
+def test_spans_cover_what_each_of_their_seconds_does(
+    spans: list[tuple[int, int, int]], others: list[tuple[int, int, int]]
+) -> None:
+    key, start, length = np.array(spans, dtype=np.int64).reshape(-1, 3).T
+    asked = np.array(others, dtype=np.int64).reshape(-1, 3).T
+    found = Spans(key, start, start + length, 1000).covered(asked[0], asked[1], asked[1] + asked[2])
+    inside = {(k, second) for k, first, much in spans for second in range(first, first + much)}
+    expected = [sum((k, second) in inside for second in range(a, a + n)) for k, a, n in others]
+    assert found.tolist() == expected
 
 
 class Growing(MemorySource):
@@ -149,7 +165,7 @@ def test_what_is_counted_of_other_classes_is_what_discover_finds_of_them(
         told = [(one.id, one.key, one.start, one.end, one.detected) for one in raised.events(keys, "load")]
         assert told == [(one.id, one.key, one.start, one.end, one.detected) for one in found.events]
         truth = [one for one in labels if one.key in surveyed.spans or not one.key]
-        score_of = score(Candidate((), policy, classes), raised, surveyed, truth, "load", 600)
+        score_of = score(Candidate((), policy, classes), raised, surveyed, Truth(truth, surveyed, 600), "load")
         as_alerts = [replace(event, event_class="policy") for event in found.events]
         verdict = compare(as_alerts, truth, found.not_judged, surveyed.window, 600, surveyed.spans)
         assert score_of.total(score_of.hits) == verdict.hits
@@ -193,8 +209,8 @@ def test_a_grid_is_all_combinations_of_what_is_varied() -> None:
 @pytest.mark.parametrize(
     ("vary", "said"),
     [
-        (["over-percent=1..1000000/1"], "1,000,000 policies, at most 5,000"),
-        (["over-percent=1..1000/1", "matches=1..1000/1"], "1,000,000 policies, at most 5,000"),
+        (["over-percent=1..1000000/1"], "1,000,000 policies; the limit is 5,000"),
+        (["over-percent=1..1000/1", "matches=1..1000/1"], "1,000,000 policies; the limit is 5,000"),
         (["overpercent=50"], "did you mean over-percent?"),
         (["over-percent"], "write a setting and its values"),
         (["over-percent=many"], "not a number"),
@@ -202,8 +218,8 @@ def test_a_grid_is_all_combinations_of_what_is_varied() -> None:
         (["over-percent=-5"], "over_percent is -5.0, it must be 0 or more"),
         (["matches=0"], "matches is 0"),
         (["within=ages"], "is not a length of time"),
-        (["rules=tails"], "there is no rule 'tails'"),
-        (["classes=loud"], "there is no class 'loud'; there are policy, unusual, new, suspect"),
+        (["rules=tails"], "unknown rule 'tails'"),
+        (["classes=loud"], "unknown class 'loud'; use policy, unusual, new, suspect"),
         (["baseline=yesterday"], "there are retrospective, trailing, original"),
         (["matches=1", "matches=2"], "is given twice"),
     ],

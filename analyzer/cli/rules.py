@@ -285,6 +285,7 @@ def _measured(run: LastRun, policy: Policy, options: RulesOptions, raised: Calla
     from analyzer.tuning.grid import Candidate
     from analyzer.tuning.score import score
     from analyzer.tuning.tried import tried
+    from analyzer.tuning.truth import Truth
 
     one = Candidate((), policy)
     labels = labels_of(run, None, options.output)
@@ -292,8 +293,8 @@ def _measured(run: LastRun, policy: Policy, options: RulesOptions, raised: Calla
         surveyed, resolution = history.surveyed, history.resolution
         ours = tried(history.source, surveyed, resolution, [one], labels, history.progress)[0]
         theirs = raised(history)
-        truth = None if labels is None else [label for label in labels if label.key in surveyed.spans or not label.key]
         scores = None
-        if truth is not None:
-            scores = (ours.score, score(one, theirs, surveyed, truth, history.source.metric.name, resolution))
+        if labels is not None:
+            truth = Truth(labels, surveyed, resolution)
+            scores = (ours.score, score(one, theirs, surveyed, truth, history.source.metric.name))
     return loss_of(ours.raised, theirs, surveyed.window, len(surveyed.spans), scores)

@@ -17,6 +17,7 @@ from analyzer.report.columns import COUNT, NUMBER, TEXT, TIME, Column, CsvTable
 from analyzer.tuning.grid import Candidate
 from analyzer.tuning.score import Score, score
 from analyzer.tuning.sweep import Swept
+from analyzer.tuning.truth import Truth
 from analyzer.verdict import COUNTED, compare
 from traffic.model import HOUR, WEEK, Floats, Label, Metric
 
@@ -68,9 +69,8 @@ def worth(
     """
     keys, policy, alerts = list(surveyed.spans), raised.policy, raised.alerts
     lost = [*policy.not_emulated, *filter(None, [partly(raised, surveyed)])]
-    truth = None if labels is None else [one for one in labels if one.key in surveyed.spans or not one.key]
-    labelled = frozenset(keys) if any(not one.key for one in truth or ()) else frozenset(one.key for one in truth or ())
-    gaps = list(raised.gaps(surveyed, labelled))
+    truth = Truth(labels, surveyed, resolution)
+    gaps = list(raised.gaps(surveyed, truth.keys))
     swept = Swept(
         key=[alerts.key],
         start=[alerts.start],
@@ -81,7 +81,7 @@ def worth(
         judged_by_week=raised.by_week(surveyed.window),
         judged_of_key=dict(enumerate(raised.judged.sum(axis=1).tolist())),
     )
-    found = score(Candidate((), present), swept, surveyed, truth, metric.name, resolution)
+    found = score(Candidate((), present), swept, surveyed, truth, metric.name)
     told = alerts.told
     week = np.clip((alerts.start - surveyed.window.start) // WEEK, 0, len(found.alerts) - 1)
     counted = np.bincount(week, told, len(found.alerts)).astype(np.int64)
@@ -97,13 +97,13 @@ def worth(
         ),
         policy.name,
         policy.engine,
-        truth is not None,
+        truth.known,
         len(keys),
     )
     said = replace(row, never_looked_at=int((~raised.looked).sum()), not_emulated="; ".join(lost))
     events = list(_events(raised, keys, metric))
-    verdict = compare([one for one, _, _ in events], truth or (), gaps, surveyed.window, resolution, keys)
-    told_of = verdict.of_event if truth is not None else {}
+    verdict = compare([one for one, _, _ in events], truth.labels, gaps, surveyed.window, resolution, keys)
+    told_of = verdict.of_event if truth.known else {}
     rows = [
         AlertRow(policy.name, event, count, level, *told_of.get(event.id, ("", ""))) for event, count, level in events
     ]

@@ -134,7 +134,8 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
     limit = settings.threshold(base)
     found, habitual = limit[None], np.zeros((len(base), 1), dtype=bool)
     if rare is not None:
-        found = np.stack([_wanted(limit, base, rare, way, settings) for way in range(len(rare.times))])
+        root = np.sqrt(np.sqrt(np.maximum(base, 0.0))) if "volume" in settings.rules else None
+        found = np.stack([_wanted(limit, base, root, rare, way, settings) for way in range(len(rare.times))])
         found[1:] = np.where(rare.times[0] > BURSTY, np.fmax(found[1:], found[0]), found[1:])
         if rare.habits is not None:
             multiple = settings.times(np.where(base > 0, base, np.nan))
@@ -154,14 +155,15 @@ def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
     )
 
 
-def _wanted(limit: Floats, base: Floats, rare: Rare, way: int, settings: Settings) -> Floats:
-    """What must be passed in one way: the threshold, or what is rare where that is more."""
+def _wanted(limit: Floats, base: Floats, root: Floats | None, rare: Rare, way: int, settings: Settings) -> Floats:
+    """What must be passed in one way: the threshold, or what is rare where that is more.
+
+    Args:
+        root: the fourth root of the baseline, with the rule `volume`.
+    """
     times, reached = rare.times[way], rare.reached[way]
-    more = times * base
-    if "volume" in settings.rules:
-        # A quarter of what is rare for the hour, times x base, three quarters of what is rare for the key.
-        root = np.sqrt(np.sqrt(np.maximum(base, 0.0)))
-        more = root * (times**0.25 * np.maximum(reached, 0.0) ** 0.75)
+    # A quarter of what is rare for the hour, times x base, three quarters of what is rare for the key.
+    more = times * base if root is None else root * rare.volume[way]
     # Where the baseline is 0 there is no ratio; what is rare for the key is all there is to go by.
     often = times > settings.times(np.where(base > 0, base, np.nan))
     most: Floats = np.fmax(limit, np.where(base > 0, np.where(often, more, 0.0), reached))

@@ -31,7 +31,17 @@ def one_to_one(events: Ints, labels: Ints, tolerance: int, longest_extra: int) -
     shared = overlaps(wide, labels)
     too_long = (events[:, 1] - events[:, 0])[:, None] > (labels[:, 1] - labels[:, 0])[None, :] + longest_extra
     i, j = np.nonzero((shared > 0) & ~too_long)
-    order = np.lexsort((j, i, -shared[i, j]))
+    return greedily(i, j, shared[i, j])
+
+
+def greedily(i: Ints, j: Ints, shared: Ints) -> list[tuple[int, int]]:
+    """Of pairs (event, label) those with the largest overlap first, each event and each label at most once.
+
+    Args:
+        i, j: the pairs, shape (pairs,).
+        shared: their overlap.
+    """
+    order = np.lexsort((j, i, -shared))
     used_events: set[int] = set()
     used_labels: set[int] = set()
     pairs = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -10,11 +10,10 @@ import numpy as np
 
 from analyzer.judging.slots import local_hours
 from analyzer.model import Policy
-from analyzer.outcome import Verdict
 from analyzer.pipeline import Surveyed
 from analyzer.tuning.grid import Candidate
-from analyzer.tuning.sweep import Swept
-from analyzer.verdict import compare
+from analyzer.tuning.sweep import Swept, SweptAlerts
+from analyzer.tuning.truth import Truth
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Label, Window
 
 LEAST = 5
@@ -69,38 +68,34 @@ class Score:
         return 2 * hits / (2 * hits + wrong) if hits else 0.0
 
 
-def score(
-    candidate: Candidate, swept: Swept, surveyed: Surveyed, labels: Sequence[Label] | None, metric: str, resolution: int
-) -> Score:
-    """Count one policy's alerts, and compare them with the labels as discover does."""
+def score(candidate: Candidate, swept: Swept, surveyed: Surveyed, truth: Truth, metric: str) -> Score:
+    """Count one policy's alerts, and compare them with the truth as discover does."""
     window, count = surveyed.window, len(swept.judged_by_week)
-    keys = list(surveyed.spans)
-    events = swept.events(keys, metric)
-    verdict = compare(events, labels or (), swept.gaps, window, resolution, surveyed.spans)
+    keys, alerts = list(surveyed.spans), swept.alerts()
+    judged = truth.judge(swept, metric)
 
-    def by_week(times: Collection[int]) -> Ints:
-        places = (np.array(list(times), dtype=np.int64) - window.start) // WEEK
-        return np.bincount(np.clip(places, 0, count - 1), minlength=count).astype(np.int64)
+    def by_week(times: Ints) -> Ints:
+        places = np.clip((times - window.start) // WEEK, 0, count - 1)
+        return np.bincount(places, minlength=count).astype(np.int64)
 
-    def labelled(what: str) -> Ints:
-        return by_week([one.label.start for one in verdict.outcomes if one.verdict == what])
+    def labelled(labels: Sequence[Label]) -> Ints:
+        return by_week(np.array([label.start for label in labels], dtype=np.int64))
 
-    wrong = [event.start for event in events if verdict.of_event[event.id][0] == "false alarm"]
     worst_key, worst = _worst(swept, keys)
     return Score(
         candidate=candidate,
-        hits=labelled("hit"),
-        misses=labelled("miss"),
-        not_judged=labelled("not judged"),
-        false_alarms=by_week(wrong) if labels is not None else np.zeros(count, dtype=np.int64),
-        alerts=by_week([event.start for event in events]),
+        hits=labelled(judged.hits),
+        misses=labelled(judged.misses),
+        not_judged=labelled(judged.not_judged),
+        false_alarms=by_week(judged.wrong) if truth.known else np.zeros(count, dtype=np.int64),
+        alerts=by_week(alerts.start),
         weeks=swept.judged_by_week / (168 * max(1, len(keys))),
         worst_key=worst_key,
         worst_per_week=worst,
-        night=_night(candidate.policy, [(event.key, event.detected) for event in events]),
-        delay=_delay(verdict),
-        found=frozenset(one.label.id for one in verdict.outcomes if one.verdict == "hit"),
-        missed=frozenset(one.label.id for one in verdict.outcomes if one.verdict == "miss"),
+        night=_night(candidate.policy, keys, alerts),
+        delay=float(median(judged.delays)) if judged.delays else None,
+        found=frozenset(label.id for label in judged.hits),
+        missed=frozenset(label.id for label in judged.misses),
     )
 
 
@@ -114,17 +109,19 @@ def _worst(swept: Swept, keys: Sequence[str]) -> tuple[str, float]:
     return (keys[most], float(counted[most] / weeks[most])) if counted[most] else ("", 0.0)
 
 
-def _night(policy: Policy, alerts: Sequence[tuple[str, int]]) -> float | None:
-    if not alerts:
+def _night(policy: Policy, keys: Sequence[str], alerts: SweptAlerts) -> float | None:
+    if not len(alerts.key):
         return None
-    zones = {key: policy.of(key).timezone for key in {key for key, _ in alerts}}
-    hours = [int(local_hours(zones[key], time - time % HOUR, 1)[0]) % 24 for key, time in alerts]
-    return sum(hour >= NIGHT[0] or hour < NIGHT[1] for hour in hours) / len(alerts)
-
-
-def _delay(verdict: Verdict) -> float | None:
-    delays = [one.onset_delay for one in verdict.outcomes if one.verdict == "hit" and one.onset_delay is not None]
-    return float(median(delays)) if delays else None
+    zones = [policy.of(key).timezone for key in keys] if policy.of_keys else [policy.timezone] * len(keys)
+    names = sorted(set(zones))
+    of_key = np.array([names.index(zone) for zone in zones])[alerts.key]
+    night = 0
+    for place, zone in enumerate(names):
+        hours, counts = np.unique(alerts.detected[of_key == place] // HOUR, return_counts=True)
+        for hour, alike in zip(hours.tolist(), counts.tolist(), strict=True):
+            local = int(local_hours(zone, hour * HOUR, 1)[0]) % 24
+            night += alike * (local >= NIGHT[0] or local < NIGHT[1])
+    return night / len(alerts.key)
 
 
 def front(scores: Sequence[Score]) -> list[Score]:

@@ -31,6 +31,18 @@ Rollups = Mapping[float, Rollup]
 """By the percentile that is learned from."""
 
 
+@dataclass(frozen=True, eq=False)
+class SweptAlerts:
+    """Alerts of all series as arrays of shape (alerts,), in order of start, then key."""
+
+    key: Ints
+    """Places among the keys of the survey."""
+    start: Ints
+    end: Ints
+    detected: Ints
+    above: Bools
+
+
 @dataclass(eq=False)
 class Swept:
     """What one policy raised: arrays of shape (alerts,), and how much was judged."""
@@ -62,15 +74,21 @@ class Swept:
         self.detected.append(detected)
         self.above.append(np.full(len(key), rises))
 
+    def alerts(self) -> SweptAlerts:
+        """All of them."""
+        columns = (self.key, self.start, self.end, self.detected)
+        none = np.zeros(0, dtype=np.int64)
+        key, start, end, detected = (np.concatenate([none, *column]) for column in columns)
+        above = np.concatenate([none.astype(bool), *self.above])
+        order = np.lexsort((key, start))
+        return SweptAlerts(key[order], start[order], end[order], detected[order], above[order])
+
     def events(self, keys: Sequence[str], metric: str) -> list[Event]:
         """The alerts as the verdict takes them, in order of start and key; figures that it does not look at are 0."""
-        columns = (self.key, self.start, self.end, self.detected, self.above)
-        if not self.key:
-            return []
-        arrays = [np.concatenate(column) for column in columns]
-        order = np.lexsort((arrays[0], arrays[1]))
+        told = self.alerts()
+        columns = (told.key, told.start, told.end, told.detected, told.above)
         found = []
-        for place, start, end, detected, up in zip(*(array[order].tolist() for array in arrays), strict=True):
+        for place, start, end, detected, up in zip(*(array.tolist() for array in columns), strict=True):
             key, direction = keys[place], _direction(up)
             own = event_id(key, metric, direction, start)
             found.append(bare_event(own, key, Window(start, end), detected, direction))

@@ -14,6 +14,7 @@ from analyzer.tuning.forms.firing import fired
 from analyzer.tuning.grid import Candidate
 from analyzer.tuning.score import Score, score
 from analyzer.tuning.sweep import Swept, sweep
+from analyzer.tuning.truth import Truth
 from traffic.errors import UsageFailure
 from traffic.model import Label
 
@@ -64,13 +65,12 @@ def tried(
         labels: the truth; None where there is none.
         engine: a name of `ENGINES`.
     """
-    truth = None if labels is None else [one for one in labels if one.key in surveyed.spans or not one.key]
-    labelled = frozenset(one.key for one in truth or ())
-    if "" in labelled:
-        labelled = frozenset(surveyed.spans)
+    truth = Truth(labels, surveyed, resolution)
     counted = [one.counted for one in policies]
-    swept = ENGINES[engine](source, surveyed, resolution, [one.policy for one in policies], labelled, progress, counted)
+    swept = ENGINES[engine](
+        source, surveyed, resolution, [one.policy for one in policies], truth.keys, progress, counted
+    )
     return [
-        Tried(one, raised, score(one, raised, surveyed, truth, source.metric.name, resolution))
+        Tried(one, raised, score(one, raised, surveyed, truth, source.metric.name))
         for one, raised in zip(policies, swept, strict=True)
     ]
