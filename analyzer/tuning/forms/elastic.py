@@ -164,7 +164,7 @@ def kibana_rule(
 
 
 def _kibana_head(learned_to: int, footing: Footing, loss: Loss | None) -> Iterator[str]:
-    yield "written by ./sl.py rules; not tested on a server"
+    yield "written by ./sl.py rules; not tested on a server: ES|QL needs x-pack, which has no public package"
     yield f"thresholds in the index {LOOKUP}, learned up to {iso(learned_to)}: reload them each week"
     yield "lost: long-lasting events above a lower limit (rule `held`), falls, a calendar beyond that week"
     yield "lost: a bucket is judged while it is still filling"
