@@ -8,11 +8,10 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from bench.daily import Cost, spent
-from bench.processes import discover, generate, run
+from bench.processes import Cost, discover, generate, run, spent
 
 CUSTOMERS, WEEKS = 1000, 8
-NO_PICTURES = ("--charts", "0", "--no-html")
+NO_PICTURES = ("-q", "--charts", "0", "--no-html")
 PERCENTS = (150, 250)
 """Of the policies with which discover is run, for what one of them costs; a sweep is measured as often."""
 
@@ -29,8 +28,8 @@ def report() -> str:
         first = run(*command, "-q")
         told = json.loads(first.said)
         for percent in PERCENTS:
-            sweeps.append(spent("tune", "--output", folder))
-            search = ("discover", "--store", folder / "traffic", "--output", folder / "one", *NO_PICTURES)
+            sweeps.append(spent("sl.py", "tune", "--output", folder, "-q"))
+            search = ("sl.py", "discover", "--store", folder / "traffic", *NO_PICTURES, "--output", folder / "one")
             # The first run asks for what this policy needs, the second one only judges.
             spent(*search, "--over-percent", str(percent))
             ones.append(spent(*search, "--over-percent", str(percent), "--matches", "3"))

@@ -22,7 +22,7 @@ from analyzer.tuning.policy_file import policy_files
 from analyzer.tuning.run import tuned
 from analyzer.tuning.score import Score, choose, front, halves, interval, score
 from analyzer.tuning.sweep import sweep
-from analyzer.tuning.truth import Spans, Truth
+from analyzer.tuning.truth import LabelArrays, Spans
 from analyzer.verdict import compare
 from tests.commands import refused, sl, well
 from tests.test_reach import GAUGE, NOW, label, world
@@ -100,7 +100,7 @@ def test_what_is_counted_for_a_policy_is_what_discover_finds_with_it(
         told = [(one.id, one.key, one.start, one.end, one.detected) for one in raised.events(keys, "load")]
         assert told == [(one.id, one.key, one.start, one.end, one.detected) for one in expected]
         truth = [one for one in labels if one.key in surveyed.spans or not one.key]
-        counted = score(Candidate((), policy), raised, surveyed, Truth(truth, surveyed, 600), "load")
+        counted = score(Candidate((), policy), raised, surveyed, LabelArrays(truth, surveyed, 600), "load")
         verdict = found.verdict
         assert verdict is not None
         assert counted.total(counted.hits) == verdict.hits
@@ -165,7 +165,7 @@ def test_what_is_counted_of_other_classes_is_what_discover_finds_of_them(
         told = [(one.id, one.key, one.start, one.end, one.detected) for one in raised.events(keys, "load")]
         assert told == [(one.id, one.key, one.start, one.end, one.detected) for one in found.events]
         truth = [one for one in labels if one.key in surveyed.spans or not one.key]
-        score_of = score(Candidate((), policy, classes), raised, surveyed, Truth(truth, surveyed, 600), "load")
+        score_of = score(Candidate((), policy, classes), raised, surveyed, LabelArrays(truth, surveyed, 600), "load")
         as_alerts = [replace(event, event_class="policy") for event in found.events]
         verdict = compare(as_alerts, truth, found.not_judged, surveyed.window, 600, surveyed.spans)
         assert score_of.total(score_of.hits) == verdict.hits

@@ -285,7 +285,7 @@ def _measured(run: LastRun, policy: Policy, options: RulesOptions, raised: Calla
     from analyzer.tuning.grid import Candidate
     from analyzer.tuning.score import score
     from analyzer.tuning.tried import tried
-    from analyzer.tuning.truth import Truth
+    from analyzer.tuning.truth import LabelArrays
 
     one = Candidate((), policy)
     labels = labels_of(run, None, options.output)
@@ -295,6 +295,6 @@ def _measured(run: LastRun, policy: Policy, options: RulesOptions, raised: Calla
         theirs = raised(history)
         scores = None
         if labels is not None:
-            truth = Truth(labels, surveyed, resolution)
+            truth = LabelArrays(labels, surveyed, resolution)
             scores = (ours.score, score(one, theirs, surveyed, truth, history.source.metric.name))
     return loss_of(ours.raised, theirs, surveyed.window, len(surveyed.spans), scores)

@@ -17,7 +17,7 @@ from analyzer.report.columns import COUNT, NUMBER, TEXT, TIME, Column, CsvTable
 from analyzer.tuning.grid import Candidate
 from analyzer.tuning.score import Score, score
 from analyzer.tuning.sweep import Swept
-from analyzer.tuning.truth import Truth
+from analyzer.tuning.truth import LabelArrays
 from analyzer.verdict import COUNTED, compare
 from traffic.model import HOUR, WEEK, Floats, Label, Metric
 
@@ -69,7 +69,7 @@ def worth(
     """
     keys, policy, alerts = list(surveyed.spans), raised.policy, raised.alerts
     lost = [*policy.not_emulated, *filter(None, [partly(raised, surveyed)])]
-    truth = Truth(labels, surveyed, resolution)
+    truth = LabelArrays(labels, surveyed, resolution)
     gaps = list(raised.gaps(surveyed, truth.keys))
     swept = Swept(
         key=[alerts.key],

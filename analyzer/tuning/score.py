@@ -13,7 +13,7 @@ from analyzer.model import Policy
 from analyzer.pipeline import Surveyed
 from analyzer.tuning.grid import Candidate
 from analyzer.tuning.sweep import Swept, SweptAlerts
-from analyzer.tuning.truth import Truth
+from analyzer.tuning.truth import LabelArrays
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Label, Window
 
 LEAST = 5
@@ -68,7 +68,7 @@ class Score:
         return 2 * hits / (2 * hits + wrong) if hits else 0.0
 
 
-def score(candidate: Candidate, swept: Swept, surveyed: Surveyed, truth: Truth, metric: str) -> Score:
+def score(candidate: Candidate, swept: Swept, surveyed: Surveyed, truth: LabelArrays, metric: str) -> Score:
     """Count one policy's alerts, and compare them with the truth as discover does."""
     window, count = surveyed.window, len(swept.judged_by_week)
     keys, alerts = list(surveyed.spans), swept.alerts()

@@ -14,7 +14,7 @@ from analyzer.tuning.forms.firing import fired
 from analyzer.tuning.grid import Candidate
 from analyzer.tuning.score import Score, score
 from analyzer.tuning.sweep import Swept, sweep
-from analyzer.tuning.truth import Truth
+from analyzer.tuning.truth import LabelArrays
 from traffic.errors import UsageFailure
 from traffic.model import Label
 
@@ -65,7 +65,7 @@ def tried(
         labels: the truth; None where there is none.
         engine: a name of `ENGINES`.
     """
-    truth = Truth(labels, surveyed, resolution)
+    truth = LabelArrays(labels, surveyed, resolution)
     counted = [one.counted for one in policies]
     swept = ENGINES[engine](
         source, surveyed, resolution, [one.policy for one in policies], truth.keys, progress, counted

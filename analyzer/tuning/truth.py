@@ -64,7 +64,7 @@ class Spans:
         return result
 
 
-class Truth:
+class LabelArrays:
     """The labels of the keys that are looked at."""
 
     def __init__(self, labels: Sequence[Label] | None, surveyed: Surveyed, resolution: int) -> None:
