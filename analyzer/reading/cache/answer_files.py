@@ -26,6 +26,7 @@ import numpy as np
 
 from traffic.disk import make_folder, sweep, write_atomic
 from traffic.model import Floats
+from traffic.times import iso
 
 MAGIC = b"slcache2"
 _FIXED = struct.Struct("<8sI16s")
@@ -206,3 +207,15 @@ def _read_header(path: Path) -> tuple[dict[str, Any], int, int]:
     if size != _FIXED.size + length + body:
         raise Damaged(path)
     return header, size, body
+
+
+def readable(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log of answers shows of a query."""
+    start, end = about["window"]
+    return {
+        "kind": about["kind"],
+        "store": about["store"],
+        "metric": about["metric"]["name"],
+        "start": iso(start),
+        "end": iso(end),
+    }

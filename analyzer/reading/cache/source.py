@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import reduce
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash
+from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash, readable
 from analyzer.reading.cache.coded import decode_coverage, decode_keys, encode_coverage, encode_keys
+from analyzer.reading.cache.gaps import Gap, Reader
 from traffic.coverage import Coverage
 from traffic.model import DAY, HOUR, HOUR_FIELDS, WEEK, Floats, Grid, Hours, Matrix, Query, Rollup, Window, week_start
-from traffic.store.base import Limits, RankedSource, SizedSource, Source
-from traffic.times import iso
+from traffic.store.base import Limits, RankedSource, SizedSource
 
 FORMAT = 3
 """Counts up when the meaning of a stored array changes; older entries are then misses."""
@@ -25,49 +25,6 @@ USUAL = 95.0
 
 EVER = Window(0, 2**33)
 """All of time that traffic is looked for in (to the year 2242)."""
-
-
-class Reader(Protocol):
-    """What a CachedSource is wrapped round."""
-
-    store: Source
-    """What is read."""
-
-    def series(self, query: Query) -> Matrix:
-        """As `Source`."""
-        ...
-
-    def rollup(self, query: Query) -> Rollup:
-        """As `RollupSource`."""
-        ...
-
-    def series_many(self, queries: Sequence[Query]) -> Iterator[list[Matrix]]:
-        """A `series` for each, in that order, as they come: in a list those that came together."""
-        ...
-
-    def holds(self, query: Query) -> bool:
-        """Whether `series` can answer without asking the store."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class _Gap:
-    """A part of an answer that has to be asked for, and where it goes: some keys of a day, or of days in a row."""
-
-    asked: Query
-    days: list[tuple[Window, list[str]]]
-    """Each day, and the names of its pieces, one for each key."""
-    result: Floats
-    grid: Grid
-    rows: list[int]
-
-    def and_then(self, later: _Gap, reach: int) -> _Gap | None:
-        """Both as one, where they meet, are of the same keys and not longer than that."""
-        whole = self.asked.window.hull(later.asked.window)
-        meets = self.asked.window.end == later.asked.window.start and whole.seconds <= reach
-        if self.result is not later.result or self.rows != later.rows or not meets:
-            return None
-        return replace(self, asked=replace(self.asked, window=whole), days=self.days + later.days)
 
 
 class CachedSource:
@@ -106,7 +63,7 @@ class CachedSource:
             self.cached += 1
             return Window(int(kept[0]), int(kept[1]))
         extent = self._store.extent(since, resolution)
-        self._files.put([(piece_hash(about), np.array([extent.start, extent.end]))], _readable(about))
+        self._files.put([(piece_hash(about), np.array([extent.start, extent.end]))], readable(about))
         return extent
 
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:
@@ -119,7 +76,7 @@ class CachedSource:
             self.cached += 1
             return decode_coverage(kept)
         found = self._store.coverage(window, reach, only)
-        self._files.put([(piece_hash(about), encode_coverage(found))], _readable(about))
+        self._files.put([(piece_hash(about), encode_coverage(found))], readable(about))
         return found
 
     def kept_texts(
@@ -152,7 +109,7 @@ class CachedSource:
             if self._sealed(windows[place]):
                 made.append((names[place], np.frombuffer(text.encode(), dtype=np.uint8).astype(np.float64)))
             if made and (len(made) == together or count == len(missing)):
-                self._files.put(made, {**_readable(abouts[place]), "pieces": len(made)})
+                self._files.put(made, {**readable(abouts[place]), "pieces": len(made)})
                 made = []
         return found
 
@@ -172,7 +129,7 @@ class CachedSource:
             return self._spans
         self._spans = self._store.keys(window)
         if self._sealed(window):
-            self._files.put([(name, encode_keys(self._spans))], {**_readable(about), "keys": len(self._spans)})
+            self._files.put([(name, encode_keys(self._spans))], {**readable(about), "keys": len(self._spans)})
         return self._spans
 
     def largest(self, window: Window, most: int) -> list[str] | None:
@@ -185,7 +142,7 @@ class CachedSource:
             return list(decode_keys(kept))
         found = self._store.largest(window, most)
         if self._sealed(window):
-            about = {**_readable(self._about("largest", window)), "keys": len(found)}
+            about = {**readable(self._about("largest", window)), "keys": len(found)}
             self._files.put([(name, encode_keys(dict.fromkeys(found, window)))], about)
         return found
 
@@ -261,7 +218,7 @@ class CachedSource:
             self._commit("series", some[0].asked, reduce(Window.hull, windows), pieces)
         return [Matrix(query.keys, grid, r) for query, grid, r in zip(queries, grids, results, strict=True)]
 
-    def _filled(self, gap: _Gap, answer: Matrix) -> Iterator[tuple[str, Floats]]:
+    def _filled(self, gap: Gap, answer: Matrix) -> Iterator[tuple[str, Floats]]:
         """An answer laid where it goes, and its pieces that can be kept."""
         gap.result[gap.rows, gap.grid.slice(gap.asked.window)] = answer.values
         for day, names in gap.days:
@@ -269,7 +226,7 @@ class CachedSource:
                 part = answer.grid.slice(day)
                 yield from ((name, row[part]) for name, row in zip(names, answer.values, strict=True))
 
-    def _gaps(self, asked: Sequence[tuple[Query, Grid, Floats]]) -> list[_Gap]:
+    def _gaps(self, asked: Sequence[tuple[Query, Grid, Floats]]) -> list[Gap]:
         """What no file holds of some queries, in as few parts as the store lets one; the rest into their results."""
         days = [
             (place, day, [self._piece("series", query, day, (key,)) for key in query.keys])
@@ -287,13 +244,13 @@ class CachedSource:
                 self.cached += 1
                 _, grid, result = asked[place]
                 result[row, grid.slice(day)] = piece
-        gaps: list[_Gap] = []
+        gaps: list[Gap] = []
         for place, day, names in days:
             query, grid, result = asked[place]
             missing = [row for row, name in enumerate(names) if name not in found]
             if missing:
                 part = Query(query.metric, tuple(query.keys[row] for row in missing), day, query.resolution)
-                gap = _Gap(part, [(day, [names[row] for row in missing])], result, grid, missing)
+                gap = Gap(part, [(day, [names[row] for row in missing])], result, grid, missing)
                 reach = self._store.limits(query.resolution).seconds
                 joined = gaps[-1].and_then(gap, reach) if reach and gaps else None
                 gaps[-1:] = [joined] if joined else [*gaps[-1:], gap]
@@ -345,20 +302,8 @@ class CachedSource:
     def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
         if pieces:
             about = {"kind": kind, "store": self._place, "metric": self._metric, "window": [window.start, window.end]}
-            self._files.put(pieces, {**_readable(about), "resolution": query.resolution, "pieces": len(pieces)})
+            self._files.put(pieces, {**readable(about), "resolution": query.resolution, "pieces": len(pieces)})
 
 
 def _whole_weeks(window: Window) -> Window:
     return Window(week_start(window.start), week_start(window.end - 1) + WEEK)
-
-
-def _readable(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What the log shows of a query."""
-    start, end = about["window"]
-    return {
-        "kind": about["kind"],
-        "store": about["store"],
-        "metric": about["metric"]["name"],
-        "start": iso(start),
-        "end": iso(end),
-    }
