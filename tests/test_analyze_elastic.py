@@ -21,6 +21,7 @@ from traffic.access_log import LogColumns
 from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import HOUR, Window
 from traffic.store import open_log
+from traffic.store.access import Access
 from traffic.store.base import NoSuchStore
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,7 +121,7 @@ def test_what_is_too_much_for_the_cluster_at_once_is_asked_for_in_parts(
 def test_a_shard_that_cannot_be_reached_is_no_half_answer(elasticsearch: Server, elasticsearch_index: str) -> None:
     lines = [Line(MONDAY, "api", "/", "GET", 200, "INFO", 1.0, "10.0.0.1")]
     filled(elasticsearch, f"{elasticsearch_index}-1", lines)
-    log = open_log(f"{elasticsearch.url}/{elasticsearch_index}*", LogColumns())
+    log = open_log(f"{elasticsearch.url}/{elasticsearch_index}*", LogColumns(), Access(wait=1.0))
     nowhere = {"index.routing.allocation.require._name": "nowhere", "number_of_replicas": 0}
     elasticsearch.call(
         "PUT",

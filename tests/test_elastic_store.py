@@ -23,6 +23,7 @@ from tests.elasticsearch.server import Server
 from traffic.errors import PartialAnswer, UsageFailure
 from traffic.model import BITS, DAY, HOUR, HOUR_FIELDS, WEEK, Grid, Query, Window
 from traffic.store import Columns, open_sink, open_source
+from traffic.store.access import Access
 from traffic.store.base import ForeignStore, JoiningSource, NoSuchStore, RollupSource, Source, StoreError, TooLarge
 
 FLOWS = Columns(None, "customer", "bytes", statistic="sum", unit="B", scale=8.0)
@@ -281,7 +282,7 @@ def test_a_small_limit_of_buckets_gives_the_same(elasticsearch: Server, elastics
 def test_a_shard_that_cannot_be_reached_is_no_half_answer(elasticsearch: Server, elasticsearch_index: str) -> None:
     make_index(elasticsearch, f"{elasticsearch_index}-1")
     load_flows(elasticsearch, f"{elasticsearch_index}-1", [(MONDAY, "a", 1)])
-    source = open_source(f"{elasticsearch.url}/{elasticsearch_index}*", FLOWS)
+    source = open_source(f"{elasticsearch.url}/{elasticsearch_index}*", FLOWS, Access(wait=1.0))
     # No node is called so: the index exists, and its data is nowhere.
     nowhere = {"index.routing.allocation.require._name": "nowhere", "number_of_replicas": 0}
     elasticsearch.call(

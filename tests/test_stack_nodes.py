@@ -33,7 +33,7 @@ OF_THE_IMAGE = ("xpack.", "ELASTIC_PASSWORD", "ES_JAVA_OPTS")
 """Settings that only the image's distribution has, or that are for its start."""
 OF_THE_NETWORK = ("discovery.seed_hosts", "cluster.initial_master_nodes", "node.name")
 """Settings that name other nodes: here they find each other by their ports."""
-SMALL = ("--customers", "6", "--start", "2026-09-07", "--end", "2026-10-05")
+SMALL = ("--customers", "4", "--start", "2026-09-07", "--end", "2026-10-05")
 
 
 @dataclass(frozen=True)
