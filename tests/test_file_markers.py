@@ -11,7 +11,7 @@ import pytest
 from tests.test_file_situations import COUNTED, GROWS, at, read, rows
 from traffic.errors import UsageFailure
 from traffic.flows import FlowQuery
-from traffic.model import Window
+from traffic.model import Query, Window
 from traffic.store import Columns, open_source
 from traffic.store.files import FilesSource
 from traffic.store.files.markers import Markers
@@ -166,12 +166,14 @@ def test_what_an_event_is_made_of_is_reckoned_without_them(tmp_path: Path) -> No
     assert answer.values == (("1",),)
 
 
-def test_response_times_below_0_are_none(tmp_path: Path) -> None:
+def test_response_times_below_0_are_said_with_the_way_out(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("".join(f'{{"time":"{at(0)}","service":"a","duration_ms":{ms}}}\n' for ms in (20, -1, 40, -1)))
     source = open_source(str(path), Columns(preset="latency"))
+    assert "2 lines have a duration_ms below 0: --where 'duration_ms >= 0' leaves them out" in source.remarks()
+    source = open_source(str(path), Columns(preset="latency", where="duration_ms >= 0"))
     window = source.extent(None, 60)
-    coverage = source.coverage(window, window)
-    assert [(one.reason, one.rows) for one in coverage.parts[0].left_out] == [("have no response time", 2)]
-    with pytest.raises(UsageFailure, match="does not use --missing:"):
+    assert source.series(Query(source.metric, ("a",), window, 60)).values == pytest.approx(30.0)
+    assert source.remarks() == []
+    with pytest.raises(UsageFailure, match="does not use --missing"):
         open_source(str(path), replace(Columns(preset="latency"), missing=(-1.0,)))

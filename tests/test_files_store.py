@@ -24,6 +24,7 @@ from traffic.model import DAY, HOUR, WEEK, Query, Window
 from traffic.store import Columns, open_source
 from traffic.store.base import DamagedStore, NoSuchStore, StoreError
 from traffic.store.files import FilesSource
+from traffic.store.files.whole import NotUtf8
 
 COLUMNS = Columns("ts", "key", "value")
 FIRST_HOUR = Window(MONDAY, MONDAY + HOUR)
@@ -473,13 +474,13 @@ WRONG: dict[str, Wrong] = {
     "latin 1": (
         lambda f: written(f, "data.csv", b"ts,key,value\n1,M\xfcller,2\n"),
         COLUMNS,
-        UsageFailure,
+        NotUtf8,
         r"data\.csv is not UTF-8 \(line 2\): save it as UTF-8",
     ),
     "late latin 1": (
-        lambda f: written(f, "data.csv", b"ts,key,value\n" + b"1,a,2\n" * 200_000 + b"1,M\xfcller,2\n"),
+        lambda f: written(f, "data.csv", b"ts,key,value\n" + b"1,a,2\n" * 200_000 + b"1,M\xfcller,2\n" * 3_000),
         COLUMNS,
-        UsageFailure,
+        NotUtf8,
         r"data\.csv, line 200002: not UTF-8",
     ),
     "UTF-16": (

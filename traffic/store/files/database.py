@@ -21,6 +21,7 @@ from traffic.store.files.sampled import contents
 from traffic.store.files.scans import csv_table, json_path, json_table, lines_table, objects_scan, parquet_table
 from traffic.store.files.sql import STOP, computed, find_row
 from traffic.store.files.table import Table, identifier, text
+from traffic.store.files.whole import NotUtf8
 from traffic.store.files.zones import zone_advice
 from traffic.watched import watcher
 
@@ -267,7 +268,7 @@ class Database:
         if fields:
             return UsageFailure(f"{where}: {fields[2]} columns where the header has {fields[1]}: fix that line")
         if "unicode" in said:
-            return UsageFailure(f"{where}: not UTF-8: save the file as UTF-8")
+            return NotUtf8(f"{where}: not UTF-8: save the file as UTF-8")
         if "unterminated quote" in said:
             return UsageFailure(f"{where}: a quote is never closed: fix that line")
         if "state machine" in said:
@@ -361,11 +362,5 @@ def paths(inputs: Sequence[Input]) -> list[str]:
     return [glob.escape(file.path) for file in inputs]
 
 
-def by_path(inputs: Sequence[Input]) -> Mapping[str, Input]:
-    """The files by where they are."""
-    return {file.path: file for file in inputs}
-
-
 def _shown(path: str, inputs: Sequence[Input]) -> str:
-    found = by_path(inputs).get(path)
-    return found.name if found else path
+    return next((file.name for file in inputs if file.path == path), path)

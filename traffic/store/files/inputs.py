@@ -79,6 +79,20 @@ def _tables(folder: Path) -> list[str]:
     return [str(path) for path in called or there]
 
 
+def stamps_of(files: Sequence[str]) -> list[tuple[str, str, int]]:
+    """Place, size and time of change of each.
+
+    Raises:
+        StorageFailure: one is gone.
+    """
+    stamps = []
+    for path in files:
+        with storage(path):
+            status = Path(path).stat()
+        stamps.append((path, str(status.st_size), status.st_mtime_ns))
+    return stamps
+
+
 def shown(pattern: str) -> str:
     """What several names are called in outputs."""
     names = pattern.split(SEVERAL)

@@ -13,6 +13,7 @@ from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore
 from traffic.store.files.cells import held_by
 from traffic.store.files.numerals import UNIT_WORD, is_blank
+from traffic.store.files.whole import NotUtf8
 
 Row = tuple[str | None, ...]
 
@@ -290,4 +291,4 @@ def text_of(name: str, beginning: bytes, whole: bool) -> str:
         return beginning[: None if whole else end].decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = beginning.count(b"\n", 0, error.start) + 1
-        raise UsageFailure(f"{name} is not UTF-8 (line {line}): save it as UTF-8") from error
+        raise NotUtf8(f"{name} is not UTF-8 (line {line}): save it as UTF-8") from error

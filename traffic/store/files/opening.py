@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import IO
 
 import numpy as np
@@ -15,8 +16,9 @@ from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import FirstRows
 from traffic.store.files.database import Database, paths
 from traffic.store.files.evidence import Evidence
-from traffic.store.files.guess import complete
+from traffic.store.files.guess import complete, series_of
 from traffic.store.files.look import Hints, Input, require_columns
+from traffic.store.files.markers import Markers
 from traffic.store.files.naming import columns_in
 from traffic.store.files.rows import batches
 from traffic.store.files.sampled import Sampled
@@ -42,14 +44,16 @@ class Opened:
     kept: tuple[IO[bytes], ...]
 
 
-def open_files(paths: Sequence[str], said: Columns, database: Database, name: str | None = None) -> Opened:
+def open_files(
+    paths: Sequence[str], said: Columns, database: Database, names: Mapping[str, str] = MappingProxyType({})
+) -> Opened:
     """Look at files, and tell which of their columns are meant.
 
     Args:
         paths: of the files.
         said: by options.
         database: that reads what cannot be looked at otherwise.
-        name: what the only file is called in messages.
+        names: of those that are called otherwise in messages than by their paths.
 
     Raises:
         NoSuchStore: all are empty.
@@ -64,7 +68,7 @@ def open_files(paths: Sequence[str], said: Columns, database: Database, name: st
         names, rows = database.sample(file)
         return replace(file, columns=names, sample=rows)
 
-    seen = survey(paths, wanted, Hints(said.delimiter, said.decimal), sample, name)
+    seen = survey(paths, wanted, Hints(said.delimiter, said.decimal), sample, names)
     inputs = list(seen.inputs)
     partly = any(file.kind == "json" and not file.whole for file in inputs)
     if partly and (said.where or said.errors):
@@ -98,6 +102,21 @@ def head_of(database: Database, inputs: Sequence[Input], columns: Columns) -> tu
         times.append(batch.column(1).to_numpy()[there])
         values.append(batch.column(2).to_numpy()[there])
     return np.concatenate(rows), np.concatenate(times), np.concatenate(values)
+
+
+def values_called(inputs: Sequence[Input], table: Sampled, used: Columns) -> list[str]:
+    """What the values are called."""
+    if not used.wide:
+        return [used.value or ""]
+    columns = series_of(table.columns, table.rows, used.time or "", table.numbers)[0]
+    return [f"{file.series if file.several else ''} {column}" for file in inputs for column in columns]
+
+
+def without_markers(values: Floats) -> Floats:
+    """Values, NaN where one stands for none: a counter that could not be read did not fall."""
+    looked_at = Markers()
+    looked_at.add(values[np.isfinite(values)])
+    return np.where(np.isin(values, [one.value for one in looked_at.found() if one.sure]), np.nan, values)
 
 
 def head_apart(database: Database, inputs: Sequence[Input], columns: Columns, others: Sequence[str]) -> FirstRows:

@@ -14,7 +14,6 @@ import numpy as np
 from typing_extensions import override
 
 from traffic.coverage import Coverage
-from traffic.disk import storage
 from traffic.errors import Failure, UsageFailure
 from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
@@ -25,17 +24,26 @@ from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import able_to_tell, counters_within, grown, staggered, taken
 from traffic.store.files.buckets import zeros
 from traffic.store.files.checks import Seen, check_all, following
+from traffic.store.files.copies import Copies
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
 from traffic.store.files.flows import check_dimensions, default_dimensions, split
-from traffic.store.files.guess import series_of
-from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool
-from traffic.store.files.markers import Markers, remarks_on
-from traffic.store.files.opening import HEAD, head_apart, head_of, open_files, with_evidence
+from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool, stamps_of
+from traffic.store.files.markers import remarks_on
+from traffic.store.files.opening import (
+    HEAD,
+    head_apart,
+    head_of,
+    open_files,
+    values_called,
+    with_evidence,
+    without_markers,
+)
 from traffic.store.files.overlooked import totals_among
 from traffic.store.files.said import dated, doubts, how_read, of_several, tried
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
+from traffic.store.files.whole import NotUtf8
 
 
 class FilesSource(SizedSource, FlowSource):
@@ -68,10 +76,26 @@ class FilesSource(SizedSource, FlowSource):
             self._files, self._stamps = [self._piped.name], [(STDIN, digest, 0)]
         else:
             self._files = find_files(pattern)
-            self._stamps = self._stat()
+            self._stamps = stamps_of(self._files)
         self._database_opened: Database | None = None
         self._said = columns
-        opened = open_files(self._files, columns, self._database(), STDIN_SHOWN if self._piped else None)
+        self._copies = Copies()
+        try:
+            self._open()
+        except NotUtf8:
+            if not self._copies.make(self._files):
+                raise
+            self._open()
+        self.metric = self._columns.metric()
+        self._staged: Staged | None = None
+        self._checked: list[str] = []
+        self._staging = Lock()
+
+    def _open(self) -> None:
+        """Look at the files, guess, and hold the guess against the first rows."""
+        piped = STDIN_SHOWN if self._piped else None
+        names = ({self._files[0]: piped} if piped else {}) | self._copies.names(piped)
+        opened = open_files([*map(self._copies.path, self._files)], self._said, self._database(), names)
         self._inputs, self._table, self._empty = opened.inputs, opened.table, opened.empty
         for document in opened.kept:
             weakref.finalize(self, document.close)
@@ -82,10 +106,6 @@ class FilesSource(SizedSource, FlowSource):
         self._evidence: Evidence | None = None
         self._apart: list[str] = []
         self._try_guess()
-        self.metric = self._columns.metric()
-        self._staged: Staged | None = None
-        self._checked: list[str] = []
-        self._staging = Lock()
 
     @property
     def columns(self) -> Columns:
@@ -119,13 +139,10 @@ class FilesSource(SizedSource, FlowSource):
     @override
     def remarks(self) -> list[str]:
         """What a person should know of the rows; nothing where none were read, for the answers were known already."""
-        rows = self._staged
-        if rows is None:
+        if (rows := self._staged) is None:
             return []
-        found = [
-            f"{count:,} {'row' if count == 1 else 'rows'} left out: {reason}" for reason, count in rows.left_out.items()
-        ]
-        return [*found, *self._doubts()]
+        lost = rows.left_out.items()
+        return [*(f"{n:,} {'row' if n == 1 else 'rows'} left out: {reason}" for reason, n in lost), *self._doubts()]
 
     def _doubts(self) -> list[str]:
         """What may not be what it seems."""
@@ -141,10 +158,7 @@ class FilesSource(SizedSource, FlowSource):
         return own_step(row, times)
 
     def glimpse(self) -> tuple[int, int, Window]:
-        """Of the first rows: how many they are, how many keys they have, and from when to when they are.
-
-        What can be said at once of files that take long to read.
-        """
+        """Of the first rows at once: how many they are, how many keys they have, and from when to when they are."""
         row, times, _ = self._head()
         span = Window(int(times.min()), int(times.max()) + 1) if len(times) else Window(0, 0)
         return len(row), len(np.unique(row)), span
@@ -217,7 +231,7 @@ class FilesSource(SizedSource, FlowSource):
         """From the files, which are read once more for all queries together."""
         if not queries:
             return
-        if self._piped is None and self._stat() != self._stamps:
+        if self._piped is None and stamps_of(self._files) != self._stamps:
             raise StoreError(f"{self.name} changed while it was read: run again when nothing is writing to it")
         # Which values stand for none is told from all rows.
         out = tuple(one.value for one in self._rows().markers if one.sure)
@@ -259,9 +273,9 @@ class FilesSource(SizedSource, FlowSource):
     def _rows(self) -> Staged:
         with self._staging:
             if self._staged is None:
-                staged = Staged(self._database(), self.name, self._inputs, self._columns)
+                staged = self._stage()
                 try:
-                    if self._piped is None and self._stat() != self._stamps:
+                    if self._piped is None and stamps_of(self._files) != self._stamps:
                         raise StoreError(
                             f"{self.name} changed while it was read: run again when nothing is writing to it"
                         )
@@ -273,6 +287,16 @@ class FilesSource(SizedSource, FlowSource):
                 # What it holds of memory is needed for answers now.
                 self._close_database()
             return self._staged
+
+    def _stage(self) -> Staged:
+        try:
+            return Staged(self._database(), self.name, self._inputs, self._columns)
+        except NotUtf8:
+            # Further on than was looked at.
+            if not self._copies.make(self._files):
+                raise
+            self._inputs = self._copies.of(self._inputs)
+            return Staged(self._database(), self.name, self._inputs, self._columns)
 
     def _check(self, rows: Staged) -> list[str]:
         """Hold the guesses against all rows."""
@@ -293,7 +317,8 @@ class FilesSource(SizedSource, FlowSource):
             timeless=rows.left_out.get("without a time", 0),
             regular=self._evidence is not None and self._evidence.step is not None,
         )
-        said = remarks_on(rows.markers, self._columns.value or "the columns")
+        said = self._copies.remarks(STDIN_SHOWN if self._piped else None)
+        said += remarks_on(rows.markers, self._columns.value or "the columns")
         said += check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
         if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
             said.append(f"{len(alike):,} series differ from others only in blanks, such as {alike[0]!r}")
@@ -310,24 +335,20 @@ class FilesSource(SizedSource, FlowSource):
         used, said = self._columns, self._said
         if used.how in ("count", "share") or (said.statistic and used.counter is None):
             return
-        names = self._values()
+        names = values_called(self._inputs, self._table, used)
         try:
-            self._head_without_markers()
+            if said.missing is None:
+                row, times, values = self._head()
+                self._first_rows = row, times, without_markers(values)
             self._evidence = evidence_of(*self._head(), all(kind_of_value(name).counter for name in names))
+        except NotUtf8:
+            raise
         except Failure:
             # What cannot be read is told with its row, where it is asked for.
             return
         self._columns = used = with_evidence(used, said, self._evidence, names)
         if not used.wide and not used.counter and said.statistic is None:
             self._look_apart(used)
-
-    def _head_without_markers(self) -> None:
-        """Of the first rows, no value that stands for none: a counter that could not be read did not fall."""
-        row, times, values = self._head()
-        looked_at = Markers()
-        looked_at.add(values[np.isfinite(values)])
-        if self._said.missing is None and (found := [one.value for one in looked_at.found() if one.sure]):
-            self._first_rows = row, times, np.where(np.isin(values, found), np.nan, values)
 
     def _look_apart(self, used: Columns) -> None:
         """Hold the key against the other columns of the first rows."""
@@ -341,19 +362,3 @@ class FilesSource(SizedSource, FlowSource):
         if lines and self._said.key is None and not self._said.total:
             raise UsageFailure(lines[0])
         self._apart = lines[:1]
-
-    def _values(self) -> list[str]:
-        """What the values are called."""
-        used, table = self._columns, self._table
-        if not used.wide:
-            return [used.value or ""]
-        columns = series_of(table.columns, table.rows, used.time or "", table.numbers)[0]
-        return [f"{file.series if file.several else ''} {column}" for file in self._inputs for column in columns]
-
-    def _stat(self) -> list[tuple[str, str, int]]:
-        stamps = []
-        for path in self._files:
-            with storage(path):
-                status = Path(path).stat()
-            stamps.append((path, str(status.st_size), status.st_mtime_ns))
-        return stamps

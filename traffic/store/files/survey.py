@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -38,7 +38,7 @@ def survey(
     wanted: Sequence[str],
     hints: Hints,
     sample: Callable[[Input], Input],
-    name: str | None = None,
+    names: Mapping[str, str],
 ) -> Survey:
     """Look at the files.
 
@@ -47,7 +47,7 @@ def survey(
         wanted: columns that a person named.
         hints: what a person said of how they are written.
         sample: fills in the columns of a file that speaks for itself (Parquet).
-        name: what the only file is called in messages.
+        names: of those that are called otherwise in messages than by their paths.
 
     Raises:
         NoSuchStore: all are empty.
@@ -60,22 +60,23 @@ def survey(
     empty: list[str] = []
     kept: list[IO[bytes]] = []
     for path in paths:
+        name = names.get(path, path)
         try:
-            document = rewritten(path, name or path)
+            document = rewritten(path, name)
             if document is not None:
                 kept.append(document)
-            file = look_at(document.name if document else path, wanted, name or path, hints)
+            file = look_at(document.name if document else path, wanted, name, hints)
         except NoSuchStore:
             if len(paths) == 1:
                 raise
-            empty.append(path)
+            empty.append(name)
             continue
         found.append(sample(file) if file.kind == "parquet" else file)
     if not found:
         raise NoSuchStore(f"{paths[0]} and the {len(paths) - 1} other files are all empty")
-    names = series_names([file.name for file in found])
-    several = len(set(names)) > 1
-    inputs = [replace(file, series=own, several=several) for file, own in zip(found, names, strict=True)]
+    series = series_names([file.name for file in found])
+    several = len(set(series)) > 1
+    inputs = [replace(file, series=own, several=several) for file, own in zip(found, series, strict=True)]
     inputs = _one_way_of_numbers(together(inputs), hints)
     return Survey(tuple(inputs), table_of(inputs), tuple(empty), tuple(kept))
 

@@ -13,8 +13,8 @@ from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore
 from traffic.store.files.database import Database
 from traffic.store.files.log.reading import Reading, reading_of, without_time
-from traffic.store.files.log.whole import Mended, joined, made_whole
 from traffic.store.files.look import Input, look_at
+from traffic.store.files.whole import Mended, joined, made_whole
 
 _BEGINNING = 1 << 20
 _LINES_ALIKE = 10

@@ -253,8 +253,7 @@ def _latency(
         unit = unit or own
         fields.append(name)
         value = milliseconds_of(cell, scale if scale is not None else own.milliseconds)
-        # Where nothing answered, some write -1.
-        values.append(f"CASE WHEN isfinite({value}) AND {value} >= 0 THEN {value} END")
+        values.append(f"CASE WHEN isfinite({value}) THEN {value} END")
     return tuple(fields), f"coalesce({', '.join(values)})" if values else "NULL::DOUBLE", unit
 
 

@@ -86,7 +86,6 @@ class LinesSource(SizedSource, FlowSource):
             scale=self._preset.scale * (1.0 if self._preset.latency else said.scale),
             empty=said.empty,
             errors="error = 1" if self._preset.errors else None,
-            # What a response time may be was told from the lines.
             missing=(),
         )
         field = laid.known.latency if self._preset.latency else None
@@ -119,6 +118,11 @@ class LinesSource(SizedSource, FlowSource):
         folding = self._laid.folding if "endpoint" in self._laid.series else ()
         ((every, keyless),) = self._laid.ask("SELECT count(*), count(*) FILTER (key = '') FROM lines")
         lost = [f"{keyless:,} of {every:,} lines left out: without {self._series[1] or 'a key'}"] if keyless else []
+        if self._preset.latency:
+            # Where nothing answered, some write -1.
+            ((below,),) = self._laid.ask("SELECT count(*) FROM lines WHERE ms < 0")
+            name = self._laid.known.latency
+            lost += [f"{below:,} lines have a {name} below 0: --where '{name} >= 0' leaves them out"] if below else []
         return [*self._laid.account.remarks(), *lost, *self._laid.remarks, *folding]
 
     def extent(self, since: int | None, resolution: int) -> Window:

@@ -17,6 +17,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from traffic.disk import storage
+from traffic.errors import UsageFailure
+
+
+class NotUtf8(UsageFailure):
+    """A file has bytes that are no text."""
+
 
 _BLOCK = 1 << 22
 _LONGEST = 1 << 25
@@ -49,6 +55,8 @@ class Mended:
     another."""
     joined: int = 0
     """Pieces of lines that were put together."""
+    lines: int = 0
+    """That it has."""
 
 
 def made_whole(path: str, packed: bool, frame: str, in_json: bool, copy: Path) -> Mended:
@@ -65,9 +73,9 @@ def made_whole(path: str, packed: bool, frame: str, in_json: bool, copy: Path) -
         StorageFailure: it cannot be read, or the copy cannot be written.
     """
     with storage(path):
-        odd, cut = _needs(path, packed, frame)
+        odd, cut, lines = _needs(path, packed, frame)
     if not odd and not cut:
-        return Mended(path)
+        return Mended(path, lines=lines)
     joining = _Joining(frame if cut else "")
     with storage(path), _opened(path, packed) as file, storage(str(copy)):
         with gzip.open(copy, "wb", compresslevel=1) if packed else copy.open("wb") as mended:
@@ -76,16 +84,17 @@ def made_whole(path: str, packed: bool, frame: str, in_json: bool, copy: Path) -
             mended.write(joining.rest())
         times = Path(path).stat()
         os.utime(copy, ns=(times.st_atime_ns, times.st_mtime_ns))
-    return Mended(str(copy), odd, joining.joined)
+    return Mended(str(copy), odd, joining.joined, lines)
 
 
-def _needs(path: str, packed: bool, frame: str) -> tuple[int, bool]:
-    """How many lines are not UTF-8, and whether some are in pieces."""
-    odd = pieces = ended = 0
+def _needs(path: str, packed: bool, frame: str) -> tuple[int, bool, int]:
+    """How many lines are not UTF-8, whether some are in pieces, and how many there are."""
+    odd = pieces = ended = lines = 0
     try:
         with _opened(path, packed) as file:
             for block in _blocks(file):
                 odd += _odd_lines(block)
+                lines += block.count(b"\n")
                 if frame == "cri":
                     pieces += _CUT.search(block) is not None
                 elif frame == "docker":
@@ -94,8 +103,18 @@ def _needs(path: str, packed: bool, frame: str) -> tuple[int, bool]:
                     pieces += block.count(b"\n") - over
     except (EOFError, gzip.BadGzipFile, zlib.error):
         # What is damaged is told where it is read.
-        return 0, False
-    return odd, pieces > 0 and (frame == "cri" or ended >= _ENDED * pieces)
+        return 0, False, lines
+    return odd, pieces > 0 and (frame == "cri" or ended >= _ENDED * pieces), lines
+
+
+def beginning_of(path: str, packed: bool = False) -> bytes:
+    """The first bytes of a file; `packed`: of what is in it.
+
+    Raises:
+        StorageFailure: it cannot be read.
+    """
+    with storage(path), _opened(path, packed) as file:
+        return file.read(100)
 
 
 def joined(begins: str) -> str:
