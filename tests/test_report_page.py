@@ -259,6 +259,9 @@ def test_an_event_says_by_what_it_came_and_step_by_step_why(browser: Browser, tm
         assert cells[0] == ["dst_port", "<b>53</b>", "90.0 %", "900 MB", "20.0 %", ""]
         assert len(cells) == 6, "five, and the others with what is not shown"
         assert cells[-1][1:3] == ["(others)", "3.0 %"]
+        heads = shown.locator("#events thead th").all_inner_texts()
+        by = shown.locator(f"#events tbody tr[id='{first}'] td").all_inner_texts()[heads.index("by")]
+        assert by == "dst_port=<b>53</b> 90 %"
         shown.locator("#steps-of summary").click()
         assert shown.locator("#steps-of pre").inner_text() == "baseline <i>1</i>\n  limit 3"
         shown.evaluate(f"() => {{ location.hash = '{second}' }}")

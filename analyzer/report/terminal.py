@@ -13,7 +13,7 @@ from analyzer.report.order import worst_first
 from analyzer.report.scored import scored
 from analyzer.report.table import COVERAGE, EVENTS, INCIDENTS, as_written
 from analyzer.report.unjudged import not_judged, not_raised
-from analyzer.report.words import FALLS, SPLIT_WORDS, came_by, plural, rule, special, stretch, times
+from analyzer.report.words import FALLS, SPLIT_WORDS, by_event, came_by, plural, rule, special, stretch, times
 from traffic.text import length, si, visible
 
 ROWS = 20
@@ -92,7 +92,8 @@ def _event_table(findings: Findings, events: Sequence[Event], most: int, width: 
     if findings.verdict is None:
         rows, aligned = [row[:-1] for row in rows], aligned[:-1]
     if findings.contributors:
-        words = ["by", *(_brief_cause(came_by(findings, event)) for event in worst[:most])]
+        made_of = by_event(findings.contributors)
+        words = ["by", *(_brief_cause(came_by(made_of.get(event.id, ()))) for event in worst[:most])]
         # Before the verdict, by which a line is painted.
         rows = [(*row[:6], by, *row[6:]) for row, by in zip(rows, words, strict=True)]
         aligned = f"{aligned[:5]}<{aligned[5:]}"

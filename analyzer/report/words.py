@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -174,12 +174,19 @@ def limit_words(event: Event, policy: Policy, metric: Metric) -> str:
     return f"{event.threshold / event.baseline:.3g} × baseline at the peak, {why} for this key"
 
 
-def came_by(findings: Findings, event: Event) -> str:
+def by_event(rows: Iterable[Contributor]) -> dict[str, list[Contributor]]:
+    """Event -> its contributors."""
+    found: dict[str, list[Contributor]] = {}
+    for row in rows:
+        found.setdefault(row.event_id, []).append(row)
+    return found
+
+
+def came_by(mine: Sequence[Contributor]) -> str:
     """By what an event came: `dst_port=53 97 %`, `src_as=7,9 95 %`; "" where nothing is known.
 
     `the usual mix` where no value has more of it than it always has.
     """
-    mine = [row for row in findings.contributors if row.event_id == event.id]
     found = leading(mine)
     if found is None:
         return ""

@@ -34,6 +34,7 @@ from analyzer.report.chart.style import (
 from analyzer.report.weeks import other_weeks
 from analyzer.report.words import (
     LABEL_WORDS,
+    by_event,
     came_by,
     known,
     limit_words,
@@ -288,7 +289,7 @@ def _facts(findings: Findings, event: Event) -> str:
         facts.append(f"below your policy ({event.event_class})")
     if amount := volume(event, metric):
         facts.append(f"{amount} missing" if event.direction == "below" else f"{amount} above it in total")
-    if by := came_by(findings, event):
+    if by := came_by(by_event(findings.contributors).get(event.id, ())):
         facts.append(f"by {plain(by, 80)}")
     timezone = findings.policy.of(event.key).timezone
     if timezone != "UTC":

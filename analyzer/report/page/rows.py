@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from analyzer.model import Event, Findings
-from analyzer.report.words import clock, day, volume
+from analyzer.report.lines import shorten
+from analyzer.report.words import by_event, came_by, clock, day, volume
 from traffic.model import Window
 from traffic.text import length, si, visible
 
@@ -32,6 +33,8 @@ class Filter:
     values: tuple[str, ...]
 
 
+_BY = 48
+"""Columns for what an event came by."""
 _FILTERS = (
     ("class", "Class"),
     ("band", "Severity"),
@@ -43,14 +46,20 @@ _FILTERS = (
 
 def columns(findings: Findings) -> list[str]:
     """The heads of the table after that of the series."""
-    names = ["start (UTC)", "length", "peak", "× baseline", "volume", "severity", "class"]
-    return names if findings.verdict is None else [*names, "verdict"]
+    by = ["by"] if findings.contributors else []
+    verdict = [] if findings.verdict is None else ["verdict"]
+    return ["start (UTC)", "length", "peak", "× baseline", "volume", "severity", *by, "class", *verdict]
 
 
 def rows(findings: Findings, events: Sequence[Event]) -> list[Row]:
     """The events in the order that they have."""
     several = {incident.id for incident in findings.incidents if incident.keys > 1}
-    return [_row(findings, event, event.incident_id if event.incident_id in several else "") for event in events]
+    made_of = by_event(findings.contributors)
+    incidents = [event.incident_id if event.incident_id in several else "" for event in events]
+    return [
+        _row(findings, event, incident, came_by(made_of.get(event.id, ())))
+        for event, incident in zip(events, incidents, strict=True)
+    ]
 
 
 def filters(shown: Sequence[Row]) -> list[Filter]:
@@ -63,7 +72,7 @@ def filters(shown: Sequence[Row]) -> list[Filter]:
     return found
 
 
-def _row(findings: Findings, event: Event, incident: str) -> Row:
+def _row(findings: Findings, event: Event, incident: str, by: str) -> Row:
     metric = findings.metric
     verdict = "" if findings.verdict is None else findings.verdict.of_event.get(event.id, ("", ""))[0]
     cells = [
@@ -73,6 +82,7 @@ def _row(findings: Findings, event: Event, incident: str) -> Row:
         ("" if event.ratio is None else repr(event.ratio), "-" if event.ratio is None else f"{event.ratio:.3g}"),
         (repr(abs(event.excess)), volume(event, metric)),
         (repr(event.severity), f"{event.severity:.0f} {event.band}"),
+        *([(by, shorten(by, _BY))] if findings.contributors else []),
         (event.event_class, event.event_class),
     ]
     if findings.verdict is not None:
