@@ -127,7 +127,7 @@ def test_an_event_is_found_drawn_and_read_by_keyboard(
         assert not shown.locator("#chart").is_visible()
         shown.locator("#events tbody a").first.focus()
         shown.keyboard.press("Enter")
-        assert shown.url.endswith(f"#{worst.id}")
+        shown.wait_for_url(f"**#{worst.id}")
         shown.locator(f"#chart[data-event='{worst.id}']").wait_for()
         assert worst.key in shown.locator("#about").inner_text()
         assert painted(shown) > 1000
