@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +20,7 @@ from elasticsearch import Elasticsearch, helpers
 from analyzer.model import Findings, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
-from bench.paired import HEADER, Ratio, paired, seconds
+from bench.paired import HEADER, Ratio, paired_by, seconds
 from bench.store import amounts
 from tests.elasticsearch.home import prepare
 from tests.elasticsearch.node import Cluster
@@ -109,7 +112,9 @@ def report() -> str:
             helpers.bulk(client, documents(index), chunk_size=5_000)
             client.indices.refresh(index="theirs")
 
-        loading = paired(ours, theirs, ROUNDS)
+        # By the clock, and in processor seconds: these do not depend on what else the machine does.
+        clocks = (time.perf_counter, partial(_processor, cluster.nodes[0].pid))
+        loading = paired_by(clocks, ours, theirs, ROUNDS)
         for name in ("ours", "theirs"):
             cluster.drop(name)
         name = f"{cluster.url}/traffic"
@@ -124,7 +129,9 @@ def report() -> str:
         slow = run(lambda: Minutes(name), 1)
         if fast.events != slow.events:
             _same(fast, slow)
-        reading = paired(lambda: run(lambda: open_source(name), 2), lambda: run(lambda: Minutes(name), 1), ROUNDS)
+        reading = paired_by(
+            clocks, lambda: run(lambda: open_source(name), 2), lambda: run(lambda: Minutes(name), 1), ROUNDS
+        )
         kept = folder / "kept"
         first = seconds(lambda: found(open_source(name), kept, 2))
         again = [seconds(lambda: found(open_source(name), kept, 2)) for _ in range(ROUNDS)]
@@ -137,12 +144,20 @@ def report() -> str:
             f"documents, **{size / total:.1f} bytes each on disk**), {len(fast.events)} events, the same both ways.",
             "",
             HEADER,
-            loading.row("loading, helpers.bulk", "3.5x"),
-            reading.row("discover, all minutes by one request at a time", "3x, goal 5x"),
+            loading[0].row("loading, helpers.bulk", "3.5x"),
+            loading[1].row("... in processor seconds, the node's too", ""),
+            reading[0].row("discover, all minutes by one request at a time", "3x, goal 5x"),
+            reading[1].row("... in processor seconds, the node's too", ""),
             Ratio(tuple(again), (first,) * ROUNDS).row("discover again with nothing new, the first run", "goal 15x"),
             "",
         ]
     )
+
+
+def _processor(pid: int) -> float:
+    """Seconds that processors worked for this process and for another one."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return time.process_time() + sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _size(url: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -43,14 +43,29 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
     return clock() - begun
 
 
+Clock = Callable[[], float]
+
+
 def paired(
-    ours: Callable[[], object],
-    theirs: Callable[[], object],
-    rounds: int,
-    clock: Callable[[], float] = time.perf_counter,
+    ours: Callable[[], object], theirs: Callable[[], object], rounds: int, clock: Clock = time.perf_counter
 ) -> Ratio:
     """One warm-up each, then `rounds` rounds in turn."""
+    (found,) = paired_by((clock,), ours, theirs, rounds)
+    return found
+
+
+def paired_by(
+    clocks: Sequence[Clock], ours: Callable[[], object], theirs: Callable[[], object], rounds: int
+) -> list[Ratio]:
+    """The same by several clocks at once."""
     ours()
     theirs()
-    times = [(seconds(ours, clock), seconds(theirs, clock)) for _ in range(rounds)]
-    return Ratio(tuple(a for a, _ in times), tuple(b for _, b in times))
+    times = [(_by(clocks, ours), _by(clocks, theirs)) for _ in range(rounds)]
+    return [Ratio(tuple(a[n] for a, _ in times), tuple(b[n] for _, b in times)) for n in range(len(clocks))]
+
+
+def _by(clocks: Sequence[Clock], work: Callable[[], object]) -> list[float]:
+    gc.collect()
+    begun = [clock() for clock in clocks]
+    work()
+    return [clock() - start for clock, start in zip(clocks, begun, strict=True)]

@@ -216,7 +216,7 @@ def test_what_the_cluster_refuses_is_listed_with_its_reason(
     world: World = {"a": {MONDAY: 1, MONDAY + STEP: 2}, "x" * 40_000: {MONDAY: 3}}
     sink = open_sink(name, BITS.field, STEP, "5ca1ab1e" * 8, 2, False, refused=file)
     assert write_world(sink, world) == 2
-    with pytest.raises(StoreError, match="1 of 3 documents were refused"):
+    with pytest.raises(StoreError, match="1 of 3 documents were rejected"):
         sink.finish()
     (listed,) = [json.loads(line) for line in file.read_text().splitlines()]
     assert listed["document"]["network.bytes"] == 3
@@ -232,7 +232,7 @@ def test_another_scenario_or_what_is_not_ours_is_left_alone(elasticsearch: Serve
         open_sink(name, BITS.field, 300, "5ca1ab1e" * 8, 2, False)
     load_world(name, SMALL, scenario="0" * 16, replace=True)
     make_index(elasticsearch, f"{elasticsearch_index}-own")
-    with pytest.raises(ForeignStore, match="not ours"):
+    with pytest.raises(ForeignStore, match="did not create"):
         load_world(f"{name}-own", SMALL, replace=True)
     assert elasticsearch.call("GET", f"/{elasticsearch_index}-own/_count")["count"] == 0
     with pytest.raises(UsageFailure, match="pattern"):
@@ -346,7 +346,7 @@ def test_a_filter_counts_documents_and_numbers_can_be_keys(
     assert list(source.keys(SPAN)) == ["443", "80"]
     found = source.series(Query(source.metric, ("80", "443"), Window(MONDAY, MONDAY + 180), 60))
     np.testing.assert_array_equal(found.values, [[1, np.nan, np.nan], [1, 1, np.nan]])
-    for text, says in (("{", "no JSON"), ("{}", "no query"), ('{"a": 1, "b": 2}', "bool query")):
+    for text, says in (("{", "not valid JSON"), ("{}", "no query"), ('{"a": 1, "b": 2}', "bool query")):
         query.write_text(text)
         with pytest.raises(UsageFailure, match=says):
             open_source(store(elasticsearch, elasticsearch_index), columns)

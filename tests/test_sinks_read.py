@@ -125,7 +125,7 @@ def test_a_run_of_which_nothing_was_stored_is_no_success(
     index = f"{elasticsearch.url}/{elasticsearch_index}"
     answer = sl("logs", "-f", "ecs", "-n", "300", "-p", tmp_path / "x", "--to", index, *options)
     line = refused(answer, 1)
-    assert "300 of 300 documents were refused" in line
+    assert "300 of 300 documents were rejected" in line
     assert "0 lines stored, 300 dropped" in line
     assert len((tmp_path / "refused.ndjson").read_text().splitlines()) == 300
 

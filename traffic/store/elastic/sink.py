@@ -36,7 +36,7 @@ _EXACT = 2**53
 class ElasticSink(FlowSink):
     """An index in a cluster that generated traffic is written to."""
 
-    writers = 2
+    writers = 3
     """Blocks that may be written at once, each by a thread with a connection of its own: enough to keep a node busy
     while the next body is made."""
 
