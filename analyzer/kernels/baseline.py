@@ -1,4 +1,4 @@
-"""From roll-ups to what is normal, and from there to thresholds: the plain rule. `limits` puts the others on top."""
+"""From roll-ups to a baseline and to thresholds: the plain rule. `limits` adds the other rules."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ LEAST_WEEKS = 4
 
 
 def learnable(p95: Floats, count: Floats, per_hour: int, min_share: float) -> Floats:
-    """The hourly p95s that may be learned from: NaN where fewer than `min_share` of an hour's buckets are there."""
+    """The hourly p95s to learn from: NaN where less than `min_share` of an hour's buckets exist."""
     result: Floats = np.where(count >= min_share * per_hour, p95, np.nan)
     return result
 
 
 def widened(hourly: Floats, weeks: Weeks, hours: int, percent: float) -> Floats:
-    """Roll-ups of roll-ups: each hour has the percentile of the `hours` hours of its day that are rolled up with it.
+    """Roll-ups of roll-ups: each hour gets the percentile of the `hours` hours of its day that are rolled up with it.
 
-    They are counted from midnight on the clock that counts; what is missing stays missing.
+    Hours are grouped from midnight in the key's time zone; missing hours stay missing.
 
     Args:
         hourly: what may be learned from, shape (keys, hours).
@@ -40,10 +40,10 @@ def widened(hourly: Floats, weeks: Weeks, hours: int, percent: float) -> Floats:
 def other_weeks(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats, Ints]:
     """The baseline of every hour: the linear percentile of the same slot in all *other* weeks.
 
-    A week never judges itself, so an event of a few hours cannot lift its own baseline.
+    A week is never compared with itself, so an event cannot raise its own baseline.
 
     Args:
-        hourly: shape (keys, hours), what may be learned from; NaN = nothing to learn.
+        hourly: values to learn from, shape (keys, hours); NaN = none.
         weeks: where these hours stand.
         percentile: 0..100.
 
@@ -66,9 +66,9 @@ def other_weeks(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats
 
 
 def agreeing(hourly: Floats, weeks: Weeks, baseline: Floats) -> Floats:
-    """The second lowest of all other weeks where the baseline is more than `DISAGREE` times as high.
+    """The second lowest of the other weeks, if the baseline is more than `DISAGREE` times as high; else the baseline.
 
-    Then most of the other weeks hold something that two of them do not: an attack at the same hour, week after week.
+    Most of the other weeks then contain something that two do not, such as an attack at the same hour every week.
 
     Args:
         hourly: what the baseline was learned from, shape (keys, hours).
@@ -88,9 +88,9 @@ def agreeing(hourly: Floats, weeks: Weeks, baseline: Floats) -> Floats:
 
 
 def other_days(hourly: Floats, weeks: Weeks) -> tuple[Floats, Ints]:
-    """The median of the same hour on the other days of the same kind, working days or weekends; and how many they are.
+    """The median of the same hour on other days of the same kind (working days or weekends), and their number.
 
-    For keys that have no other weeks yet. A weekend that has fewer than `LEAST_DAYS` others is compared with all days:
+    For keys without other weeks yet. A weekend with fewer than `LEAST_DAYS` others is compared with all days:
     few keys are busier at weekends by much. Hours that share a cell are too few to matter: the later one counts.
     """
     values = weeks.by_week(hourly).reshape(len(hourly), weeks.count, 7, 24)
@@ -125,7 +125,7 @@ def _without(own: Floats, ordered: Floats, index: Ints) -> Floats:
 
 
 def weeks_before(hourly: Floats, weeks: Weeks, percentile: float, lookback: int) -> tuple[Floats, Ints]:
-    """The baseline a live alert would have had: the percentile of the same slot in up to `lookback` weeks before."""
+    """The baseline of a live alert: the percentile of the same slot in up to `lookback` earlier weeks."""
     values = weeks.by_week(hourly)
     baseline, learned = np.full(values.shape, np.nan), np.zeros(values.shape, dtype=np.int64)
     for week in range(1, values.shape[1]):
@@ -136,7 +136,7 @@ def weeks_before(hourly: Floats, weeks: Weeks, percentile: float, lookback: int)
 
 
 def every_week(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats, Ints]:
-    """The percentile of the same slot in all weeks, the judged one too: it lifts its own baseline. For comparison."""
+    """The percentile of the same slot in all weeks, the judged one included, which raises its baseline. To compare."""
     ordered = np.sort(weeks.by_week(hourly), axis=1).transpose(0, 2, 1)
     there = ordered.shape[-1] - np.isnan(ordered).sum(axis=-1)
     return percentile_of_sorted(ordered, there, percentile)[:, weeks.slot], there[:, weeks.slot]
@@ -145,12 +145,12 @@ def every_week(hourly: Floats, weeks: Weeks, percentile: float) -> tuple[Floats,
 def threshold(baseline: Floats, multiple: float | Floats, floor: float, units: float = 0.0) -> Floats:
     """`multiple` times the baseline, at least `units` above it, never below the floor; NaN stays NaN.
 
-    A breach lies strictly above it.
+    A breach is strictly above it.
     """
     stated = baseline * multiple
     return np.maximum(np.maximum(stated, baseline + units) if units else stated, floor)
 
 
 def suspects(maximum: Floats, limit: Floats) -> Bools:
-    """The hours in which a bucket can breach: a superset for any rule whose threshold is `limit` all hour long."""
+    """The hours that may contain a breach: a superset for any rule whose threshold is `limit` for the whole hour."""
     return maximum > limit

@@ -11,7 +11,7 @@ from traffic.model import Bools, Floats, Ints
 
 
 class Runs(NamedTuple):
-    """Events as positions in the breaches they came from, shape (events,) each."""
+    """Events, as positions among the breaches that they consist of: arrays of shape (events,)."""
 
     first: Ints
     """The first breach."""
@@ -48,7 +48,7 @@ def runs(
 ) -> Runs:
     """Join breaches into events.
 
-    An event opens at the first of the breaches that meet the rule in any of its ways, and goes on as long as the next
+    An event opens at the first of the breaches that meet the rule in any of its ways, and continues while the next
     breach starts less than `merge` seconds after the last, or is the next bucket.
 
     Args:
@@ -106,9 +106,9 @@ def _meets(key: Ints, time: Ints, way: Criterion) -> tuple[Ints, Ints]:
 
 
 def held(values: Floats, needed: int, inside: int) -> int | None:
-    """Where the most is that `needed` values reach inside `inside` neighbours: the place of the lowest of these.
+    """The highest level that `needed` values reach within `inside` neighbours: the position of the lowest of them.
 
-    None where nowhere so many are there.
+    None if there are nowhere that many values.
 
     Args:
         values: shape (buckets,), NaN = missing.

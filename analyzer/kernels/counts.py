@@ -1,7 +1,7 @@
-"""Small counts: where four requests a minute are usual, a minute without any is chance, and half an hour is none.
+"""Small counts: if four requests a minute are usual, a minute without any is chance, but half an hour is not.
 
-Counts are taken to be Poisson's. What a policy calls an event is none where chance alone opens one of a key more often
-than once in `ONCE_IN`, be buckets wide or narrow.
+Counts are assumed to be Poisson-distributed. An event of the policy does not count if chance alone opens one more often
+than once in `ONCE_IN` per key, whatever the width of the buckets.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _LARGE = 200
 
 
 def are_counts(hours: Hours) -> Bools:
-    """Whether a key has whole values only, as far as its roll-ups tell: shape (keys, 1)."""
+    """Whether a key has only whole values, judging by its roll-ups: shape (keys, 1)."""
     ends = np.concatenate([hours.maximum, hours.minimum], axis=1)
     whole: Bools = (np.isnan(ends) | (ends == np.floor(ends))).all(axis=1)[:, None]
     return whole
 
 
 def mean_of_low(low: Floats) -> Floats:
-    """About the mean of counts that are below `low` for a fifth of the time: 0.84 standard deviations under it."""
+    """Approximate mean of counts below `low` for a fifth of the time; `low` is 0.84 standard deviations under it."""
     return (0.42 + np.sqrt(0.42**2 + np.maximum(low, 0.0))) ** 2
 
 
@@ -45,7 +45,7 @@ def at_most(count: Floats, mean: Floats) -> Floats:
 
 
 def by_chance(probability: Floats, needed: int, buckets: int, resolution: int) -> Bools:
-    """Whether `needed` of so many `buckets` in a row fall by chance more often than once in `ONCE_IN`.
+    """Whether `needed` out of `buckets` consecutive buckets fall by chance more often than once in `ONCE_IN`.
 
     Args:
         probability: of one bucket.
@@ -60,7 +60,7 @@ def mean_under(level: Floats, share: float) -> Floats:
 
 
 def passed(mean: Floats, probability: float) -> Floats:
-    """The least count that one of this mean passes with at most so small a probability; 0 for large counts.
+    """The smallest count that a count of this mean exceeds with at most this probability; 0 for large counts.
 
     Args:
         probability: of one bucket.
@@ -71,7 +71,7 @@ def passed(mean: Floats, probability: float) -> Floats:
 
 
 def passed_by_chance(mean: Floats, needed: int, buckets: int, resolution: int) -> Floats:
-    """What `needed` of so many `buckets` in a row pass by chance at most once in `ONCE_IN`."""
+    """The count that `needed` out of `buckets` consecutive buckets exceed by chance at most once in `ONCE_IN`."""
     return passed(mean, (resolution / ONCE_IN / comb(buckets - 1, needed - 1)) ** (1 / needed))
 
 

@@ -1,4 +1,4 @@
-"""How engines that judge as time goes on make alerts of matches: so many in a window, quiet, silence."""
+"""How live engines turn matches into alerts: number of matches in a window, quiet time, silence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from traffic.model import Bools, Floats, Ints
 
 @dataclass(frozen=True, eq=False)
 class Activated:
-    """Alerts as places among the matches, shape (alerts,), in order of key, then time."""
+    """Alerts, as positions among the matches: arrays of shape (alerts,), in order of key, then time."""
 
     first: Ints
     """The first of the matches that activated it."""
@@ -24,7 +24,7 @@ class Activated:
 def fired(key: Ints, time: Ints, step: int, needed: int, within: int, quiet: int) -> Activated:
     """An alert is activated by `needed` matches that start less than `within` apart, and reset by `quiet` seconds.
 
-    Quiet is the time from the end of a match to the start of the next one. It also makes the count begin anew.
+    Quiet time runs from the end of a match to the start of the next one. It also resets the count.
 
     Args:
         key: shape (matches,).
@@ -47,7 +47,7 @@ def fired(key: Ints, time: Ints, step: int, needed: int, within: int, quiet: int
 
 
 def thinned(key: Ints, time: Ints, silence: int) -> Bools:
-    """Which matches are told, where each that is silences its key for `silence` seconds: shape (matches,).
+    """Which matches are notified, if each notification silences its key for `silence` seconds: shape (matches,).
 
     Args:
         time: ascending for a key.
@@ -76,7 +76,7 @@ def joined(key: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints]:
 
 
 def looked_at(values: Floats, count: int) -> Bools:
-    """The `count` largest of each column, shape (keys, buckets); of equals the first. What is missing is never one."""
+    """The `count` largest values of each column, shape (keys, buckets); of equal ones the first, missing ones never."""
     there = ~np.isnan(values)
     if count >= len(values):
         return there

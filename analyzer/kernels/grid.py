@@ -20,9 +20,9 @@ _FIRST_MONDAY_HOUR = FIRST_MONDAY // HOUR
 
 @dataclass(frozen=True, eq=False)
 class Weeks:
-    """Where hours stand in a grid of weeks by slots (hours of the week, 0 = Monday 00:00).
+    """The positions of hours in a grid of weeks by slots (hours of the week, 0 = Monday 00:00).
 
-    Where slots are hours of the day, days take the place of weeks; with weekends apart, their hours are slots 24 to 47.
+    If slots are hours of the day, days take the place of weeks; with weekends apart, their hours are slots 24 to 47.
 
     A cell that no hour falls into is missing. One that several fall into, when a clock is turned back or a holiday
     counts as a Sunday, holds the mean of what is there: a week has one value a slot, and never judges itself.

@@ -1,4 +1,4 @@
-"""What a key does on most days, though not at the same minute: a nightly job that wanders."""
+"""What a key does on most days, but not at the same minute: a nightly job with a varying start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_DAYS = 7
 
 @dataclass(frozen=True, eq=False)
 class Habits:
-    """What a key reaches round each time of day, in times of its baseline: shape (keys, 24)."""
+    """What a key reaches around each time of day, as a multiple of its baseline: arrays of shape (keys, 24)."""
 
     middle: Floats
     """On half of the days; NaN where fewer than `LEAST_DAYS` are known."""
@@ -28,7 +28,7 @@ class Habits:
     """On four days of five, times `FACTOR`."""
 
     def above(self, multiple: float | Floats, times_of_day: Ints) -> Floats:
-        """What must be passed where the key passes `multiple` on most days, else 0: shape (keys, hours).
+        """The multiple to exceed where the key exceeds `multiple` on most days, otherwise 0: shape (keys, hours).
 
         Args:
             multiple: one for all, or one of each hour.
@@ -38,7 +38,7 @@ class Habits:
 
 
 def habits(ratio: Floats, weeks: Weeks) -> Habits:
-    """What a key does on most days. Of every day the highest within `NEAR` hours counts: it does not matter when.
+    """The habits of keys: for each day, the highest value within `NEAR` hours of a time of day counts.
 
     Args:
         ratio: the hours' p95s over their baselines, shape (keys, hours), NaN = missing.
@@ -56,7 +56,7 @@ def habits(ratio: Floats, weeks: Weeks) -> Habits:
 
 
 def habit(ratio: Floats, weeks: Weeks, multiple: float) -> Floats:
-    """What an hour must pass, in times of its baseline, where the key passes `multiple` on most days; else 0.
+    """The multiple of its baseline that an hour must exceed if the key exceeds `multiple` on most days; otherwise 0.
 
     Args:
         ratio: the hours' p95s over their baselines, shape (keys, hours), NaN = missing.

@@ -1,6 +1,6 @@
-"""What hours teach: what is usual, and what a key passes but now and then. A policy makes limits of it.
+"""Learning from hours: what is usual, and what a key exceeds only now and then. A policy derives limits from it.
 
-Apart from `limits`, because many policies make different limits of what is learned once.
+Separate from `limits`, because many policies derive different limits from what is learned once.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Usual:
     """The weekly p95 at the key's usual level, shape (keys, 1) or (keys, hours); NaN without the rule `idle`."""
 
     def rows(self, rows: Sequence[int]) -> Usual:
-        """Of some of the keys."""
+        """The same for some of the keys."""
         return Usual(**{name: array[rows] for name, array in vars(self).items()})
 
     @property
@@ -128,22 +128,22 @@ class Rare:
         return found
 
     def rows(self, rows: Sequence[int]) -> Rare:
-        """Of some of the keys."""
+        """The same for some of the keys."""
         own = None if self.habits is None else Habits(self.habits.middle[rows], self.habits.mostly[rows])
         return Rare(self.times[:, rows], self.reached[:, rows], own)
 
 
 class Kept:
-    """The last answer of each stage, and what it was asked: policies in an order that changes little share most of it.
+    """The last result of each stage and its arguments: policies in an order that changes little share most of the work.
 
-    Of one and the same hours, learned from by the same clock and calendar.
+    For a fixed set of hours, time zone and calendar.
     """
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[Any, Any]] = {}
 
     def get(self, stage: str, asked: Any, make: Callable[[], Made]) -> Made:
-        """The last answer where it was asked the same."""
+        """The last result, if the arguments are the same; otherwise a new one."""
         if stage not in self._last or self._last[stage][0] != asked:
             self._last[stage] = (asked, make())
         answer: Made = self._last[stage][1]
@@ -168,7 +168,7 @@ def learned_from(
     factor: Floats | None,
     kept: Kept,
 ) -> Usual:
-    """What is usual: the plain baseline, and the rules that correct it."""
+    """What is usual: the plain baseline, corrected by the rules."""
     settings = past.settings
     seen = plain.learnable(learn, hours.count, per_hour, settings.min_share)
     learned = seen if unlearned is None else np.where(unlearned, np.nan, seen)
@@ -195,14 +195,14 @@ def learned_from(
 
 
 class Past:
-    """What an hour may be compared with: the other weeks, the weeks before, or all of them."""
+    """The weeks that an hour may be compared with: the others, earlier ones, or all of them."""
 
     def __init__(self, grid: Weeks, settings: Settings) -> None:
         self.grid, self.settings = grid, settings
         self.lookback = settings.lookback * (1 if grid.slots == SLOTS["week"] else 7)
 
     def weeks(self, hourly: Floats) -> tuple[Floats, Ints]:
-        """The percentile of the same slot in the weeks that may be learned from, and how many had it."""
+        """The percentile of the same slot in the weeks to learn from, and the number of weeks that had it."""
         if self.settings.source == "trailing":
             return plain.weeks_before(hourly, self.grid, self.settings.percentile, self.lookback)
         if self.settings.source == "original":
@@ -213,7 +213,7 @@ class Past:
         return baseline, learned
 
     def filled(self, hourly: Floats, baseline: Floats, few: Bools) -> tuple[Floats, Bools]:
-        """The baseline, with other days in place of too `few` weeks; and where that is."""
+        """The baseline, with other days where there are too `few` weeks; and where that is."""
         if "days" not in self.settings.rules or self.settings.source != "retrospective":
             return baseline, np.zeros_like(few)
         days, learned = plain.other_days(hourly, self.grid)
@@ -233,7 +233,7 @@ class Past:
         return spread
 
     def rarely(self, hourly: Floats) -> Floats:
-        """What is passed once in `every` hours."""
+        """The level that is exceeded once in `every` hours."""
         return self.all_of_it(hourly, lambda values: tail.rare(values, self.settings.every))
 
 
@@ -272,7 +272,7 @@ def _corrected(
 
 
 def rare_of(usually: Usual, hours: Hours, per_hour: int, past: Past) -> Rare:
-    """What is ordinary for a key, though it may be above the threshold."""
+    """What is ordinary for a key, even if it is above the threshold."""
     rules, base = past.settings.rules, usually.baseline
     some = np.where(base > 0, base, np.nan)
     unknown = np.isnan(usually.learned)

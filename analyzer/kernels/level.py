@@ -1,4 +1,4 @@
-"""A level that lasts is a new normal: after it, traffic is compared with its own height, not with the old one.
+"""A level that lasts is the new normal: from then on, traffic is compared with its own level, not with the old one.
 
 Median polish of a two-way table, slots by time (Tukey, Exploratory Data Analysis, 1977, chapter 10), with running
 medians for the times. A factor of 2, a week and three days were measured: docs/detection.md, "What each rule bought".

@@ -1,4 +1,4 @@
-"""The rules put together: from an hour's roll-ups to its baseline and to what a breach must lie above.
+"""All rules together: from an hour's roll-ups to its baseline and the limits that a breach must exceed.
 
 Every rule works on hourly roll-ups alone, so it costs no query for buckets, and every limit holds for a whole hour: the
 hours in which a breach can be are those whose maximum is above the lowest limit, whatever rules are on.
@@ -22,7 +22,7 @@ BURSTY = 20.0
 
 @dataclass(frozen=True, eq=False)
 class HourLimits:
-    """What is usual and what is too much, shape (keys, hours) where nothing else is said."""
+    """Baselines and limits of hours: arrays of shape (keys, hours), unless stated otherwise."""
 
     usual: Usual
     rare: Rare | None
@@ -50,7 +50,7 @@ class HourLimits:
 
     @property
     def weeks(self) -> Ints:
-        """Of how many weeks the baseline was learned."""
+        """Number of weeks that the baseline was learned from."""
         return self.usual.weeks
 
     @property
@@ -65,12 +65,12 @@ class HourLimits:
 
     @property
     def factor(self) -> Floats:
-        """The level of each hour, in times of the key's usual one."""
+        """The level of each hour, as a multiple of the key's usual level."""
         return self.usual.factor
 
     @property
     def lowest(self) -> Floats:
-        """What every breach lies above."""
+        """The lowest limit: every breach is above it."""
         least: Floats = self.limits.min(axis=0)
         return least
 
@@ -86,7 +86,7 @@ def limits_of(  # noqa: PLR0913 - what was learned before, and what it is learne
     kept: Kept | None = None,
     ahead: bool = False,
 ) -> HourLimits:
-    """Learn what is usual from the roll-ups of hours, and what is too much.
+    """Compute baselines and limits from the roll-ups of hours.
 
     Args:
         learn: what the baseline is learned from, shape (keys, hours): the hours' p95s where rises are looked for.

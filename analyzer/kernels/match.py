@@ -16,9 +16,9 @@ def overlaps(a: Ints, b: Ints) -> Ints:
 
 
 def one_to_one(events: Ints, labels: Ints, tolerance: int, longest_extra: int) -> list[tuple[int, int]]:
-    """Pair events with labels of the same key: the largest overlap first, each at most once.
+    """Pair events with labels of the same key, the largest overlap first, each at most once.
 
-    An event may lie off by `tolerance` seconds on either side, and be at most `longest_extra` seconds longer than its
+    An event may be off by `tolerance` seconds on either side, and at most `longest_extra` seconds longer than its
     label, so that an alarm of a day does not "find" a spike.
 
     Args:
@@ -35,7 +35,7 @@ def one_to_one(events: Ints, labels: Ints, tolerance: int, longest_extra: int) -
 
 
 def greedily(i: Ints, j: Ints, shared: Ints) -> list[tuple[int, int]]:
-    """Of pairs (event, label) those with the largest overlap first, each event and each label at most once.
+    """Select from pairs (event, label) those with the largest overlap, each event and each label at most once.
 
     Args:
         i, j: the pairs, shape (pairs,).
@@ -54,7 +54,7 @@ def greedily(i: Ints, j: Ints, shared: Ints) -> list[tuple[int, int]]:
 
 
 def covered(interval: tuple[int, int], others: Ints) -> int:
-    """Seconds of `interval` that lie in at least one of `others`, shape (n, 2)."""
+    """Seconds of `interval` that are covered by at least one of `others`, shape (n, 2)."""
     total, reached = 0, interval[0]
     for start, end in sorted(others.tolist()):
         first, last = max(start, reached), min(end, interval[1])

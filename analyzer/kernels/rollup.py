@@ -34,7 +34,7 @@ def percentile_of_sorted(ordered: Floats, count: Ints, q: float) -> Floats:
 
 
 def there_of_sorted(ordered: Floats) -> Ints:
-    """How many values of each row are there, NaN at the end; counted only in rows where one is missing: few are."""
+    """Number of values in each row, with NaN at the end; counted only in the few rows where one is missing."""
     there: Ints = np.full(ordered.shape[:-1], ordered.shape[-1], dtype=np.int64)
     if ordered.shape[-1]:
         gaps = np.isnan(ordered[..., -1])
@@ -43,7 +43,7 @@ def there_of_sorted(ordered: Floats) -> Ints:
 
 
 def low_median(values: Floats) -> tuple[Floats, Ints]:
-    """The lower of the middle values along the last axis, NaN where there is none; and how many values are there.
+    """The lower middle value along the last axis, NaN where there is none; and the number of values.
 
     A value that occurs, not one between two: it commutes with every monotone function, so that the median of ratios is
     the ratio of nobody in between.
@@ -58,7 +58,7 @@ def low_median(values: Floats) -> tuple[Floats, Ints]:
 
 
 def middles(values: Floats) -> tuple[Floats, Floats, Ints]:
-    """The lower and the upper of the middle values along a short last axis, and how many values are there.
+    """The lower and the upper middle value along a short last axis, and the number of values.
 
     Sorted by odd-even transposition, a comparison of whole arrays at a time: quicker than many sorts of a few values.
     """
@@ -83,7 +83,7 @@ def middles(values: Floats) -> tuple[Floats, Floats, Ints]:
 
 
 def percentile(values: Floats, q: float) -> Floats:
-    """The linear percentile `q` of what is there along the last axis; NaN where nothing is."""
+    """The linear percentile `q` of the values along the last axis; NaN where there are none."""
     ordered = np.sort(values, axis=-1)
     return percentile_of_sorted(ordered, there_of_sorted(ordered), q)
 

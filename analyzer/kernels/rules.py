@@ -1,4 +1,4 @@
-"""The rules on top of the stated threshold, a sentence each. Text alone: help shows it before anything is loaded."""
+"""The rules on top of the stated threshold, one sentence each. Only text: help shows it before anything is loaded."""
 
 RULES = {
     "level": "A level that lasts longer than a day or two and is at least twice the usual one (or at most half of "

@@ -1,4 +1,4 @@
-"""How much an event matters, in one figure: height times length, each saturating.
+"""How severe an event is, in one figure: height times length, each saturating.
 
 No model gives the two halves: they were chosen so that what people labelled comes first (average precision over all
 that is reported): docs/detection.md, "Severity".

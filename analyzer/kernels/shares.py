@@ -1,4 +1,4 @@
-"""By what an amount, or a mean, differs from the usual: each value's part, so that the parts add up to the whole."""
+"""Which values account for the difference of an amount or a mean from the usual; the parts add up to the whole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROUNDED = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """Arrays of shape (values,), and (values, 2) of what is there now and usually."""
+    """The parts of the values: arrays of shape (values,), or (values, 2) for now and usually."""
 
     amounts: Floats
     rows: Floats | None
@@ -36,7 +36,7 @@ class Shares:
 
     @property
     def there(self) -> Bools:
-        """Whether there is anything of a value, now or usually: shape (values,)."""
+        """Whether a value occurs, now or usually: shape (values,)."""
         found: Bools = ((self.amounts if self.rows is None else self.rows) != 0).any(axis=1)
         return found
 
@@ -50,7 +50,7 @@ class Shares:
 
 
 def middle(totals: Floats) -> Ints:
-    """Which of the other weeks are usual: of three and more not the highest quarter, of four and more not the lowest.
+    """Which of the other weeks are usual: with three or more not the highest quarter, with four or more not the lowest.
 
     Whole weeks are left out, not single values: a mean of the same weeks for each value adds up.
 
@@ -63,7 +63,7 @@ def middle(totals: Floats) -> Ints:
 
 
 def shares(amounts: Floats, totals: Floats, rows: Floats | None = None, all_rows: Floats | None = None) -> Shares:
-    """By which values a window differs from what the same hours of other weeks held on average.
+    """Which values account for the difference of a window from the average of the same hours of other weeks.
 
     Args:
         amounts: shape (values, 1 + weeks), the window itself first.
@@ -86,7 +86,7 @@ def shares(amounts: Floats, totals: Floats, rows: Floats | None = None, all_rows
 
 
 def mean_shares(amounts: Floats, totals: Floats, rows: Floats, all_rows: Floats) -> Shares:
-    """By which values a mean (a share of errors, too) differs from that of the same hours of other weeks.
+    """Which values account for the difference of a mean (or an error share) from that of the same hours of other weeks.
 
     A value with w of the rows and a mean of r, usually w0 and r0 of all R0, has the rate effect w (r - r0) and the mix
     effect (w - w0) (r0 - R0), which add up to the difference of the means of all. One that is new has r0 = R0: all of

@@ -1,4 +1,4 @@
-"""Two windows that slide side by side, as ElastAlert's spike rules have them."""
+"""Two adjacent sliding windows, as in ElastAlert's spike rules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Turn = Literal["up", "down", "both"]
 
 
 def sliding(values: Floats, width: int, how: Window) -> Floats:
-    """What the `width` buckets that end with each come to, shape (keys, buckets); NaN where none of them is there.
+    """The sum or mean of the `width` buckets that end with each one, shape (keys, buckets); NaN where all are missing.
 
     Args:
         values: shape (keys, buckets), NaN = missing. A sum takes what is missing for 0.

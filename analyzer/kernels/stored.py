@@ -1,4 +1,4 @@
-"""The baseline of an engine that rolls hours up and compares an hour with hours before it, as Kentik's does.
+"""The baseline of an engine that rolls hours up and compares an hour with earlier ones, like Kentik's.
 
 A key's hours are rolled up, each with its neighbours; of these the hours that are compared with are chosen, and rolled
 up once more. Nothing of the hour itself or after it is ever among them.

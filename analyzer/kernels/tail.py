@@ -1,4 +1,4 @@
-"""What a key passes only now and then: an exponential tail of its own past, so that no event shapes what finds it.
+"""What a key exceeds only now and then: an exponential tail of its own past, fitted so that events do not shape it.
 
 Peaks over threshold, as hydrology does it (Pickands 1975; Davison and Smith 1990), with an exponential tail (shape 0 of
 the generalised Pareto) fitted by maximum likelihood under censoring from above (type I: the sum of all heights, cut at
@@ -24,7 +24,7 @@ _LEAST = 48
 
 
 def rare(values: Floats, every: float, body: float = BODY, censored: float = CENSORED) -> Floats:
-    """What is passed about once in `every` hours: the level u + sigma ln(share of the tail x every), shape (...).
+    """The level that is exceeded about once in `every` hours: u + sigma ln(share of the tail x every), shape (...).
 
     u is the percentile `body` of the hours, sigma the mean height above it of the hours that lie there, all above the
     percentile `censored` taken as if they lay at it. Never above the highest hour; NaN for fewer than 48 hours.

@@ -1,4 +1,4 @@
-"""Which events belong together: near each other in time and with something in common, and no chain of them."""
+"""Which events belong together: close in time and with something in common, but not in chains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BESIDE = 2
 def together(
     starts: Sequence[int], ends: Sequence[int], links: Sequence[AbstractSet[str]], weak: AbstractSet[str], near: int
 ) -> list[int]:
-    """A number for each event: that of the first of those that it belongs to.
+    """A group number for each event: the number of the first event of its group.
 
     Two belong together that have something in common and begin at most `near` seconds apart, or overlap by half of the
     shorter one; what is only weakly in common counts only for those that begin together. Those that begin closest are
@@ -59,7 +59,7 @@ def together(
 
 
 def by_chance(count: int, seconds: int, others: int, window: int) -> float:
-    """How often so many events would begin within so many seconds, were they spread over the window at random.
+    """How often this many events would start within this many seconds if they were spread over the window at random.
 
     The expected number of events of a Poisson process with `count` - 1 more in the `seconds` after them.
 

@@ -1,4 +1,4 @@
-"""What is plainly out of a key's own habit, though the stated percentage is far away.
+"""What is clearly unusual for a key, although it stays far below the stated percentage.
 
 Compared with is what a bucket of the hour usually is (the hours' medians, not their p95s), at the level that the day
 has; the multiple is learned from the key's own past, as `tail` does it, from the upper half of its hours without the
@@ -42,7 +42,7 @@ either side a value must stand out of."""
 
 @dataclass(frozen=True, eq=False)
 class Unusual:
-    """What is unusual, and what that was reckoned from: shape (keys, hours), or (keys, 1)."""
+    """What is unusual, and the figures it was computed from: arrays of shape (keys, hours), or (keys, 1)."""
 
     medians: HourLimits
     """What the medians of the hours teach: `baseline`, before what the hours beside it say."""
@@ -116,7 +116,7 @@ def unusual_of(hours: Hours, stated: HourLimits, weeks: Weeks, per_hour: int, se
 
 
 def settings_of_medians(settings: Settings) -> Settings:
-    """By what the baseline of the medians is learned."""
+    """The settings by which the baseline of the medians is learned."""
     return replace(settings, rules=BASELINE_RULES & set(settings.rules), floor=0.0, high=50.0)
 
 

@@ -1,4 +1,4 @@
-"""The ways in which an event opens: so much of so long above a limit of its own. One more is a row of `WAYS`."""
+"""The ways in which an event opens: most of some length of time above a limit of its own. Each is a row of `WAYS`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHARE = 0.8
 
 @dataclass(frozen=True)
 class Way:
-    """What is held for most of some time is compared with what was held so long before."""
+    """A way to open an event: a level held for most of some time, compared with the levels held that long before."""
 
     name: str
     seconds: int | None
@@ -28,7 +28,7 @@ class Way:
     """
 
     def reached(self, hours: Hours, per_hour: int, *, alone: bool) -> Floats:
-        """What each hour is above in this way: its highest bucket where one is enough.
+        """The level that each hour holds in this way: its highest bucket if one is enough.
 
         Args:
             per_hour: buckets that an hour has room for.
@@ -38,7 +38,7 @@ class Way:
         return hours.maximum if lone else self.level(hours, per_hour)
 
     def buckets(self, resolution: int, stated: tuple[int, int]) -> tuple[int, int]:
-        """How many buckets must lie above the limit, and inside how many seconds they start."""
+        """Number of buckets that must be above the limit, and the seconds within which they must start."""
         if self.seconds is None:
             return stated
         return max(1, math.ceil(SHARE * self.seconds / resolution)), max(self.seconds, resolution)
