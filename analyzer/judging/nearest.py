@@ -53,12 +53,14 @@ def nearest(sought: Sequence[Sought], block: JudgedBlock, looked: Window) -> lis
     """
     found: list[Near | None] = []
     some: list[tuple[Sought, Grid]] = []
+    buckets = 0
     for one in sought:
         grid = Grid.over(one.label.window.widen(block.query.resolution).clip(looked), block.query.resolution)
-        if some and sum(other.count for _, other in some) + grid.count > _TOGETHER:
+        if some and buckets + grid.count > _TOGETHER:
             found += _nearest(some, block)
-            some = []
+            some, buckets = [], 0
         some.append((one, grid))
+        buckets += grid.count
     return found + (_nearest(some, block) if some else [])
 
 
@@ -106,10 +108,12 @@ def _nearest(some: Sequence[tuple[Sought, Grid]], block: JudgedBlock) -> list[Ne
 
 def _fill(values: Floats, grid: Grid, one: Sought, judged: Judged) -> None:
     """The buckets as they count: what is missing may be nothing."""
+    window = grid.window
     for _, matrix in one.pieces:
-        both = grid.window.clip(matrix.grid.window)
-        if both.seconds <= 0:
+        there = matrix.grid.window
+        if there.start >= window.end or there.end <= window.start:
             continue
+        both = window.clip(there)
         part = matrix.values[0]
         if judged.sign < 0 or not np.isnan(judged.fill):
             part = np.where(np.isnan(matrix.values), fill_of(judged, [one.row], matrix.grid), matrix.values)[0]

@@ -101,10 +101,15 @@ def _firsts(cases: Sequence[_LookedFor], block: JudgedBlock, pieces: Sequence[Pi
     rising = [case for case in cases if case.label.direction == "above"]
     sought = [Sought(case.label, case.trial.row, case.trial.pieces) for case in rising]
     nearby: list[tuple[Try, Near]] = []
+    truth: Sequence[Label] = ()
+    met: list[Label] = []
     for case, near in zip(rising, nearest(sought, block, known.looked), strict=True):
+        if case.truth is not truth:
+            # Labels of a key follow one another.
+            truth, met = case.truth, targets(case.truth)
         percent = None if near is None or not near.judged else first_tried(RISES.percent(near))
         if near is not None and percent is not None:
-            others = targets(other for other in case.truth if other.id != case.label.id)
+            others = [other for other in met if other.id != case.label.id]
             nearby.append((Try(case.trial.row, case.label, percent, others, _days(case.label)), near))
     found = tried([one for one, _ in nearby], block, pieces, known.looked, known.learned)
     return {one.label.id: First(near, one.over_percent, was) for (one, near), was in zip(nearby, found, strict=True)}

@@ -74,9 +74,14 @@ def _events(
 
 def _near(tries: Sequence[Try], pieces: Sequence[Piece]) -> Iterator[tuple[list[int], Grid, Floats]]:
     """The buckets of each day, of the tries that look at it."""
+    row, start, end = np.array([(one.row, one.days.start, one.days.end) for one in tries], dtype=np.int64).T
     for rows, matrix in pieces:
-        place_of = {row: place for place, row in enumerate(rows)}
         window = matrix.grid.window
-        some = [place for place, one in enumerate(tries) if one.row in place_of and one.days.overlap(window)]
-        if some:
-            yield some, matrix.grid, matrix.values[[place_of[tries[place].row] for place in some]]
+        near = np.flatnonzero((start < window.end) & (end > window.start))
+        if not len(near):
+            continue
+        place = np.full(max(int(row.max()), *rows) + 1, -1)
+        place[rows] = np.arange(len(rows))
+        some = near[place[row[near]] >= 0]
+        if len(some):
+            yield some.tolist(), matrix.grid, matrix.values[place[row[some]]]
