@@ -78,7 +78,7 @@ def test_an_account_that_does_not_tell_is_one_line(fake: Kentik) -> None:
     fake.forbidden.add("/v202505/policies/list")
     with pytest.raises(AccessDenied):
         Alerting(fake.store, ACCESS).policies()
-    with pytest.raises(StoreError, match="does not tell its alerts that fired"):
+    with pytest.raises(StoreError, match="does not list its alerts that fired"):
         Alerting(f"{fake.store}/elsewhere", ACCESS).fired(WHOLE)
 
 
