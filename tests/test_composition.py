@@ -282,7 +282,7 @@ def test_keys_that_begin_at_other_times_are_not_judged_only_where_they_are(tmp_p
     begins = MONDAY + 600 * (4 * 1008 + 5 * 144)
     hour = MONDAY + 600 * first
     assert [(gap.key, gap.start, gap.end, gap.reason) for gap in found.not_judged] == [
-        ("gap", hour, hour + 2 * HOUR, "fewer than 50% of the hour's buckets"),
+        ("gap", hour, hour + 2 * HOUR, "fewer than 50 % of the hour's buckets"),
         ("late", begins, MONDAY + 6 * WEEK, "fewer than 2 other weeks to compare with"),
     ]
 

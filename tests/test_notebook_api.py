@@ -159,7 +159,7 @@ def test_an_event_of_a_frame_is_explained_and_so_is_an_hour_without_one(rows: pd
     ):
         with pytest.raises(UsageFailure, match=words):
             sl.explain(result, **wrong)
-    with pytest.raises(UsageFailure, match="has no data attached: create"):
+    with pytest.raises(UsageFailure, match="has no data attached"):
         sl.explain(sl.Result(result.findings), 0)
 
 

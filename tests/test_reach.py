@@ -131,7 +131,7 @@ def test_a_label_whose_time_is_not_judged_says_why(tmp_path: Path) -> None:
     values["a"][(AT - MONDAY) // 600 - 6 : (AT - MONDAY) // 600 + 12] = np.nan
     found = outcome(MemorySource(MONDAY, values, metric=GAUGE, native=600), ALONE, tmp_path)
     assert found.verdict == "not judged"
-    assert found.why == "not judged: fewer than 50% of the hour's buckets"
+    assert found.why == "not judged: fewer than 50 % of the hour's buckets"
     assert found.reached is None
 
 

@@ -356,7 +356,7 @@ def not_judged(
     hours = judged.rollup.grid
     reasons = (
         "",
-        f"fewer than {policy.min_share:.0%} of the hour's buckets",
+        f"fewer than {100 * policy.min_share:g} % of the hour's buckets",
         f"fewer than {policy.min_weeks} other {'weeks' if policy.slots == 'week' else 'days'} to compare with",
         *judged.marks.reasons,
         "no more data up to the end, and falls are not looked for",

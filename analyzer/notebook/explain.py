@@ -143,6 +143,6 @@ def tune(
 @contextmanager
 def _again(result: Result) -> Iterator[tuple[CachedSource, Again]]:
     if result.again is None:
-        raise UsageFailure("this result knows no data: make it with sl.discover")
+        raise UsageFailure("this result has no data attached: create it with sl.discover")
     with result.again() as again, cached(again.source, again.scope, again.output) as (source, _):
         yield source, again

@@ -171,7 +171,7 @@ def lost(policy: Policy) -> Iterator[str]:
         yield f"# - Settings for individual series are left out: {', '.join(glob for glob, _ in policy.of_keys)}."
     if policy.direction == "both":
         yield "# - Falls are left out."
-    yield f"# - An hour is judged before it is known whether {policy.min_share:.0%} of its samples will arrive."
+    yield f"# - An hour is judged before it is known whether {100 * policy.min_share:g} % of its samples will arrive."
 
 
 def counted(loss: Loss | None) -> Iterator[str]:

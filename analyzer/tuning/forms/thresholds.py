@@ -105,7 +105,7 @@ def _head(
     yield "# - Small counts: no threshold is below what chance exceeds, given the usual values when it was learned."
     if policy.direction == "both":
         yield "# - Falls are left out."
-    yield f"# - An hour is judged before it is known whether {policy.min_share:.0%} of its samples will arrive."
+    yield f"# - An hour is judged before it is known whether {100 * policy.min_share:g} % of its samples will arrive."
     yield "# - It fires as long as the condition holds; merging breaches into one event is Alertmanager's grouping."
     yield from counted(loss)
     if loss is not None:
