@@ -22,6 +22,9 @@ from tests.elasticsearch.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
+ALONE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""A pytest that loads no plugins but those it is told: half of what it takes to start."""
+
 
 @pytest.fixture
 def client(elasticsearch: Server) -> Iterator[Elasticsearch]:
@@ -212,10 +215,10 @@ def test_without_maven_a_test_is_skipped_or_fails_where_a_node_is_required(
     for program in ("java", "sh"):
         if place := shutil.which(program):
             (tmp_path / program).symlink_to(place)
-    environment = {**kept, "PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), **settings}
+    environment = {**kept, "PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), **ALONE, **settings}
     test = f"{__file__}::{test_the_official_client_indexes_and_searches.__name__}[{VERSIONS[8]}]"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", test],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -236,8 +239,9 @@ def test_tests_of_one_node_run_in_one_process(tmp_path: Path):
         "def test_it(number): pathlib.Path(os.environ['PYTEST_XDIST_WORKER']).touch()\n"
     )
     (tmp_path / "test_it.py").write_text(source)
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider", "."]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "xdist", "-n", "2", "--dist", "loadgroup"]
+    command += ["-p", "no:cacheprovider", "."]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")} | ALONE
     done = subprocess.run(command, cwd=tmp_path, env=kept, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert len(list(tmp_path.glob("gw*"))) == 1
