@@ -77,5 +77,5 @@ def test_a_real_prometheus_fires_exactly_the_alerts_that_were_counted(judged: Ju
     well(sl("rules", "--output", judged.output, "--file", file))
     expected, window = judged.predicted()
     assert len(expected) >= 100
-    assert f"this form {len(expected)};" in file.read_text()
+    assert f"these rules {len(expected)};" in file.read_text()
     assert History(judged.server, file, window, STEP).firings() == expected

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.model import CalendarRow, Policy
+from analyzer.report.words import plural
 from analyzer.tuning.forms.firing import stretches
 from analyzer.tuning.forms.prometheus import Gauge, prometheus_rules, prometheus_test
 from tests.commands import refused, sl, well
@@ -213,5 +214,5 @@ def test_the_head_counts_what_the_rules_raise_as_tune_does(tmp_path: Path) -> No
         json.loads(well(sl("tune", "--output", output, *vary, "--json", "--as", engine)).out)["present"]
         for engine in ("discover", "prometheus")
     )
-    assert f"discover raises {ours['alerts']} alerts, this form {theirs['alerts']};" in text
-    assert f"discover finds {ours['hits']}, this form {theirs['hits']}." in text
+    assert f"discover raises {plural(ours['alerts'], 'alert')}, these rules {theirs['alerts']};" in text
+    assert f"discover finds {ours['hits']}, these rules {theirs['hits']}." in text
