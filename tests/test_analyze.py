@@ -224,9 +224,9 @@ def test_a_terminal_shows_nothing_hidden(tmp_path: Path) -> None:
         (("--field", "latency=took"), 2, "no column took (--field latency=)"),
         (("--field", "latency=service"), 2, "is not a valid number"),
         (("--field", "time=service"), 2, "is not a supported time"),
-        (("--where", "nonsense > 1"), 2, "--where speaks of nonsense"),
+        (("--where", "nonsense > 1"), 2, "--where uses nonsense"),
         (("--errors", "status_code >"), 2, "is not a valid condition"),
-        (("--filter", "f.json"), 2, "for an index in Elasticsearch (a file has --where): leave out --filter"),
+        (("--filter", "f.json"), 2, "for an Elasticsearch index (for files, use --where): leave out --filter"),
         (("--start", "2031-01-01"), 2, "has no data from"),
         (("--start", "2025-01-07", "--end", "2025-01-06"), 2, "the window ends before it starts"),
         (("--scale", "0"), 2, "x>0"),
@@ -311,7 +311,7 @@ def test_a_log_that_says_nothing_of_errors_has_no_number_of_them(tmp_path: Path)
     assert found.errors is None
     said = summary(found, 100)
     assert "not counted: no status or level field found" in said
-    assert "no level of level is known (WHATEVER)" in said
+    assert "no level in level is known (WHATEVER)" in said
     assert "0 errors" not in said
 
 

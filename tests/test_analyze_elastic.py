@@ -159,7 +159,7 @@ def test_named_fields_and_conditions(elasticsearch: Server, elasticsearch_index:
     ):
         with pytest.raises(UsageFailure, match=line):
             open_log(name, LogColumns(named))
-    for errors, line in (("cod:201", "speaks of cod.*did you mean code"), ("code:((", "not a valid Lucene query:")):
+    for errors, line in (("cod:201", "uses cod.*did you mean code"), ("code:((", "not a valid Lucene query:")):
         with pytest.raises(UsageFailure, match=line):
             open_log(name, replace(said, errors=errors))
     with pytest.raises(UsageFailure, match="are for files"):

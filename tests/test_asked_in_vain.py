@@ -128,7 +128,7 @@ def test_marks_of_events_that_are_gone_are_told_and_count_for_nothing(tmp_path: 
     assert "2 marks do not count because their series or time was not read, such as b at" in line
     answer = well(sl("tune", "--output", tmp_path / "out", "--vary", "over-percent=100,200"))
     assert "2 marks do not count" in answer.err
-    assert "there are only 1 incidents" in answer.out
+    assert "only 1 incident; at least 5 are needed" in answer.out
     later = well(discovered(tmp_path, "--start", str(MONDAY + 7 * 86400)))
     assert "3 marks do not count" in later.err
     other = well(discovered(tmp_path, "--value", "w"))

@@ -161,7 +161,7 @@ def test_what_is_refused_is_listed_with_its_reason_and_the_rest_is_stored(tmp_pa
     assert loader.load("week", 2, lines(2)) == 2
     assert loader.load("week", 40, lines(40)) == 40 - 2 - 11
     assert counts(loader) == (42, 29, 2, 11)
-    with pytest.raises(StoreError, match=r"11 of 42 documents .* \(29 stored, 2 there already\), such as: map"):
+    with pytest.raises(StoreError, match=r"11 of 42 documents .* \(29 stored, 2 already there\), such as: map"):
         loader.close()
     listed = [json.loads(line) for line in (tmp_path / "refused").read_text().splitlines()]
     assert [one["document"]["n"].split()[0] for one in listed] == ["3", *map(str, range(30, 40))]

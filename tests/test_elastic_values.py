@@ -78,7 +78,7 @@ def test_counters_are_how_fast_they_grow_and_begin_anew_without_an_event(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path, kind: Any, more: int
 ) -> None:
     put(elasticsearch, elasticsearch_index, counters(more), bytes=kind)
-    assert "read as how fast it grows" in notes(elasticsearch, elasticsearch_index)
+    assert "its rate is used" in notes(elasticsearch, elasticsearch_index)
     for _ in range(2):
         found = look(elasticsearch, elasticsearch_index, tmp_path, floor=0.0)
         assert [(event.key, event.start, event.end) for event in found.events] == [("3", SPIKE, SPIKE + 2 * HOUR)]

@@ -413,7 +413,7 @@ def test_the_folder_of_other_commands_is_not_the_destination_of_lines(tmp_path: 
         (("-n", "0", "--rate", "5"), "leave out --rate"),
         (("--smoke", "--web"), "choose one"),
         (("--smoke", "-f", "text"), "leave out --format"),
-        (("--to", "ftp://there"), "there is no kind of sink ftp:"),
+        (("--to", "ftp://there"), "unknown kind of sink ftp:"),
         (("-c", "there-is-none.yaml"), "file not found"),
     ],
 )

@@ -304,7 +304,7 @@ def test_without_a_truth_or_with_few_incidents_nothing_is_recommended(tmp_path: 
         return found.why_not
 
     assert "--truth" in run(None)
-    assert "only 1 incidents; fewer than 5" in run([label()])
+    assert "only 1 incident; at least 5 are needed" in run([label()])
 
 
 def incidents(output: Path, weeks: int) -> Path:

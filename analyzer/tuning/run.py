@@ -8,6 +8,7 @@ from analyzer.model import Policy
 from analyzer.pipeline import survey
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress, Scope
+from analyzer.report.words import plural
 from analyzer.tuning.grid import DEFAULT, candidates
 from analyzer.tuning.score import LEAST, choose, front, halves, interval
 from analyzer.tuning.sizes import sizes_of
@@ -48,7 +49,7 @@ def tuned(
     if incidents is None:
         why = "there are no labels to choose by: pass a list of incidents with --truth, or mark events"
     elif incidents < LEAST:
-        why = f"there are only {incidents} incidents; fewer than {LEAST} are not enough"
+        why = f"only {plural(incidents, 'incident')}; at least {LEAST} are needed"
     elif parts is None:
         why = "there are fewer than two weeks, too few to choose on one part and test on the other"
     else:
