@@ -267,14 +267,16 @@ def _lasting(learned: Hourly, past: _Past) -> Hourly:
         ratio = {h: v / u for h, v in flat.items() if (u := usual[past.places[h][1]]) >= least and u > 0}
         moved = _running(ratio, hours, span)
         factor = {hour: factor[hour] * moved[hour] for hour in hours}
-        if max(factor.values()) < math.sqrt(2) * min(factor.values()):
+        there = [factor[hour] for hour in learned]
+        if max(there) < math.sqrt(2) * min(there):
             return dict.fromkeys(hours, 1.0)
     own = low_median([factor[hour] for hour in learned])
     moved = {hour: f / own for hour, f in factor.items()}
     by_week: dict[date, list[float]] = defaultdict(list)
     for hour, level in moved.items():
         by_week[past.places[hour][0]].append(level)
-    weekly = [low_median(by_week[week]) for week in sorted(by_week)]
+    known = sorted({past.places[hour][0] for hour in learned})
+    weekly = [low_median(by_week[week]) for week in known]
     steps = [after / before for before, after in pairwise(weekly)]
     one_way = all(step > 1.05 for step in steps) or all(step < 1 / 1.05 for step in steps)
     if one_way and max(weekly) > 2 * min(weekly):

@@ -153,6 +153,20 @@ def test_gaps_and_idle_hours_say_nothing_about_a_level() -> None:
     np.testing.assert_array_equal(level.lasting(np.full((1, 200), np.nan), utc(MONDAY, 200), 0.1), 1.0)
 
 
+@pytest.mark.parametrize("factor", [0.2, 1.0, 6.0])
+@pytest.mark.parametrize("growth", [0.35, 1.0, 3.0])
+@pytest.mark.parametrize(("before", "after"), [(0, 1), (1, 0), (2, 3), (0, 12)])
+def test_weeks_of_which_nothing_is_known_change_no_level(growth: float, factor: float, before: int, after: int) -> None:
+    hourly = week_of(1e8, 0.1, 5) * growth ** np.linspace(0, 1, 5 * 168)
+    hourly[:, 500:] *= factor
+    wide = np.full((1, (before + 5 + after) * 168), np.nan)
+    own = slice(before * 168, (before + 5) * 168)
+    wide[:, own] = hourly
+    start = MONDAY - before * 7 * 24 * 3600
+    expected = level.lasting(hourly, utc(MONDAY, hourly.shape[1]), 0.1)
+    np.testing.assert_array_equal(level.lasting(wide, utc(start, wide.shape[1]), 0.1)[:, own], expected)
+
+
 def test_one_who_only_knows_the_past_sees_a_level_half_a_day_later() -> None:
     hourly, baseline = np.full((1, 300), 50.0), np.full((1, 300), 10.0)
     hourly[:, :100] = 10.0

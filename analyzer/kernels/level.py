@@ -38,6 +38,7 @@ def lasting(hourly: Floats, weeks: Weeks, share: float) -> Floats:
     # A week holds every slot once, so a median over a week of p95s moves with the level alone, though not sharply.
     middle = low_median(hourly)[0][:, None]
     factor = running(hourly / np.where(middle > 0, middle, np.nan), _WEEK)
+    seen = np.where(np.isnan(hourly), np.nan, 1.0)
     rows = np.arange(len(hourly))
     for span in (_WEEK, _DAYS):
         flat = hourly[rows] / factor[rows]
@@ -46,19 +47,27 @@ def lasting(hourly: Floats, weeks: Weeks, share: float) -> Floats:
         lively = np.where((usual >= least) & (usual > 0), flat, np.nan) / np.where(usual > 0, usual, 1)
         factor[rows] *= running(lively, span)
         # Where the level hardly moves there is nothing to sharpen.
-        rows = rows[factor[rows].max(axis=1) >= np.sqrt(CHANGE) * factor[rows].min(axis=1)]
+        there = factor[rows] * seen[rows]
+        rows = rows[np.fmax.reduce(there, axis=1) >= np.sqrt(CHANGE) * np.fmin.reduce(there, axis=1)]
     result = np.ones_like(hourly)
-    moved = factor[rows] / low_median(np.where(np.isnan(hourly[rows]), np.nan, factor[rows]))[0][:, None]
-    result[rows] = np.where(_one_way(moved, weeks) | (moved > CHANGE) | (moved < 1 / CHANGE), moved, 1.0)
+    moved = factor[rows] / low_median(factor[rows] * seen[rows])[0][:, None]
+    one_way = _one_way(moved, seen[rows], weeks)
+    result[rows] = np.where(one_way | (moved > CHANGE) | (moved < 1 / CHANGE), moved, 1.0)
     return result
 
 
-def _one_way(moved: Floats, weeks: Weeks) -> Bools:
-    """Whether a level rises from week to week, or falls, all the time and much: it is followed everywhere then."""
-    by_week = low_median(weeks.by_seven_days(moved))[0]
-    step = by_week[:, 1:] / by_week[:, :-1]
-    much = by_week.max(axis=1) > CHANGE * by_week.min(axis=1)
-    steady = (step > STEADY).all(axis=1) | (step < 1 / STEADY).all(axis=1)
+def _one_way(moved: Floats, seen: Floats, weeks: Weeks) -> Bools:
+    """Whether a level rises from week to week, or falls, all the time and much: it is followed everywhere then.
+
+    A week of which nothing is known, as where the time asked for exceeds the traffic, is no step back.
+    """
+    known = ~np.isnan(weeks.by_seven_days(seen)).all(axis=2)
+    by_week = np.where(known, low_median(weeks.by_seven_days(moved))[0], np.nan)
+    before = np.maximum.accumulate(np.where(known, np.arange(known.shape[1]), 0), axis=1)[:, :-1]
+    step = by_week[:, 1:] / np.take_along_axis(by_week, before, axis=1)
+    compared = ~np.isnan(step)
+    much = np.fmax.reduce(by_week, axis=1) > CHANGE * np.fmin.reduce(by_week, axis=1)
+    steady = ((step > STEADY) | ~compared).all(axis=1) | ((step < 1 / STEADY) | ~compared).all(axis=1)
     result: Bools = (steady & much)[:, None]
     return result
 
