@@ -11,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from analyzer.judging.judged import Judged, judge
+from analyzer.kernels.rollup import roll_up
 from analyzer.model import RULES, Baseline, Event, Findings, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from tests.slow_rules import slow_ruled_events, slow_rules, slow_unusual
 from tests.worlds import MONDAY, MemorySource
-from traffic.model import DAY, HOUR, WEEK, Floats, Label, Metric, Window
+from traffic.model import DAY, HOUR, WEEK, Floats, Grid, Label, Metric, Rollup, Window
 
 GAUGE = Metric(name="load", field="load", statistic="sum")
 MINUTES = 7 * 24 * 60
@@ -102,6 +104,32 @@ def test_the_events_of_any_rules_are_those_of_the_slow_twin(
         hour = judged[event.peak_at // HOUR * HOUR]
         assert event.baseline == pytest.approx(hour.baseline, rel=1e-9)
         assert event.threshold == pytest.approx(min(hour.limits), rel=1e-9)
+
+
+def judged_rows(values: Floats, step: int, start: int, policy: Policy) -> list[Judged]:
+    rollup = Rollup(("a",), Grid(start, HOUR, len(values) * step // HOUR), roll_up(values[None], HOUR // step))
+    return judge(rollup, policy, step)
+
+
+@brief
+@given(
+    data=st.data(),
+    policy=policies,
+    step=st.sampled_from([600, 1200, 3600]),
+    before=st.integers(0, 2),
+    after=st.integers(0, 9),
+)
+def test_weeks_of_which_nothing_is_known_change_no_baseline(
+    data: st.DataObject, policy: Policy, step: int, before: int, after: int
+) -> None:
+    values, both = data.draw(rough_series(step)), replace(policy, direction="both", classes=("policy", "unusual"))
+    values = values[: len(values) // (DAY // step) * (DAY // step)]
+    nothing = [np.full(weeks * WEEK // step, np.nan) for weeks in (before, after)]
+    wide = judged_rows(np.concatenate([nothing[0], values, nothing[1]]), step, MONDAY - before * WEEK, both)
+    # The outermost hours have neighbours more there, of which is known what is usual.
+    own, inner = slice(before * 168 + 2, before * 168 + len(values) * step // HOUR - 2), slice(2, -2)
+    for padded, alone in zip(wide, judged_rows(values, step, MONDAY, both), strict=True):
+        np.testing.assert_array_equal(padded.baseline[:, own], alone.baseline[:, inner])
 
 
 @brief
