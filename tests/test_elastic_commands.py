@@ -170,7 +170,7 @@ def test_a_load_that_was_killed_is_completed_and_exact(
         kill(process)
         assert not (tmp_path / "ground_truth.csv").exists()
     answer = generate(store, tmp_path)
-    assert "0 of them new" not in answer.out
+    assert ", 0 of them new" not in answer.out
     discover(store, tmp_path)
     assert tables(tmp_path) == embedded[1]["1m"]
     # Exact: what the folder holds is what the cluster holds.
