@@ -223,7 +223,7 @@ def test_a_terminal_shows_nothing_hidden(tmp_path: Path) -> None:
         (("--field", "latency"), 2, "write ROLE=NAME"),
         (("--field", "latency=took"), 2, "no column took (--field latency=)"),
         (("--field", "latency=service"), 2, "is not a valid number"),
-        (("--field", "time=service"), 2, "is not a supported time"),
+        (("--field", "time=service"), 2, "is not a valid time"),
         (("--where", "nonsense > 1"), 2, "--where uses nonsense"),
         (("--errors", "status_code >"), 2, "is not a valid condition"),
         (("--filter", "f.json"), 2, "for an Elasticsearch index (for files, use --where): leave out --filter"),

@@ -184,7 +184,7 @@ def test_the_list_of_refused_documents_is_bounded_and_their_number_is_not(
 def test_an_answer_that_says_nothing_of_the_documents_is_an_error(tmp_path: Path) -> None:
     node = Node()
     node.ask = lambda *_, **__: {"took": 1}  # type: ignore[method-assign]
-    with pytest.raises(StoreError, match="does not say"):
+    with pytest.raises(StoreError, match="does not report"):
         Loader(node, tmp_path / "refused").load("week", 1, lines(1))  # type: ignore[arg-type]
 
 

@@ -186,5 +186,5 @@ def test_what_is_not_emulated_is_said(tmp_path: Path) -> None:
     for said in ("its filter", "exponential_realert", "min_doc_count", "bytes is matched to network.bytes"):
         assert said in lost
     lost = " ".join(rule(SPIKE + "use_terms_query: true\nterms_size: 20\n", tmp_path, COUNT).not_emulated)
-    assert "of terms_size (20)" in lost
+    assert "terms_size (20): not applied" in lost
     assert "whole buckets" in lost

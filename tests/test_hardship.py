@@ -96,5 +96,5 @@ def test_a_scenario_without_hard_customers_is_the_one_that_it_was() -> None:
     assert Scenario().fingerprint == Scenario(hard=replace(Hard())).fingerprint == "aa3c55aa2a71c2de"
     assert {customer.hardship for customer in World(Scenario()).customers.values()} == {""}
     assert len({customer.hardship for customer in World(SHIPPED).customers.values()}) == 10
-    with pytest.raises(BadSetting, match="above 1"):
+    with pytest.raises(BadSetting, match="more than 1"):
         Hard(late=Hardship(0.6, (1, 1), (10080, 10080)), wraps=Hardship(0.6, (100, 300), (2, 2)))

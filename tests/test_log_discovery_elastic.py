@@ -191,7 +191,7 @@ def test_what_cannot_be_meant_is_told_in_a_line(elasticsearch: Server, elasticse
         (Columns(preset="requests", step=60), "leave out --wide and --document-step"),
         (Columns(key="service", statistic="share"), "--errors"),
         (Columns(preset="errors", errors="status_code:(("), "not a valid Lucene query:"),
-        (Columns(preset="errors", errors="status:>=500"), "speaks of status, which .* did you mean status_code"),
+        (Columns(preset="errors", errors="status:>=500"), "uses status, which .* did you mean status_code"),
         (Columns(key="service", statistic="share", errors="level:X", step=60), "--document-step is for"),
     ):
         with pytest.raises(UsageFailure, match=line):

@@ -101,7 +101,7 @@ def test_a_rise_that_was_cut_short_is_as_long_as_it_was() -> None:
 
 
 def test_a_window_without_room_for_the_rise_is_refused() -> None:
-    with pytest.raises(UsageFailure, match=r"a window of 1 h is too short: the series needs 1 h 30 min or more"):
+    with pytest.raises(UsageFailure, match=r"a window of 1 h is too short: the series needs at least 1 h 30 min"):
         SmokeFeed(1, START, START + 3600)
 
 

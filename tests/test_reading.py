@@ -130,6 +130,6 @@ def test_doctor_tells_the_full_reach_of_an_account_with_two_queries(
         assert len([one for one in fake.log if one.body]) == 2
     said = {line.name: line.text for line in found}
     assert code == 0, found
-    assert f"{len(fake.account.names)}: CUSTOMER-000" in said["keys"]
+    assert f"{len(fake.account.names)}: CUSTOMER-000" in said["series"]
     assert said["extent"].endswith(extent)
     assert said["gaps"].startswith("0.0% of the last 72 hours' buckets of 1 min")

@@ -55,6 +55,6 @@ def test_the_site_starts_with_the_readme_finds_what_is_searched_for_and_loads_no
     page.locator("article").get_by_role("link", name="Files and logs").first.click()
     page.wait_for_url("**/files.html*")
     page.get_by_role("textbox", name="Search").first.fill("baseline")
-    page.locator(".md-search-result__item", has_text="Detection").first.wait_for()
+    page.locator(".md-search-result__item", has_text="Detection").first.wait_for(timeout=120_000)
     page.close()
     assert [url for url in asked if not url.startswith((site, "data:"))] == []
