@@ -14,7 +14,7 @@ from traffic.store.elastic.bodies import KEY, TIME, Body
 
 Bytes = NDArray[np.uint8]
 
-DOCUMENTS = 10_000
+DOCUMENTS = 20_000
 """A bulk body, about: large enough that its way does not count, small enough to be held many times by a node."""
 
 # Four digits at a time: 0..9999 with zeros in front, then with blanks in front (which JSON skips before a number).

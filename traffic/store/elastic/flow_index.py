@@ -188,7 +188,7 @@ class FlowIndex:
     ) -> FlowIndex | None:
         """Those beside a store, where there are any."""
         cluster = Cluster(beside(totals.place), access)
-        layout = look(cluster, FLOW_META)
+        layout = look(cluster, FLOW_META, optional=True)
         if layout.ours is None or layout.ours.scenario != manifest.scenario:
             return None
         return cls(cluster, layout, totals, fields, metric, manifest.step)

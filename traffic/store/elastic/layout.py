@@ -46,18 +46,20 @@ class Layout:
         return self.ours.identity if there else None
 
 
-def look(cluster: Cluster, meta: str = META) -> Layout:
+def look(cluster: Cluster, meta: str = META, *, optional: bool = False) -> Layout:
     """What is behind the name of the store now; nothing where there is no such index.
 
     Args:
         cluster: and the name.
         meta: what ours are, totals or flow records.
+        optional: whether there may well be none; an index that is not there is asked for again otherwise, since a
+            cluster that has just started may not know of it yet.
 
     Raises:
         DamagedStore: what our indices say makes no sense.
         ForeignStore: they were made by another version.
     """
-    shards, closed, metas = _behind(cluster, meta)
+    shards, closed, metas = _behind(cluster, meta, optional)
     names = set(shards) or ({cluster.place.index} if cluster.place.remote else set())
     ours = {name: _parse(name, one) for name, one in metas.items()}
     others = tuple(sorted(names - set(ours)))
@@ -71,24 +73,27 @@ def look(cluster: Cluster, meta: str = META) -> Layout:
     return Layout(common, weeks, others, shards, closed)
 
 
-def drop(cluster: Cluster, meta: str = META) -> None:
+def drop(cluster: Cluster, meta: str = META, *, optional: bool = False) -> None:
     """Remove all of our indices behind the name, in one request: a run that is killed leaves all of them or none."""
-    *_, metas = _behind(cluster, meta)
+    *_, metas = _behind(cluster, meta, optional)
     if metas:
         cluster.ask("DELETE", "/" + ",".join(sorted(metas)))
 
 
-def _behind(cluster: Cluster, meta: str) -> tuple[dict[str, int], tuple[str, ...], dict[str, Any]]:
+def _behind(
+    cluster: Cluster, meta: str, optional: bool = False
+) -> tuple[dict[str, int], tuple[str, ...], dict[str, Any]]:
     """The indices behind the name and their shards, those that are closed, and what those say that are ours."""
     if cluster.place.remote:
         # Indices of another cluster cannot be looked into from here, only searched.
         return {}, (), {}
     path = f"/{cluster.place.index}"
     paths = (f"*.settings.index.{name}" for name in ("uuid", "number_of_shards", "verified_before_close"))
+    lenient = {"ignore_unavailable": "true"} if optional else {}
     wanted = {"filter_path": ",".join(paths), "expand_wildcards": "open,closed"}
     try:
-        found = cluster.ask("GET", f"{path}/_mapping", {"filter_path": f"*.mappings._meta.{meta}"})
-        settings = cluster.ask("GET", f"{path}/_settings", wanted)
+        found = cluster.ask("GET", f"{path}/_mapping", {"filter_path": f"*.mappings._meta.{meta}", **lenient})
+        settings = cluster.ask("GET", f"{path}/_settings", {**wanted, **lenient})
     except NoSuchStore:
         return {}, (), {}
     with understood(cluster.name):

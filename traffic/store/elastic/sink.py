@@ -36,7 +36,7 @@ _EXACT = 2**53
 class ElasticSink(FlowSink):
     """An index in a cluster that generated traffic is written to."""
 
-    writers = 3
+    writers = 2
     """Blocks that may be written at once, each by a thread with a connection of its own: enough to keep a node busy
     while the next body is made."""
 
@@ -72,8 +72,8 @@ class ElasticSink(FlowSink):
         self._fields = Fields(TIME, KEY, field, "sum")
         if replace:
             drop(self._cluster)
-            drop(Cluster(beside(place), access), FLOW_META)
-        layout = look(self._cluster)
+            drop(Cluster(beside(place), access), FLOW_META, optional=True)
+        layout = look(self._cluster, optional=replace)
         if layout.others:
             raise ForeignStore(
                 f"{self.name} contains an index that sl did not create ({layout.others[0]}): use another one"
