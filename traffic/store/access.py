@@ -106,15 +106,8 @@ def access(
         if user and not password:
             raise UsageFailure(f"user {user} has no password: pass a file with --password-file, or set {PASSWORDS[0]}")
     authority = str(ca_file) if ca_file else first(AUTHORITIES, environment)
-    if authority is not None:
-        with storage(authority), Path(authority).open("rb"):
-            pass
-    # They travel in headers; a library that refuses one would quote it.
-    for what, text in (("API key", api_key), ("user", user), ("password", password)):
-        if text and (not text.isprintable() or (what == "API key" and (not text.isascii() or " " in text))):
-            raise UsageFailure(
-                f"the {what} contains spaces, line breaks or invalid characters: the file must contain nothing else"
-            )
+    _check_readable(authority)
+    _check_printable({"user": user, "password": password}, {"API key": api_key})
     fingerprint = fingerprint or first(FINGERPRINTS, environment)
     if fingerprint and not re.fullmatch("[0-9a-fA-F]{64}", fingerprint.replace(":", "")):
         raise UsageFailure(
@@ -186,16 +179,9 @@ def prometheus_access(said: Entry, environment: Mapping[str, str] = os.environ) 
             both = f"{PROMETHEUS_USERS[0]} and {PROMETHEUS_PASSWORDS[0]}"
             raise UsageFailure(f"no {lacking} for Prometheus: set {both}")
     tenant = said.tenant or first(PROMETHEUS_TENANTS, environment)
-    for what, text in (("token", token), ("user", user), ("password", password), ("tenant", tenant)):
-        header = what in ("token", "tenant")
-        if text and (not text.isprintable() or (header and (not text.isascii() or " " in text))):
-            raise UsageFailure(
-                f"the {what} contains spaces, line breaks or invalid characters: the file must contain nothing else"
-            )
+    _check_printable({"user": user, "password": password}, {"token": token, "tenant": tenant})
     authority = str(said.ca_file) if said.ca_file else None
-    if authority is not None:
-        with storage(authority), Path(authority).open("rb"):
-            pass
+    _check_readable(authority)
     return Access(
         user=user,
         password=password,
@@ -205,6 +191,27 @@ def prometheus_access(said: Entry, environment: Mapping[str, str] = os.environ) 
         allow_http=said.allow_http,
         wait=said.wait,
     )
+
+
+def _check_readable(authority: str | None) -> None:
+    """Raise StorageFailure for a CA file that cannot be read."""
+    if authority is not None:
+        with storage(authority), Path(authority).open("rb"):
+            pass
+
+
+def _check_printable(encoded: Mapping[str, str | None], plain: Mapping[str, str | None]) -> None:
+    """Raise UsageFailure for what cannot be sent in a header: a library that refuses it would quote it.
+
+    Args:
+        encoded: is sent as base64, so that it may contain spaces and letters beyond ASCII.
+        plain: is sent as it is.
+    """
+    for what, text in {**plain, **encoded}.items():
+        if text and (not text.isprintable() or (what in plain and (not text.isascii() or " " in text))):
+            raise UsageFailure(
+                f"the {what} contains spaces, line breaks or invalid characters: the file must contain nothing else"
+            )
 
 
 def _kentik_pair(environment: Mapping[str, str]) -> tuple[str | None, str | None]:

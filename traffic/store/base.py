@@ -125,8 +125,8 @@ class Source(Protocol):
         """From the first value to the end of the last one that can be read in buckets of `resolution` seconds.
 
         Args:
-            since: the start that is wanted (None: the first value). It matters only for a store that cannot
-                               tell how far back it goes; one whose `settling` is None can, and ignores it.
+            since: the start that is wanted (None: the first value). It matters only for a store that cannot tell how
+                far back it goes; one whose `settling` is None can, and ignores it.
             resolution: some stores keep coarse values longer than fine ones.
 
         Raises:
