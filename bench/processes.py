@@ -32,7 +32,7 @@ def run(*command: str | Path) -> Spent:
     with subprocess.Popen(
         [sys.executable, *map(str, command)],
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("SL_")},
+        env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -44,6 +44,11 @@ def run(*command: str | Path) -> Spent:
     if process.returncode:
         raise SystemExit(f"{' '.join(map(str, command))} failed:\n{said}")
     return Spent(time.perf_counter() - begun, usage.ru_maxrss / 1024, said)
+
+
+def _environment() -> dict[str, str]:
+    """That of a command, which no setting of this machine changes."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SL_")}
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,7 @@ def spent(*command: str | Path) -> Cost:
     """
     begun = time.perf_counter()
     whole = [sys.executable, "-m", "bench.reaper", sys.executable, *map(str, command)]
-    env = {name: value for name, value in os.environ.items() if not name.startswith("SL_")}
-    done = subprocess.run(whole, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(whole, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(whole)} failed:\n{done.stderr}")
     return Cost(time.perf_counter() - begun, *map(float, done.stdout.split()))
