@@ -102,7 +102,7 @@ WHOLE = {"a": {at(n, "%H:%M"): float(value) for n, value in enumerate(NUMBERS)}}
         (
             Columns(),
             THERE,
-            "2 rows hold -1 in load, which is taken for a value that is missing: --missing none keeps it",
+            "2 rows contain -1 in load, which is treated as missing: --missing none keeps it",
         ),
         (Columns(missing=()), WHOLE, None),
         (Columns(missing=(-1.0,)), THERE, None),
@@ -111,8 +111,8 @@ WHOLE = {"a": {at(n, "%H:%M"): float(value) for n, value in enumerate(NUMBERS)}}
             {"a": {time: value for time, value in WHOLE["a"].items() if value not in (10, 20)}},
             None,
         ),
-        (Columns(statistic="max"), THERE, "2 rows hold -1 in load"),
-        (Columns(wide=True), {"load": THERE["a"]}, "2 rows hold -1 in the columns"),
+        (Columns(statistic="max"), THERE, "2 rows contain -1 in load"),
+        (Columns(wide=True), {"load": THERE["a"]}, "2 rows contain -1 in the columns"),
     ],
 )
 def test_they_are_left_out_of_a_file_and_said(
@@ -123,7 +123,7 @@ def test_they_are_left_out_of_a_file_and_said(
     path.write_text(content.replace("key,", "").replace(",a,", ",") if said.wide else content)
     found, lines = read(str(path), said)
     assert found == expected
-    of_them = [line for line in lines if " hold " in line]
+    of_them = [line for line in lines if " rows contain " in line]
     assert [told in line for line in of_them] == [True] if told else of_them == []
 
 
@@ -138,7 +138,7 @@ def test_they_come_late_in_a_file_of_several_parts(late: bool, tmp_path: Path) -
     window = source.extent(None, 60)
     coverage = source.coverage(window, window)
     assert [(one.reason, one.rows) for one in coverage.parts[0].left_out] == [("have no finite value", 2)]
-    assert any("2 rows hold 65535" in note for note in coverage.notes)
+    assert any("2 rows contain 65535" in note for note in coverage.notes)
 
 
 @pytest.mark.parametrize("marker", [-1, 2**32 - 1, 2**64 - 1])

@@ -121,9 +121,10 @@ def remarks_on(markers: list[Marker], column: str) -> list[str]:
     """
     found = []
     for one in markers:
-        rows = f"{one.rows:,} rows hold {one.shown} in {column}"
+        rows = f"{one.rows:,} rows contain {one.shown} in {column}"
         if one.sure:
-            found.append(f"{rows}, which is taken for a value that is missing: --missing none keeps it")
+            found.append(f"{rows}, which is treated as missing: --missing none keeps it")
         else:
-            found.append(f"{rows}, and nothing else below 0: --missing {one.shown} leaves it out if it stands for none")
+            advice = f"if it means missing, --missing {one.shown} leaves it out"
+            found.append(f"{rows}, and no other value is below 0: {advice}")
     return found
