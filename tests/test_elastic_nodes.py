@@ -17,6 +17,11 @@ from tests.commands import Answer, refused, sl, well
 from tests.elasticsearch.node import Cluster
 from tests.test_elastic_as_it_is import END, documents, put
 from traffic.model import WEEK
+from traffic.store.access import Access
+from traffic.store.base import Away
+from traffic.store.elastic.bulk import Loader
+from traffic.store.elastic.client import Cluster as Client
+from traffic.store.elastic.place import find_place
 
 OPTIONS = ("--key", "customer", "--value", "bytes", "--statistic", "sum", "--resolution", "60m", "--charts", "0")
 
@@ -126,3 +131,22 @@ def test_two_of_three_nodes_that_are_lost_end_a_run_with_a_code_of_its_own(
     elasticsearch_cluster.start()
     well(discover(left.url, tmp_path, "2m"))
     assert (tmp_path / "events.csv").exists()
+
+
+@pytest.mark.slow
+def test_documents_for_a_shard_that_is_away_are_given_up_when_the_wait_is_over_and_can_be_sent_again(
+    elasticsearch_cluster: Cluster, tmp_path: Path
+) -> None:
+    left, *_, away = elasticsearch_cluster.nodes
+    settings = {"number_of_replicas": 0, "number_of_shards": 1, "routing.allocation.require._name": away.name}
+    elasticsearch_cluster.call("PUT", "/pinned", {"settings": {"index": settings}})
+    away.kill()
+    loader = Loader(Client(find_place(f"{left.url}/pinned"), Access(wait=3)), tmp_path / "refused")
+    body = b'{"create":{"_id":"1"}}\n{"n":1}\n{"create":{"_id":"2"}}\n{"n":2}\n'
+    with pytest.raises(
+        Away, match=r"takes no more documents at the moment \(unavailable_shards_exception\): run again"
+    ):
+        loader.load("pinned", 2, body)
+    elasticsearch_cluster.start()
+    assert loader.load("pinned", 2, body) == 2
+    assert (loader.sent, loader.stored, loader.refused) == (2, 2, 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,9 +16,11 @@ from traffic.store.elastic.client import Cluster
 EXISTS = "version_conflict_engine_exception"
 """What a second `create` of the same point answers."""
 
-ATTEMPTS = 8
+PUT_OFF = "takes no more documents at the moment"
+_AWAY = 30.0
+"""Seconds, at most, for which the cluster itself waits for a shard that is away: it then says so, and the run too."""
 _FULL = "circuit_breaking_exception"
-_BUSY = {
+BUSY = {
     "es_rejected_execution_exception",
     "rejected_execution_exception",
     "unavailable_shards_exception",
@@ -55,11 +56,12 @@ class Loader:
         A body is safe to send again: what is there already is not created twice.
 
         Raises:
-            Away: the cluster is too busy for the body however often it is sent.
+            Away: the cluster is too busy for the body, or its shard is away, for longer than one waits.
             StoreError: a document is too large for it, or it does not answer as it should.
         """
         stored = refused = 0
-        for attempt in range(ATTEMPTS):
+        waiting = self._cluster.waiting()
+        while True:
             try:
                 kinds = self._send(index, body)
             except TooLarge:
@@ -70,11 +72,10 @@ class Loader:
                 # Not the body is too large but the heap too full, which passes.
                 kinds = Counter({_FULL: count})
             stored += count - sum(kinds.values())
-            if not kinds.keys() & _BUSY:
+            if not kinds.keys() & BUSY:
                 break
-            time.sleep(min(30.0, 0.25 * 2**attempt))
-        else:
-            raise Away(f"{self._cluster.name} is overloaded and takes no more documents: run again later")
+            if not waiting.longer(PUT_OFF, None):
+                raise Away(f"{self._cluster.name} {PUT_OFF} ({busy_with(kinds)}): run again later")
         if kinds.keys() - {EXISTS}:
             refused = self._list_refused(index, body)
         with self._lock:
@@ -102,9 +103,8 @@ class Loader:
 
     def _send(self, index: str, body: bytes) -> Counter[str]:
         """Send it, and count by kind of error what was not created."""
-        answer = self._cluster.ask(
-            "POST", f"/{index}/_bulk", {"filter_path": "errors,items.*.error.type"}, body, bulk=True
-        )
+        params = {"filter_path": "errors,items.*.error.type", "timeout": patience(self._cluster.wait)}
+        answer = self._cluster.ask("POST", f"/{index}/_bulk", params, body, bulk=True)
         if "errors" not in answer:
             raise StoreError(f"{self._cluster.name} does not report what became of the documents")
         return Counter(one["create"]["error"]["type"] for one in answer.get("items", ()))
@@ -129,6 +129,16 @@ class Loader:
             self._count += len(found)
             self._refused += found[: max(0, _MOST_LISTED - len(self._refused))]
         return len(found)
+
+
+def patience(wait: float) -> str:
+    """What a bulk request says of how long it waits for a shard that is away."""
+    return f"{max(1.0, min(_AWAY, wait)):.0f}s"
+
+
+def busy_with(kinds: Counter[str]) -> str:
+    """Why most documents were put off, in the cluster's words."""
+    return max(sorted(kinds.keys() & BUSY), key=lambda kind: kinds[kind])
 
 
 def _reason(error: Mapping[str, Any]) -> str:

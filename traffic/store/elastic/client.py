@@ -70,7 +70,8 @@ class Cluster:
         # Who is shown what is the cluster's to decide: what one login was answered is nothing for another.
         who = (user,) if named else ("", access.api_key)
         self.identity = blake2b(repr(who).encode(), digest_size=16).hexdigest()
-        self._wait = access.wait
+        self.wait = access.wait
+        """Seconds."""
         self._answered = False
         self._product: Product | None = None
         # As text: a password need not be ASCII.
@@ -114,7 +115,7 @@ class Cluster:
         """
         # Who sends documents waits for a heap by itself.
         waits, again = iter(() if bulk else _FULL), iter(() if bulk else _NOT_THERE)
-        waiting = Waiting(self.name, self._wait)
+        waiting = self.waiting()
         while True:
             try:
                 answer = self._send(method, path, params, body, bulk)
@@ -129,6 +130,10 @@ class Cluster:
                 if not isinstance(answer, dict):
                     raise self._stranger()
                 return answer
+
+    def waiting(self) -> Waiting:
+        """How long one request may be tried again."""
+        return Waiting(self.name, self.wait)
 
     @property
     def product(self) -> Product:
@@ -185,7 +190,7 @@ class Cluster:
             PartialAnswer: some shards stay away, or the answer does not say.
             AccessDenied, NoSuchStore, StoreError: as `ask`.
         """
-        waiting = Waiting(self.name, self._wait)
+        waiting = self.waiting()
         while True:
             answer = self.ask(method, path, params)
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
@@ -15,6 +14,7 @@ from traffic.model import Window
 from traffic.store.access import Access
 from traffic.store.base import Away, ForeignStore, NoSuchStore, StoreError
 from traffic.store.elastic.answers import understood
+from traffic.store.elastic.bulk import BUSY, PUT_OFF, busy_with, patience
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.refusals import shown
@@ -26,9 +26,7 @@ BODY = 500
 """Documents of a request."""
 REMOVED = 1000
 """Of these, what a request removes."""
-ATTEMPTS = 8
 _HALF = re.compile("[\ud800-\udfff]")
-_BUSY = {"es_rejected_execution_exception", "circuit_breaking_exception", "unavailable_shards_exception"}
 
 Document = Mapping[str, Any]
 
@@ -134,8 +132,12 @@ class FindingsIndex:
 
     def _send(self, body: bytes, action: str = "index") -> None:
         """Again while some are refused for want of room: an id is written once, however often it is sent."""
-        for attempt in range(ATTEMPTS):
-            paths = {"filter_path": "errors,items.*.error.type,items.*.error.reason"}
+        waiting = self._cluster.waiting()
+        while True:
+            paths = {
+                "filter_path": "errors,items.*.error.type,items.*.error.reason",
+                "timeout": patience(self._cluster.wait),
+            }
             answer = self._cluster.ask("POST", f"{self._path}/_bulk", paths, body, bulk=True)
             if "errors" not in answer:
                 raise StoreError(f"{self.name} does not report what became of the documents")
@@ -144,10 +146,10 @@ class FindingsIndex:
                 kinds = Counter(str(one["type"]) for one in errors)
             if not kinds:
                 return
-            if other := [one for one in errors if one["type"] not in _BUSY]:
+            if other := [one for one in errors if one["type"] not in BUSY]:
                 raise StoreError(f"{self.name} rejects {len(other):,} documents: {shown(str(other[0].get('reason')))}")
-            time.sleep(min(30.0, 0.25 * 2**attempt))
-        raise Away(f"{self.name} is overloaded and takes no more documents: run again later")
+            if not waiting.longer(PUT_OFF, None):
+                raise Away(f"{self.name} {PUT_OFF} ({busy_with(kinds)}): run again later")
 
 
 def bodies(documents: Mapping[str, Document], marks: Mapping[str, str]) -> Iterator[bytes]:
