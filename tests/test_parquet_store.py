@@ -481,3 +481,15 @@ def test_a_store_of_ours_has_no_columns_to_name(reference: Path) -> None:
     assert open_source(str(reference), Columns()).metric == BITS
     with pytest.raises(UsageFailure, match="no columns and no log lines: leave out --key"):
         open_source(str(reference), Columns(key="customer"))
+
+
+def test_a_store_is_opened_without_pandas(reference: Path) -> None:
+    """pyarrow loads it in some of its conversions, which takes longer than to open a store."""
+    program = (
+        "import sys\nfrom traffic.model import Query\nfrom traffic.store import open_source\n"
+        f"source = open_source({str(reference)!r})\n"
+        f"source.series(Query(source.metric, ({KEYS[0]!r},), source.extent(None, 60), 60))\n"
+        "print(sorted({'pandas', 'pyarrow.compute'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
