@@ -11,7 +11,7 @@ import pytest
 import sl
 from analyzer.cli.gate import EVENTS_FOUND
 from analyzer.comparison import TRUTH
-from analyzer.elsewhere.worth import ALERTS
+from analyzer.elsewhere.alerts import ALERTS
 from analyzer.judging import calendar
 from analyzer.judging.policy import FLOORS, classes_of, read_policy
 from analyzer.kernels import rules

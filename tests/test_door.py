@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.markers import Marker
 
-from tests.commands import ROOT, environment, refused, sl, start
+from tests.commands import ROOT, environment, refused, sl, start, well
 
 BARE = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH")}
 
@@ -118,6 +118,35 @@ def test_help_gives_an_example_and_loads_nothing_heavy(command: list[str]) -> No
     )
     assert "HEAVY []" in done.stdout
     assert "./sl.py" in done.stdout, "help shows how it is called"
+
+
+@pytest.mark.parametrize(
+    ("command", "unused"),
+    [
+        (["generate", "--customers", "2", "--weeks", "2"], {"duckdb", "jinja2", "matplotlib", "pandas", "pydantic"}),
+        (["discover", "--charts", "0"], {"duckdb", "matplotlib", "pandas", "pydantic"}),
+    ],
+)
+def test_a_run_loads_no_library_that_it_has_no_use_for(command: list[str], unused: set[str], tmp_path: Path) -> None:
+    if command[0] == "discover":
+        well(sl("generate", "--customers", "2", "--weeks", "2", cwd=tmp_path))
+    probe = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1)); import sl\n"
+        "code = sl.main()\n"
+        "print('LOADED', *sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, str(ROOT), *command],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stderr.split("LOADED")[1].split())
+    assert "pyarrow" in loaded
+    assert not loaded & unused
 
 
 def test_a_misspelt_command_or_option_is_one_line() -> None:

@@ -165,7 +165,7 @@ def discover(**given: Any) -> int:
 def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     """Search once, and write the reports: what was found, and what it cost; None of a dry run, which only says."""
     from analyzer.comparison import truth_for, unheard
-    from analyzer.elsewhere.worth import ALERTS
+    from analyzer.elsewhere.alerts import ALERTS
     from analyzer.judging.calendar import unmet
     from analyzer.marks import gone, with_marks
     from analyzer.pipeline import TRACES, Ledger, discover
@@ -278,7 +278,8 @@ def _with_others(
     quiet: bool,
 ) -> Findings:
     """The same, with what policies of other engines are worth on the same history; their alerts are written."""
-    from analyzer.elsewhere.worth import ALERTS, own
+    from analyzer.elsewhere.alerts import ALERTS
+    from analyzer.elsewhere.worth import own
     from traffic.disk import write_atomic
 
     rows, alerts = beside(theirs, source, job.scope, job.output, labels, job.policy, quiet=quiet)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from analyzer.elsewhere.account import FiredThere
+    from analyzer.elsewhere.alerts import AlertRow
     from analyzer.elsewhere.policy import Elsewhere, Percentage
-    from analyzer.elsewhere.worth import AlertRow
     from analyzer.model import OtherPolicy, Policy
     from analyzer.reading.scope import Scope
     from traffic.model import Label, Window

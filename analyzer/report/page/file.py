@@ -8,8 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 HERE = Path(__file__).parent
 STYLES = ("page.css",)
 
@@ -22,6 +20,9 @@ def rendered(template: Path, scripts: Sequence[str], **values: Any) -> bytes:
         scripts: of this folder, in order; together they are the page's one script.
         values: what the template shows; every text is escaped.
     """
+    # Not before there is something to write: a run that finds nothing new has no page to make.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     environment = Environment(
         loader=FileSystemLoader([template.parent, HERE]), autoescape=True, undefined=StrictUndefined
     )
