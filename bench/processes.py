@@ -47,8 +47,9 @@ def run(*command: str | Path) -> Spent:
 
 
 def _environment() -> dict[str, str]:
-    """That of a command, which no setting of this machine changes."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("SL_")}
+    """That of a command, which no setting of this machine changes; its bytecode is kept, as it is for any user."""
+    dropped = ("SL_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
 @dataclass(frozen=True)
