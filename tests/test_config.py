@@ -1,20 +1,16 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ConfigDict, TypeAdapter
 
 from traffic.config import load
 from traffic.errors import StorageFailure, UsageFailure
-from traffic.exact import NotExact, exact
 from traffic.settings import BadSetting, check, check_range
 
 
@@ -227,35 +223,3 @@ def test_every_number_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFact
     file = tmp_path_factory.getbasetemp() / "number.yaml"
     file.write_text(f"rate: {number!r}")
     assert load(file, Settings).rate == number
-
-
-_SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.just("above")
-_INNER = st.fixed_dictionaries(
-    {}, optional={"factor": st.lists(_SCALARS, max_size=3) | st.just([2, 0.5]), "minutes": _SCALARS, "odd": _SCALARS}
-)
-_SETTINGS = st.fixed_dictionaries(
-    {},
-    optional={
-        **dict.fromkeys(("rate", "count", "name", "on", "peak_hour", "side"), _SCALARS),
-        "floor": st.dictionaries(st.text(max_size=2), _SCALARS, max_size=2),
-        "inner": _INNER,
-        "many": st.lists(_INNER, max_size=2),
-        "by_name": st.dictionaries(st.text(max_size=2), _INNER, max_size=2),
-    },
-)
-
-
-@given(_SETTINGS)
-def test_what_is_taken_without_pydantic_is_what_pydantic_makes_of_it(settings: dict[str, Any]) -> None:
-    try:
-        taken = exact(settings, Settings)
-    except NotExact:
-        return
-    config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-    twin = TypeAdapter(list[Settings], config=config).validate_json(json.dumps([settings]))[0]
-    assert repr(taken) == repr(twin)
-
-
-@pytest.mark.parametrize("text", ["rate: 1\ninner: {factor: [2, 3.5]}", "many: [{minutes: 1}]\npeak_hour: null", ""])
-def test_plain_settings_are_taken_without_pydantic(text: str) -> None:
-    exact(yaml.safe_load(text) or {}, Settings)

@@ -18,10 +18,10 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.exact import NotExact, exact
 from traffic.settings import BadSetting
 from traffic.text import visible
 
@@ -67,18 +67,6 @@ def load(path: Path, cls: type[Loaded]) -> Loaded:
     """
     document = _Document(path)
     root = document.parse(_text(path))
-    settings = {} if root is None else root
-    try:
-        fitting: Loaded = exact(settings, cls)
-    except NotExact:
-        return _checked(document, settings, cls)
-    return fitting
-
-
-def _checked(document: _Document, settings: Any, cls: type[Loaded]) -> Loaded:
-    """What pydantic makes of the settings, or what it says is wrong."""
-    from pydantic import ConfigDict, TypeAdapter, ValidationError
-
     adapter: TypeAdapter[list[Loaded]] = TypeAdapter(
         # A dataclass takes its configuration from what stands round it, and a list can carry one.
         list[cls],  # type: ignore[valid-type]
@@ -86,7 +74,7 @@ def _checked(document: _Document, settings: Any, cls: type[Loaded]) -> Loaded:
     )
     try:
         # Through JSON, where strict still lets a list be a tuple and a mapping be a dataclass.
-        return adapter.validate_json(json.dumps([settings]))[0]
+        return adapter.validate_json(json.dumps([{} if root is None else root]))[0]
     except ValidationError as error:
         found = [_complaint(dict(one), cls) for one in error.errors(include_url=False)]
     found.sort(key=lambda one: document.line_of(one[0]))
