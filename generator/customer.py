@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from math import exp, log
 from zoneinfo import ZoneInfo
 
@@ -147,7 +148,7 @@ def _job(scenario: Scenario, rng: Rng) -> BackupJob:
 
 def trend(scenario: Scenario, customer: Customer, at: int) -> float:
     """How many times its rate the customer sends in the long run at the epoch second `at`: growth and season."""
-    weeks = (at - instant(scenario.growth.since, 0)) / WEEK
+    weeks = (at - _since(scenario.growth.since)) / WEEK
     exponent = weeks * log(1 + customer.growth)
     if season := customer.season:
         exponent += season.height(weeks) * log(1 + season.per_week)
@@ -158,6 +159,11 @@ def trend(scenario: Scenario, customer: Customer, at: int) -> float:
         )
     # To nine digits: the last bits of logarithms and exponentials differ between machines.
     return float(f"{exp(exponent):.9g}")
+
+
+@lru_cache(maxsize=16)
+def _since(text: str) -> int:
+    return instant(text, 0)
 
 
 def zone_of(scenario: Scenario) -> ZoneInfo:

@@ -1,4 +1,4 @@
-"""What happens to a customer's traffic: events, decoys, outages, drawn per (customer, week) and described as labels.
+"""What happens to a customer's traffic: events, decoys, outages, drawn per (customer, week); labels.py describes them.
 
 A draw needs nothing but the scenario, its seed, the customer and the week, so that any window shows the same incidents,
 clipped to it. An incident starts in its week and may run into the next one. Two incidents of a customer never come
@@ -8,21 +8,18 @@ is near, dropped itself or not, so that the rule never has to look further back 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from generator.customer import Customer, trend
+from generator.customer import Customer
 from generator.disturbance import DAY_MINUTES, Form
-from generator.hardship import ATTACKS, DECOYS
 from generator.noise import MINUTES
 from generator.rng import Rng, poisson
 from generator.scenario import Scenario
 from generator.shape import Shape
-from traffic.model import HOUR, WEEK, Direction, Floats, Kind, Label, Window, week_start
-from traffic.truth import label_id
+from traffic.model import HOUR, WEEK, Floats, Window
 
 MARGIN = 3 * HOUR
 
@@ -41,6 +38,9 @@ MISSES = ("gap", "late")
 # the default policy), even where noise hides the first and the last minute of a pulse.
 _PULSE = (3, 6)
 _PAUSE = (2, 5)
+
+_KEPT = 20_000
+"""Weeks of a customer whose incidents are kept."""
 
 
 @dataclass(frozen=True, order=True)
@@ -92,9 +92,19 @@ class Incidents:
         self._common = poisson(scenario.campaigns.per_week)
         self._forms: dict[str, Form] = vars(scenario.events.shapes)
         self._weights = [form.weight for form in self._forms.values()]
+        self._drawn_by_week: dict[tuple[str, int], tuple[TrafficIncident, ...]] = {}
 
     def drawn(self, customer: Customer, week: int) -> tuple[TrafficIncident, ...]:
         """All that is drawn for a week, in order, before what comes too close is dropped."""
+        # A week is looked at from the weeks beside it too.
+        which = customer.key, week
+        if which not in self._drawn_by_week:
+            if len(self._drawn_by_week) >= _KEPT:
+                self._drawn_by_week.clear()
+            self._drawn_by_week[which] = self._drawn(customer, week)
+        return self._drawn_by_week[which]
+
+    def _drawn(self, customer: Customer, week: int) -> tuple[TrafficIncident, ...]:
         if customer.season:
             # The growth of such a customer is a decoy over the whole window; anything else would be hidden in it.
             return ()
@@ -184,115 +194,6 @@ class Incidents:
         crossing = any(one.window.end > week for one in self.drawn(customer, before))
         running = [one for one in self.of_week(customer, before) if one.window.end > week] if crossing else []
         return (*running, *self.of_week(customer, week))
-
-    def labels(self, customer: Customer, window: Window, left: Window) -> Iterator[Label]:
-        """What took place in a window, clipped to it, in no order; `left` as `World.labels`.
-
-        Of what has ended, nothing depends on how much later the window ends.
-        """
-        first, since = week_start(max(window.start, left.start)) - WEEK, left.end
-
-        def label(
-            seen: Window, shape: str, factor: float, direction: Direction, kind: Kind, *which: int, campaign: str = ""
-        ) -> Label:
-            return Label(
-                campaign=campaign,
-                id=label_id(customer.key, shape, *which),
-                key=customer.key,
-                start=seen.start,
-                end=seen.end,
-                shape=shape,
-                factor=factor,
-                direction=direction,
-                kind=kind,
-            )
-
-        for week in range(first, window.end, WEEK):
-            for one in self.of_week(customer, week):
-                if one.window.overlap(window) and one.window.end >= since:
-                    direction: Direction = "below" if one.shape in (*MISSES, "outage") else "above"
-                    kind = self._kind(customer, one, window)
-                    seen = one.window.clip(window)
-                    yield label(seen, one.shape, one.factor, direction, kind, one.start, campaign=one.campaign)
-        for seen, height in self._bursts(customer, window, left):
-            yield label(seen.clip(window), "burst", height, "above", "optional", seen.start)
-        if job := customer.job:
-            for week, run in job.runs(Window(max(window.start, since - 1), window.end), self._shape.zone):
-                yield label(run.clip(window), "backup", job.factor, "above", "decoy", week)
-        if customer.season:
-            before, after = (trend(self._scenario, customer, at) for at in (window.start, window.end))
-            yield label(window, GROWTH, round(after / before, 3), "above" if after >= before else "below", "decoy")
-
-    def _bursts(self, customer: Customer, window: Window, left: Window) -> Iterator[tuple[Window, float]]:
-        """A customer's own bursts that reach the policy's multiple for more than a minute, apart from all incidents.
-
-        They are nobody's fault and no event; but whoever asks to be told of what reaches that multiple cannot complain.
-        """
-        noise, multiple = self._shape.noise, self._scenario.required.multiple
-        # Nothing is looked at that noise of five standard deviations would not raise so far.
-        least = multiple / noise.unlikely(customer)
-        steady_of = cache(noise.steady)
-        for week in range(week_start(max(window.start, left.start)) - WEEK, window.end, WEEK):
-            # Of two that begin in the same minute the longer one.
-            own = {one[0]: one for one in sorted(noise.bursts(customer, week)) if one[2] >= least}
-            if not own:
-                continue
-            around = [one.window for at in (week - WEEK, week, week + WEEK) for one in self.of_week(customer, at)]
-            for first, last, height in own.values():
-                seen = Window(week + 60 * first, week + 60 * last)
-                near = Window(seen.start - MARGIN, seen.end + MARGIN)
-                if seen.overlap(window) and seen.end >= left.end and not any(near.overlap(one) for one in around):
-                    steady = self._by_week(steady_of, customer, seen)
-                    if int((steady * height >= multiple).sum()) > 1:
-                        yield seen, height
-
-    def _kind(self, customer: Customer, one: TrafficIncident, window: Window) -> Kind:
-        """What a detector owes an incident, from the levels that it was made of."""
-        if one.shape == "outage":
-            return "ignore"
-        if one.shape in ("blip", "gap") or one.shape in DECOYS:
-            return "decoy"
-        facts = self._scenario.required
-        judged = one.start >= window.start + round(facts.history_weeks * WEEK)
-        if customer.hardship == "late":
-            # Nobody has a longer history of it.
-            judged = True
-        if one.shape in ATTACKS:
-            return "required" if judged else "optional"
-        if one.shape == MONDAY_RISE:
-            # It is there to be seen; what it must not become is an incident of many.
-            return "optional"
-        return "required" if judged and self._clear(customer, one, window) >= facts.buckets else "optional"
-
-    def _clear(self, customer: Customer, one: TrafficIncident, window: Window) -> int:
-        """How many of its buckets in the window rise so far above the level that an ideal baseline must see them.
-
-        They count as high as they came out, on a quiet day less than on a busy one, but for natural bursts. A baseline
-        is taken to lie as high as noise reaches one time in twenty, and speaks of whole hours: where the level climbs
-        within an hour, its highest counts, as no baseline of that hour is lower, and an event on the foot of the slope
-        may stay below it. Who has bursts by itself has to be passed higher than by its highest burst.
-        """
-        span = one.window.widen(HOUR)
-        level = self._by_week(self._shape.level, customer, span)
-        raised = level.copy()
-        first = (one.start - span.start) // 60
-        raised[first : first + one.minutes] *= one.factors()
-        raised *= self._by_week(self._shape.noise.steady, customer, span)
-        step = self._scenario.seconds
-        buckets = raised.reshape(-1, step // 60).mean(axis=1)
-        usual = np.repeat(level.reshape(-1, 60).max(axis=1), HOUR // step)
-        facts, noise = self._scenario.required, self._shape.noise
-        limit = facts.margin * max(facts.multiple, noise.highest_burst(customer)) * noise.q95(customer)
-        clear = (buckets >= limit * usual) & (buckets >= facts.margin * facts.floor)
-        inside = one.window.clip(window)
-        return int(clear[(inside.start - span.start) // step : -(-(inside.end - span.start) // step)].sum())
-
-    def _by_week(self, made: Callable[[Customer, int], Floats], customer: Customer, span: Window) -> Floats:
-        """Minutes of a span, of what is made week by week."""
-        monday = week_start(span.start)
-        weeks = [made(customer, week) for week in range(monday, span.end, WEEK)]
-        first = (span.start - monday) // 60
-        return np.concatenate(weeks)[first : first + span.seconds // 60]
 
 
 def _start(rng: Rng, week: int) -> int:

@@ -13,14 +13,17 @@ Tables, additions and multiplications of single elements alone: see rng.py.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from math import exp, hypot
 from statistics import NormalDist
 
 import numpy as np
 
 from generator.customer import Customer
-from generator.rng import TABLE_BITS, bits, few_bits, lognormal_table, poisson
+from generator.rng import TABLE_BITS, Few, bits, bits_of, few_bits, lognormal_table, poisson
 from generator.scenario import Bursts, Noise, Scenario, TrafficProfile
 from traffic.model import DAY, HOUR, WEEK, Floats
 
@@ -28,10 +31,16 @@ MINUTES = WEEK // 60
 SPANS = (WEEK // 60, DAY // 60, 4 * HOUR // 60, HOUR // 60, 20, 5, 1)
 """Minutes between two knots; each is a multiple of the next. The last ones are the minutes themselves."""
 
+WHOLE = range(MINUTES)
+"""All minutes of a week."""
+
 _UNUSED = 16 - TABLE_BITS
 
 HIGHEST = 30.0
 """What noise alone is cut at: a product of waves that are all at their highest at once is none that is ever seen."""
+
+_KEPT = 5_000
+"""Weeks of a customer whose bursts are kept."""
 
 _LENGTH_TAIL, _HEIGHT_TAIL = 1.4, 2.0
 """How quickly long and high bursts become rare: the exponents of their Pareto distributions."""
@@ -53,6 +62,7 @@ class TrafficNoise:
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
         self._known: dict[tuple[str, float], tuple[float, ...]] = {}
+        self._bursts_by_week: dict[tuple[str, str, int], list[tuple[int, int, float]]] = {}
 
     def _sigmas(self, customer: Customer) -> tuple[float, ...]:
         kind = customer.profile, customer.restless
@@ -81,79 +91,125 @@ class TrafficNoise:
         own, per_week = self._bursts(customer)
         return own.factor[1] if per_week else 1.0
 
+    def reaches(self, customer: Customer, factor: float) -> bool:
+        """Whether a burst of a customer may make its traffic that many times its level."""
+        own, per_week = self._bursts(customer)
+        return bool(per_week) and float(_heights(own.factor)[-1]) >= factor
+
     def most(self, customer: Customer) -> float:
         """The largest noise that there can be."""
         tables = [lognormal_table(sigma)[-1] for sigma in self._sigmas(customer)]
         return min(float(np.prod(tables)), HIGHEST) * self.highest_burst(customer)
 
-    def steady(self, customer: Customer, week: int) -> Floats:
-        """What the level of a week is multiplied with but for bursts, shape (10080,), the mean being 1."""
-        scales = self._sigmas(customer)
-        values = np.ones(2)
-        for sigma, span, wider in zip(scales[:-1], SPANS[:-1], (0, *SPANS), strict=False):
-            if wider:
-                values = _between(values, wider // span)
-            if sigma:
-                values *= self._knots(customer, week, sigma, span)
-        values = _between(values, SPANS[-2])[:-1]
-        if scales[-1]:
-            draws = bits(MINUTES, self._scenario.seed, "minute", week, customer.key)
-            values *= lognormal_table(scales[-1]).take(draws >> _UNUSED)
-        return np.minimum(values, HIGHEST, out=values)
+    def steady(self, customers: Sequence[Customer], week: int, part: range = WHOLE) -> Iterator[Floats]:
+        """What the level of some minutes of a week is multiplied with but for bursts, the mean being 1.
 
-    def _knots(self, customer: Customer, week: int, sigma: float, span: int) -> Floats:
-        """The knots of a week, the first of the next one included: noise runs on where a week ends."""
-        seed, purpose, key = self._scenario.seed, f"knots {span}", customer.key
-        here = few_bits(MINUTES // span, seed, purpose, week, key)
-        draws = np.concatenate([here, few_bits(1, seed, purpose, week + WEEK, key)])
-        return lognormal_table(sigma).take(draws >> _UNUSED)
+        Of one customer after the other, shape (minutes,).
+        """
+        # The few knots of all customers at once, then the many minutes of one after the other, which stay in the cache.
+        spans = SPANS[:-1]
+        knots = self._knots(customers, week, part)
+        values = knots[0]
+        for own, span, wider in zip(knots[1:], spans[1:], spans, strict=False):
+            first = _lattice(part, span).start - _lattice(part, wider).start * (wider // span)
+            values = own * _between(values, wider // span)[:, first : first + own.shape[1]]
+        first = part.start - _lattice(part, spans[-1]).start * spans[-1]
+        for customer, row in zip(customers, values, strict=True):
+            minutes = _between(row, spans[-1])[first : first + len(part)]
+            if sigma := self._sigmas(customer)[-1]:
+                draws = bits(part.stop, self._scenario.seed, "minute", week, customer.key)[part.start :]
+                minutes *= lognormal_table(sigma).take(draws >> _UNUSED)
+            yield np.minimum(minutes, HIGHEST, out=minutes)
+
+    def _knots(self, customers: Sequence[Customer], week: int, part: range) -> list[Floats]:
+        """The knots of each of `SPANS` but the last on which some minutes lie, of shape (customers, knots).
+
+        With those that come right before and after the minutes, be it the first one of the next week: noise runs on
+        where a week ends.
+        """
+        seed, lattices = self._scenario.seed, [_lattice(part, span) for span in SPANS[:-1]]
+        wanted: list[Few] = []
+        for span, lattice in zip(SPANS, lattices, strict=False):
+            last = MINUTES // span
+            wanted.append(Few(seed, f"knots {span}", week, lattice.start, min(lattice.stop, last)))
+            if lattice.stop > last:
+                wanted.append(Few(seed, f"knots {span}", week + WEEK, 0, 1))
+        found = [np.ones((len(customers), len(lattice))) for lattice in lattices]
+        edges = list(pairwise([0, *accumulate(map(len, lattices))]))
+        for row, customer in enumerate(customers):
+            draws = bits_of(wanted, customer.key) >> _UNUSED
+            for knots, sigma, (first, last) in zip(found, self._sigmas(customer), edges, strict=False):
+                if sigma:
+                    knots[row] = lognormal_table(sigma).take(draws[first:last])
+        return found
 
     def bursts(self, customer: Customer, week: int) -> list[tuple[int, int, float]]:
         """The bursts that begin in a week: first and last minute (not included) of the week, and how many times."""
+        # A week is looked at from the one after it too.
+        which = customer.profile, customer.key, week
+        if which not in self._bursts_by_week:
+            if len(self._bursts_by_week) >= _KEPT:
+                self._bursts_by_week.clear()
+            self._bursts_by_week[which] = self._drawn(customer, week)
+        return self._bursts_by_week[which]
+
+    def _drawn(self, customer: Customer, week: int) -> list[tuple[int, int, float]]:
         own, per_week = self._bursts(customer)
         if not per_week:
             return []
         seed, key = self._scenario.seed, customer.key
-        number = few_bits(1, seed, "bursts", week, key)[0] / 65536
-        count = int(np.searchsorted(poisson(per_week), number, side="right"))
-        drawn = few_bits(1 + 4 * count, seed, "bursts", week, key)[1:].reshape(count, 4)
-        first = (drawn[:, 0].astype(np.int64) << 16 | drawn[:, 1]) * MINUTES >> 32
-        last = first + _lengths(own.minutes).take(drawn[:, 2] >> _UNUSED)
-        heights = _heights(own.factor).take(drawn[:, 3] >> _UNUSED)
+        drawn = few_bits(1 + 4 * int(2 * per_week + 5), seed, "bursts", week, key)
+        count = bisect_right(poisson(per_week), int(drawn[0]) / 65536)
+        if 1 + 4 * count > len(drawn):
+            drawn = few_bits(1 + 4 * count, seed, "bursts", week, key)
+        four = drawn[1 : 1 + 4 * count].reshape(count, 4)
+        first = (four[:, 0].astype(np.int64) << 16 | four[:, 1]) * MINUTES >> 32
+        last = first + _lengths(own.minutes).take(four[:, 2] >> _UNUSED)
+        heights = _heights(own.factor).take(four[:, 3] >> _UNUSED)
         return list(zip(first.tolist(), last.tolist(), heights.tolist(), strict=True))
 
-    def raised(self, customer: Customer, week: int) -> Floats | None:
-        """How many times its level bursts make traffic, shape (10080,); None where there are none.
+    def of(self, customers: Sequence[Customer], week: int, part: range = WHOLE) -> Iterator[Floats]:
+        """All that the level of some minutes of a week is multiplied with, of one customer after the other."""
+        for customer, values in zip(customers, self.steady(customers, week, part), strict=True):
+            first, raised = self.raised(customer, week, part)
+            values[first - part.start :][: len(raised)] *= raised
+            yield values
+
+    def raised(self, customer: Customer, week: int, part: range) -> tuple[int, Floats]:
+        """How many times its level bursts make some minutes of a week: from which of them on, and the times.
 
         Where two lie over one another, the higher one counts.
         """
         before = [
             (first - MINUTES, last - MINUTES, height) for first, last, height in self.bursts(customer, week - WEEK)
         ]
-        there = [one for one in (*before, *self.bursts(customer, week)) if one[1] > 0]
+        every = (*before, *self.bursts(customer, week))
+        there = [one for one in every if one[0] < part.stop and one[1] > part.start]
         if not there:
-            return None
-        values = np.ones(MINUTES)
+            return part.start, np.ones(0)
+        begin = max(min(first for first, _, _ in there), part.start)
+        values = np.ones(min(max(last for _, last, _ in there), part.stop) - begin)
         for first, last, height in there:
-            part = values[max(first, 0) : last]
-            np.maximum(part, height, out=part)
-        return values
+            minutes = values[max(first - begin, 0) : last - begin]
+            np.maximum(minutes, height, out=minutes)
+        return begin, values
 
-    def of(self, customer: Customer, week: int) -> Floats:
-        """All that the level of a week is multiplied with, shape (10080,)."""
-        values = self.steady(customer, week)
-        if (raised := self.raised(customer, week)) is not None:
-            values *= raised
-        return values
+
+def _lattice(part: range, span: int) -> range:
+    """The knots from the last one at or before some minutes up to the first at or after them."""
+    return range(part.start // span, -(-part.stop // span) + 1)
 
 
 def _between(knots: Floats, count: int) -> Floats:
-    """Straight lines between knots: `count` values for each but the last, which stays."""
-    found = np.empty((len(knots) - 1) * count + 1)
-    found[-1] = knots[-1]
-    lines = found[:-1].reshape(-1, count)
-    np.multiply((knots[1:] - knots[:-1])[:, None], np.arange(count) / count, out=lines)
-    lines += knots[:-1, None]
+    """Straight lines between knots of the last axis: `count` values for each but the last, which stays."""
+    found = np.empty((*knots.shape[:-1], (knots.shape[-1] - 1) * count + 1))
+    found[..., ::count] = knots
+    low = knots[..., :-1]
+    rise = knots[..., 1:] - low
+    for place in range(1, count):
+        line = rise * (place / count)
+        line += low
+        found[..., place::count] = line
     return found
 
 

@@ -7,8 +7,10 @@ or of an exponential, which differs between processors, cannot show.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from hashlib import blake2b, shake_128
 from math import fsum
 from statistics import NormalDist
@@ -25,12 +27,12 @@ TABLE_BITS = 12
 
 def _name(seed: int, purpose: str, week: int, key: str) -> bytes:
     # The key comes last: it may hold anything, so also what separates the parts.
-    return f"{seed}\0{purpose}\0{week}\0{key}".encode("utf-8", "surrogatepass")
+    return f"{seed}\0{purpose}\0{week}\0".encode() + key.encode("utf-8", "surrogatepass")
 
 
 def bits(count: int, seed: int, purpose: str, week: int, key: str) -> NDArray[np.uint16]:
     """Thousands of uniform draws of 16 bits, shape (count,)."""
-    entropy = int.from_bytes(blake2b(_name(seed, purpose, week, key), digest_size=16).digest(), "little")
+    entropy = np.frombuffer(blake2b(_name(seed, purpose, week, key), digest_size=16).digest(), dtype="<u4")
     words = np.random.SFC64(np.random.SeedSequence(entropy)).random_raw(-(-count // 4))
     # The order of the bytes is fixed before they are cut, so that it does not depend on the machine's.
     return words.astype("<u8", copy=False).view("<u2")[:count].astype(np.uint16, copy=False)
@@ -43,6 +45,30 @@ def few_bits(count: int, seed: int, purpose: str, week: int, key: str) -> NDArra
     """
     digest = shake_128(_name(seed, purpose, week, key)).digest(2 * count)
     return np.frombuffer(digest, dtype="<u2").astype(np.uint16, copy=False)
+
+
+@dataclass(frozen=True)
+class Few:
+    """Some of the draws of `few_bits` for one purpose, whoever they are for."""
+
+    seed: int
+    purpose: str
+    week: int
+    first: int
+    last: int
+    """Not included."""
+
+    @cached_property
+    def name(self) -> bytes:
+        """What the name of the draws of any key begins with."""
+        return _name(self.seed, self.purpose, self.week, "")
+
+
+def bits_of(several: Sequence[Few], key: str) -> NDArray[np.uint16]:
+    """Some of the draws of several purposes, one purpose after the other, as `few_bits` says them."""
+    encoded = key.encode("utf-8", "surrogatepass")
+    drawn = [shake_128(one.name + encoded).digest(2 * one.last)[2 * one.first :] for one in several]
+    return np.frombuffer(b"".join(drawn), dtype="<u2").astype(np.uint16, copy=False)
 
 
 class Rng:
@@ -88,8 +114,7 @@ class Rng:
 
     def count(self, cumulative: Sequence[float]) -> int:
         """How many things happen, by the cumulative probabilities of 0, 1, 2 ... (`poisson`)."""
-        draw = self.unit()
-        return sum(draw >= probability for probability in cumulative)
+        return bisect_right(cumulative, self.unit())
 
 
 @lru_cache(maxsize=64)

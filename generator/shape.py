@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from functools import lru_cache
+from itertools import pairwise
 from math import fsum
 
 import numpy as np
 
 from generator.customer import Customer, trend, zone_of
-from generator.noise import MINUTES, TrafficNoise
+from generator.noise import MINUTES, WHOLE, TrafficNoise
 from generator.scenario import Scenario, TrafficProfile
 from traffic.model import HOUR, WEEK, Floats, Ints, Window
 
@@ -41,6 +42,14 @@ def local_minutes(zone: tzinfo, week: int) -> Ints:
     local = _MINUTE_OF_WEEK + np.repeat(offsets, _QUARTER // 60)
     local.setflags(write=False)
     return local
+
+
+@lru_cache(maxsize=64)
+def local_stretches(zone: tzinfo, week: int) -> tuple[tuple[range, int], ...]:
+    """The minutes of a week, cut where the clock is changed, each with the minute of the local week at its start."""
+    local = local_minutes(zone, week)
+    edges = [0, *(np.flatnonzero(np.diff(local) != 1) + 1).tolist(), MINUTES]
+    return tuple((range(first, last), int(local[first])) for first, last in pairwise(edges))
 
 
 def heights(profile: TrafficProfile) -> Floats:
@@ -73,21 +82,27 @@ class Shape:
         self._peaks = {name: one.weekday.index(max(one.weekday)) for name, one in scenario.profiles.items()}
         self.noise = TrafficNoise(scenario)
 
-    def level(self, customer: Customer, week: int) -> Floats:
-        """The noise-free level of a week in bit/s, shape (10080,)."""
+    def level(self, customer: Customer, week: int, part: range = WHOLE) -> Floats:
+        """The noise-free level of some minutes of a week in bit/s, shape (minutes,)."""
         # A customer that peaks later lives later: its whole week is turned, nights and weekends too.
         later = (customer.peak_hour - self._peaks[customer.profile] + 12) % 24 - 12
-        values = self._curves[customer.profile].take(local_minutes(self.zone, week) + (MINUTES - round(60 * later)))
+        curve, turned = self._curves[customer.profile], MINUTES - round(60 * later)
+        values = np.empty(len(part))
+        for minutes, local in local_stretches(self.zone, week):
+            first, last = max(minutes.start, part.start), min(minutes.stop, part.stop)
+            if first < last:
+                place = local + turned + first - minutes.start
+                values[first - part.start : last - part.start] = curve[place : place + last - first]
         base = customer.rate / (1.0 + (customer.multiplier - 1.0) * self._means[customer.profile])
         values *= base * (customer.multiplier - 1.0)
         values += base
-        first = trend(self.scenario, customer, week)
-        growing = _THROUGH_WEEK * (trend(self.scenario, customer, week + WEEK) - first)
-        growing += first
+        first_trend = trend(self.scenario, customer, week)
+        growing = _THROUGH_WEEK[part.start : part.stop] * (trend(self.scenario, customer, week + WEEK) - first_trend)
+        growing += first_trend
         values *= growing
         if job := customer.job:
-            whole = Window(week, week + WEEK)
-            for _, run in job.runs(whole, self.zone):
-                seen = run.clip(whole)
-                values[(seen.start - week) // 60 : (seen.end - week) // 60] *= job.factor
+            there = Window(week + 60 * part.start, week + 60 * part.stop)
+            for _, run in job.runs(there, self.zone):
+                seen = run.clip(there)
+                values[(seen.start - there.start) // 60 : (seen.end - there.start) // 60] *= job.factor
         return values

@@ -11,7 +11,8 @@ from generator.customer import customers, trend
 from generator.dimensions import Excess, Mixture
 from generator.hardship import ATTACKS
 from generator.incident import MISSES, Incidents
-from generator.noise import MINUTES
+from generator.labels import Labels
+from generator.noise import MINUTES, WHOLE
 from generator.scenario import Scenario
 from generator.shape import Shape
 from traffic.errors import UsageFailure
@@ -36,6 +37,7 @@ class World:
         self.customers = customers(scenario)
         self._shape = Shape(scenario)
         self._incidents = Incidents(scenario, self._shape)
+        self._labels = Labels(scenario, self._shape, self._incidents)
         self._events = ATTACKS.union(vars(scenario.events.shapes))
         self.mixture = Mixture(scenario.dimensions, scenario.seed)
 
@@ -65,26 +67,31 @@ class World:
 
     def amounts(self, key: str, week: int) -> Ints:
         """Bytes of each native step of a week (epoch second of its Monday), shape (steps,); MISSING in gaps."""
-        found = self._minutes(key, week)
-        return found if self.step == 60 else _coarser(found, self.step // 60)
+        found: Ints = self.block([key], Grid(week, self.step, WEEK // self.step))[0]
+        return found
 
-    def _minutes(self, key: str, week: int) -> Ints:
-        """Bytes of each minute of a week."""
-        customer = self.customers[key]
-        values = self._shape.level(customer, week)
-        gaps: list[slice] = []
-        for one in self._incidents.touching(customer, week):
-            first = (one.start - week) // 60
-            last = min(first + one.minutes, MINUTES)
-            if one.shape in MISSES:
-                gaps.append(slice(max(first, 0), last))
-            else:
-                values[max(first, 0) : last] *= one.factors()[max(-first, 0) : last - first]
-        values *= self._shape.noise.of(customer, week)
-        values *= _BYTES
-        found = np.rint(values, out=values).astype(np.int64)
-        for gap in gaps:
-            found[gap] = MISSING
+    def _minutes(self, keys: Sequence[str], week: int, part: range = WHOLE) -> Ints:
+        """Bytes of some minutes of a week, shape (keys, minutes)."""
+        customers = [self.customers[key] for key in keys]
+        found = np.empty((len(keys), len(part)), dtype=np.int64)
+        for row, customer, noise in zip(found, customers, self._shape.noise.of(customers, week, part), strict=True):
+            values = self._shape.level(customer, week, part)
+            gaps: list[slice] = []
+            for one in self._incidents.touching(customer, week):
+                first = (one.start - week) // 60
+                begin, end = max(first, part.start), min(first + one.minutes, part.stop)
+                if begin >= end:
+                    continue
+                minutes = slice(begin - part.start, end - part.start)
+                if one.shape in MISSES:
+                    gaps.append(minutes)
+                else:
+                    values[minutes] *= one.factors()[begin - first : end - first]
+            values *= noise
+            values *= _BYTES
+            row[:] = np.rint(values, out=values)
+            for gap in gaps:
+                row[gap] = MISSING
         return found
 
     def flows(self, keys: Sequence[str], grid: Grid, amounts: Ints) -> Iterator[Flows]:
@@ -99,7 +106,7 @@ class World:
     def _excesses(self, key: str, week: int) -> list[Excess]:
         customer, found = self.customers[key], list[Excess]()
         events = [one for one in self._incidents.touching(customer, week) if one.shape in self._events]
-        minutes = self._minutes(key, week) if events else None
+        minutes = self._minutes([key], week)[0] if events else None
         for one in events:
             assert minutes is not None
             first = (one.start - week) // 60
@@ -116,13 +123,10 @@ class World:
     def block(self, keys: Sequence[str], grid: Grid) -> Ints:
         """Bytes of some customers on a grid of native steps within one week, shape (keys, steps); MISSING as above."""
         week = week_start(grid.start)
-        first = (grid.start - week) // grid.step
         if grid.step != self.step or grid.window.end > week + WEEK:
             raise ValueError(f"{grid} does not lie within one week of steps of {self.step} s")
-        found = np.empty((len(keys), grid.count), dtype=np.int64)
-        for row, key in zip(found, keys, strict=True):
-            row[:] = self.amounts(key, week)[first : first + grid.count]
-        return found
+        found = self._minutes(keys, week, range((grid.start - week) // 60, (grid.window.end - week) // 60))
+        return found if self.step == 60 else _coarser(found, self.step // 60)
 
     def labels(self, window: Window, left: Window | None = None) -> list[Label]:
         """All that happened in a window, clipped to it.
@@ -131,7 +135,7 @@ class World:
             left: only what did not end before its end; the first of that, growth apart, begins no earlier than it does.
         """
         wanted = Window(window.start, window.start) if left is None else left
-        found = [label for one in self.customers.values() for label in self._incidents.labels(one, window, wanted)]
+        found = [label for one in self.customers.values() for label in self._labels.of(one, window, wanted)]
         if not self.scenario.dimensions.enabled:
             return found
         return [replace(one, culprit=self._culprit(one)) if one.shape in self._events else one for one in found]
@@ -141,9 +145,9 @@ class World:
 
 
 def _coarser(amounts: Ints, factor: int) -> Ints:
-    """Sums of `factor` minutes each; missing only where all of them are."""
-    minutes = amounts.reshape(-1, factor)
+    """Sums of `factor` minutes each, of every row; missing only where all of them are."""
+    minutes = amounts.reshape(len(amounts), -1, factor)
     there = minutes != MISSING
-    found: Ints = np.where(there, minutes, 0).sum(axis=1)
-    found[~there.any(axis=1)] = MISSING
+    found: Ints = np.where(there, minutes, 0).sum(axis=2)
+    found[~there.any(axis=2)] = MISSING
     return found

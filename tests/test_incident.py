@@ -312,7 +312,7 @@ def test_own_bursts_are_neutral_where_they_reach_the_policy_and_no_incident_is_n
         if WINDOW.start < label.start and label.end < WINDOW.end:
             week, customer = week_start(label.start), world.customers[label.key]
             first, last = (label.start - week) // 60, (label.end - week) // 60
-            both = [shape.noise.of(customer, at) for at in (week, week + WEEK)]
+            both = [one for at in (week, week + WEEK) for one in shape.noise.of([customer], at)]
             assert (np.concatenate(both)[first:last] >= 3).sum() > 1
         near = [one for one in others if one.key == label.key]
         assert all(one.end + MARGIN <= label.start or label.end + MARGIN <= one.start for one in near)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from generator.customer import BackupJob, Customer, Season, customers, trend
 from generator.noise import MINUTES, TrafficNoise, sigmas
-from generator.rng import Rng, bits, few_bits, lognormal_table, poisson
+from generator.rng import Few, Rng, bits, bits_of, few_bits, lognormal_table, poisson
 from generator.scenario import Bursts, CustomerSettings, Growth, Noise, RelativeNoise, Scenario, TrafficProfile
 from generator.shape import Shape, heights, local_minutes
 from traffic.model import DAY, HOUR, WEEK, Floats, Window, week_start
@@ -112,6 +112,12 @@ def test_draws_for_another_seed_purpose_week_or_key_have_nothing_in_common() -> 
 
 def test_fewer_of_a_few_draws_are_the_first_of_them() -> None:
     assert few_bits(169, 1, "hour", 0, "a")[0] == few_bits(1, 1, "hour", 0, "a")[0]
+
+
+def test_draws_of_several_purposes_are_those_of_each() -> None:
+    wanted = [Few(1, "hour", SPRING, 3, 168), Few(1, "hour", SPRING + WEEK, 0, 1), Few(1, "day", 0, 0, 0)]
+    each = [few_bits(one.last, one.seed, one.purpose, one.week, "Zürich\0")[one.first :] for one in wanted]
+    assert np.array_equal(bits_of(wanted, "Zürich\0"), np.concatenate(each))
 
 
 def test_draws_are_uniform() -> None:
@@ -310,7 +316,7 @@ def kind_of(noise: Noise, own: RelativeNoise = PLAIN, bursts: Bursts = NEVER) ->
 
 
 def weeks_of(noise: TrafficNoise, count: int) -> Floats:
-    return np.concatenate([noise.of(ACME, SPRING + week * WEEK) for week in range(count)])
+    return np.concatenate([one for week in range(count) for one in noise.of([ACME], SPRING + week * WEEK)])
 
 
 def obvious(scenario: Scenario, customer: Customer, week: int) -> Floats:
@@ -337,7 +343,7 @@ def obvious(scenario: Scenario, customer: Customer, week: int) -> Floats:
 @pytest.mark.parametrize("profile", ["business", "residential", "hosting", "bursty"])
 def test_noise_is_what_its_description_says(profile: str) -> None:
     customer = replace(ACME, profile=profile, restless=1.25)
-    found = TrafficNoise(Scenario()).steady(customer, SPRING)
+    (found,) = TrafficNoise(Scenario()).steady([customer], SPRING)
     assert found == pytest.approx(obvious(Scenario(), customer, SPRING), abs=1e-4)
 
 
@@ -394,7 +400,7 @@ def test_bursts_are_as_many_as_high_and_as_long_as_is_said_and_most_are_small() 
     assert lengths.min() == 3
     assert np.median(lengths) < 8
     assert np.median(found[starts + 1]) < 2.5
-    assert (kind_of(OFTEN, bursts=replace(own, per_week=0)).of(ACME, SPRING) == 1).all()
+    assert (weeks_of(kind_of(OFTEN, bursts=replace(own, per_week=0)), 1) == 1).all()
 
 
 def test_a_burst_runs_on_into_the_next_week() -> None:
@@ -408,7 +414,7 @@ def test_a_burst_runs_on_into_the_next_week() -> None:
 
 
 def test_without_noise_there_is_none() -> None:
-    assert (Shape(QUIET).noise.of(ACME, SPRING) == 1).all()
+    assert (weeks_of(Shape(QUIET).noise, 1) == 1).all()
 
 
 @settings(max_examples=20, deadline=None)
@@ -418,8 +424,8 @@ def test_a_week_of_a_customer_is_the_same_whenever_it_is_asked_for(week: int, ke
     one = replace(ACME, key=key)
     shape, other = Shape(Scenario()), Shape(Scenario())
     one = replace(one, profile="bursty")
-    other.noise.of(one, monday + WEEK)
-    assert np.array_equal(shape.noise.of(one, monday), other.noise.of(one, monday))
+    list(other.noise.of([one], monday + WEEK))
+    assert np.array_equal(next(shape.noise.of([one], monday)), next(other.noise.of([one], monday)))
     assert np.array_equal(shape.level(one, monday), other.level(one, monday))
 
 

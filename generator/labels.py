@@ -1,0 +1,145 @@
+"""What is said of what happened to a customer's traffic: its labels, and what a detector owes each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from generator.customer import Customer, trend
+from generator.hardship import ATTACKS, DECOYS
+from generator.incident import GROWTH, MARGIN, MISSES, MONDAY_RISE, Incidents, TrafficIncident
+from generator.scenario import Scenario
+from generator.shape import Shape
+from traffic.model import HOUR, WEEK, Direction, Floats, Kind, Label, Window, week_start
+from traffic.truth import label_id
+
+
+class Labels:
+    """The labels of a scenario."""
+
+    def __init__(self, scenario: Scenario, shape: Shape, incidents: Incidents) -> None:
+        self._scenario = scenario
+        self._shape = shape
+        self._incidents = incidents
+
+    def of(self, customer: Customer, window: Window, left: Window) -> Iterator[Label]:
+        """What took place in a window, clipped to it, in no order; `left` as `World.labels`.
+
+        Of what has ended, nothing depends on how much later the window ends.
+        """
+        first, since = week_start(max(window.start, left.start)) - WEEK, left.end
+
+        def label(
+            seen: Window, shape: str, factor: float, direction: Direction, kind: Kind, *which: int, campaign: str = ""
+        ) -> Label:
+            return Label(
+                campaign=campaign,
+                id=label_id(customer.key, shape, *which),
+                key=customer.key,
+                start=seen.start,
+                end=seen.end,
+                shape=shape,
+                factor=factor,
+                direction=direction,
+                kind=kind,
+            )
+
+        for week in range(first, window.end, WEEK):
+            for one in self._incidents.of_week(customer, week):
+                if one.window.overlap(window) and one.window.end >= since:
+                    direction: Direction = "below" if one.shape in (*MISSES, "outage") else "above"
+                    kind = self._kind(customer, one, window)
+                    seen = one.window.clip(window)
+                    yield label(seen, one.shape, one.factor, direction, kind, one.start, campaign=one.campaign)
+        for seen, height in self._bursts(customer, window, left):
+            yield label(seen.clip(window), "burst", height, "above", "optional", seen.start)
+        if job := customer.job:
+            for week, run in job.runs(Window(max(window.start, since - 1), window.end), self._shape.zone):
+                yield label(run.clip(window), "backup", job.factor, "above", "decoy", week)
+        if customer.season:
+            before, after = (trend(self._scenario, customer, at) for at in (window.start, window.end))
+            yield label(window, GROWTH, round(after / before, 3), "above" if after >= before else "below", "decoy")
+
+    def _bursts(self, customer: Customer, window: Window, left: Window) -> Iterator[tuple[Window, float]]:
+        """A customer's own bursts that reach the policy's multiple for more than a minute, apart from all incidents.
+
+        They are nobody's fault and no event; but whoever asks to be told of what reaches that multiple cannot complain.
+        """
+        noise, multiple = self._shape.noise, self._scenario.required.multiple
+        # Nothing is looked at that noise of five standard deviations would not raise so far.
+        least = multiple / noise.unlikely(customer)
+        if not noise.reaches(customer, least):
+            return
+        for week in range(week_start(max(window.start, left.start)) - WEEK, window.end, WEEK):
+            # Of two that begin in the same minute the longer one.
+            own = {one[0]: one for one in sorted(noise.bursts(customer, week)) if one[2] >= least}
+            spans = [(Window(week + 60 * first, week + 60 * last), height) for first, last, height in own.values()]
+            shown = [(seen, height) for seen, height in spans if seen.overlap(window) and seen.end >= left.end]
+            if not shown:
+                continue
+            around = [
+                Window(one.start - MARGIN, one.window.end + MARGIN)
+                for at in (week - WEEK, week, week + WEEK)
+                for one in self._incidents.of_week(customer, at)
+            ]
+            whole = Window(shown[0][0].start, max(seen.end for seen, _ in shown))
+            steady = self._steady(customer, whole)
+            for seen, height in shown:
+                if not any(seen.overlap(one) for one in around):
+                    noise_of_it = steady[(seen.start - whole.start) // 60 : (seen.end - whole.start) // 60]
+                    if int((noise_of_it * height >= multiple).sum()) > 1:
+                        yield seen, height
+
+    def _kind(self, customer: Customer, one: TrafficIncident, window: Window) -> Kind:
+        """What a detector owes an incident, from the levels that it was made of."""
+        if one.shape == "outage":
+            return "ignore"
+        if one.shape in ("blip", "gap") or one.shape in DECOYS:
+            return "decoy"
+        facts = self._scenario.required
+        judged = one.start >= window.start + round(facts.history_weeks * WEEK)
+        if customer.hardship == "late":
+            # Nobody has a longer history of it.
+            judged = True
+        if one.shape in ATTACKS:
+            return "required" if judged else "optional"
+        if one.shape == MONDAY_RISE:
+            # It is there to be seen; what it must not become is an incident of many.
+            return "optional"
+        return "required" if judged and self._clear(customer, one, window) >= facts.buckets else "optional"
+
+    def _clear(self, customer: Customer, one: TrafficIncident, window: Window) -> int:
+        """How many of its buckets in the window rise so far above the level that an ideal baseline must see them.
+
+        They count as high as they came out, on a quiet day less than on a busy one, but for natural bursts. A baseline
+        is taken to lie as high as noise reaches one time in twenty, and speaks of whole hours: where the level climbs
+        within an hour, its highest counts, as no baseline of that hour is lower, and an event on the foot of the slope
+        may stay below it. Who has bursts by itself has to be passed higher than by its highest burst.
+        """
+        span = one.window.widen(HOUR)
+        level = np.concatenate([self._shape.level(customer, *one) for one in _by_week(span)])
+        raised = level.copy()
+        first = (one.start - span.start) // 60
+        raised[first : first + one.minutes] *= one.factors()
+        raised *= self._steady(customer, span)
+        step = self._scenario.seconds
+        buckets = raised.reshape(-1, step // 60).mean(axis=1)
+        usual = np.repeat(level.reshape(-1, 60).max(axis=1), HOUR // step)
+        facts, noise = self._scenario.required, self._shape.noise
+        limit = facts.margin * max(facts.multiple, noise.highest_burst(customer)) * noise.q95(customer)
+        clear = (buckets >= limit * usual) & (buckets >= facts.margin * facts.floor)
+        inside = one.window.clip(window)
+        return int(clear[(inside.start - span.start) // step : -(-(inside.end - span.start) // step)].sum())
+
+    def _steady(self, customer: Customer, span: Window) -> Floats:
+        """The noise of a span without bursts, shape (minutes,)."""
+        steady = self._shape.noise.steady
+        return np.concatenate([minutes for one in _by_week(span) for minutes in steady([customer], *one)])
+
+
+def _by_week(span: Window) -> Iterator[tuple[int, range]]:
+    """A span as minutes of weeks."""
+    for part in span.weeks():
+        week = week_start(part.start)
+        yield week, range((part.start - week) // 60, (part.end - week) // 60)
