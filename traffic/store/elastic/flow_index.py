@@ -18,7 +18,6 @@ from traffic.model import Floats, Grid, Metric, Window, week_start
 from traffic.store.access import Access
 from traffic.store.base import ForeignStore, StoreError
 from traffic.store.elastic.bodies import KEY, SUMS, TIME, TOTAL, Body, Fields
-from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.encode import DOCUMENTS, digits, lines_of
 from traffic.store.elastic.flow_search import ask_flows, ask_totals
@@ -26,6 +25,7 @@ from traffic.store.elastic.layout import FLOW_META, Layout, look, said, week_ind
 from traffic.store.elastic.many import in_requests
 from traffic.store.elastic.place import IndexAddress
 from traffic.store.elastic.product import Product, weekly
+from traffic.store.elastic.senders import Senders
 from traffic.store.elastic.stamps import Stamps
 from traffic.store.folder import Manifest
 
@@ -92,15 +92,15 @@ def flow_bodies(
 class FlowLoad:
     """Flow records that are being written beside the totals."""
 
-    def __init__(self, place: IndexAddress, access: Access, loader: Loader, manifest: Manifest) -> None:
+    def __init__(self, place: IndexAddress, access: Access, senders: Senders, manifest: Manifest) -> None:
         """Look at what is there.
 
         Raises:
             ForeignStore: it is not what belongs to these totals.
         """
         self._cluster = Cluster(beside(place), access)
-        self._loader, self._fields = loader, Fields(TIME, KEY, manifest.field, "sum")
-        layout = look(self._cluster, FLOW_META)
+        self._senders, self._fields = senders, Fields(TIME, KEY, manifest.field, "sum")
+        layout = look(self._cluster, FLOW_META, optional=True)
         scenario = None if layout.ours is None else layout.ours.scenario
         if layout.others or scenario not in (None, manifest.scenario):
             raise ForeignStore(
@@ -125,15 +125,19 @@ class FlowLoad:
             self._cluster.ask("PUT", f"/{name}", body=body)
             self._weeks[week] = name
         there = self._there(week, keys, grid) if week in self._before else {}
-        done = False
         named = not self._cluster.product.time_series
-        for count, documents_of, about in flow_bodies(keys, grid, flows, catalogue, manifest.field, named=named):
-            for key, (documents, total) in about.items():
-                self._documents[week] += documents
-                self._sums[week] += total
-                done = there.get(key, (0, 0.0)) == (documents, total) and total < _EXACT
-            if count and not done:
-                self._loader.load(self._weeks[week], count, documents_of)
+
+        def missing() -> Iterator[tuple[int, bytes]]:
+            done = False
+            for count, body, about in flow_bodies(keys, grid, flows, catalogue, manifest.field, named=named):
+                for key, (documents, total) in about.items():
+                    self._documents[week] += documents
+                    self._sums[week] += total
+                    done = there.get(key, (0, 0.0)) == (documents, total) and total < _EXACT
+                if count and not done:
+                    yield count, body
+
+        self._senders.load(self._weeks[week], missing())
 
     def finish(self, manifest: Manifest) -> None:
         """Make all of it searchable, hold it against what was written, and say that it is there.

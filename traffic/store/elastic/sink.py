@@ -23,6 +23,7 @@ from traffic.store.elastic.flow_index import FlowLoad, beside
 from traffic.store.elastic.layout import FLOW_META, drop, look, said, week_index, whole_week
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.product import weekly
+from traffic.store.elastic.senders import Senders
 from traffic.store.folder import FORMAT, Manifest
 from traffic.store.sinks import FlowSink
 
@@ -37,8 +38,7 @@ class ElasticSink(FlowSink):
     """An index in a cluster that generated traffic is written to."""
 
     writers = 2
-    """Blocks that may be written at once, each by a thread with a connection of its own: enough to keep a node busy
-    while the next body is made."""
+    """Blocks that may be written at once: while the last bodies of one are sent, the first of the next are made."""
 
     def __init__(
         self, name: str, field: str, step: int, scenario: str, keys: int, replace: bool, access: Access, refused: Path
@@ -64,6 +64,7 @@ class ElasticSink(FlowSink):
         self.name = place.name
         self._cluster = Cluster(place, access)
         self._loader = Loader(self._cluster, refused)
+        self._senders = Senders(self._loader)
         self._bits = block_bits(keys, BLOCK)
         self._counting = Lock()
         self._documents: Counter[int] = Counter()
@@ -149,12 +150,12 @@ class ElasticSink(FlowSink):
             keys, amounts = tuple(key for key, one in zip(keys, there, strict=True) if not one), amounts[~there]
         named = not self._cluster.product.time_series
         bodies = bulk_bodies(keys, grid, amounts, self._manifest.field, named=named)
-        return sum(self._loader.load(self._weeks[week], count, body) for count, body in bodies)
+        return self._senders.load(self._weeks[week], bodies)
 
     def write_flows(self, keys: tuple[str, ...], grid: Grid, flows: Iterable[Flows], catalogue: Catalogue) -> None:
         """Store flow records in an index of their own, NAME-flows."""
         if self._flows is None:
-            self._flows = FlowLoad(self._cluster.place, self._access, self._loader, self._manifest)
+            self._flows = FlowLoad(self._cluster.place, self._access, self._senders, self._manifest)
         self._flows.write(keys, grid, flows, catalogue, self._manifest)
 
     def finish(self) -> str:
@@ -166,6 +167,7 @@ class ElasticSink(FlowSink):
         index, whole = self._cluster.place.index, self._whole
         if whole is None:
             raise ValueError("nothing was begun")
+        self._senders.close()
         self._loader.close()
         self._cluster.ask("PUT", f"/{index}/_settings", body={"index": {"refresh_interval": None}})
         self._cluster.ask("POST", f"/{index}/_refresh")
