@@ -220,6 +220,7 @@ def _search(
         labels.setdefault(label.key, []).append(label)
     not_judged: list[NotJudged] = []
     suppressed: list[Suppressed] = []
+    worst: list[Event] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = buckets = 0
     rows: int | None = 0
@@ -247,8 +248,7 @@ def _search(
         suspects += found.suspect_hours
         buckets += found.buckets
         rows = None if rows is None or found.rows is None else rows + found.rows
-        traced = traces.keys() | found.traces.keys()
-        worst = worst_first(event for event in events if event.id in traced)[: max(TRACES, job.charts)]
+        worst = worst_first([*worst, *found.events])[: max(TRACES, job.charts)]
         traces = {event.id: traces.get(event.id) or found.traces[event.id]() for event in worst}
         del found  # and with it the buckets of this block, before those of the next are read
         done += len(keys)

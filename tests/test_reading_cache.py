@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from dataclasses import replace
 from itertools import pairwise
@@ -12,11 +13,13 @@ import pytest
 
 from analyzer.model import Findings, Policy
 from analyzer.pipeline import BUFFER_LOG, Ledger, Search, discover
-from analyzer.reading.cache import AnswerFiles
+from analyzer.reading.cache import AnswerFiles, CachedBuckets
+from analyzer.reading.fetch import Halving, Rolled
+from analyzer.reading.kept import KeptBuckets
 from analyzer.reading.plan import Estimate, plan
 from analyzer.reading.scope import BUFFER_CACHE, Scope
 from tests.worlds import MONDAY, MemoryRollups, MemorySource, ScarceMemory
-from traffic.model import DAY, HOUR, WEEK, Floats, Metric, Window
+from traffic.model import DAY, HOUR, WEEK, Floats, Matrix, Metric, Query, Window
 from traffic.times import iso
 
 GAUGE = Metric(name="load", field="load", statistic="sum")
@@ -179,3 +182,19 @@ def test_pieces_of_many_answers_are_read_file_by_file(tmp_path: Path, monkeypatc
     again = AnswerFiles(tmp_path)
     assert len(dict(again.each(names))) == 20
     assert again.damaged == [damaged]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_the_buckets_of_a_block_are_gone_before_those_of_the_next_are_read(cached: bool, tmp_path: Path) -> None:
+    held = []
+
+    class Watched(MemorySource):
+        def series(self, query: Query) -> Matrix:
+            held.append(sum(isinstance(one, KeptBuckets) for one in gc.get_objects()))
+            return super().series(query)
+
+    asked = Halving(Watched(MONDAY, values(), GAUGE, native=600))
+    reader = CachedBuckets(asked, AnswerFiles(tmp_path), NOW) if cached else Rolled(asked)
+    for key in ("k0", "k1"):
+        reader.rollup(Query(GAUGE, (key,), Window(MONDAY, MONDAY + DAY), 600))
+    assert held == [0, 0]

@@ -201,6 +201,8 @@ class Rolled:
 
     def rollup(self, query: Query) -> Rollup:
         """Hours made by our own kernel from the source's buckets."""
+        # Those of the last block go before those of this one come.
+        self._kept = None
         self._kept = KeptBuckets(self._source.series(query))
         return self._kept.rollup(query)
 

@@ -37,7 +37,7 @@ class Damaged(Exception):
     """A file that does not hold what its checksums promise."""
 
 
-def _digest(*parts: bytes) -> bytes:
+def _digest(*parts: bytes | memoryview) -> bytes:
     hashed = blake2b(digest_size=16)
     for part in parts:
         hashed.update(part)
@@ -127,7 +127,7 @@ class AnswerFiles:
             places.append((name, offset, array.shape))
             arrays.append(array.data.cast("B") if array.size else b"")
             offset += array.size
-        header = {"about": dict(about), "pieces": places, "digest": _digest(*map(bytes, arrays)).hex()}
+        header = {"about": dict(about), "pieces": places, "digest": _digest(*arrays).hex()}
         encoded = json.dumps(header, separators=(",", ":")).encode()
         answer = _file_name([name for name, _ in pieces])
         path = self.folder / answer[:2] / f"{answer}{_SUFFIX}"

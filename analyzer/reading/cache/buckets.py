@@ -21,6 +21,8 @@ class CachedBuckets(CachedSource):
 
     def rollup(self, query: Query) -> Rollup:
         """Hours made by our own kernel."""
+        # Those of the last block go before those of this one come.
+        self._kept = None
         self._kept = KeptBuckets(self.series(query))
         return self._kept.rollup(query)
 

@@ -21,7 +21,7 @@ from traffic.flows import DIMENSIONS, FlowAnswer, FlowQuery
 from traffic.model import DAY, WEEK, Floats, Grid, Ints, Matrix, Query, Statistic, Window, block_of, week_start
 from traffic.store.base import FlowSource, Limits, NoSuchStore, StoreError, check_size
 from traffic.store.folder import BlockFile, block_files, read_manifest
-from traffic.store.parquet.block import GROUP, Head, read_head, read_rows
+from traffic.store.parquet.block import GROUP, Head, read_head, read_rows, release_memory
 from traffic.store.parquet.flows import FLOWS, FlowFiles
 
 _HELD = {"sum": "sums", "avg": "means", "max": "maxima"}
@@ -117,6 +117,7 @@ class ParquetSource(FlowSource):
             # Each week has columns of its own, and decoding lets go of Python's lock.
             with ThreadPoolExecutor(_READERS) as readers:
                 list(readers.map(fill, weeks))
+            release_memory()
         return Matrix(query.keys, grid, values)
 
     def fingerprint(self, window: Window) -> str:
