@@ -69,7 +69,7 @@ _VERDICT_COLOURS: dict[EventVerdict, str] = {"hit": GREEN, "false alarm": VERMIL
 def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequence[Outcome], title: str = "") -> Sheet:
     """The picture of `event` with its `trace`; `outcomes` are the labels of its key, drawn as far as in sight."""
     name = f"{plain(title, 120)}  ·  {plain(event.key, 240)}" if title else plain(event.key, 240)
-    heading = _Heading(name, _facts(findings, event))
+    heading = _heading(name, _facts(findings, event))
     strip = _STRIP if np.isfinite(trace.hourly).any() else 0
     margin = {**_MARGIN, "top": _MARGIN["top"] + heading.more, "bottom": _MARGIN["bottom"] + strip}
     sheet = Sheet(WIDTH, HEIGHT + heading.more + strip, **margin)
@@ -263,22 +263,18 @@ def _draw_not_judged(sheet: Sheet, gaps: Sequence[NotJudged], window: Window) ->
 class _Heading:
     """What stands above the plot: the key in up to two lines, the facts in up to two."""
 
-    name: str
-    facts: str
-
-    @property
-    def lines(self) -> tuple[list[str], list[str]]:
-        """Broken to the picture's width; beside the key stands the verdict."""
-        return (
-            wrapped(self.name, WIDTH - 190, 14, "bold"),
-            wrapped(self.facts, WIDTH - 40, 10, between="  ·  "),
-        )
+    name: list[str]
+    facts: list[str]
 
     @property
     def more(self) -> int:
         """Pixels that it needs beyond a line of each."""
-        name, facts = self.lines
-        return 24 * (len(name) - 1) + 18 * (len(facts) - 1)
+        return 24 * (len(self.name) - 1) + 18 * (len(self.facts) - 1)
+
+
+def _heading(name: str, facts: str) -> _Heading:
+    """Broken to the picture's width; beside the key stands the verdict."""
+    return _Heading(wrapped(name, WIDTH - 190, 14, "bold"), wrapped(facts, WIDTH - 40, 10, between="  ·  "))
 
 
 def _facts(findings: Findings, event: Event) -> str:
@@ -298,11 +294,10 @@ def _facts(findings: Findings, event: Event) -> str:
 
 
 def _write_heading(sheet: Sheet, findings: Findings, event: Event, log: bool, heading: _Heading) -> None:
-    name, facts = heading.lines
-    for index, line in enumerate(name):
+    for index, line in enumerate(heading.name):
         sheet.write(20, 14 + 24 * index, line, size=14, weight="bold")
-    below = 42 + 24 * (len(name) - 1)
-    for index, line in enumerate(facts):
+    below = 42 + 24 * (len(heading.name) - 1)
+    for index, line in enumerate(heading.facts):
         sheet.write(20, below + 18 * index, line, size=10, color=GREY)
     sheet.write(20, 66 + heading.more, axis_name(findings.metric, log), size=9, color=GREY)
     severity = f"severity {event.severity:.0f}, {event.band}"

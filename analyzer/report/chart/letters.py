@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import matplotlib as mpl
@@ -53,9 +53,13 @@ def plain(text: str, most: int) -> str:
 
     What is written from here on in this picture may use the fonts that it takes.
     """
-    shown = []
     # What only says how the character before it is drawn is no sign of its own.
-    for character in visible(text.replace("\ufe0f", "").replace("\ufe0e", "")):
+    text = visible(text.replace("\ufe0f", "").replace("\ufe0e", ""))
+    if text.isascii():
+        # Our own font has all of it.
+        return shorten(text, most)
+    shown = []
+    for character in text:
         font = _font_with(character)
         if font and font not in mpl.rcParams["font.family"]:
             mpl.rcParams["font.family"] = [*mpl.rcParams["font.family"], font]
@@ -73,7 +77,13 @@ def shorten(text: str, most: int) -> str:
 
 def text_width(text: str, size: float, weight: str = "normal") -> float:
     """How wide a text will be, in pixels."""
-    font = FontProperties(family=mpl.rcParams["font.family"], weight=weight, size=size)
+    return _width(text, size, weight, tuple(mpl.rcParams["font.family"]))
+
+
+# The next picture has much the same words: names of days, of values, of what is drawn.
+@lru_cache(maxsize=4096)
+def _width(text: str, size: float, weight: str, family: tuple[str, ...]) -> float:
+    font = FontProperties(family=list(family), weight=weight, size=size)
     return float(_measure().get_text_width_height_descent(text, font, ismath=False)[0])
 
 
