@@ -27,14 +27,13 @@ class Habits:
     mostly: Floats
     """On four days of five, times `FACTOR`."""
 
-    def above(self, multiple: float | Floats, times_of_day: Ints) -> Floats:
-        """The multiple to exceed where the key exceeds `multiple` on most days, otherwise 0: shape (keys, hours).
+    def at(self, rows: Ints | slice, times_of_day: Ints) -> Habits:
+        """The same of some keys at times of day, 0 to 23: all of `slice(None)` at each of them, or one key at each."""
+        return Habits(self.middle[rows, times_of_day], self.mostly[rows, times_of_day])
 
-        Args:
-            multiple: one for all, or one of each hour.
-            times_of_day: 0 to 23, shape (hours,).
-        """
-        return np.where(self.middle[:, times_of_day] > multiple, self.mostly[:, times_of_day], 0.0)
+    def above(self, multiple: float | Floats) -> Floats:
+        """The multiple to exceed where the key exceeds `multiple` on most days, otherwise 0."""
+        return np.where(self.middle > multiple, self.mostly, 0.0)
 
 
 def habits(ratio: Floats, weeks: Weeks) -> Habits:
@@ -66,5 +65,5 @@ def habit(ratio: Floats, weeks: Weeks, multiple: float) -> Floats:
     # Who passes it in fewer hours than half of the fewest days does not pass it on most days.
     often = np.flatnonzero((ratio > multiple).sum(axis=1) >= LEAST_DAYS // 2)
     if len(often):
-        result[often] = habits(ratio[often], weeks).above(multiple, weeks.slot % 24)
+        result[often] = habits(ratio[often], weeks).at(slice(None), weeks.slot % 24).above(multiple)
     return result

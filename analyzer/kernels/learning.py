@@ -132,6 +132,17 @@ class Rare:
         own = None if self.habits is None else Habits(self.habits.middle[rows], self.habits.mostly[rows])
         return Rare(self.times[:, rows], self.reached[:, rows], own)
 
+    def at(self, rows: Ints, hours: Ints, times_of_day: Ints) -> Rare:
+        """The same of single hours: arrays of shape (ways, hours), habits of shape (hours,).
+
+        Args:
+            rows, hours: of which key, and which of its hours.
+            times_of_day: of these hours, 0 to 23.
+        """
+        each = hours if self.times.shape[2] > 1 else 0
+        own = None if self.habits is None else self.habits.at(rows, times_of_day)
+        return Rare(self.times[:, rows, each], self.reached[:, rows, each], own)
+
 
 class Kept:
     """The last result of each stage and its arguments: policies in an order that changes little share most of the work.

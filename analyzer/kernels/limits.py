@@ -12,6 +12,7 @@ import numpy as np
 
 from analyzer.kernels import counts
 from analyzer.kernels.grid import Weeks
+from analyzer.kernels.habit import Habits
 from analyzer.kernels.learning import OF_RARE, OF_USUAL, Kept, Past, Rare, Settings, Usual, learned_from, rare_of
 from analyzer.kernels.ways import WAYS
 from traffic.model import HOUR, Bools, Floats, Hours, Ints
@@ -99,60 +100,93 @@ def limits_of(  # noqa: PLR0913 - what was learned before, and what it is learne
     """
     kept = Kept() if kept is None else kept
     past = Past(weeks, settings)
-    # What is learned does not depend on these, so that policies that differ in nothing else learn once.
-    rules = set(settings.rules)
-    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, needed=0, within=0, rules=OF_USUAL & rules)
-    usually = kept.get("usual", stage, lambda: learned_from(hours, learn, per_hour, past, unlearned, factor, kept))
-    rare = None
-    if "tail" in rules:
-        asked = (stage, settings.every, settings.alone, OF_RARE & rules)
-        rare = kept.get("rare", asked, lambda: rare_of(usually, hours, per_hour, past))
+    usually, rare = ordinary(hours, learn, per_hour, past, unlearned, factor, kept)
     found = _limited(replace(usually, sparse=np.zeros_like(usually.sparse)) if ahead else usually, rare, past)
-    if rare is None or not (are := counts.are_counts(hours)).any():
+    if rare is None or not (counted := counts.are_counts(hours)[:, 0]).any():
         return found
-    counted = np.flatnonzero(are)
-    chance = np.zeros_like(found.limits)
-    chance[:, counted] = _chance(found.baseline[counted], len(chance), HOUR // per_hour, settings)
+    chance = chance_at(found.baseline, counted, len(found.limits), HOUR // per_hour, settings)
     return replace(found, limits=np.maximum(found.limits, chance), chance=chance)
 
 
-def _chance(baseline: Floats, ways: int, resolution: int, settings: Settings) -> Floats:
-    """What small counts pass by chance in each way: shape (ways, keys, hours)."""
-    mean = counts.mean_under(baseline, settings.high / 100)
-    asked = [way.buckets(resolution, (settings.needed, settings.within)) for way in WAYS[:ways]]
-    return np.stack(
-        [
-            counts.passed_by_chance(mean, needed, max(needed, within // resolution), resolution)
-            for needed, within in asked
-        ]
-    )
+def ordinary(
+    hours: Hours,
+    learn: Floats,
+    per_hour: int,
+    past: Past,
+    unlearned: Bools | None,
+    factor: Floats | None,
+    kept: Kept,
+) -> tuple[Usual, Rare | None]:
+    """What is usual, and with the rule `tail` what is rare, by whatever limits. Arguments as `limits_of`."""
+    settings, rules = past.settings, set(past.settings.rules)
+    # What is learned does not depend on these, so that policies that differ in nothing else learn once.
+    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, needed=0, within=0, rules=OF_USUAL & rules)
+    usually = kept.get("usual", stage, lambda: learned_from(hours, learn, per_hour, past, unlearned, factor, kept))
+    if "tail" not in rules:
+        return usually, None
+    asked = (stage, settings.every, settings.alone, OF_RARE & rules)
+    return usually, kept.get("rare", asked, lambda: rare_of(usually, hours, per_hour, past))
+
+
+def chance_at(baseline: Floats, counted: Bools, ways: int, resolution: int, settings: Settings) -> Floats:
+    """What small counts pass by chance in each way: shape (ways, *baseline.shape), 0 where a key is not counted.
+
+    Args:
+        counted: which of the rows of the baseline, or of its hours, are of counts: shape (len(baseline),).
+    """
+    mean = counts.mean_under(baseline[counted], settings.high / 100)
+    chance = np.zeros((ways, *baseline.shape))
+    for place, way in enumerate(WAYS[:ways]):
+        needed, within = way.buckets(resolution, (settings.needed, settings.within))
+        chance[place, counted] = counts.passed_by_chance(mean, needed, max(needed, within // resolution), resolution)
+    return chance
 
 
 def _limited(usually: Usual, rare: Rare | None, past: Past) -> HourLimits:
     """What a policy makes of it: the stated threshold, and the rules of what is ordinary for a key."""
     settings, base = past.settings, usually.baseline
-    limit = settings.threshold(base)
-    found, habitual = limit[None], np.zeros((len(base), 1), dtype=bool)
-    if rare is not None:
-        root = np.sqrt(np.sqrt(np.maximum(base, 0.0))) if "volume" in settings.rules else None
-        found = np.stack([_wanted(limit, base, root, rare, way, settings) for way in range(len(rare.times))])
-        found[1:] = np.where(rare.times[0] > BURSTY, np.fmax(found[1:], found[0]), found[1:])
-        if rare.habits is not None:
-            multiple = settings.times(np.where(base > 0, base, np.nan))
-            mostly = rare.habits.above(multiple, past.grid.slot % 24) * base
-            # What a key does at any time of day is no habit, but how it is.
-            habitual = (mostly > 0) & ((mostly > 0).mean(axis=1, keepdims=True) < 0.5)
-            found = np.fmax(found, mostly)
-        found = np.where(np.isnan(limit), np.nan, found)
+    habits, habitual = None, np.zeros((len(base), 1), dtype=bool)
+    if rare is not None and rare.habits is not None:
+        habits = rare.habits.at(slice(None), past.grid.slot % 24)
+        mostly = _mostly(base, habits, settings)
+        # What a key does at any time of day is no habit, but how it is.
+        habitual = (mostly > 0) & ((mostly > 0).mean(axis=1, keepdims=True) < 0.5)
     return HourLimits(
         usual=usually,
         rare=rare,
         stated=settings.threshold(usually.first),
         baseline=base,
-        limits=found,
+        limits=limits_at(base, rare, habits, settings),
         chance=None,
         habitual=habitual,
     )
+
+
+def limits_at(base: Floats, rare: Rare | None, habits: Habits | None, settings: Settings) -> Floats:
+    """What must be passed in each way: the threshold, or what is ordinary for the key where that is more.
+
+    Each hour for itself, so that it is the same for whole blocks and for single hours, each with a multiple of its own.
+
+    Args:
+        base: the baseline, of any shape; everything else is of these hours.
+
+    Returns:
+        Shape (ways, *base.shape).
+    """
+    limit = settings.threshold(base)
+    if rare is None:
+        return limit[None]
+    root = np.sqrt(np.sqrt(np.maximum(base, 0.0))) if "volume" in settings.rules else None
+    found = np.stack([_wanted(limit, base, root, rare, way, settings) for way in range(len(rare.times))])
+    found[1:] = np.where(rare.times[0] > BURSTY, np.fmax(found[1:], found[0]), found[1:])
+    if habits is not None:
+        found = np.fmax(found, _mostly(base, habits, settings))
+    return np.where(np.isnan(limit), np.nan, found)
+
+
+def _mostly(base: Floats, habits: Habits, settings: Settings) -> Floats:
+    """What must be passed where a key passes the threshold on most days; otherwise 0."""
+    return habits.above(settings.times(np.where(base > 0, base, np.nan))) * base
 
 
 def _wanted(limit: Floats, base: Floats, root: Floats | None, rare: Rare, way: int, settings: Settings) -> Floats:

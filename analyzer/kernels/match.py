@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from traffic.model import Ints
+from traffic.model import Bools, Ints
+
+TOGETHER = 1_000_000
+"""Pairs of an event and a label that are looked at at once."""
 
 
 def overlaps(a: Ints, b: Ints) -> Ints:
@@ -27,11 +32,53 @@ def one_to_one(events: Ints, labels: Ints, tolerance: int, longest_extra: int) -
     Returns:
         Pairs (event, label) of positions.
     """
-    wide = events + np.array([-tolerance, tolerance])
-    shared = overlaps(wide, labels)
-    too_long = (events[:, 1] - events[:, 0])[:, None] > (labels[:, 1] - labels[:, 0])[None, :] + longest_extra
-    i, j = np.nonzero((shared > 0) & ~too_long)
+    shared = fitting(events[:, None], labels[None], tolerance, longest_extra)
+    i, j = np.nonzero(shared)
     return greedily(i, j, shared[i, j])
+
+
+def fitting(events: Ints, labels: Ints, tolerance: int, longest_extra: int) -> Ints:
+    """Seconds that events share with labels, 0 where one does not fit: the last axis of both is start and end."""
+    first = np.maximum(events[..., 0] - tolerance, labels[..., 0])
+    last = np.minimum(events[..., 1] + tolerance, labels[..., 1])
+    too_long = events[..., 1] - events[..., 0] > labels[..., 1] - labels[..., 0] + longest_extra
+    result: Ints = np.where(too_long, 0, np.maximum(last - first, 0))
+    return result
+
+
+def last_is_met(group: Ints, events: Ints, labels: Sequence[Ints], tolerance: int, longest_extra: int) -> Bools:
+    """Whether the last label of each group is met if the group is paired by `one_to_one`: shape (groups,).
+
+    Args:
+        group: which one each event belongs to, ascending: shape (events,).
+        labels: those of each group, at least one.
+    """
+    met = np.zeros(len(labels), dtype=bool)
+    counts = np.array([len(some) for some in labels], dtype=np.int64)
+    pairs = np.cumsum(np.bincount(group, minlength=len(labels)) * counts)
+    for groups in portions(pairs, TOGETHER) if len(group) else ():
+        own = slice(*np.searchsorted(group, (groups[0], groups[-1] + 1)).tolist())
+        there = np.concatenate([labels[one] for one in groups])
+        last = np.cumsum(counts[groups]) - 1
+        of_event = group[own] - groups[0]
+        event, within = ragged(counts[groups][of_event])
+        label = (last - counts[groups] + 1)[of_event[event]] + within
+        shared = fitting(events[own][event], there[label], tolerance, longest_extra)
+        fits = np.flatnonzero(shared)
+        paired = greedily(event[fits], label[fits], shared[fits])
+        met[groups] = np.isin(last, [place for _, place in paired])
+    return met
+
+
+def portions(total: Ints, most: int) -> list[Ints]:
+    """The places of what comes to `total`, added up, in portions that come to about `most` each."""
+    return np.split(np.arange(len(total)), np.flatnonzero(np.diff(total // most)) + 1)
+
+
+def ragged(counts: Ints) -> tuple[Ints, Ints]:
+    """Rows of so many places each, one after the other: the row of each place, and which one of the row it is."""
+    row = np.repeat(np.arange(len(counts)), counts)
+    return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def greedily(i: Ints, j: Ints, shared: Ints) -> list[tuple[int, int]]:
