@@ -13,15 +13,21 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from analyzer.judging.blocks import JudgedBlock
-from analyzer.judging.reach import highest_percent
+from analyzer.judging.breaches import above, breaches_of, raised
+from analyzer.judging.events import events_of, figures
+from analyzer.judging.reach import counted, highest_percent
+from analyzer.judging.reaches import in_lockstep
+from analyzer.judging.tries import OtherSetting, Trial, Try, days_near
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.breach import held, held_in_each
-from analyzer.model import Policy
+from analyzer.kernels.match import last_is_met, one_to_one
+from analyzer.model import Event, Policy
 from analyzer.outcome import Outcome
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
+from analyzer.verdict import LONGEST_EXTRA
 from tests.worlds import MONDAY, MemorySource
-from traffic.model import HOUR, WEEK, Floats, Grid, Ints, Label, Metric
+from traffic.model import HOUR, WEEK, Floats, Grid, Ints, Label, Matrix, Metric
 
 GAUGE = Metric(name="load", field="load", statistic="sum", unit="req/s")
 NOW = MONDAY + 60 * WEEK
@@ -183,7 +189,7 @@ def test_what_is_held_in_each_of_several_stretches_is_what_each_holds_alone(
 @settings(max_examples=200)
 @given(st.floats(0, 1000), st.integers(-1, 1000))
 def test_the_highest_percentage_is_looked_for_downwards(reached: float, highest: int) -> None:
-    found = highest_percent(reached, lambda percent: percent <= highest)
+    (found,) = in_lockstep([highest_percent("over_percent", reached)], lambda asked: [asked[0][1].value <= highest])
     below = int(np.ceil(reached)) - 1
     expected = min(below, highest)
     assert found == (None if reached <= 0 or expected < 0 else expected)
@@ -317,25 +323,63 @@ def test_no_label_is_without_its_reason(
         assert told.reached is not None or "judged" in told.why
 
 
-@pytest.mark.parametrize(
-    "policy", [Policy(), ALONE, replace(ALONE, rules=(), over_percent=120), replace(ALONE, baseline="trailing")]
-)
-def test_labels_that_are_tried_together_come_to_what_each_comes_to_alone(
-    policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    chance = np.random.default_rng(11)
+def tried_alone(asked: Sequence[tuple[Try, OtherSetting]], trial: Trial) -> Iterator[bool]:
+    """The slow twin of `tried`: each key judged as a whole by another policy, and looked at bucket by bucket."""
+    resolution = trial.block.query.resolution
+    for one, change in asked:
+        policy = replace(trial.block.policy, **{change.setting: change.value})
+        block = trial.again([one.row], policy)
+        pieces = [
+            ([0], Matrix(block.query.keys, matrix.grid, matrix.values[rows.index(one.row)][None]))
+            for rows, matrix in trial.buckets.pieces
+            if one.row in rows and matrix.grid.window.overlap(days_near(one.label))
+        ]
+        events: list[Event] = []
+        for judged in block.judged:
+            breaches = breaches_of(above(pieces, judged, resolution, judged.threshold), judged)
+            said = figures(raised(breaches, policy, resolution), breaches, block.query, judged)
+            events += events_of(said, block.query, judged)
+        spans = np.array([(event.start, event.end) for event in counted(events)], dtype=np.int64).reshape(-1, 2)
+        met = one_to_one(spans, one.targets, resolution, LONGEST_EXTRA)
+        yield any(place == len(one.targets) - 1 for _, place in met)
+
+
+def lifted(seed: int) -> tuple[MemorySource, list[Label]]:
+    """Three keys with lifts and falls, the last of them of small counts, and labels of most of these."""
+    chance = np.random.default_rng(seed)
     values: dict[str, Floats] = {}
     labels: list[Label] = []
     for key in "abc":
         lifts = [
-            (int(chance.integers(-400, 2500)), int(chance.integers(1, 9)), 1 + 3 * chance.random()) for _ in range(8)
+            (int(chance.integers(-400, 2500)), int(chance.integers(1, 9)), (4 if at % 3 else 1) * chance.random())
+            for at in range(8)
         ]
-        values[key] = world(*lifts).values["a"]
-        for number, (first, buckets, _) in enumerate(lifts):
+        series = world(*lifts).values["a"]
+        values[key] = np.floor(series / 20) if key == "c" else series
+        for number, (first, buckets, factor) in enumerate(lifts):
             one = replace(label(first, buckets), id=f"{key}{number}", key=key)
-            labels.append(replace(one, kind=("required", "optional", "decoy", "ignore")[number % 4]))
+            one = replace(one, direction="above" if factor > 1 else "below")
+            labels.append(replace(one, kind=("required", "optional", "decoy", "ignore")[number // 2]))
         labels.append(replace(label(lifts[0][0] + 2, 4), id=f"{key} too", key=key))
-    source = MemorySource(MONDAY, values, metric=GAUGE, native=600)
+    return MemorySource(MONDAY, values, metric=GAUGE, native=600), labels
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "policy",
+    [
+        Policy(),
+        ALONE,
+        replace(ALONE, rules=(), over_percent=120),
+        replace(ALONE, baseline="trailing"),
+        replace(ALONE, direction="both", missing_is_fallen=True),
+        replace(ALONE, direction="below", under_percent=90, floor=30, over_units=20),
+    ],
+)
+def test_labels_that_are_tried_together_come_to_what_each_comes_to_alone(
+    policy: Policy, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, labels = lifted(seed)
 
     def outcomes(folder: str) -> tuple[Outcome, ...]:
         what = Search(tmp_path / folder, policy, Scope(resolution=600, now=NOW))
@@ -343,8 +387,25 @@ def test_labels_that_are_tried_together_come_to_what_each_comes_to_alone(
         assert found.verdict is not None
         return found.verdict.outcomes
 
-    monkeypatch.setattr("analyzer.judging.tries.TOGETHER", 5)
+    monkeypatch.setattr("analyzer.judging.tries.TOGETHER", 300)
     together = outcomes("together")
-    monkeypatch.setattr("analyzer.judging.reaches._firsts", lambda *_: {})
+    monkeypatch.setattr("analyzer.judging.reaches.tried", lambda *asked: list(tried_alone(*asked)))
     assert outcomes("alone") == together
     assert {one.found_at_percent is None for one in together} == {True, False}
+
+
+SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 9)).map(lambda at: (at[0], sum(at))), max_size=4)
+
+
+@given(st.lists(st.tuples(SPANS, SPANS.filter(bool)), max_size=5))
+def test_the_last_label_of_each_group_is_met_as_in_the_group_alone(
+    groups: list[tuple[list[tuple[int, int]], list[tuple[int, int]]]],
+) -> None:
+    events, labels = ([np.array(group[side], dtype=np.int64).reshape(-1, 2) for group in groups] for side in (0, 1))
+    of = np.repeat(np.arange(len(groups)), [len(some) for some in events])
+    together = last_is_met(of, np.concatenate([np.zeros((0, 2), dtype=np.int64), *events]), labels, 1, 3)
+    alone = [
+        any(place == len(there) - 1 for _, place in one_to_one(some, there, 1, 3))
+        for some, there in zip(events, labels, strict=True)
+    ]
+    assert together.tolist() == alone

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from analyzer.explaining.below import unusual_steps
 from analyzer.explaining.steps import Case
 from analyzer.explaining.values import BucketStep, Explanation, SeverityTerms
-from analyzer.judging.blocks import JudgedBlock, judged_blocks, rows_of
+from analyzer.judging.blocks import JudgedBlock, Known, judged_blocks, rows_of
+from analyzer.judging.breaches import Piece
 from analyzer.judging.classes import SEVERITY
 from analyzer.judging.detect import read_days, suspect_hours, traced_in
 from analyzer.judging.first import with_new
 from analyzer.judging.judged import Judged, Learning, not_judged
-from analyzer.judging.reach import Known, Trial, reach_of
+from analyzer.judging.reaches import reaches
 from analyzer.kernels.severity import height_of, length_of, missing_of
 from analyzer.model import Event, Policy
 from analyzer.reading.cache import CachedSource
@@ -49,6 +50,16 @@ class Place:
     """Of the store's first value."""
     events: tuple[Event, ...] = ()
     """Of the run: what a new key comes to depends on the others."""
+
+
+@dataclass(frozen=True, eq=False)
+class _OneKey:
+    """A block of one key, and what was found in it."""
+
+    block: JudgedBlock
+    pieces: Sequence[Piece]
+    known: Known
+    events: Sequence[Event]
 
 
 def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanation:
@@ -90,7 +101,7 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
         event = next((one for one in place.events if one.id == event.id), event)
     known = Known(place.spans, place.looked, place.end, learned[rollup.keys])
     label = next((one for one in place.labels if one.key == key and one.start <= moment < one.end), None)
-    return _told(Trial(rollup, block, pieces, known, found), moment, event, label)
+    return _told(_OneKey(block, pieces, known, found), moment, event, label)
 
 
 def _event(found: list[Event], moment: int, event_id: str) -> Event | None:
@@ -113,20 +124,21 @@ def _judged(block: JudgedBlock, event: Event | None) -> Judged:
     return next(one for one in block.judged if one.sign == sign and one.raises == raises)
 
 
-def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -> Explanation:
-    block, hours = trial.block, trial.rollup.grid
+def _told(there: _OneKey, moment: int, event: Event | None, label: Label | None) -> Explanation:
+    block, rollup = there.block, there.block.judged[0].rollup
+    hours = rollup.grid
     policy, resolution = block.policy, block.query.resolution
     judged = _judged(block, event)
     start = moment - moment % HOUR if event is None else event.peak_at - event.peak_at % HOUR
     view = Window(start, start + HOUR) if event is None else event.window
     if event is None and label is not None:
-        view = label.window.clip(trial.known.looked)
+        view = label.window.clip(there.known.looked)
     hour = (start - hours.start) // HOUR
     # The rules are told of what the policy states, also where something below it decided.
     stated = next(one for one in block.judged if one.sign == judged.sign and one.raises == "policy")
-    case = Case.of(trial.rollup, stated, policy, resolution, hour)
+    case = Case.of(rollup, stated, policy, resolution, hour)
     below = next((one for one in block.judged if one.sign == judged.sign and one.raises == "unusual"), None)
-    shown = _buckets(trial, judged, view)
+    shown = _buckets(there, judged, view)
     gaps = list(not_judged(block.judged[0], block.query.keys, block.alive, policy))
     whole = Label(
         id="",
@@ -164,7 +176,7 @@ def _told(trial: Trial, moment: int, event: Event | None, label: Label | None) -
         buckets=shown,
         event=event,
         terms=None if event is None or event.event_class == "new" else _terms(event, block.query),
-        reach=reach_of(whole, trial, [], gaps),
+        reach=dict(reaches(block, there.pieces, {whole.key: [whole]}, gaps, there.known, there.events))[whole.id],
     )
 
 
@@ -174,10 +186,10 @@ def _why_not(judged: Judged, hour: int, gap: str) -> str:
     return "its usual low is idle or below the floor" if judged.sign < 0 else "the series has no data there"
 
 
-def _buckets(trial: Trial, judged: Judged, view: Window) -> tuple[BucketStep, ...]:
-    grid, hours = Grid.over(view, trial.block.query.resolution), judged.rollup.grid
+def _buckets(there: _OneKey, judged: Judged, view: Window) -> tuple[BucketStep, ...]:
+    grid, hours = Grid.over(view, there.block.query.resolution), judged.rollup.grid
     values = np.full(grid.count, np.nan)
-    for _, matrix in trial.pieces:
+    for _, matrix in there.pieces:
         both = view.clip(matrix.grid.window)
         values[grid.slice(both)] = matrix.values[0, matrix.grid.slice(both)]
     places = np.clip((grid.times() - hours.start) // HOUR, 0, hours.count - 1)

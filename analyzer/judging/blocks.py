@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from analyzer.judging.judged import Judged, Learning, inside, judge
 from analyzer.judging.silence import silences, until_the_end
 from analyzer.model import Policy
-from traffic.model import Metric, Query, Rollup, Window
+from traffic.model import Floats, Metric, Query, Rollup, Window
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What keys of a block are judged by: their spans, what is looked at, and what was learned of them."""
+
+    spans: Mapping[str, Window]
+    looked: Window
+    end: int | None
+    """Of the store's last value."""
+    learned: Learning
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,18 +51,25 @@ def judged_blocks(
     """
     for own, rows in by_policy(rollup.keys, policy):
         keys = tuple(rollup.keys[row] for row in rows)
-        query = Query(metric, keys, rollup.grid.window, resolution)
         hours = rollup if len(rows) == len(rollup.keys) else rows_of(rollup, keys, rows)
-        silent = silences(keys, spans, looked, metric, end)
-        # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
-        lasting = spans if silent is None else until_the_end(keys, spans, looked, metric, end)
-        alive = spans if own.direction == "both" else lasting
-        known = None if learned is None else learned.setdefault(keys, Learning())
-        judged = (
-            inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in keys])
-            for one in judge(hours, own, resolution, silent, known)
-        )
-        yield JudgedBlock(query, own, alive, tuple(judged))
+        known = Known(spans, looked, end, Learning() if learned is None else learned.setdefault(keys, Learning()))
+        yield judged_block(hours, metric, resolution, own, known)
+
+
+def judged_block(
+    rollup: Rollup, metric: Metric, resolution: int, policy: Policy, known: Known, remaining: Floats | None = None
+) -> JudgedBlock:
+    """Judge the hours of keys that have this policy; `remaining` as in `judge`."""
+    keys, spans, looked = rollup.keys, known.spans, known.looked
+    silent = silences(keys, spans, looked, metric, known.end)
+    # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
+    lasting = spans if silent is None else until_the_end(keys, spans, looked, metric, known.end)
+    alive = spans if policy.direction == "both" else lasting
+    judged = tuple(
+        inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in keys])
+        for one in judge(rollup, policy, resolution, silent, known.learned, remaining)
+    )
+    return JudgedBlock(Query(metric, keys, rollup.grid.window, resolution), policy, alive, judged)
 
 
 def by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:

@@ -69,15 +69,15 @@ def _criteria(policy: Policy, breaches: Breaches, resolution: int) -> list[Crite
 
 def above(pieces: Sequence[Piece], judged: Judged, resolution: int, lowest: Floats) -> Candidates:
     """The buckets above `lowest`, shape (keys, hours), NaN where none is wanted, in order of key, then time."""
-    filled = (
+    there = (
         (
             some,
             matrix.grid,
-            np.where(np.isnan(matrix.values), fill_of(judged, some, matrix.grid), matrix.values) * judged.sign,
+            filled(judged, np.array(some)[:, None], matrix.grid.times(), matrix.values) * judged.sign,
         )
         for some, matrix in pieces
     )
-    return passing(filled, judged.rollup.grid, resolution, lowest)
+    return passing(there, judged.rollup.grid, resolution, lowest)
 
 
 def passing(
@@ -115,8 +115,15 @@ def breaches_of(candidates: Candidates, judged: Judged) -> Breaches:
     )
 
 
-def fill_of(judged: Judged, rows: list[int], grid: Grid) -> Floats | float:
-    """What a missing bucket counts as: nothing from where its key fell silent up to the end."""
-    if judged.silent is None or judged.sign > 0:
-        return judged.fill
-    return np.where(grid.times() >= judged.silent[rows][:, None], 0.0, judged.fill)
+def filled(judged: Judged, rows: Ints, times: Ints, values: Floats) -> Floats:
+    """Buckets as they count: one that is missing may be nothing, as from where its key fell silent up to the end.
+
+    Args:
+        rows, times: of the key and the start of each bucket; such that they fit to the values.
+    """
+    fill: Floats | float = judged.fill
+    if judged.silent is not None and judged.sign < 0:
+        fill = np.where(times >= judged.silent[rows], 0.0, judged.fill)
+    elif np.isnan(judged.fill):
+        return values
+    return np.where(np.isnan(values), fill, values)

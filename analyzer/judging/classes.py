@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from analyzer.model import Event, Policy, Trace
-from traffic.model import WEEK
+from traffic.model import WEEK, Bools, Floats, Ints
 
 FEW, BRIEF, MANY_TIMES = 2, 300, 20.0
 """An artefact of measuring: at most so many buckets and seconds at so many times the usual, and back at once."""
@@ -25,9 +25,14 @@ class Traced:
     by_policy: bool
 
 
-def is_suspect(breaches: int, seconds: int, ratio: float | None) -> bool:
-    """Whether it looks like an artefact of measuring: a counter that wrapped, a value that was caught up with."""
-    return breaches <= FEW and seconds <= BRIEF and ratio is not None and ratio >= MANY_TIMES
+def is_suspect(breaches: Ints, seconds: Ints, ratio: Floats) -> Bools:
+    """Whether it looks like an artefact of measuring: a counter that wrapped, a value that was caught up with.
+
+    Args:
+        ratio: NaN where the baseline is 0.
+    """
+    brief: Bools = (breaches <= FEW) & (seconds <= BRIEF) & (ratio >= MANY_TIMES)
+    return brief
 
 
 def settled(found: Sequence[Traced], policy: Policy) -> list[Traced]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from analyzer.judging.blocks import JudgedBlock, judged_blocks
+from analyzer.judging.blocks import JudgedBlock, Known, judged_blocks
 from analyzer.judging.breaches import Piece, above, breaches_of, raised
 from analyzer.judging.classes import Traced, settled
 from analyzer.judging.events import events_of, figures
@@ -22,7 +22,6 @@ from analyzer.judging.judged import (
     suppressed,
     without_events,
 )
-from analyzer.judging.reach import Known
 from analyzer.judging.reaches import merged, reaches
 from analyzer.judging.suspects import suspect_days
 from analyzer.judging.wanted import wanted_hours

@@ -27,20 +27,17 @@ class Figures:
     """Fields of `Event`, and `row`, `way` and `low`."""
 
 
-def classes_of(found: Runs, breaches: Breaches, resolution: int, sign: int, raises: EventClass) -> list[EventClass]:
-    """The class of each event.
+def suspect(found: Runs, breaches: Breaches, resolution: int, sign: int) -> Bools:
+    """Which of the events look like artefacts of measuring.
 
     Args:
         sign: -1 where falls were looked for, and all figures are turned round.
-        raises: the class of what passes the limits.
     """
     top, usual = (sign * array[found.peak] for array in (breaches.value, breaches.baseline))
     seconds = breaches.time[found.last] + resolution - breaches.time[found.first]
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(usual > 0, top / usual, np.nan)
-    count = found.last - found.first + 1
-    brief = (is_suspect(*one) for one in zip(count.tolist(), seconds.tolist(), ratio.tolist(), strict=True))
-    return ["suspect" if one else raises for one in brief]
+    return is_suspect(found.last - found.first + 1, seconds, ratio)
 
 
 def figures(found: Runs, breaches: Breaches, query: Query, judged: Judged) -> Figures:
@@ -54,7 +51,8 @@ def figures(found: Runs, breaches: Breaches, query: Query, judged: Judged) -> Fi
         ratio = np.where(usual > 0, top / usual, np.nan)
         height = height_of(top / limit) if sign > 0 else missing_of(found.excess * resolution, usual, seconds)
     count = found.last - found.first + 1
-    classes = classes_of(found, breaches, resolution, sign, judged.raises)
+    brief = suspect(found, breaches, resolution, sign)
+    classes: list[EventClass] = ["suspect" if one else judged.raises for one in brief.tolist()]
     bounds = np.array([SEVERITY[name] for name in classes]).reshape(-1, 2)
     columns = {
         "start": time[found.first],

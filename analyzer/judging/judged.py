@@ -10,8 +10,8 @@ import numpy as np
 from analyzer.judging.silence import is_silent
 from analyzer.judging.slots import Marks, marks
 from analyzer.kernels import counts
-from analyzer.kernels.learning import Kept, Settings
-from analyzer.kernels.limits import HourLimits, limits_of
+from analyzer.kernels.learning import Kept, Past, Rare, Settings
+from analyzer.kernels.limits import HourLimits, limits_of, ordinary
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.tail import rare
 from analyzer.kernels.unusual import unusual_of
@@ -117,7 +117,7 @@ def judge(
     resolution: int,
     silent: Ints | None = None,
     learned: Learning | None = None,
-    multiples: Floats | None = None,
+    remaining: Floats | None = None,
 ) -> list[Judged]:
     """Learn what is usual in every hour of a block, and judge its hours in all the ways that a policy asks for.
 
@@ -126,14 +126,13 @@ def judge(
     Args:
         silent: from when on each key is silent up to the end (`analyzer.judging.silence`).
         learned: what other policies learned from the same roll-ups.
-        multiples: what rises are asked to reach in place of what the policy says, shape (keys, 1).
+        remaining: the share of its usual low that traffic must fall below, in place of what the policy says: shape
+            (keys, 1).
     """
     learned = Learning() if learned is None else learned
     if policy.direction == "below":
-        return [_falls(rollup, policy, resolution, silent, learned)]
+        return [_falls(rollup, policy, resolution, silent, learned, remaining)]
     marked, settings, per_hour = marks(policy, rollup.grid), settings_of(policy, resolution), HOUR // resolution
-    if multiples is not None:
-        settings = replace(settings, multiple=multiples)
     stated = limits_of(
         rollup.hours,
         rollup.hours.high,
@@ -145,7 +144,7 @@ def judge(
     )
     found = [replace(_rises(rollup, stated, marked, policy, settings), silent=silent)]
     if policy.direction == "both":
-        found.append(_falls(rollup, policy, resolution, silent, learned))
+        found.append(_falls(rollup, policy, resolution, silent, learned, remaining))
     if "unusual" in policy.classes and policy.baseline != "original":
         unusual = unusual_of(rollup.hours, stated, marked.weeks, per_hour, settings).limits
         found.append(_unusual(rollup, unusual, marked, policy))
@@ -177,7 +176,21 @@ def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy, set
     )
 
 
-def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None, learned: Learning) -> Judged:
+def rare_rises(rollup: Rollup, policy: Policy, resolution: int, learned: Learning) -> Rare | None:
+    """What the keys exceed only rarely, as it was learned to judge them; None without the rule `tail`."""
+    marked, settings = marks(policy, rollup.grid), settings_of(policy, resolution)
+    past, kept = Past(marked.weeks, settings), learned.of(policy, "rises")
+    return ordinary(rollup.hours, rollup.hours.high, HOUR // resolution, past, marked.unlearned, None, kept)[1]
+
+
+def _falls(
+    rollup: Rollup,
+    policy: Policy,
+    resolution: int,
+    silent: Ints | None,
+    learned: Learning,
+    remaining: Floats | None,
+) -> Judged:
     """The same for traffic that falls: compared is what an hour is above for four fifths of its time.
 
     Only hours whose usual low is above the floor, and not idle for the key, can fall.
@@ -200,7 +213,7 @@ def _falls(rollup: Rollup, policy: Policy, resolution: int, silent: Ints | None,
     short_history = ~sparse & (found.weeks < policy.min_weeks) & ~found.filled
     least = np.fmax(policy.floor, IDLE_SHARE * percentile(found.learned, 95.0)[:, None])
     unknown = sparse | short_history | ~(usual > least)
-    limit = np.where(unknown, np.nan, -usual * (1 - policy.under_percent / 100))
+    limit = np.where(unknown, np.nan, -usual * (1 - policy.under_percent / 100 if remaining is None else remaining))
     ways = WAYS if {"held", "tail"} <= set(policy.rules) else WAYS[:1]
     sure = _surely_silent(rollup.grid, silent, usual, resolution)
     limits = np.stack(

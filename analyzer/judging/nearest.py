@@ -8,11 +8,11 @@ from itertools import product
 
 import numpy as np
 
-from analyzer.judging.blocks import JudgedBlock
-from analyzer.judging.breaches import Piece, fill_of
-from analyzer.judging.judged import Judged
+from analyzer.judging.breaches import filled
+from analyzer.judging.tries import Trial
 from analyzer.kernels.breach import held_in_each
-from traffic.model import HOUR, Floats, Grid, Label, Window
+from analyzer.kernels.match import ragged
+from traffic.model import HOUR, Floats, Grid, Ints, Label
 
 _TOGETHER = 100_000
 """Buckets of labels that are looked at at once: each takes some 200 bytes meanwhile."""
@@ -31,52 +31,42 @@ class Near:
     """Whether that hour was judged."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sought:
-    """A label that is looked for in the buckets of a key, which is judged in the label's direction."""
-
-    label: Label
-    row: int
-    """Of the key, in the block."""
-    pieces: Sequence[Piece]
-    """Buckets of this key alone."""
-
-
-def nearest(sought: Sequence[Sought], block: JudgedBlock, looked: Window) -> list[Near | None]:
+def nearest(sought: Sequence[tuple[int, Label]], trial: Trial) -> list[Near | None]:
     """The most that as many buckets as the policy asks for reached, inside a label's time; of a fall the least.
 
     Args:
-        sought: labels of one direction.
+        sought: labels of one direction, that the policy looks in, each with the row of its key.
 
     Returns:
         In their order; None where no bucket has anything to be compared with.
     """
     found: list[Near | None] = []
-    some: list[tuple[Sought, Grid]] = []
+    some: list[tuple[int, Grid]] = []
     buckets = 0
-    for one in sought:
-        grid = Grid.over(one.label.window.widen(block.query.resolution).clip(looked), block.query.resolution)
+    sign = -1 if sought and sought[0][1].direction == "below" else 1
+    resolution = trial.block.query.resolution
+    for row, label in sought:
+        grid = Grid.over(label.window.widen(resolution).clip(trial.known.looked), resolution)
         if some and buckets + grid.count > _TOGETHER:
-            found += _nearest(some, block)
+            found += _nearest(some, sign, trial)
             some, buckets = [], 0
-        some.append((one, grid))
+        some.append((row, grid))
         buckets += grid.count
-    return found + (_nearest(some, block) if some else [])
+    return found + (_nearest(some, sign, trial) if some else [])
 
 
-def _nearest(some: Sequence[tuple[Sought, Grid]], block: JudgedBlock) -> list[Near | None]:
-    sign = -1 if some[0][0].label.direction == "below" else 1
-    judged = next(one for one in block.judged if one.sign == sign and one.raises == "policy")
-    resolution, policy = block.query.resolution, block.policy
+def _nearest(some: Sequence[tuple[int, Grid]], sign: int, trial: Trial) -> list[Near | None]:
+    judged = next(one for one in trial.judged if one.sign == sign)
+    resolution, policy = trial.block.query.resolution, trial.block.policy
     counts = np.array([grid.count for _, grid in some])
     starts = np.cumsum(counts) - counts
-    values = np.full(int(counts.sum()), np.nan)
-    for (one, grid), start in zip(some, starts.tolist(), strict=True):
-        _fill(values[start : start + grid.count], grid, one, judged)
-    row = np.repeat([one.row for one, _ in some], counts)
-    first = np.array([grid.start for _, grid in some], dtype=np.int64)
-    time = np.repeat(first - resolution * starts, counts) + resolution * np.arange(len(values))
-    hour = np.clip((time - judged.rollup.grid.start) // HOUR, 0, judged.rollup.grid.count - 1)
+    of, within = ragged(counts)
+    row = np.array([row for row, _ in some])[of]
+    time = np.array([grid.start for _, grid in some])[of] + resolution * within
+    hour = (time - judged.rollup.grid.start) // HOUR
+    there = filled(judged, row, time, _buckets(of, row, hour, time, trial))
+    values = np.where(trial.buckets.there(row, hour), there, np.nan)
+    hour = np.clip(hour, 0, judged.rollup.grid.count - 1)
     base, limit = (sign * array[row, hour] for array in (judged.baseline, judged.limits[0]))
     known = base > 0
     times: Floats = sign * np.divide(values, base, out=np.full(len(values), np.nan), where=known)
@@ -106,15 +96,10 @@ def _nearest(some: Sequence[tuple[Sought, Grid]], block: JudgedBlock) -> list[Ne
     return found
 
 
-def _fill(values: Floats, grid: Grid, one: Sought, judged: Judged) -> None:
-    """The buckets as they count: what is missing may be nothing."""
-    window = grid.window
-    for _, matrix in one.pieces:
-        there = matrix.grid.window
-        if there.start >= window.end or there.end <= window.start:
-            continue
-        both = window.clip(there)
-        part = matrix.values[0]
-        if judged.sign < 0 or not np.isnan(judged.fill):
-            part = np.where(np.isnan(matrix.values), fill_of(judged, [one.row], matrix.grid), matrix.values)[0]
-        values[grid.slice(both)] = part[matrix.grid.slice(both)]
+def _buckets(of: Ints, row: Ints, hour: Ints, time: Ints, trial: Trial) -> Floats:
+    """The buckets of these times, in order of what they are looked at for, then time: shape (buckets,)."""
+    new = np.ones(len(of), dtype=bool)
+    new[1:] = (np.diff(of) != 0) | (np.diff(hour) != 0)
+    hours = trial.buckets.at(row[new], hour[new])
+    found: Floats = hours[np.cumsum(new) - 1, time % HOUR // trial.block.query.resolution]
+    return found

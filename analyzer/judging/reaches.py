@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-from analyzer.judging.blocks import JudgedBlock, rows_of
+import numpy as np
+
+from analyzer.judging.blocks import JudgedBlock, Known
 from analyzer.judging.breaches import Piece
-from analyzer.judging.nearest import Near, Sought, nearest
-from analyzer.judging.reach import RISES, First, Known, Trial, counted, first_tried, in_both, reach_of
-from analyzer.judging.tries import Try, tried
+from analyzer.judging.buckets import Buckets
+from analyzer.judging.judged import not_judged
+from analyzer.judging.nearest import Near, nearest
+from analyzer.judging.reach import LookedFor, Search, There, counted, not_looked_for, reach_of
+from analyzer.judging.tries import PERCENTAGES, OtherSetting, Trial, TriedEvents, Try, are_met, raised_there, tried
 from analyzer.judging.wanted import looked_for, nearest_row
-from analyzer.model import Event, NotJudged
+from analyzer.model import Event, NotJudged, event_id
 from analyzer.outcome import Reach
-from analyzer.verdict import meet, targets
-from traffic.model import DAY, Label, Matrix, Window
+from analyzer.verdict import COUNTED, meet, targets
+from traffic.model import Label, Window
 from traffic.text import visible
+
+Result = TypeVar("Result")
+_Row = TypeVar("_Row", Event, NotJudged)
 
 
 def reaches(
@@ -29,90 +38,147 @@ def reaches(
 ) -> Iterator[tuple[str, Reach]]:
     """How near each label of a block's keys came: its id, and that. A label of all keys: how near the nearest one came.
 
+    By the policy of its key; in a direction that this does not look in, by one that does.
+
     Args:
         pieces: the buckets of the days of the labels at least.
         gaps: what was not judged of the block.
         present: what was found in it.
     """
-    cases = list(_cases(block, pieces, labels, gaps, known, present))
-    firsts = _firsts(cases, block, pieces, known)
-    for case in cases:
-        label = case.label
-        found = reach_of(label, case.trial, case.truth, case.gaps, firsts.get(label.id))
-        yield label.id, found if label.key else replace(found, why=f"{visible(case.trial.rollup.keys[0])}: {found.why}")
+    keys, query = block.query.keys, block.query
+    trial = Trial(block, Buckets(pieces, len(keys), block.judged[0].rollup.grid, query.resolution), known)
+    looked: list[Try] = []
+    aside: list[Try] = []
+    for one in _sought(block, labels, known.looked, present):
+        (looked if looked_for(one.label, block.policy) else aside).append(one)
+    there = _by_key(present)
+    found = _met(looked, there, trial)
+    cases = _cases(looked, found, [there[keys[one.row]] for one in looked], gaps, trial)
+    yield from _told(cases, trial)
+    if aside:
+        # The policy that does look in their direction.
+        both = replace(trial, block=trial.again(None, replace(block.policy, direction="both")))
+        own = not_judged(both.block.judged[0], keys, both.block.alive, both.block.policy)
+        raised = raised_there(aside, both)
+        found = are_met(aside, raised, query.resolution).tolist()
+        alone = _met([one._replace(targets=one.targets[-1:]) for one in aside], there, trial)
+        cases = _cases(aside, found, _there(aside, raised, both), list(own), both)
+        yield from _told(
+            [
+                replace(case, aside=not_looked_for(case.sought.label), met=met)
+                for case, met in zip(cases, alone, strict=True)
+            ],
+            both,
+        )
 
 
-@dataclass(frozen=True, eq=False)
-class _LookedFor:
-    """A label, and what it is looked for in."""
+def in_lockstep(
+    searches: Sequence[Search[Result]], answers: Callable[[Sequence[tuple[int, OtherSetting]]], Sequence[bool]]
+) -> list[Result]:
+    """What searches come to that go on together: what all of them ask next is answered at once.
 
-    label: Label
-    trial: Trial
-    truth: Sequence[Label]
-    gaps: Sequence[NotJudged]
+    Args:
+        answers: of the place of each search and what it asks, whether that finds its label.
+    """
+    asked: dict[int, OtherSetting] = {}
+    found: dict[int, Result] = {}
+
+    def go_on(place: int, answer: bool | None) -> None:
+        try:
+            asked[place] = next(searches[place]) if answer is None else searches[place].send(answer)
+        except StopIteration as end:
+            asked.pop(place, None)
+            found[place] = end.value
+
+    for place in range(len(searches)):
+        go_on(place, None)
+    while asked:
+        # Percentages first: of what is left then, more is alike.
+        now = [one for one in asked.items() if one[1].setting in PERCENTAGES] or list(asked.items())
+        for (place, _), answer in zip(now, answers(now), strict=True):
+            go_on(place, answer)
+    return [found[place] for place in range(len(searches))]
+
+
+def _told(cases: Sequence[LookedFor], trial: Trial) -> Iterator[tuple[str, Reach]]:
+    """What is to be said of labels whose direction the block's policy looks in."""
+    query, policy = trial.block.query, trial.block.policy
+
+    def answers(asked: Sequence[tuple[int, OtherSetting]]) -> list[bool]:
+        stated = [change.value == getattr(policy, change.setting) for _, change in asked]
+        rest = [(cases[place].sought, change) for (place, change), one in zip(asked, stated, strict=True) if not one]
+        others = iter(tried(rest, trial))
+        return [cases[place].found if one else next(others) for (place, _), one in zip(asked, stated, strict=True)]
+
+    found = in_lockstep([reach_of(case, policy, query) for case in cases], answers)
+    for case, reach in zip(cases, found, strict=True):
+        row, label = case.sought.row, case.sought.label
+        yield label.id, reach if label.key else replace(reach, why=f"{visible(query.keys[row])}: {reach.why}")
+
+
+def _sought(
+    block: JudgedBlock, labels: Mapping[str, Sequence[Label]], looked: Window, present: Sequence[Event]
+) -> Iterator[Try]:
+    """The labels of a block, each with what an event of its key may meet."""
+    of_all = [label for label in labels.get("", ()) if label.window.overlap(looked)]
+    common: dict[int, list[Label]] = defaultdict(list)
+    for label in of_all:
+        if (row := _row_of(label, block, present)) is not None:
+            common[row].append(label)
+    for row, key in enumerate(block.query.keys):
+        own = [label for label in labels.get(key, ()) if label.start < looked.end and label.end > looked.start]
+        met = targets(own)
+        for label in (*own, *common[row]):
+            spans = [(other.start, other.end) for other in met if other.id != label.id]
+            yield Try(row, label, np.array([*spans, (label.start, label.end)], dtype=np.int64))
+
+
+def _met(sought: Sequence[Try], there: Mapping[str, Sequence[Event]], trial: Trial) -> list[bool]:
+    """Whether what was found meets each of the labels."""
+    spans = {key: np.array([(one.start, one.end) for one in counted(events)]) for key, events in there.items()}
+    none, keys = np.zeros((0, 2), dtype=np.int64), trial.block.query.keys
+    own = [spans.get(keys[one.row], none).reshape(-1, 2) for one in sought]
+    of = np.repeat(np.arange(len(own)), [len(one) for one in own])
+    start, end = np.concatenate([none, *own]).T
+    no = np.zeros(len(of), dtype=bool)
+    found: list[bool] = are_met(sought, TriedEvents(of, start, end, no, no), trial.block.query.resolution).tolist()
+    return found
+
+
+def _there(sought: Sequence[Try], raised: TriedEvents, trial: Trial) -> list[list[There]]:
+    """What is raised near each label, as values."""
+    query = trial.block.query
+    found: list[list[There]] = [[] for _ in sought]
+    for of, start, end, suspect, falls in zip(*(column.tolist() for column in raised), strict=True):
+        name = event_id(query.keys[sought[of].row], query.metric.name, "below" if falls else "above", start)
+        found[of].append(There(name, "suspect" if suspect else COUNTED, start, end))
+    return found
 
 
 def _cases(
-    block: JudgedBlock,
-    pieces: Sequence[Piece],
-    labels: Mapping[str, Sequence[Label]],
+    sought: Sequence[Try],
+    found: Sequence[bool],
+    there: Sequence[Sequence[There | Event]],
     gaps: Sequence[NotJudged],
-    known: Known,
-    present: Sequence[Event],
-) -> Iterator[_LookedFor]:
-    rollup, keys = block.judged[0].rollup, block.query.keys
-    of_all = [label for label in labels.get("", ()) if label.window.overlap(known.looked)]
-    if any(not looked_for(label, block.policy) for key in ("", *keys) for label in labels.get(key, ())):
-        # All keys at once, and not each by itself.
-        known = replace(known, both=Trial(rollup, block, (), known, None).judged(in_both(block.policy)))
-    nearest_of = [(_row_of(label, block, present), label) for label in of_all]
-    for row, key in enumerate(keys):
-        own = [label for label in labels.get(key, ()) if label.window.overlap(known.looked)]
-        common = [label for place, label in nearest_of if place == row]
-        if not own and not common:
-            continue
-        by_day = {
-            matrix.grid.start // DAY: ([0], Matrix((key,), matrix.grid, matrix.values[rows.index(row)][None]))
-            for rows, matrix in pieces
-            if row in rows
-        }
-        blind_there = [gap for gap in gaps if gap.key == key]
-        there = [event for event in present if event.key == key]
-        of_key = replace(known, learned=known.learned.rows([row]))
-        trial = Trial(rows_of(rollup, (key,), [row]), block, (), of_key, there)
-        for label in (*own, *common):
-            days = _days(label)
-            near: list[Piece] = [by_day[day] for day in range(days.start // DAY, days.end // DAY) if day in by_day]
-            yield _LookedFor(label, replace(trial, pieces=near), own, blind_there)
+    trial: Trial,
+) -> list[LookedFor]:
+    """All that is known of labels before anything is tried."""
+    near: dict[int, Near | None] = {}
+    for direction in ("above", "below"):
+        some = [place for place, one in enumerate(sought) if one.label.direction == direction]
+        near |= dict(zip(some, nearest([sought[place][:2] for place in some], trial), strict=True))
+    blind, keys = _by_key(gaps), trial.block.query.keys
+    return [
+        LookedFor(one, near[place], found[place], there[place], blind[keys[one.row]])
+        for place, one in enumerate(sought)
+    ]
 
 
-def _days(label: Label) -> Window:
-    """Whose buckets may have to do with a label."""
-    return Window(label.start - DAY, label.end + DAY).widen(DAY)
-
-
-def _firsts(cases: Sequence[_LookedFor], block: JudgedBlock, pieces: Sequence[Piece], known: Known) -> dict[str, First]:
-    """By the id of a label: whether it is found at the first percentage that is tried. With most labels it is the last.
-
-    Where falls count as well, each label is tried by itself.
-    """
-    if block.policy.direction != "above":
-        return {}
-    rising = [case for case in cases if case.label.direction == "above"]
-    sought = [Sought(case.label, case.trial.row, case.trial.pieces) for case in rising]
-    nearby: list[tuple[Try, Near]] = []
-    truth: Sequence[Label] = ()
-    met: list[Label] = []
-    for case, near in zip(rising, nearest(sought, block, known.looked), strict=True):
-        if case.truth is not truth:
-            # Labels of a key follow one another.
-            truth, met = case.truth, targets(case.truth)
-        percent = None if near is None or not near.judged else first_tried(RISES.percent(near))
-        if near is not None and percent is not None:
-            others = [other for other in met if other.id != case.label.id]
-            nearby.append((Try(case.trial.row, case.label, percent, others, _days(case.label)), near))
-    found = tried([one for one, _ in nearby], block, pieces, known.looked, known.learned)
-    return {one.label.id: First(near, one.over_percent, was) for (one, near), was in zip(nearby, found, strict=True)}
+def _by_key(rows: Iterable[_Row]) -> Mapping[str, list[_Row]]:
+    found: dict[str, list[_Row]] = defaultdict(list)
+    for row in rows:
+        found[row.key].append(row)
+    return found
 
 
 def _row_of(label: Label, block: JudgedBlock, present: Sequence[Event]) -> int | None:

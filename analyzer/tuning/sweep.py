@@ -15,7 +15,7 @@ import numpy as np
 from analyzer.judging.blocks import JudgedBlock, judged_blocks
 from analyzer.judging.breaches import Breaches, Candidates, Piece, above, raised
 from analyzer.judging.detect import days_of, read_days, suspect_hours
-from analyzer.judging.events import classes_of
+from analyzer.judging.events import suspect
 from analyzer.judging.judged import Judged, Learning, highest, not_judged
 from analyzer.judging.silence import silences
 from analyzer.kernels.baseline import suspects
@@ -24,7 +24,7 @@ from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress
 from analyzer.tuning.classed import ClassedBlock, Classes, classed_of, columns_of
-from analyzer.verdict import COUNTED, bare_event
+from analyzer.verdict import bare_event
 from traffic.model import HOUR, WEEK, Bools, Direction, Floats, Ints, Query, Rollup, Window
 
 Rollups = Mapping[float, Rollup]
@@ -302,8 +302,7 @@ class _SweptBlock:
             for one in several:
                 breaches = self._breaches(one, candidates[one.turn])
                 events = raised(breaches, one.policy, resolution)
-                classes = classes_of(events, breaches, resolution, one.turn[0], COUNTED)
-                told = np.array([name == COUNTED for name in classes], dtype=bool)
+                told = ~suspect(events, breaches, resolution, one.turn[0])
                 first, last, met = (array[told] for array in (events.first, events.last, events.met))
                 start, end, detected = breaches.time[first], breaches.time[last], breaches.time[met]
                 key = place_of[breaches.row[first]]
