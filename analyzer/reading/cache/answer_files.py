@@ -50,7 +50,7 @@ def piece_hash(about: Mapping[str, Any]) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Location:
     """Where a piece lies: file, and the position of its arrays in the body, in float64s."""
 
@@ -70,6 +70,8 @@ class AnswerFiles:
         self.damaged: list[Path] = []
         """Files that were ignored."""
         self._locations: dict[str, _Location] = {}
+        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
+        """Each shape once: there are many pieces, nearly all of one shape."""
         self._about: dict[Path, dict[str, Any]] = {}
         self._bodies: dict[Path, tuple[int, str]] = {}
         self._body: tuple[Path | None, Floats] = (None, np.zeros(0))
@@ -85,8 +87,9 @@ class AnswerFiles:
     def _take(self, path: Path, header: dict[str, Any], size: int, body: int) -> None:
         self._about[path] = {**header["about"], "bytes": size}
         self._bodies[path] = (body, header["digest"])
-        for name, offset, shape in header["pieces"]:
-            self._locations[name] = _Location(path, offset, tuple(shape))
+        for name, offset, lengths in header["pieces"]:
+            shape = tuple(lengths)
+            self._locations[name] = _Location(path, offset, self._shapes.setdefault(shape, shape))
 
     def __contains__(self, name: str) -> bool:
         return name in self._locations
