@@ -39,3 +39,12 @@ def prom_generated(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         if into != server.store:
             server.start()
         yield server
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one server run one after another in one process (--dist loadgroup): it is started and filled once."""
+    for item in items:
+        values = item.callspec.params if hasattr(item, "callspec") else {}
+        for server in {"prom_server", "prom_generated"}.intersection(values):
+            item.add_marker(pytest.mark.xdist_group(f"{server}-{values[server]}"))
