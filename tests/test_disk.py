@@ -8,10 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from tests.commands import start, until
@@ -19,6 +22,7 @@ from tests.required import mounted
 from traffic.disk import lock, make_folder, own_prefix, storage, sweep, sweep_dead, write_atomic
 from traffic.errors import LockedFailure, StorageFailure, UsageFailure
 from traffic.store.files.inputs import find_files
+from traffic.store.files.write import encode
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -228,3 +232,20 @@ def test_a_closed_terminal_unwinds_a_run(tmp_path: Path) -> None:
     assert process.returncode == 129
     assert not list(target.parent.iterdir())
     assert not list(tmp_path.glob("sl-*"))
+
+
+@pytest.mark.parametrize(("owner", "step"), [(Path, "mkdir"), (duckdb, "connect")])
+def test_a_signal_leaves_no_temporary_folder_whichever_step_it_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, step: str
+) -> None:
+    done = getattr(owner, step)
+
+    def then_stopped(*words: Any, **more: Any) -> None:
+        done(*words, **more)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(owner, step, then_stopped)
+    with pytest.raises(KeyboardInterrupt):
+        list(encode([], "value", "csv"))
+    assert list(tmp_path.iterdir()) == []

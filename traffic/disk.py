@@ -9,6 +9,7 @@ import secrets
 import shutil
 import socket
 import stat
+import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -100,6 +101,25 @@ def write_atomic(path: str | os.PathLike[str], data: Chunk | Iterable[Chunk]) ->
 def own_prefix(lead: str = "sl-") -> str:
     """What a temporary file of this process is called by: the process, and its machine, which tells whose it is."""
     return f"{lead}{os.getpid()}-{_machine()}-"
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """A folder of this process for temporary files, removed however it is left; what dead processes left is swept.
+
+    Raises:
+        StorageFailure: it cannot be made.
+    """
+    sweep_dead(tempfile.gettempdir())
+    # Named before it is made, unlike what mkdtemp makes: a signal that ends the run may come between any two steps, and
+    # whoever is to remove the folder has to know it by then.
+    folder = Path(tempfile.gettempdir()) / f"{own_prefix()}{secrets.token_hex(6)}"
+    try:
+        with storage(tempfile.gettempdir()):
+            folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep_dead(folder: str | os.PathLike[str], lead: str = "sl-") -> int:

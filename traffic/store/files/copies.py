@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from traffic.disk import own_prefix, storage, sweep_dead
+from traffic.disk import temporary_folder
 from traffic.store.files.excerpts import GZIP
 from traffic.store.files.look import Input
 from traffic.store.files.whole import beginning_of, made_whole
@@ -47,10 +46,9 @@ class Copies:
             StorageFailure: a file cannot be read, or there is no room for its copy.
         """
         if self._folder is None:
-            sweep_dead(tempfile.gettempdir())
-            with storage(tempfile.gettempdir()):
-                self._folder = Path(tempfile.mkdtemp(prefix=own_prefix()))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            held = ExitStack()
+            weakref.finalize(self, held.close)
+            self._folder = held.enter_context(temporary_folder())
         found = False
         for number, file in enumerate(files):
             first = beginning_of(file)

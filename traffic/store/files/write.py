@@ -5,7 +5,6 @@ Text is made by DuckDB, a piece at a time, in a temporary folder, and handed on 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,7 @@ from typing import Literal
 import duckdb
 import numpy as np
 
-from traffic.disk import own_prefix, storage, sweep_dead
+from traffic.disk import temporary_folder
 from traffic.errors import StorageFailure
 from traffic.model import Bools, Matrix
 from traffic.store.files.table import identifier, text
@@ -23,6 +22,8 @@ from traffic.store.files.table import identifier, text
 Format = Literal["csv", "ndjson", "json", "parquet"]
 
 _CHUNK = 1 << 20
+# In one thread rows stay in their order.
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {"threads": 1, "memory_limit": "512MiB"}
 _WRITTEN: dict[Format, str] = {
     "csv": "FORMAT csv, HEADER false",
     "ndjson": "FORMAT json",
@@ -66,37 +67,31 @@ def _encode(pieces: Iterable[Matrix], value: str, form: Format, flags: Flags | N
     Raises:
         StorageFailure: the temporary folder is full.
     """
-    sweep_dead(tempfile.gettempdir())
-    with storage(tempfile.gettempdir()):
-        folder = Path(tempfile.mkdtemp(prefix=own_prefix()))
-    # In one thread rows stay in their order.
-    database = duckdb.connect(config={"threads": 1, "memory_limit": "512MiB"})
     try:
-        database.execute("SET TimeZone = 'UTC'")
-        database.execute("CREATE TABLE names (code INTEGER, name VARCHAR)")
-        if form == "csv":
-            yield (",".join(("time", "key", _cell(value), *(("label",) if flags else ()))) + "\n").encode()
-        parts = []
-        for number, piece in enumerate(pieces):
-            part = folder / f"{number}.part"
-            if _write(database, piece, value, form, part, flags):
-                if form == "parquet":
-                    parts.append(part)
-                else:
-                    yield from _chunks(part)
-                    part.unlink()
-        if form == "parquet":
-            whole = folder / "whole"
-            _join(database, parts, value, whole, labelled=flags is not None)
-            yield from _chunks(whole)
+        # The database is closed before the folder goes, so nobody writes there any more.
+        with temporary_folder() as folder, duckdb.connect(config=_SETTINGS) as database:
+            database.execute("SET TimeZone = 'UTC'")
+            database.execute("CREATE TABLE names (code INTEGER, name VARCHAR)")
+            if form == "csv":
+                yield (",".join(("time", "key", _cell(value), *(("label",) if flags else ()))) + "\n").encode()
+            parts = []
+            for number, piece in enumerate(pieces):
+                part = folder / f"{number}.part"
+                if _write(database, piece, value, form, part, flags):
+                    if form == "parquet":
+                        parts.append(part)
+                    else:
+                        yield from _chunks(part)
+                        part.unlink()
+            if form == "parquet":
+                whole = folder / "whole"
+                _join(database, parts, value, whole, labelled=flags is not None)
+                yield from _chunks(whole)
     except duckdb.Error as error:
         said = str(error).partition("\n")[0]
         raise StorageFailure(
             f"cannot write to {tempfile.gettempdir()} ({said}): free some space, or point TMPDIR to another folder"
         ) from error
-    finally:
-        database.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def packed(chunks: Iterable[bytes]) -> Iterator[bytes]:

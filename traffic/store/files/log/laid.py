@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import count, groupby
 from pathlib import Path
 from typing import Any
 
-from traffic.disk import own_prefix, storage, sweep_dead
+from traffic.disk import temporary_folder
 from traffic.errors import UsageFailure
 from traffic.store.base import NoSuchStore
 from traffic.store.files.database import Database, paths
@@ -84,10 +83,9 @@ class LaidLog:
             StorageFailure: the temporary folder is full.
         """
         self._name, self._said, self._database = name, said, database
-        sweep_dead(tempfile.gettempdir())
-        with storage(tempfile.gettempdir()):
-            self._folder = Path(tempfile.mkdtemp(prefix=own_prefix()))
-        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        held = ExitStack()
+        weakref.finalize(self, held.close)
+        self._folder = held.enter_context(temporary_folder())
         database.spill_to(str(self._folder))
         self.path = self._folder / "lines.parquet"
         looked = [(path, found) for path in files if (found := beginning(path, shown or path)) is not None]
