@@ -17,8 +17,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of a file that share what is made once run one after another in one process (--dist loadgroup), which makes
     it; dealt out singly, every process would make its own. Servers that several files share have groups already."""
     for item in items:
-        made = (known[-1] for name, known in item._fixtureinfo.name2fixturedefs.items() if name in item.fixturenames)
+        if not isinstance(item, pytest.Function) or item.get_closest_marker("xdist_group"):
+            continue
+        made = (known[-1] for known in item._fixtureinfo.name2fixturedefs.values())
         # Without a base it is a plugin's own: of those of a session none takes long to make.
-        once = any(one.scope == "module" or (one.scope == "session" and one.baseid) for one in made)
-        if once and item.get_closest_marker("xdist_group") is None:
+        if any(one.scope == "module" or (one.scope == "session" and one.baseid) for one in made):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
