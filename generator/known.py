@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from hashlib import blake2b
+from operator import attrgetter
 
 from generator.incident import GROWTH
 from traffic.model import Label, Window
@@ -12,6 +13,7 @@ from traffic.program import program
 
 _CODE = ("generator/*.py", "traffic/model.py", "traffic/times.py", "traffic/truth.py", "traffic/program.py")
 _NAMES = [field.name for field in fields(Label)]
+_VALUES = attrgetter(*_NAMES)
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,7 @@ class KnownLabels:
 def note_of(labels: list[Label], scenario: str, window: Window) -> bytes:
     """The labels of a window by this scenario and this program, in whatever order they come."""
     ordered = sorted(labels, key=lambda one: (one.start, one.key, one.id))
-    told = [[getattr(one, name) for name in _NAMES] for one in ordered]
-    rows = json.dumps(told, separators=(",", ":")).encode()
+    rows = json.dumps([_VALUES(one) for one in ordered], separators=(",", ":")).encode()
     about = {**_about(scenario, window.start), "end": window.end, "digest": _digest(rows)}
     return json.dumps(about).encode() + b"\n" + rows
 

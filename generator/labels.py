@@ -28,7 +28,7 @@ class Labels:
 
         Of what has ended, nothing depends on how much later the window ends.
         """
-        first, since = week_start(max(window.start, left.start)) - WEEK, left.end
+        weeks, since = _weeks(window, left), left.end
 
         def label(
             seen: Window, shape: str, factor: float, direction: Direction, kind: Kind, *which: int, campaign: str = ""
@@ -45,7 +45,9 @@ class Labels:
                 kind=kind,
             )
 
-        for week in range(first, window.end, WEEK):
+        for week in weeks:
+            if not any(one.window.end >= since for one in self._incidents.drawn(customer, week)):
+                continue
             for one in self._incidents.of_week(customer, week):
                 if one.window.overlap(window) and one.window.end >= since:
                     direction: Direction = "below" if one.shape in (*MISSES, "outage") else "above"
@@ -67,15 +69,19 @@ class Labels:
         They are nobody's fault and no event; but whoever asks to be told of what reaches that multiple cannot complain.
         """
         noise, multiple = self._shape.noise, self._scenario.required.multiple
+        since = max(window.start + 1, left.end)
         # Nothing is looked at that noise of five standard deviations would not raise so far.
         least = multiple / noise.unlikely(customer)
         if not noise.reaches(customer, least):
             return
-        for week in range(week_start(max(window.start, left.start)) - WEEK, window.end, WEEK):
+        for week in _weeks(window, left):
             # Of two that begin in the same minute the longer one.
             own = {one[0]: one for one in sorted(noise.bursts(customer, week)) if one[2] >= least}
-            spans = [(Window(week + 60 * first, week + 60 * last), height) for first, last, height in own.values()]
-            shown = [(seen, height) for seen, height in spans if seen.overlap(window) and seen.end >= left.end]
+            shown = [
+                (Window(week + 60 * first, week + 60 * last), height)
+                for first, last, height in own.values()
+                if week + 60 * first < window.end and week + 60 * last >= since
+            ]
             if not shown:
                 continue
             around = [
@@ -136,6 +142,13 @@ class Labels:
         """The noise of a span without bursts, shape (minutes,)."""
         steady = self._shape.noise.steady
         return np.concatenate([minutes for one in _by_week(span) for minutes in steady([customer], *one)])
+
+
+def _weeks(window: Window, left: Window) -> range:
+    """The weeks in which something may have begun that is wanted: `left` as `World.labels`."""
+    # What is clipped by the window began before it.
+    first = week_start(left.start) if left.start > window.start else week_start(window.start) - WEEK
+    return range(first, window.end, WEEK)
 
 
 def _by_week(span: Window) -> Iterator[tuple[int, range]]:

@@ -55,7 +55,8 @@ def generate(  # noqa: PLR0913 - named arguments only: the settings of a run
         flows=flows,
     )
     now = int(time.time())
-    World(settings).check(settings.window.resolve(now, settings.seconds))
+    world = World(settings)
+    world.check(settings.window.resolve(now, settings.seconds))
     folder = make_folder(Path(store).parent if output is None else Path(output))
     with lock(folder):
         sink = open_sink(
@@ -67,4 +68,4 @@ def generate(  # noqa: PLR0913 - named arguments only: the settings of a run
             replace=replace,
             refused=folder / "refused.ndjson",
         )
-        return fill(settings, sink, now, folder)
+        return fill(settings, sink, now, folder, world=world)

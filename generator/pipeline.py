@@ -45,20 +45,25 @@ class GenerationResult:
 
 
 def generate(
-    scenario: Scenario, sink: Sink, now: int, output: Path, progress: Callable[[int, int], None] | None = None
+    scenario: Scenario,
+    sink: Sink,
+    now: int,
+    output: Path,
+    progress: Callable[[int, int], None] | None = None,
+    world: World | None = None,
 ) -> GenerationResult:
     """Fill the scenario's window, and all that lies between it and what the store holds already.
 
     Weeks that an earlier run completed are left as they are, where the store can tell. Week by week, block by block of
     customers: memory is bounded by a few blocks, those that are being written and the
     one that is made meanwhile. A run that was killed is completed by the next one. `progress` is told how many points
-    are done, and of how many.
+    are done, and of how many. `world` is that of the scenario, where the caller has made it already.
 
     Raises:
         UsageFailure: the window is empty, or the scenario leaves what can be counted in it.
         StoreError, StorageFailure: what the sink says; the truth is not written then.
     """
-    world = World(scenario)
+    world = world or World(scenario)
     flows = _flow_sink(sink) if scenario.dimensions.enabled else None
     asked = scenario.window.resolve(now, scenario.seconds)
     world.check(asked)
@@ -86,16 +91,18 @@ def generate(
 
     with ThreadPoolExecutor(sink.writers) as pool:
         for week in window.weeks():
-            grid = Grid.over(week, scenario.seconds)
+            whole = Grid.over(week, scenario.seconds)
             for keys in blocks:
+                size = len(keys) * whole.count
                 with _timed(seconds, "traffic"):
-                    if _is_there(sink, world, keys, grid, known):
-                        writing.append((len(keys) * grid.count, _NOTHING))
+                    grid = _missing(sink, world, keys, whole, known)
+                    if grid is None:
+                        writing.append((size, _NOTHING))
                         continue
                     made = min(made, grid.start)
                     amounts = world.block(keys, grid)
                 settle(sink.writers - 1)
-                writing.append((amounts.size, pool.submit(sink.write, keys, grid, amounts)))
+                writing.append((size, pool.submit(sink.write, keys, grid, amounts)))
                 if flows is not None:
                     with _timed(seconds, "flows"):
                         flows.write_flows(keys, grid, world.flows(keys, grid, amounts), world.mixture.catalogue)
@@ -124,16 +131,22 @@ def _known(sink: Sink, world: World, window: Window) -> KnownLabels | None:
     return labels_of(sink.remembered(), world.scenario.fingerprint, window) if isinstance(sink, LastingSink) else None
 
 
-def _is_there(sink: Sink, world: World, keys: tuple[str, ...], grid: Grid, known: KnownLabels | None) -> bool:
-    """Whether an earlier run completed this.
+def _missing(sink: Sink, world: World, keys: tuple[str, ...], grid: Grid, known: KnownLabels | None) -> Grid | None:
+    """What of a week no earlier run completed.
 
     Of one of another version one key is made again, to see that it would come out the same.
     """
     if not isinstance(sink, LastingSink):
-        return False
+        return grid
+    flows = world.scenario.dimensions.enabled
+    if known is not None and grid.start < known.end < grid.window.end and not flows:
+        before = Grid.over(Window(grid.start, known.end), grid.step)
+        if sink.holds(keys, before, None, flows):
+            return Grid.over(Window(known.end, grid.window.end), grid.step)
+    if not sink.holds(keys, grid, None, flows):
+        return grid
     same_program = known is not None and grid.window.end <= known.end
-    sample = None if same_program else world.block(keys[:1], grid)[0]
-    return sink.holds(keys, grid, sample, world.scenario.dimensions.enabled)
+    return None if same_program or sink.holds(keys, grid, world.block(keys[:1], grid)[0], flows) else grid
 
 
 def _labels(sink: Sink, world: World, window: Window, known: KnownLabels | None, made: int) -> list[Label]:

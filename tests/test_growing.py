@@ -28,24 +28,31 @@ SMALL = replace(Scenario(), customers=CustomerSettings(count=70))
 
 
 class Watched(ParquetSink):
-    """Remembers which weeks were written."""
+    """Remembers which weeks were written, and from when on."""
 
     def __init__(self, folder: Path, scenario: Scenario) -> None:
         super().__init__(folder, BITS.field, scenario.seconds, scenario.fingerprint, 70, replace=False)
         self.written: list[int] = []
+        self.starts: list[int] = []
 
     def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
         self.written.append(week_start(grid.start))
+        self.starts.append(grid.start)
         return super().write(keys, grid, amounts)
 
 
-def fill(folder: Path, start: int, end: int, scenario: Scenario = SMALL) -> list[int]:
-    """Fill a store, and answer the weeks that were written."""
+def filled(folder: Path, start: int, end: int, scenario: Scenario = SMALL) -> Watched:
+    """Fill a store."""
     asked = replace(scenario, window=Span(start=iso(start), end=iso(end)))
     folder.mkdir(exist_ok=True)
     sink = Watched(folder / "traffic", scenario)
     generate(asked, sink, end, folder)
-    return sorted(set(sink.written))
+    return sink
+
+
+def fill(folder: Path, start: int, end: int, scenario: Scenario = SMALL) -> list[int]:
+    """Fill a store, and answer the weeks that were written."""
+    return sorted(set(filled(folder, start, end, scenario).written))
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -93,6 +100,16 @@ def test_a_file_that_is_gone_is_made_again(week_and_a_day: Path) -> None:
     block_files(week_and_a_day / "traffic", BITS.field)[0].path.unlink()
     assert fill(week_and_a_day, MONDAY, MONDAY + WEEK + 24 * HOUR) == [MONDAY]
     assert files(week_and_a_day) == before
+
+
+def test_of_a_week_that_an_earlier_run_began_only_the_rest_is_made(tmp_path: Path) -> None:
+    day = 24 * HOUR
+    for end in (MONDAY + day, MONDAY + 2 * day):
+        assert set(filled(tmp_path / "grown", MONDAY, end).starts) == {end - day}
+    block_files(tmp_path / "grown" / "traffic", BITS.field)[0].path.unlink()
+    assert set(filled(tmp_path / "grown", MONDAY, MONDAY + 3 * day).starts) == {MONDAY, MONDAY + 2 * day}
+    fill(tmp_path / "whole", MONDAY, MONDAY + 3 * day)
+    assert files(tmp_path / "grown") == files(tmp_path / "whole")
 
 
 def test_weeks_of_a_program_that_made_other_traffic_are_made_again(week_and_a_day: Path) -> None:

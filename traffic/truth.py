@@ -9,6 +9,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from hashlib import blake2b
 from io import StringIO
 from math import isfinite, nan
@@ -51,15 +52,16 @@ def write(path: Path, labels: Iterable[Label], identity: str) -> None:
 
 def encode(labels: Iterable[Label], identity: str) -> bytes:
     """The bytes of the file: the same labels give the same bytes, in whatever order they come."""
-    rows = [COLUMNS]
-    for one in sorted(labels, key=lambda label: (label.start, label.key, label.id)):
-        factor = repr(one.factor) if isfinite(one.factor) else ""
-        span = (iso(one.start), iso(one.end))
-        rows.append(
-            (one.id, one.key, *span, one.shape, factor, one.direction, one.kind, identity, one.culprit, one.campaign)
-        )
-    text = "".join(",".join(map(quoted, row)) + "\n" for row in rows)
-    return text.encode("utf-8", "surrogatepass")
+    ordered = sorted(labels, key=lambda label: (label.start, label.key, label.id))
+    # Most texts come again and again: each is looked at once.
+    text, time = cache(quoted), cache(iso)
+    lines = [",".join(COLUMNS)]
+    for one in ordered:
+        factor = quoted(repr(one.factor)) if isfinite(one.factor) else ""
+        told = (quoted(one.id), text(one.key), time(one.start), time(one.end), text(one.shape), factor)
+        named = map(text, (one.direction, one.kind, identity, one.culprit, one.campaign))
+        lines.append(",".join((*told, *named)))
+    return ("\n".join(lines) + "\n").encode("utf-8", "surrogatepass")
 
 
 def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], str | None]:

@@ -129,7 +129,8 @@ def _made(options: GenerateOptions, scenario: Scenario) -> tuple[GenerationResul
 
     now = int(time.time())
     # Refused before the store is opened: with --replace that already drops what it holds.
-    World(scenario).check(scenario.window.resolve(now, scenario.seconds))
+    world = World(scenario)
+    world.check(scenario.window.resolve(now, scenario.seconds))
     with lock(options.output):
         sink = open_sink(
             options.store,
@@ -142,7 +143,7 @@ def _made(options: GenerateOptions, scenario: Scenario) -> tuple[GenerationResul
             refused=options.output / "refused.ndjson",
         )
         with console.bar("generate", options.quiet, "points") as progress:
-            return generate(scenario, sink, now, options.output, progress), sink.name
+            return generate(scenario, sink, now, options.output, progress, world), sink.name
 
 
 def _summary(done: GenerationResult, store: str) -> str:
