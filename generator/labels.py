@@ -77,24 +77,23 @@ class Labels:
         for week in _weeks(window, left):
             # Of two that begin in the same minute the longer one.
             own = {one[0]: one for one in sorted(noise.bursts(customer, week)) if one[2] >= least}
-            shown = [
+            high = [
                 (Window(week + 60 * first, week + 60 * last), height)
                 for first, last, height in own.values()
                 if week + 60 * first < window.end and week + 60 * last >= since
             ]
-            if not shown:
+            if not high:
                 continue
             around = [
-                Window(one.start - MARGIN, one.window.end + MARGIN)
-                for at in (week - WEEK, week, week + WEEK)
-                for one in self._incidents.of_week(customer, at)
+                one.window for at in (week - WEEK, week, week + WEEK) for one in self._incidents.of_week(customer, at)
             ]
-            whole = Window(shown[0][0].start, max(seen.end for seen, _ in shown))
+            whole = Window(high[0][0].start, max(seen.end for seen, _ in high))
             steady = self._steady(customer, whole)
-            for seen, height in shown:
-                if not any(seen.overlap(one) for one in around):
-                    noise_of_it = steady[(seen.start - whole.start) // 60 : (seen.end - whole.start) // 60]
-                    if int((noise_of_it * height >= multiple).sum()) > 1:
+            for seen, height in high:
+                minutes = steady[(seen.start - whole.start) // 60 : (seen.end - whole.start) // 60] * height
+                if np.count_nonzero(minutes >= multiple) > 1:
+                    near = Window(seen.start - MARGIN, seen.end + MARGIN)
+                    if not any(near.overlap(one) for one in around):
                         yield seen, height
 
     def _kind(self, customer: Customer, one: TrafficIncident, window: Window) -> Kind:

@@ -23,7 +23,7 @@ from statistics import NormalDist
 import numpy as np
 
 from generator.customer import Customer
-from generator.rng import TABLE_BITS, Few, bits, bits_of, few_bits, lognormal_table, poisson
+from generator.rng import TABLE_BITS, bits, bits_of, few, few_bits, lognormal_table, poisson
 from generator.scenario import Bursts, Noise, Scenario, TrafficProfile
 from traffic.model import DAY, HOUR, WEEK, Floats
 
@@ -34,6 +34,7 @@ SPANS = (WEEK // 60, DAY // 60, 4 * HOUR // 60, HOUR // 60, 20, 5, 1)
 WHOLE = range(MINUTES)
 """All minutes of a week."""
 
+_Z95 = NormalDist().inv_cdf(0.95)
 _UNUSED = 16 - TABLE_BITS
 
 HIGHEST = 30.0
@@ -80,7 +81,7 @@ class TrafficNoise:
         Between two knots noise varies less than on them, so it is never exceeded more often.
         """
         sigma = hypot(*self._sigmas(customer))
-        return round(exp(NormalDist().inv_cdf(0.95) * sigma - sigma * sigma / 2), 6)
+        return round(exp(_Z95 * sigma - sigma * sigma / 2), 6)
 
     def unlikely(self, customer: Customer) -> float:
         """Noise without bursts of five standard deviations."""
@@ -128,12 +129,12 @@ class TrafficNoise:
         where a week ends.
         """
         seed, lattices = self._scenario.seed, [_lattice(part, span) for span in SPANS[:-1]]
-        wanted: list[Few] = []
+        wanted = []
         for span, lattice in zip(SPANS, lattices, strict=False):
             last = MINUTES // span
-            wanted.append(Few(seed, f"knots {span}", week, lattice.start, min(lattice.stop, last)))
+            wanted.append(few(seed, f"knots {span}", week, lattice.start, min(lattice.stop, last)))
             if lattice.stop > last:
-                wanted.append(Few(seed, f"knots {span}", week + WEEK, 0, 1))
+                wanted.append(few(seed, f"knots {span}", week + WEEK, 0, 1))
         found = [np.ones((len(customers), len(lattice))) for lattice in lattices]
         edges = list(pairwise([0, *accumulate(map(len, lattices))]))
         for row, customer in enumerate(customers):

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from hashlib import blake2b, shake_128
 from math import fsum
 from statistics import NormalDist
 from struct import unpack
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,27 +47,25 @@ def few_bits(count: int, seed: int, purpose: str, week: int, key: str) -> NDArra
     return np.frombuffer(digest, dtype="<u2").astype(np.uint16, copy=False)
 
 
-@dataclass(frozen=True)
-class Few:
+class Few(NamedTuple):
     """Some of the draws of `few_bits` for one purpose, whoever they are for."""
 
-    seed: int
-    purpose: str
-    week: int
+    purpose: bytes
+    """`few`: what the name of the draws of any key begins with."""
     first: int
     last: int
     """Not included."""
 
-    @cached_property
-    def name(self) -> bytes:
-        """What the name of the draws of any key begins with."""
-        return _name(self.seed, self.purpose, self.week, "")
+
+def few(seed: int, purpose: str, week: int, first: int, last: int) -> Few:
+    """The draws `first` to `last` (not included) for a purpose in a week."""
+    return Few(_name(seed, purpose, week, ""), first, last)
 
 
 def bits_of(several: Sequence[Few], key: str) -> NDArray[np.uint16]:
     """Some of the draws of several purposes, one purpose after the other, as `few_bits` says them."""
     encoded = key.encode("utf-8", "surrogatepass")
-    drawn = [shake_128(one.name + encoded).digest(2 * one.last)[2 * one.first :] for one in several]
+    drawn = [shake_128(purpose + encoded).digest(2 * last)[2 * first :] for purpose, first, last in several]
     return np.frombuffer(b"".join(drawn), dtype="<u2").astype(np.uint16, copy=False)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from generator.customer import BackupJob, Customer, Season, customers, trend
 from generator.noise import MINUTES, TrafficNoise, sigmas
-from generator.rng import Few, Rng, bits, bits_of, few_bits, lognormal_table, poisson
+from generator.rng import Rng, bits, bits_of, few, few_bits, lognormal_table, poisson
 from generator.scenario import Bursts, CustomerSettings, Growth, Noise, RelativeNoise, Scenario, TrafficProfile
 from generator.shape import Shape, heights, local_minutes
 from traffic.model import DAY, HOUR, WEEK, Floats, Window, week_start
@@ -115,9 +115,9 @@ def test_fewer_of_a_few_draws_are_the_first_of_them() -> None:
 
 
 def test_draws_of_several_purposes_are_those_of_each() -> None:
-    wanted = [Few(1, "hour", SPRING, 3, 168), Few(1, "hour", SPRING + WEEK, 0, 1), Few(1, "day", 0, 0, 0)]
-    each = [few_bits(one.last, one.seed, one.purpose, one.week, "Zürich\0")[one.first :] for one in wanted]
-    assert np.array_equal(bits_of(wanted, "Zürich\0"), np.concatenate(each))
+    wanted = [("hour", SPRING, 3, 168), ("hour", SPRING + WEEK, 0, 1), ("day", 0, 0, 0)]
+    each = [few_bits(last, 1, purpose, week, "Zürich\0")[first:] for purpose, week, first, last in wanted]
+    assert np.array_equal(bits_of([few(1, *one) for one in wanted], "Zürich\0"), np.concatenate(each))
 
 
 def test_draws_are_uniform() -> None:
