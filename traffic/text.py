@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from hashlib import blake2b
-from math import floor, isfinite, log10
+from math import isfinite
 
 # What makes Excel, LibreOffice or Google Sheets take a cell for a formula. The escape character counts too: a text that
 # already starts with it has to be told from an escaped one.
@@ -83,7 +83,7 @@ def si(value: float, unit: str = "", *, pad: bool = True) -> str:
     size = abs(value)
     if unit not in _PLAIN and size >= 999.5:
         # 999,600 is "1.00 M": the prefix is chosen after rounding to three digits.
-        power = min(floor(log10(float(f"{size:.2e}"))) // 3, len(_PREFIXES) - 1)
+        power = min(_exponent(size) // 3, len(_PREFIXES) - 1)
     digits = _three(value / 1000.0**power)
     whole = power == 0 and value == int(value)
     if (whole or not pad) and "." in digits:
@@ -98,8 +98,12 @@ def _three(value: float) -> str:
     """Three significant digits without an exponent; all of them in front of the point if there are more."""
     if value == 0:
         return "0"
-    places = 2 - floor(log10(abs(float(f"{value:.2e}"))))
-    return f"{value:.{min(max(places, 0), 12)}f}"
+    return f"{value:.{min(max(2 - _exponent(value), 0), 12)}f}"
+
+
+def _exponent(value: float) -> int:
+    """The power of ten of a value in three digits."""
+    return int(f"{value:.2e}".partition("e")[2])
 
 
 def length(seconds: float) -> str:

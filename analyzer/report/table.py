@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -190,7 +190,7 @@ def event_rows(findings: Findings) -> list[JudgedEvent]:
 def as_written(event: Event) -> Event:
     """The event with the figures that events.csv shows: what is told from a run and from its files is then the same."""
     figures: dict[str, Any] = {name: rounded(value) for name, value in vars(event).items() if isinstance(value, float)}
-    return replace(event, **figures)
+    return Event(**(vars(event) | figures))
 
 
 def write_tables(findings: Findings, folder: Path) -> list[Path]:

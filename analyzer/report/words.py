@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import groupby
 from math import isclose, isfinite, isnan
 from zoneinfo import ZoneInfo
@@ -35,15 +36,21 @@ LABEL_WORDS: dict[LabelVerdict, str] = {
 
 def day(time: int, *, weekday: bool = False, year: bool = False) -> str:
     """`12 Oct`, with the weekday `Mon 12 Oct`, with the year `12 Oct 2026`. UTC; English whatever the locale."""
-    at = datetime.fromtimestamp(time, UTC)
+    return _date(time // 86400, weekday, year)
+
+
+@lru_cache(maxsize=4096)
+def _date(days: int, weekday: bool, year: bool) -> str:
+    at = datetime.fromtimestamp(days * 86400, UTC)
     parts = (_DAYS[at.weekday()] if weekday else "", str(at.day), _MONTHS[at.month - 1], str(at.year) if year else "")
     return " ".join(part for part in parts if part)
 
 
 def clock(time: int) -> str:
     """`14:05`, or `14:05:30` where the minute does not say it. UTC."""
-    at = datetime.fromtimestamp(time, UTC)
-    return f"{at:%H:%M:%S}" if at.second else f"{at:%H:%M}"
+    minutes, second = divmod(time % 86400, 60)
+    shown = f"{minutes // 60:02}:{minutes % 60:02}"
+    return f"{shown}:{second:02}" if second else shown
 
 
 def local(time: int, timezone: str) -> str:

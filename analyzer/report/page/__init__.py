@@ -16,7 +16,7 @@ from analyzer.report.machine import LISTED, hours_not_judged
 from analyzer.report.order import worst_first
 from analyzer.report.page.causes import contributions, incidents, told_split
 from analyzer.report.page.file import HERE, rendered
-from analyzer.report.page.lanes import SeriesMarks, lanes, outcomes, ticks
+from analyzer.report.page.lanes import SeriesMarks, lanes, outcomes, series, ticks
 from analyzer.report.page.packed import packed
 from analyzer.report.page.rows import columns, filters, rows
 from analyzer.report.page.sentences import about, label_words
@@ -60,7 +60,8 @@ def page(
 ) -> bytes:
     """The file: the same findings give the same bytes. Every text is escaped, and no script but its own may run."""
     events = [as_written(event) for event in worst_first(findings.events)[:EVENTS]]
-    all_lanes, all_rows = lanes(findings, events), rows(findings, events)
+    all_rows, keys = rows(findings, events), series(findings, events)
+    shown = lanes(findings, events, keys[:LANES])
     choices = filters(all_rows)
     return rendered(
         HERE / "page.html.j2",
@@ -68,9 +69,9 @@ def page(
         heading=_heading(findings, title),
         facts=list(_facts(findings)),
         scores=list(_scores(findings)),
-        lanes=all_lanes[:LANES],
-        more_lanes=max(0, len(all_lanes) - LANES),
-        looks=_looks(all_lanes),
+        lanes=shown,
+        more_lanes=len(keys) - len(shown),
+        looks=_looks(shown),
         ticks=list(ticks(findings)),
         more_events=len(findings.events) - len(events),
         columns=columns(findings),
@@ -121,8 +122,8 @@ def _scores(findings: Findings) -> Iterator[tuple[str, str]]:
 
 def _looks(shown: Sequence[SeriesMarks]) -> set[str]:
     """What the marks of the lanes are, so that only what is there is explained."""
-    marks = [mark for lane in shown[:LANES] for mark in (*lane.events, *lane.labels)]
-    labels = {"label"} if any(lane.labels for lane in shown[:LANES]) else set()
+    marks = [mark for lane in shown for mark in (*lane.events, *lane.labels)]
+    labels = {"label"} if any(lane.labels for lane in shown) else set()
     return labels.union(*(mark.look.split() for mark in marks))
 
 

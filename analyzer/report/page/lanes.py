@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from analyzer.model import Event, Findings
 from analyzer.outcome import Outcome
-from analyzer.report.page.sentences import about, label_words
+from analyzer.report.page.sentences import label_words
 from analyzer.report.words import day
 from traffic.model import Window
 from traffic.text import visible
@@ -20,7 +20,7 @@ _SHORT = 28
 
 @dataclass(frozen=True)
 class Mark:
-    """An event or a label in its lane: where it is, when it was, what it is called."""
+    """An event or a label in its lane: where it is, when it was, what is said of a label."""
 
     id: str
     look: str
@@ -40,22 +40,28 @@ class SeriesMarks:
     labels: tuple[Mark, ...]
 
 
-def lanes(findings: Findings, events: Sequence[Event]) -> list[SeriesMarks]:
-    """A lane for each series with an event or a missed label, in the order of `events`, then of the misses."""
-    marks: dict[str, list[Mark]] = {}
+def series(findings: Findings, events: Sequence[Event]) -> list[str]:
+    """Those with an event or a missed label, in the order of `events`, then of the misses."""
+    missed = (outcome.label.key for outcome in outcomes(findings) if outcome.verdict == "miss")
+    return list(dict.fromkeys([*(event.key for event in events), *missed]))
+
+
+def lanes(findings: Findings, events: Sequence[Event], keys: Sequence[str]) -> list[SeriesMarks]:
+    """A lane for each of these series."""
+    marks: dict[str, list[Mark]] = {key: [] for key in keys}
+    labels: dict[str, list[Mark]] = {key: [] for key in keys}
     for event in events:
-        look = f"{event.direction} {event.band} {event.event_class}"
-        marks.setdefault(event.key, []).append(_mark(findings, event.id, look, event.window, about(findings, event)))
-    labels: dict[str, list[Mark]] = {}
+        if event.key in marks:
+            look = f"{event.direction} {event.band} {event.event_class}"
+            # What is said of an event stands in the page once, beside its chart.
+            marks[event.key].append(_mark(findings, event.id, look, event.window, ""))
     for number, outcome in enumerate(outcomes(findings)):
-        window = outcome.label.window.clip(findings.window)
-        if outcome.verdict == "miss":
-            marks.setdefault(outcome.label.key, [])
-        words = f"{label_words(outcome)}: {outcome.verdict}"
-        look = outcome.verdict.replace(" ", "-")
-        labels.setdefault(outcome.label.key, []).append(_mark(findings, f"label-{number}", look, window, words))
-    found = ((key, tuple(own), tuple(labels.get(key, ()))) for key, own in marks.items())
-    return [SeriesMarks(_short(key), visible(key), own, labelled) for key, own, labelled in found]
+        if outcome.label.key in labels:
+            window = outcome.label.window.clip(findings.window)
+            words = f"{label_words(outcome)}: {outcome.verdict}"
+            look = outcome.verdict.replace(" ", "-")
+            labels[outcome.label.key].append(_mark(findings, f"label-{number}", look, window, words))
+    return [SeriesMarks(_short(key), visible(key), tuple(marks[key]), tuple(labels[key])) for key in keys]
 
 
 def outcomes(findings: Findings) -> tuple[Outcome, ...]:
