@@ -175,13 +175,14 @@ class Incidents:
         mine = self.drawn(customer, week)
         if not mine:
             return ()
-        near = (*self.drawn(customer, week - WEEK), *mine)
+        before = self.drawn(customer, week - WEEK)
+        drawn = (*before, *mine)
         around = Window(week - MARGIN, week + WEEK + _LONGEST + MARGIN)
         jobs = [run for _, run in customer.job.runs(around, self._shape.zone)] if customer.job else []
         kept = []
-        for one in mine:
+        for place, one in enumerate(mine, start=len(before)):
             wide = Window(one.start - MARGIN, one.window.end + MARGIN)
-            earlier = (other.window for other in near if other < one)
+            earlier = (other.window for other in drawn[:place])
             # Weeks of absence follow one another.
             if one.shape == "late" or not any(wide.overlap(other) for other in (*earlier, *jobs)):
                 kept.append(one)
