@@ -208,10 +208,9 @@ def test_hours_that_roll_ups_decide_are_not_looked_at_and_nothing_is_told_otherw
     told = outcome(source, policy, tmp_path / "few", labels)
     picked: list[int] = []
 
-    def all_around(of_labels: dict[str, list[Label]], block: JudgedBlock) -> Iterator[tuple[int, Ints]]:
-        picked.extend(hour for _, hours in wanted_hours(of_labels, block) for hour in hours.tolist())
-        grid = Grid.over(block.query.window, HOUR)
-        yield 0, np.arange(grid.count)
+    def all_around(of_labels: dict[str, list[Label]], block: JudgedBlock) -> tuple[int, Ints]:
+        picked.extend(wanted_hours(of_labels, block)[1].tolist())
+        return 0, np.arange(Grid.over(block.query.window, HOUR).count)
 
     monkeypatch.setattr("analyzer.judging.detect.wanted_hours", all_around)
     assert outcome(source, policy, tmp_path / "all", labels) == told

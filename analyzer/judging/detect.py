@@ -124,8 +124,7 @@ def _find(
     query, judged, policy = part.query, part.judged, part.policy
     hot = suspect_hours(part)
     wanted = np.ones_like(hot) if full_scan else hot.copy()
-    for row, hours in wanted_hours(labels, part):
-        wanted[row, hours] = True
+    wanted[wanted_hours(labels, part)] = True
     pieces = read_days(source, query, wanted)
     kept = traced_in(part, pieces)
     stated, events = judged[0], [one.event for one in kept]

@@ -11,8 +11,8 @@ import numpy as np
 from analyzer.judging.breaches import filled
 from analyzer.judging.tries import Trial
 from analyzer.kernels.breach import held_in_each
-from analyzer.kernels.match import ragged
-from traffic.model import HOUR, Floats, Grid, Ints, Label
+from analyzer.kernels.match import portions, ragged
+from traffic.model import HOUR, Floats, Ints, Label
 
 _TOGETHER = 100_000
 """Buckets of labels that are looked at at once: each takes some 200 bytes meanwhile."""
@@ -40,29 +40,27 @@ def nearest(sought: Sequence[tuple[int, Label]], trial: Trial) -> list[Near | No
     Returns:
         In their order; None where no bucket has anything to be compared with.
     """
-    found: list[Near | None] = []
-    some: list[tuple[int, Grid]] = []
-    buckets = 0
+    resolution, looked = trial.block.query.resolution, trial.known.looked
+    spans = np.array([(label.start, label.end) for _, label in sought], dtype=np.int64).reshape(-1, 2)
+    start, end = (spans + np.array([0, resolution - 1])).T // resolution * resolution
+    start, end = start.clip(looked.start, looked.end), end.clip(looked.start, looked.end)
+    counts, rows = (end - start) // resolution, np.array([row for row, _ in sought], dtype=np.int64)
     sign = -1 if sought and sought[0][1].direction == "below" else 1
-    resolution = trial.block.query.resolution
-    for row, label in sought:
-        grid = Grid.over(label.window.widen(resolution).clip(trial.known.looked), resolution)
-        if some and buckets + grid.count > _TOGETHER:
-            found += _nearest(some, sign, trial)
-            some, buckets = [], 0
-        some.append((row, grid))
-        buckets += grid.count
-    return found + (_nearest(some, sign, trial) if some else [])
+    return [
+        near
+        for some in portions(np.cumsum(counts), _TOGETHER)
+        if len(some)
+        for near in _nearest(rows[some], start[some], counts[some], sign, trial)
+    ]
 
 
-def _nearest(some: Sequence[tuple[int, Grid]], sign: int, trial: Trial) -> list[Near | None]:
+def _nearest(rows: Ints, first: Ints, counts: Ints, sign: int, trial: Trial) -> list[Near | None]:
+    """Of so many buckets of each row from a time on."""
     judged = next(one for one in trial.judged if one.sign == sign)
     resolution, policy = trial.block.query.resolution, trial.block.policy
-    counts = np.array([grid.count for _, grid in some])
     starts = np.cumsum(counts) - counts
     of, within = ragged(counts)
-    row = np.array([row for row, _ in some])[of]
-    time = np.array([grid.start for _, grid in some])[of] + resolution * within
+    row, time = rows[of], first[of] + resolution * within
     hour = (time - judged.rollup.grid.start) // HOUR
     there = filled(judged, row, time, _buckets(of, row, hour, time, trial))
     values = np.where(trial.buckets.there(row, hour), there, np.nan)
@@ -71,8 +69,8 @@ def _nearest(some: Sequence[tuple[int, Grid]], sign: int, trial: Trial) -> list[
     known = base > 0
     times: Floats = sign * np.divide(values, base, out=np.full(len(values), np.nan), where=known)
     decided = known & ~np.isnan(judged.threshold[row, hour])
-    found: list[Near | None] = [None] * len(some)
-    left = np.arange(len(some))
+    found: list[Near | None] = [None] * len(rows)
+    left = np.arange(len(rows))
     for (usable, is_judged), buckets in product(
         ((decided, True), (known, False)), range(policy.needed(resolution), 0, -1)
     ):

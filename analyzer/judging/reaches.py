@@ -46,7 +46,7 @@ def reaches(
         present: what was found in it.
     """
     keys, query = block.query.keys, block.query
-    trial = Trial(block, Buckets(pieces, len(keys), block.judged[0].rollup.grid, query.resolution), known)
+    trial = Trial(block, Buckets.of(pieces, len(keys), block.judged[0].rollup.grid, query.resolution), known)
     looked: list[Try] = []
     aside: list[Try] = []
     for one in _sought(block, labels, known.looked, present):
@@ -56,20 +56,12 @@ def reaches(
     cases = _cases(looked, found, [there[keys[one.row]] for one in looked], gaps, trial)
     yield from _told(cases, trial)
     if aside:
-        # The policy that does look in their direction.
-        both = replace(trial, block=trial.again(None, replace(block.policy, direction="both")))
-        own = not_judged(both.block.judged[0], keys, both.block.alive, both.block.policy)
-        raised = raised_there(aside, both)
-        found = are_met(aside, raised, query.resolution).tolist()
         alone = _met([one._replace(targets=one.targets[-1:]) for one in aside], there, trial)
-        cases = _cases(aside, found, _there(aside, raised, both), list(own), both)
-        yield from _told(
-            [
-                replace(case, aside=not_looked_for(case.sought.label), met=met)
-                for case, met in zip(cases, alone, strict=True)
-            ],
-            both,
-        )
+        rows = sorted({one.row for one in aside})
+        both = trial.in_both(rows)
+        own = [one._replace(row=rows.index(one.row)) for one in aside]
+        cases = _cases_aside(own, both)
+        yield from _told([replace(case, met=met) for case, met in zip(cases, alone, strict=True)], both)
 
 
 def in_lockstep(
@@ -172,6 +164,16 @@ def _cases(
         LookedFor(one, near[place], found[place], there[place], blind[keys[one.row]])
         for place, one in enumerate(sought)
     ]
+
+
+def _cases_aside(sought: Sequence[Try], trial: Trial) -> list[LookedFor]:
+    """The same of labels in whose direction the policy does not look, by one that does."""
+    block = trial.block
+    gaps = list(not_judged(block.judged[0], block.query.keys, block.alive, block.policy))
+    raised = raised_there(sought, trial)
+    found = are_met(sought, raised, block.query.resolution).tolist()
+    cases = _cases(sought, found, _there(sought, raised, trial), gaps, trial)
+    return [replace(case, aside=not_looked_for(case.sought.label)) for case in cases]
 
 
 def _by_key(rows: Iterable[_Row]) -> Mapping[str, list[_Row]]:

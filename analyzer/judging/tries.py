@@ -56,12 +56,23 @@ class Trial:
         found: Bools = are_counts(self.rollup.hours)[:, 0]
         return found
 
-    def again(self, rows: Sequence[int] | None, policy: Policy, remaining: Floats | None = None) -> JudgedBlock:
-        """Some of its keys, or all, judged by another policy; `remaining` as in `judge`."""
-        query, rollup, known = self.block.query, self.rollup, self.known
-        if rows is not None:
-            rollup = rows_of(rollup, tuple(query.keys[row] for row in rows), list(rows))
-            known = replace(known, learned=known.learned.rows(rows))
+    def again(self, rows: Sequence[int], policy: Policy, remaining: Floats | None = None) -> JudgedBlock:
+        """Some of its keys, judged by another policy; `remaining` as in `judge`."""
+        return self._judged(rows, policy, self._known(rows), remaining)
+
+    def in_both(self, rows: Sequence[int]) -> Trial:
+        """Some of its keys, by the same policy, but that it looks in both directions."""
+        known, policy = self._known(rows), replace(self.block.policy, direction="both")
+        return Trial(self._judged(rows, policy, known), self.buckets.rows(rows), known)
+
+    def _known(self, rows: Sequence[int]) -> Known:
+        return replace(self.known, learned=self.known.learned.rows(rows))
+
+    def _judged(
+        self, rows: Sequence[int], policy: Policy, known: Known, remaining: Floats | None = None
+    ) -> JudgedBlock:
+        query = self.block.query
+        rollup = rows_of(self.rollup, tuple(query.keys[row] for row in rows), list(rows))
         classes = replace(policy, classes=("policy", "suspect"))
         return judged_block(rollup, query.metric, query.resolution, classes, known, remaining)
 
