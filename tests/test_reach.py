@@ -17,7 +17,7 @@ from analyzer.judging.breaches import above, breaches_of, raised
 from analyzer.judging.events import events_of, figures
 from analyzer.judging.reach import counted, highest_percent
 from analyzer.judging.reaches import in_lockstep
-from analyzer.judging.tries import OtherSetting, Trial, Try, days_near
+from analyzer.judging.tries import OtherSetting, Trial, Try
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.breach import held, held_in_each
 from analyzer.kernels.match import last_is_met, one_to_one
@@ -27,7 +27,7 @@ from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from analyzer.verdict import LONGEST_EXTRA
 from tests.worlds import MONDAY, MemorySource
-from traffic.model import HOUR, WEEK, Floats, Grid, Ints, Label, Matrix, Metric
+from traffic.model import DAY, HOUR, WEEK, Floats, Grid, Ints, Label, Matrix, Metric, Window
 
 GAUGE = Metric(name="load", field="load", statistic="sum", unit="req/s")
 NOW = MONDAY + 60 * WEEK
@@ -328,10 +328,11 @@ def tried_alone(asked: Sequence[tuple[Try, OtherSetting]], trial: Trial) -> Iter
     for one, change in asked:
         policy = replace(trial.block.policy, **{change.setting: change.value})
         block = trial.again([one.row], policy)
+        days = Window(one.label.start - DAY, one.label.end + DAY).widen(DAY)
         pieces = [
             ([0], Matrix(block.query.keys, matrix.grid, matrix.values[rows.index(one.row)][None]))
             for rows, matrix in trial.buckets.pieces
-            if one.row in rows and matrix.grid.window.overlap(days_near(one.label))
+            if one.row in rows and matrix.grid.window.overlap(days)
         ]
         events: list[Event] = []
         for judged in block.judged:

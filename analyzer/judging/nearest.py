@@ -14,8 +14,8 @@ from analyzer.kernels.breach import held_in_each
 from analyzer.kernels.match import portions, ragged
 from traffic.model import HOUR, Floats, Ints, Label
 
-_TOGETHER = 100_000
-"""Buckets of labels that are looked at at once: each takes some 200 bytes meanwhile."""
+_TOGETHER = 2_000
+"""Hours of labels that are looked at at once: each bucket takes some 200 bytes meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -40,37 +40,40 @@ def nearest(sought: Sequence[tuple[int, Label]], trial: Trial) -> list[Near | No
     Returns:
         In their order; None where no bucket has anything to be compared with.
     """
-    resolution, looked = trial.block.query.resolution, trial.known.looked
+    resolution, looked, grid = trial.block.query.resolution, trial.known.looked, trial.rollup.grid
     spans = np.array([(label.start, label.end) for _, label in sought], dtype=np.int64).reshape(-1, 2)
-    start, end = (spans + np.array([0, resolution - 1])).T // resolution * resolution
-    start, end = start.clip(looked.start, looked.end), end.clip(looked.start, looked.end)
-    counts, rows = (end - start) // resolution, np.array([row for row, _ in sought], dtype=np.int64)
+    spans = (spans + np.array([0, resolution - 1])) // resolution * resolution
+    spans = spans.clip(looked.start, looked.end)
+    first, stop = ((spans - grid.start + np.array([0, HOUR - 1])) // HOUR).T
     sign = -1 if sought and sought[0][1].direction == "below" else 1
-    return [
-        near
-        for some in portions(np.cumsum(counts), _TOGETHER)
-        if len(some)
-        for near in _nearest(rows[some], start[some], counts[some], sign, trial)
-    ]
+    found: list[Near | None] = []
+    for some in portions(np.cumsum(stop - first), _TOGETHER) if sought else ():
+        label, within = ragged(stop[some] - first[some])
+        row, hour = np.array([sought[place][0] for place in some])[label], first[some][label] + within
+        # Where nothing was read for longer than is looked at at once, nothing is held.
+        near = range(trial.block.policy.within // -HOUR, 1 + -(-trial.block.policy.within // HOUR))
+        beside = np.logical_or.reduce([trial.buckets.there(row, hour + shift) for shift in near])
+        found += _nearest(label[beside], row[beside], hour[beside], spans[some], sign, trial)
+    return found
 
 
-def _nearest(rows: Ints, first: Ints, counts: Ints, sign: int, trial: Trial) -> list[Near | None]:
-    """Of so many buckets of each row from a time on."""
+def _nearest(label: Ints, row: Ints, hour: Ints, spans: Ints, sign: int, trial: Trial) -> list[Near | None]:
+    """Of labels, by hours of each, in order of label, then time."""
     judged = next(one for one in trial.judged if one.sign == sign)
-    resolution, policy = trial.block.query.resolution, trial.block.policy
+    resolution, policy, grid = trial.block.query.resolution, trial.block.policy, judged.rollup.grid
+    time = (grid.start + hour * HOUR)[:, None] + np.arange(0, HOUR, resolution)
+    inside = (time >= spans[label, :1]) & (time < spans[label, 1:])
+    there = filled(judged, row[:, None], time, trial.buckets.at(row, hour))
+    values = np.where(trial.buckets.there(row, hour)[:, None], there, np.nan)[inside]
+    label, row, hour = (np.repeat(array, inside.sum(axis=1)) for array in (label, row, hour.clip(0, grid.count - 1)))
+    counts = np.bincount(label, minlength=len(spans))
     starts = np.cumsum(counts) - counts
-    of, within = ragged(counts)
-    row, time = rows[of], first[of] + resolution * within
-    hour = (time - judged.rollup.grid.start) // HOUR
-    there = filled(judged, row, time, _buckets(of, row, hour, time, trial))
-    values = np.where(trial.buckets.there(row, hour), there, np.nan)
-    hour = np.clip(hour, 0, judged.rollup.grid.count - 1)
     base, limit = (sign * array[row, hour] for array in (judged.baseline, judged.limits[0]))
     known = base > 0
     times: Floats = sign * np.divide(values, base, out=np.full(len(values), np.nan), where=known)
     decided = known & ~np.isnan(judged.threshold[row, hour])
-    found: list[Near | None] = [None] * len(rows)
-    left = np.arange(len(rows))
+    found: list[Near | None] = [None] * len(spans)
+    left = np.arange(len(spans))
     for (usable, is_judged), buckets in product(
         ((decided, True), (known, False)), range(policy.needed(resolution), 0, -1)
     ):
@@ -79,11 +82,11 @@ def _nearest(rows: Ints, first: Ints, counts: Ints, sign: int, trial: Trial) -> 
         places = held_in_each(
             np.where(usable, times, np.nan), starts[left], counts[left], buckets, -(-policy.within // resolution)
         )
-        for label, place in zip(left.tolist(), places.tolist(), strict=True):
+        for one, place in zip(left.tolist(), places.tolist(), strict=True):
             if place >= 0:
                 stated = 1 - policy.under_percent / 100 if sign < 0 else policy.multiple
                 asked = float(limit[place] / base[place])
-                found[label] = Near(
+                found[one] = Near(
                     ratio=float(sign * times[place]),
                     asked=stated if np.isnan(asked) else asked,
                     value=float(values[place]),
@@ -91,13 +94,4 @@ def _nearest(rows: Ints, first: Ints, counts: Ints, sign: int, trial: Trial) -> 
                     judged=is_judged,
                 )
         left = left[places < 0]
-    return found
-
-
-def _buckets(of: Ints, row: Ints, hour: Ints, time: Ints, trial: Trial) -> Floats:
-    """The buckets of these times, in order of what they are looked at for, then time: shape (buckets,)."""
-    new = np.ones(len(of), dtype=bool)
-    new[1:] = (np.diff(of) != 0) | (np.diff(hour) != 0)
-    hours = trial.buckets.at(row[new], hour[new])
-    found: Floats = hours[np.cumsum(new) - 1, time % HOUR // trial.block.query.resolution]
     return found

@@ -21,7 +21,7 @@ from analyzer.kernels.limits import chance_at, limits_at
 from analyzer.kernels.match import last_is_met, portions, ragged
 from analyzer.model import Policy
 from analyzer.verdict import LONGEST_EXTRA
-from traffic.model import DAY, HOUR, Bools, Floats, Ints, Label, Rollup, Window, ceil_to, floor_to
+from traffic.model import DAY, HOUR, Bools, Floats, Ints, Label, Rollup
 
 TOGETHER = 50_000
 """Hours of tries that are looked at at once: each takes some 100 bytes, and 500 more if it may hold a breach."""
@@ -148,15 +148,16 @@ def are_met(tries: Sequence[Try], events: TriedEvents, resolution: int) -> Bools
     return last_is_met(events.of[counted], spans, [one.targets for one in tries], resolution, LONGEST_EXTRA)
 
 
-def days_near(label: Label) -> Window:
-    """Whose buckets may have to do with a label."""
-    return Window(floor_to(label.start - DAY, DAY), ceil_to(label.end + DAY, DAY))
+def _days_near(tries: Sequence[Try]) -> tuple[Ints, Ints]:
+    """From when to when buckets may have to do with each label: whole days."""
+    start, end = np.array([(one.label.start, one.label.end) for one in tries], dtype=np.int64).T
+    return (start - DAY) // DAY * DAY, (end + 2 * DAY - 1) // DAY * DAY
 
 
 def _portions(tries: Sequence[Try]) -> Iterator[list[int]]:
     """The places of tries that are looked at at once."""
-    hours = np.cumsum([days_near(one.label).seconds // HOUR for one in tries])
-    return (part.tolist() for part in portions(hours, TOGETHER))
+    start, end = _days_near(tries)
+    return (part.tolist() for part in portions(np.cumsum((end - start) // HOUR), TOGETHER))
 
 
 class _TriedHours(NamedTuple):
@@ -210,8 +211,7 @@ def _tried(tries: Sequence[Try], changes: Sequence[OtherSetting], trial: Trial) 
 def _hours_near(tries: Sequence[Try], trial: Trial) -> _TriedHours:
     """The hours of the days round each label that were read."""
     grid = trial.rollup.grid
-    days = [days_near(one.label) for one in tries]
-    start, end = np.array([(grid.index(day.start), grid.index(day.end)) for day in days]).clip(0, grid.count).T
+    start, end = (((days - grid.start) // HOUR).clip(0, grid.count) for days in _days_near(tries))
     of, within = ragged(end - start)
     row, hour = np.array([one.row for one in tries])[of], start[of] + within
     hours = _TriedHours(of, row, hour)
