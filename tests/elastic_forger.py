@@ -20,7 +20,13 @@ def kind_of(path: str, body: bytes) -> str:
     text = json.dumps(asked.get("aggs", {}))
     if "docvalue_fields" in asked:
         return "newest"
-    marks = {"composite": "page", "percentiles": "hours", "_index": "coverage", "date_histogram": "buckets"}
+    marks = {
+        "keyless": "page",
+        "composite": "page",
+        "percentiles": "hours",
+        "_index": "coverage",
+        "date_histogram": "buckets",
+    }
     return next((kind for mark, kind in marks.items() if mark in text), "extent")
 
 

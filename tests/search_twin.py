@@ -108,9 +108,11 @@ def _composite(documents: Sequence[Document], said: dict[str, Any], inner: dict[
 
 
 def _percentiles(documents: Sequence[Document], said: dict[str, Any], _: dict[str, Any]) -> dict[str, Any]:
-    assert said["keyed"] is False
     there = [float(value) for value in values(documents, said)]
-    return {"values": [{"key": q, "value": percentile(there, q) if there else None} for q in sorted(said["percents"])]}
+    found = {q: percentile(there, q) if there else None for q in sorted(said["percents"])}
+    if said.get("keyed", True):
+        return {"values": {str(q): value for q, value in found.items()}}
+    return {"values": [{"key": q, "value": value} for q, value in found.items()]}
 
 
 def _stats(documents: Sequence[Document], said: dict[str, Any], _: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,11 +16,12 @@ from traffic.model import HOUR, Grid, Statistic, Window
 from traffic.store.elastic import bodies
 from traffic.store.elastic.answers import cells, text_of
 from traffic.store.elastic.bodies import Fields
+from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.encode import bulk_bodies
 from traffic.store.elastic.figures import hours_of, values_of
 from traffic.store.elastic.percentiles import Percents, roll_up_percents
 from traffic.store.elastic.product import ELASTICSEARCH, OPENSEARCH, weekly
-from traffic.store.elastic.spans import _ends
+from traffic.store.elastic.spans import _ends, list_keys
 
 WINDOW = Window(MONDAY, MONDAY + 2 * HOUR)
 KEYS = ("a", "b", "c")
@@ -166,6 +167,31 @@ def test_pages_name_every_key_once_with_its_span_and_count_those_without(there: 
     assert keyless == [len(without)]
 
 
+class _Cluster:
+    """Answers searches of a list."""
+
+    name = "x"
+
+    def __init__(self, there: list[Document]) -> None:
+        self._there = there
+        self.asked = 0
+
+    def search(self, body: dict[str, Any], wanted: str) -> dict[str, Any]:
+        self.asked += 1
+        return search(self._there, body, wanted)
+
+
+@given(there=documents)
+def test_a_list_of_all_keys_at_once_is_that_of_the_pages(there: list[Document]) -> None:
+    fields = Fields("@timestamp", "customer", "bytes", "sum")
+    apart, at_once, too_many = (_Cluster(there) for _ in range(3))
+    expected = list_keys(cast(Cluster, apart), fields, 65_536, (None,))
+    assert list_keys(cast(Cluster, at_once), fields, 65_536, (None,), few=True) == expected
+    assert at_once.asked == 1
+    # Two buckets in an answer: one key, and what a page counts as.
+    assert list_keys(cast(Cluster, too_many), fields, 2, (None,), few=True) == expected
+
+
 @given(documents)
 def test_ends_totals_and_sums_are_those_of_the_documents_that_have_a_value(there: list[Document]) -> None:
     fields = Fields("@timestamp", "customer", "bytes", "sum")
@@ -225,4 +251,4 @@ def test_a_week_is_an_index_that_takes_its_own_times_and_nothing_foreign() -> No
 def test_a_time_that_is_none_is_no_end_of_a_key(value: object) -> None:
     # It changed nothing in the run that met it, and was kept: every later run ended with an internal error.
     with pytest.raises((ValueError, TypeError)):
-        _ends({"first": {"value": 0.0}, "last": {"value": value}})
+        _ends(0.0, value)

@@ -105,6 +105,12 @@ class Fields:
             query["bool"]["filter"].append({"terms": {"_index": list(indices)}})
         return {"size": 0, "track_total_hits": True, "query": query, "aggs": aggregations}
 
+    def listed(self, most: int) -> Body:
+        """The same of all keys at once, where they are few: it takes a cluster half as long."""
+        keys = {"terms": {"field": self.key, "size": most}, "aggs": {"ends": {"stats": {"field": self.time}}}}
+        aggs = {"keys": keys, "keyless": {"missing": {"field": self.key}}}
+        return {"size": 0, "track_total_hits": True, "query": self.query(), "aggs": aggs}
+
     def many(self) -> Body:
         """How many documents and keys there are."""
         keys = {"keys": {"cardinality": {"field": self.key}}}
@@ -172,9 +178,7 @@ class Fields:
     def hours(self, keys: Sequence[str], window: Window, percents: Sequence[float], digest: Body) -> Body:
         """Percentiles, ends, mean and number of the values of each key and hour; exact where values are documents."""
         values = {
-            "percents": {
-                "percentiles": {"field": self.value, "percents": list(percents), "keyed": False, **digest},
-            },
+            "percents": {"percentiles": {"field": self.value, "percents": list(percents), **digest}},
             "stats": {"stats": {"field": self.value}},
         }
         body = self._by_time([(keys, window)], HOUR, values)
@@ -281,17 +285,17 @@ _HITS = "hits.total"
 ENDS = f"{_HITS},aggregations.first.value,aggregations.last.value"
 WEEKS = f"{_HITS},aggregations.weeks.buckets.key,aggregations.weeks.buckets.doc_count"
 _KEYS = "aggregations.keys.buckets"
-_EACH = f"{_KEYS}.key,{_KEYS}.key_as_string,{_KEYS}.doc_count,{_KEYS}.first.value,{_KEYS}.last.value"
+_NAMED = f"{_KEYS}.key,{_KEYS}.key_as_string,{_KEYS}.doc_count"
+_EACH = f"{_NAMED},{_KEYS}.first.value,{_KEYS}.last.value"
 PAGE = f"{_HITS},aggregations.keyless.doc_count,aggregations.keys.after_key,{_EACH}"
-_BY_TIME = (
-    f"{_HITS},aggregations.keys.doc_count_error_upper_bound,aggregations.keys.sum_other_doc_count,{_EACH},"
-    f"{_KEYS}.time.buckets.key,{_KEYS}.time.buckets.doc_count,aggregations.all"
-)
+_ALL = "aggregations.keys.doc_count_error_upper_bound,aggregations.keys.sum_other_doc_count"
+LISTED = f"{_HITS},aggregations.keyless.doc_count,{_ALL},{_NAMED},{_KEYS}.ends.min,{_KEYS}.ends.max"
+_BY_TIME = f"{_HITS},{_ALL},{_EACH},{_KEYS}.time.buckets.key,{_KEYS}.time.buckets.doc_count,aggregations.all"
 _VALUE = f"{_KEYS}.time.buckets.value"
 BUCKETS = f"{_BY_TIME},{_VALUE}.value,{_VALUE}.doc_count,{_VALUE}.values.value,{_KEYS}.time.buckets.at.value"
 _STATS = f"{_KEYS}.time.buckets.stats"
 HOURS = (
-    f"{_BY_TIME},{_KEYS}.time.buckets.percents.values.value,{_STATS}.min,{_STATS}.max,{_STATS}.avg,"
+    f"{_BY_TIME},{_KEYS}.time.buckets.percents.values,{_STATS}.min,{_STATS}.max,{_STATS}.avg,"
     f"{_KEYS}.crowded.buckets.doc_count"
 )
 MANY = f"{_HITS},aggregations.keys.value"

@@ -88,7 +88,7 @@ class Extent:
 
     def _list(self) -> tuple[dict[str, Window], Keys]:
         cluster, read = self._cluster, self._read
-        found = list_keys(cluster, read.fields, self._max_buckets, read.groups)
+        found = list_keys(cluster, read.fields, self._max_buckets, read.groups, few=read.ours)
         if read.key_found and len(found.ends) > SERIES_MOST:
             raise UsageFailure(
                 f"{cluster.name} has {len(found.ends):,} series by {read.fields.key}: specify a field with "

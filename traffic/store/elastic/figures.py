@@ -80,13 +80,13 @@ def hours_of(answer: Answer, found: Cells, percents: Percents, name: str, factor
     """
     order = percents.asked
     with understood(name):
-        listed = [bucket["percents"]["values"] for bucket in found.buckets]
+        listed = [bucket["percents"]["values"].values() for bucket in found.buckets]
         if set(map(len, listed)) - {len(order)}:
             raise ValueError("a percentile is missing")
         stats = [bucket["stats"] for bucket in found.buckets]
         ends = [one[name] for name in ("min", "max", "avg") for one in stats]
         values = np.empty((len(order) + 3, len(listed)))
-        values[:-3] = _numbers([one["value"] for some in listed for one in some]).reshape(len(listed), len(order)).T
+        values[:-3] = _numbers([one for some in listed for one in some]).reshape(len(listed), len(order)).T
         values[-3:] = _numbers(ends).reshape(3, len(listed))
         values[:-3] = percents.exactly(values[:-3])
         least, most, mean = values[-3:]

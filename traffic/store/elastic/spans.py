@@ -9,7 +9,7 @@ from typing import Any
 from traffic.model import WEEK, Window
 from traffic.store.base import TooLarge
 from traffic.store.elastic.answers import finite, text_of, total_of, understood, whole
-from traffic.store.elastic.bodies import ENDS, LARGEST, MANY, PAGE, WEEKS, Body, Fields
+from traffic.store.elastic.bodies import ENDS, LARGEST, LISTED, MANY, PAGE, WEEKS, Body, Fields
 from traffic.store.elastic.client import Cluster
 
 _PAGE = 1_000
@@ -46,7 +46,9 @@ class Keys:
     """Of all keys."""
 
 
-def list_keys(cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequence[str] | None]) -> Keys:
+def list_keys(
+    cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequence[str] | None], few: bool = False
+) -> Keys:
     """Ask for all keys: a list of the largest ones would not do.
 
     Args:
@@ -54,6 +56,7 @@ def list_keys(cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequ
         fields: what they are called.
         most: buckets that an answer may have.
         groups: indices that are asked together, as the key is of one type in them; (None,) for all.
+        few: there are no more keys than a node can hold at once.
 
     Raises:
         StoreError: the list lacks documents that the cluster counts.
@@ -61,7 +64,7 @@ def list_keys(cluster: Cluster, fields: Fields, most: int, groups: Sequence[Sequ
     ends: dict[str, Ends] = {}
     several, documents = False, 0
     for indices in groups:
-        found = _list(cluster, fields, most, indices)
+        found = (_list_at_once(cluster, fields, most) if few else None) or _list(cluster, fields, most, indices)
         for key, (first, last) in found.ends.items():
             before = ends.get(key, (first, last))
             ends[key] = min(first, before[0]), max(last, before[1])
@@ -88,6 +91,26 @@ def ask_largest(cluster: Cluster, fields: Fields, window: Window, most: int, by_
     answer = cluster.search(fields.largest(window, most, by_sum), LARGEST)
     with understood(cluster.name):
         return [text_of(one) for one in answer["aggregations"]["keys"]["buckets"]]
+
+
+def _list_at_once(cluster: Cluster, fields: Fields, most: int) -> _Listing | None:
+    """All keys by one request; None where it cannot hold them."""
+    listing = _Listing()
+    try:
+        answer = cluster.search(fields.listed(max(1, most - 1)), LISTED)
+    except TooLarge:
+        return None
+    with understood(cluster.name):
+        listing.totals.append(total_of(answer))
+        found = answer.get("aggregations", {})
+        if listing.totals[0]:
+            listing.keyless = whole(found["keyless"]["doc_count"])
+        keys = found.get("keys", {})
+        if keys.get("sum_other_doc_count") or keys.get("doc_count_error_upper_bound"):
+            return None
+        for bucket in keys.get("buckets", []):
+            _add(listing, text_of(bucket), bucket, bucket["ends"]["min"], bucket["ends"]["max"])
+    return listing
 
 
 def _list(cluster: Cluster, fields: Fields, most: int, indices: Sequence[str] | None) -> _Listing:
@@ -121,24 +144,28 @@ def _take(listing: _Listing, answer: Mapping[str, Any], first: bool) -> tuple[Bo
     page = found.get("keys", {})
     buckets = page.get("buckets", [])
     for bucket in buckets:
-        key = text_of({"key": bucket["key"]["key"]})
-        count = whole(bucket["doc_count"], 1)
-        if key in listing.ends:
-            raise ValueError(f"the key {key!r} is listed twice")
-        listing.documents += count
-        if key:
-            listing.ends[key] = _ends(bucket)
+        first, last = bucket["first"]["value"], bucket["last"]["value"]
+        _add(listing, text_of({"key": bucket["key"]["key"]}), bucket, first, last)
     after = page.get("after_key")
     if after is not None and set(after) != {"key"}:
         raise ValueError("its pages do not go on")
     return after, len(buckets)
 
 
-def _ends(found: Mapping[str, Any]) -> Ends:
-    first, last = (_time(found[name]["value"]) for name in ("first", "last"))
-    if last < first:
+def _add(listing: _Listing, key: str, bucket: Mapping[str, Any], first: object, last: object) -> None:
+    """A key of a list, with the times of its first and its last document."""
+    if key in listing.ends:
+        raise ValueError(f"the key {key!r} is listed twice")
+    listing.documents += whole(bucket["doc_count"], 1)
+    if key:
+        listing.ends[key] = _ends(first, last)
+
+
+def _ends(first: object, last: object) -> Ends:
+    times = _time(first), _time(last)
+    if times[1] < times[0]:
         raise ValueError("a last document before the first")
-    return first, last
+    return times
 
 
 def _time(value: object) -> int:
@@ -153,7 +180,10 @@ def ask_ends(cluster: Cluster, fields: Fields) -> Ends | None:
     """The times of the first and the last document of all; None where there is none."""
     answer = cluster.search(fields.extent(), ENDS)
     with understood(cluster.name):
-        return _ends(answer["aggregations"]) if total_of(answer) else None
+        if not total_of(answer):
+            return None
+        found = answer["aggregations"]
+        return _ends(found["first"]["value"], found["last"]["value"])
 
 
 def ask_bounds(cluster: Cluster, fields: Fields, now: int) -> Window | None:
