@@ -14,6 +14,7 @@ from hashlib import blake2b
 from io import StringIO
 from math import isfinite, nan
 from pathlib import Path
+from sys import intern
 from typing import Literal, TypeVar, get_args
 
 from traffic.disk import write_atomic
@@ -147,7 +148,8 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
 
 
 def _label(row: dict[str, str]) -> Label:
-    key = uncell(row["key"])
+    # Names that hundreds of labels share are held once.
+    key = intern(uncell(row["key"]))
     factor = _factor(row.get("factor", "").strip())
     start, end = _time(row, "start"), _time(row, "end")
     if end <= start:
@@ -157,7 +159,7 @@ def _label(row: dict[str, str]) -> Label:
         key=key,
         start=start,
         end=end,
-        shape=uncell(row.get("shape", "")),
+        shape=intern(uncell(row.get("shape", ""))),
         factor=factor,
         direction=_one_of(_DIRECTIONS, row, "direction", "below" if "detail" in row and factor < 1 else "above"),
         kind=_one_of(_KINDS, row, "kind", "required"),

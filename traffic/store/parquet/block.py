@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from itertools import pairwise
+from sys import intern
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -154,8 +155,11 @@ def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:
     ):
         if meta[name] != wanted:
             raise ValueError(f"its {name} is {meta[name]!r}, the store's is {wanted!r}")
-    keys = tuple(meta["keys"])
-    spans = tuple(Window(a, b + manifest.step) for a, b in zip(meta["first"], meta["last"], strict=True))
+    # Each week has nearly the same keys, and most of them are there from its start to its end: those are held once.
+    keys = tuple(map(intern, meta["keys"]))
+    ends = list(zip(meta["first"], meta["last"], strict=True))
+    different = {(a, b): Window(a, b + manifest.step) for a, b in ends}
+    spans = tuple(different[end] for end in ends)
     places = [(block_of(key, 32), key) for key in keys]
     if not keys or len(spans) != len(keys) or any(before >= after for before, after in pairwise(places)):
         raise ValueError("its keys are not in order")
