@@ -74,6 +74,28 @@ def test_a_run_with_painters_writes_the_same_files(tmp_path: Path, monkeypatch: 
     assert told == [(done, len(alone)) for done in range(1, len(alone) + 1)]
 
 
+def test_painters_have_begun_before_anything_is_taken_from_them(two: Painters) -> None:
+    answers = two.paint([AllEvents(make_findings(count, traces=0)) for count in (3, 5, 4)])
+    assert until(lambda: all(line.poll() for line in two._lines))
+    assert sorted(place for place, _ in answers) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("helped", [True, False])
+def test_what_is_done_meanwhile_is_done_before_any_picture_is_there(
+    helped: bool, two: Painters, tmp_path: Path
+) -> None:
+    seen: list[list[Path]] = []
+    drawn = draw(
+        make_findings(4, traces=1),
+        tmp_path,
+        1,
+        painters=two if helped else None,
+        meanwhile=lambda: seen.append(list(tmp_path.rglob("*.png"))),
+    )
+    assert seen == [[]]
+    assert all(path.exists() for path in drawn)
+
+
 @pytest.mark.parametrize(("processors", "wanted"), [(1, True), (2, False)])
 def test_one_processor_or_no_picture_needs_no_painters(
     processors: int, wanted: bool, monkeypatch: pytest.MonkeyPatch

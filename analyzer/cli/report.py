@@ -158,12 +158,15 @@ def write_reports(
     elif wrote_original(output):
         # Only what a run of ours wrote: files of that name may also be the original's own.
         remove_original(output)
+
+    def page() -> None:
+        if options.html:
+            written.append(write_page(findings, output, options.title, parts.explained, parts.sliders))
+        else:
+            remove(output / PAGE)
+
     with console.bar("pictures", options.quiet) as progress:
-        drawn = draw(findings, output, options.charts, progress, more, painters, options.title)
-    if options.html:
-        written.append(write_page(findings, output, options.title, parts.explained, parts.sliders))
-    else:
-        remove(output / PAGE)
+        drawn = draw(findings, output, options.charts, progress, more, painters, options.title, page)
     return [*written, *drawn]
 
 

@@ -78,6 +78,7 @@ class Painters:
     def paint(self, pictures: Sequence[Picture]) -> Iterator[tuple[int, bytes]]:
         """The PNGs, each with its place in `pictures`, in the order in which they get done.
 
+        Every painter has its first picture when this returns, and the next one as soon as its answer is read.
         What a painter could not finish is left out: whoever draws it anew will see why.
         """
         if self._process is None:
@@ -93,18 +94,21 @@ class Painters:
                     doing[line] = todo.popleft()
                     line.send(pictures[doing[line]])
 
+        def painted() -> Iterator[tuple[int, bytes]]:
+            while doing:
+                ready = wait(list(doing))
+                for line in [one for one in doing if one in ready]:
+                    place = doing.pop(line)
+                    try:
+                        png = line.recv_bytes()
+                    except (EOFError, OSError):
+                        continue
+                    hand(line)
+                    yield place, png
+
         for line in self._lines:
             hand(line)
-        while doing:
-            ready = wait(list(doing))
-            for line in [one for one in doing if one in ready]:
-                place = doing.pop(line)
-                try:
-                    png = line.recv_bytes()
-                except (EOFError, OSError):
-                    continue
-                hand(line)
-                yield place, png
+        return painted()
 
     def close(self) -> None:
         """Send them away, also from the middle of a picture."""

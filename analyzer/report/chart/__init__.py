@@ -32,13 +32,14 @@ def draw(
     more: Mapping[Path, Picture] | None = None,
     painters: Painters | None = None,
     title: str = "",
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> list[Path]:
     """Draw events.png, events_long.png and events/NUMBER_DAY_TIME_KEY.png of the `charts` worst that have a trace.
 
     None of them where `charts` is 0. A picture that is there and would come out the same is left as it is, and those
     that an earlier run left and this one does not draw are removed. `progress` is told how many pictures of how many
-    are done. `more` are drawn as well, to where they say. The same findings make the same pixels, whoever draws them.
-    Answers the paths.
+    are done. `more` are drawn as well, to where they say. `meanwhile` is called while painters draw the first of them.
+    The same findings make the same pixels, whoever draws them. Answers the paths.
 
     Raises:
         StorageFailure: the folder cannot be written.
@@ -66,7 +67,9 @@ def draw(
     done = len(pictures) - len(todo)
     if progress is not None and done:
         progress(done, len(pictures))
-    for path, png in _drawn(todo, painters):
+    painted = painters.paint(list(todo.values())) if painters is not None and todo else iter(())
+    meanwhile()
+    for path, png in _drawn(todo, painted):
         write_atomic(path, marked(png, made_of[path]))
         done += 1
         if progress is not None:
@@ -84,13 +87,12 @@ def pictures_in(folder: Path) -> set[Path]:
         return found | {path for path in (folder / ALL, folder / LONG) if path.exists()}
 
 
-def _drawn(pictures: Mapping[Path, Picture], painters: Painters | None) -> Iterator[tuple[Path, bytes]]:
-    """Each picture's bytes as soon as it is done: by the painters where there are some, the rest here."""
+def _drawn(pictures: Mapping[Path, Picture], painted: Iterator[tuple[int, bytes]]) -> Iterator[tuple[Path, bytes]]:
+    """Each picture's bytes as soon as it is done: what painters paint, and the rest here."""
     left = list(pictures)
-    if painters is not None and pictures:
-        for place, png in painters.paint(list(pictures.values())):
-            path = list(pictures)[place]
-            left.remove(path)
-            yield path, png
+    for place, png in painted:
+        path = list(pictures)[place]
+        left.remove(path)
+        yield path, png
     for path in left:
         yield path, pictures[path].png()
