@@ -71,7 +71,7 @@ check: $(DEV) ## style, format, types, who may import whom
 	$(PY) -m tests.audit
 
 # Some images forbid Python to keep what it has compiled: every test that starts a program would compile it again.
-test: export PYTHONDONTWRITEBYTECODE :=
+test faults search: export PYTHONDONTWRITEBYTECODE :=
 test: $(DEV) ## all tests, three at a time (two processors: some tests wait)
 	$(PY) -m pytest -n 3 --dist loadgroup tests/
 

@@ -180,7 +180,7 @@ def office(start: date, days: int, closed: set[date], at: dict[str, float]) -> s
 def run(folder: Path, *options: str | Path) -> dict[str, object]:
     answer = sl(
         *("discover", "--store", folder / "office.csv", "--output", folder / "out", "--resolution", "10m"),
-        *("--charts", "1", "--json", *options),
+        *("--charts", "0", "--json", *options),
     )
     assert answer.code == 0, answer
     found: dict[str, object] = json.loads(answer.out)
@@ -266,7 +266,7 @@ def test_a_holiday_in_the_calendar_is_no_event_and_may_be_judged_as_a_sunday(tmp
     assert said.code == 0, said
     assert "Hours of the week: Europe/Berlin; calendar: 2 rows; times here are UTC." in said.out
     assert "was judged." in said.out
-    again = sl("report", "--output", tmp_path / "out", "--charts", "1", "--json")
+    again = sl("report", "--output", tmp_path / "out", "--charts", "0", "--json")
     assert json.loads(again.out) == sunday
 
 

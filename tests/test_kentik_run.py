@@ -18,7 +18,7 @@ from traffic.errors import AccessDenied
 from traffic.store_options import EntryOptions, entries_of, entry_of
 
 CUSTOMERS = 12
-SPAN = ("--start", "2025-06-02T00:00Z", "--end", "2025-06-30T00:00Z", "--history", "1m", "--charts", "2")
+SPAN = ("--start", "2025-06-02T00:00Z", "--end", "2025-06-30T00:00Z", "--history", "1m", "--charts", "0")
 
 
 @pytest.fixture(scope="module")
