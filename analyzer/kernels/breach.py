@@ -141,9 +141,15 @@ def held_in_each(values: Floats, starts: Ints, counts: Ints, needed: int, inside
     taken = values[(starts[stretch] + offset)[there]]
     padded[np.flatnonzero(there)] = np.where(np.isnan(taken), -np.inf, taken)
     views = np.lib.stride_tricks.sliding_window_view(padded, inside)
-    lowest = np.where(there, np.partition(views, inside - needed, axis=1)[:, inside - needed], -np.inf)
     some = np.flatnonzero(counts)
-    most = np.full(len(starts), -np.inf)
+    lowest, most = np.full(len(stretch), -np.inf), np.full(len(starts), -np.inf)
+    # What places so far apart hold is a bound: those with fewer values that high hold less.
+    few = np.flatnonzero(there & (offset % inside == 0))
+    lowest[few] = np.partition(views[few], inside - needed, axis=1)[:, inside - needed]
+    most[some] = np.maximum.reduceat(lowest, begins[some])
+    high = np.cumsum(np.append(False, padded >= np.append(most[stretch], np.full(inside - 1, np.inf))))
+    left = np.flatnonzero(there & (high[inside:] - high[:-inside] >= needed))
+    lowest[left] = np.partition(views[left], inside - needed, axis=1)[:, inside - needed]
     most[some] = np.maximum.reduceat(lowest, begins[some])
     best = np.flatnonzero(there & (lowest == most[stretch]) & ~np.isneginf(lowest))
     found, place = np.unique(stretch[best], return_index=True)
