@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 import time
 from pathlib import Path
 from threading import Thread
@@ -50,7 +51,8 @@ def node_losses(cluster: Cluster, folder: Path, count: int, seconds: float = 1e9
         wrong = ""
         outcome = "went on by itself"
         if answer.code:
-            outcome = f"stopped with {answer.code}, completed by the next run"
+            outcome = f"{command[0]} stopped with {answer.code}, completed by the next run"
+            sys.stderr.write(f"{number}: {answer.err[-300:]}\n")
             if (again := sl(*command)).code:
                 wrong = f"{number}: {answer.err[:200]} then {again.err[:200]}"
         if number % 2 and not wrong and (output / "events.csv").read_bytes() != events:
