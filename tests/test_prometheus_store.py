@@ -97,6 +97,13 @@ def every(seconds: float, values: Iterable[float], start: float = MONDAY) -> lis
     return [(start + seconds * step, float(value)) for step, value in enumerate(values)]
 
 
+def test_a_window_without_length_is_answered_with_the_bucket_that_it_lies_in(prom_server: PromServer) -> None:
+    source = filled(prom_server, ("x", {"k": "a"}, every(60, [1, 2])), value="x", key="k", statistic="sum")
+    inside, edge = Window(MONDAY + 90, MONDAY + 90), Window(MONDAY + 60, MONDAY + 60)
+    assert ask(source, ("a",), inside).tolist() == [[2]]
+    assert ask(source, ("a",), edge).shape == (1, 0)
+
+
 def test_a_bucket_is_half_open_to_the_millisecond(prom_server: PromServer) -> None:
     samples = [(MONDAY + 59.999, 1.0), (MONDAY + 60.0, 10.0), (MONDAY + 119.999, 100.0), (MONDAY + 3599.999, 1000.0)]
     source = filled(prom_server, ("x", {"k": "a"}, samples), value="x", key="k", statistic="sum")

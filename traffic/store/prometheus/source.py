@@ -116,7 +116,7 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         grid = Grid.over(query.window, query.resolution)
         self._check(query, grid)
         values = np.full((len(query.keys), grid.count), np.nan)
-        known = self._known(query)
+        known = self._known(query, grid)
         for _ in range(_TRIES if known else 0):
             values = self._buckets(query, known, grid)
             if self._adds_up(query, known, grid, values):
@@ -142,7 +142,7 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         shape = (len(query.keys), grid.count)
         rolled: dict[str, Floats] = {name: np.full(shape, np.nan) for name in HOUR_FIELDS} | {"count": np.zeros(shape)}
         rows = np.zeros(shape, dtype=np.uint32)
-        if known := self._known(query):
+        if known := self._known(query, grid):
             width, closed = query.resolution, self._asking.closed
             promql = rollup(self._history.question(), known, width, percent=query.percent, closed=closed)
             for row, line in self._rows(query, promql, grid):
@@ -214,9 +214,9 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
             )
         check_size(query, grid)
 
-    def _known(self, query: Query) -> list[Labels]:
+    def _known(self, query: Query, grid: Grid) -> list[Labels]:
         """The labels of the keys that are there; none where nothing is to be asked."""
-        if not query.keys or not query.window.seconds:
+        if not query.keys or not grid.count:
             return []
         found = self._history.days()
         return [found[key][0] for key in query.keys if key in found]
