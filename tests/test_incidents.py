@@ -75,14 +75,14 @@ def test_events_are_joined_as_the_rule_says(drawn: list[tuple[int, int, frozense
     assert sorted(map(sorted, groups.values())) == sorted(map(sorted, slow_together(events, 300)))
 
 
-@pytest.mark.parametrize("count", [2, 3, 6])
-@pytest.mark.parametrize("mean", [0.001, 0.1, 2.0, 30.0])
+@pytest.mark.parametrize("count", [2, 3, 6, 172, 400, 2000])
+@pytest.mark.parametrize("mean", [0.001, 0.1, 2.0, 30.0, 900.0])
 def test_by_chance_is_what_a_poisson_process_does(count: int, mean: float) -> None:
     others, window = 40, 1_000_000
     seconds = round(mean * window / others)
     expected = others * math.fsum(
         math.exp(number * math.log(seconds * others / window) - seconds * others / window - math.lgamma(number + 1))
-        for number in range(count - 1, 400)
+        for number in range(count - 1, count + 2000)
     )
     assert by_chance(count, seconds, others, window) == pytest.approx(expected, rel=0.1)
 

@@ -70,7 +70,12 @@ def by_chance(count: int, seconds: int, others: int, window: int) -> float:
         window: its seconds.
     """
     mean = others / window * max(seconds, 1)
-    below = math.fsum(math.exp(-mean) * mean**number / math.factorial(number) for number in range(count - 1))
+    below = math.fsum(_poisson(number, mean) for number in range(count - 1))
     # Of what is next to certain the difference is lost in rounding: the first term of the rest is nearly all of it.
-    rest = 1 - below if below < 0.999 else math.exp(-mean) * mean ** (count - 1) / math.factorial(count - 1)
+    rest = 1 - below if below < 0.999 else _poisson(count - 1, mean)
     return others * rest
+
+
+def _poisson(number: int, mean: float) -> float:
+    """How likely just this many are; by logarithms, as the factorial of a few hundred is no float any more."""
+    return math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))
