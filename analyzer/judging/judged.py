@@ -10,8 +10,8 @@ import numpy as np
 from analyzer.judging.silence import is_silent
 from analyzer.judging.slots import Marks, marks
 from analyzer.kernels import counts
-from analyzer.kernels.learning import Kept, Past, Rare, Settings
-from analyzer.kernels.limits import HourLimits, limits_of, ordinary
+from analyzer.kernels.learning import Kept, Rare, Settings
+from analyzer.kernels.limits import HourLimits, limits_of
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.tail import rare
 from analyzer.kernels.unusual import unusual_of
@@ -53,31 +53,14 @@ class Judged:
     """What a missing bucket of a key's span counts as."""
     silent: Ints | None = None
     """From when on each key is silent up to the end, shape (keys,): what is missing from there on is nothing."""
+    rare: Rare | None = None
+    """What the keys exceed only rarely; None of falls, and without the rule `tail`."""
 
 
 LOWEST = 0.01
 """Of what is usual: lower is as good as nothing, and how much lower says nothing about what a key does now and then."""
 OF_FALLS = frozenset({"level", "days", "pooled"})
 """The rules that usual lows are learned with."""
-
-
-def row_of(judged: Judged, row: int) -> Judged:
-    """What is normal for one key of a block."""
-    one = slice(row, row + 1)
-    rollup = judged.rollup
-    return replace(
-        judged,
-        rollup=Rollup(rollup.keys[one], rollup.grid, rollup.hours.each(lambda array: array[one])),
-        baseline=judged.baseline[one],
-        limits=judged.limits[:, one],
-        threshold=judged.threshold[one],
-        sparse=judged.sparse[one],
-        short_history=judged.short_history[one],
-        why=judged.why[one],
-        filled=judged.filled[one],
-        unjudged=judged.unjudged[one],
-        silent=None if judged.silent is None else judged.silent[one],
-    )
 
 
 class Learning:
@@ -173,14 +156,8 @@ def _rises(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy, set
         filled=found.filled,
         marks=marked,
         unjudged=marked.unjudged,
+        rare=found.rare,
     )
-
-
-def rare_rises(rollup: Rollup, policy: Policy, resolution: int, learned: Learning) -> Rare | None:
-    """What the keys exceed only rarely, as it was learned to judge them; None without the rule `tail`."""
-    marked, settings = marks(policy, rollup.grid), settings_of(policy, resolution)
-    past, kept = Past(marked.weeks, settings), learned.of(policy, "rises")
-    return ordinary(rollup.hours, rollup.hours.high, HOUR // resolution, past, marked.unlearned, None, kept)[1]
 
 
 def _falls(

@@ -13,10 +13,9 @@ from analyzer.judging.blocks import JudgedBlock, Known, judged_block, rows_of
 from analyzer.judging.breaches import Breaches, filled, raised
 from analyzer.judging.buckets import Buckets
 from analyzer.judging.events import suspect
-from analyzer.judging.judged import Judged, highest, rare_rises, settings_of
+from analyzer.judging.judged import Judged, highest, settings_of
 from analyzer.kernels.baseline import suspects
 from analyzer.kernels.counts import are_counts
-from analyzer.kernels.learning import Rare
 from analyzer.kernels.limits import chance_at, limits_at
 from analyzer.kernels.match import last_is_met, portions, ragged
 from analyzer.model import Policy
@@ -44,11 +43,6 @@ class Trial:
     def judged(self) -> list[Judged]:
         """By what the policy states."""
         return [one for one in self.block.judged if one.raises == "policy"]
-
-    @cached_property
-    def rare(self) -> Rare | None:
-        """What its keys exceed only rarely."""
-        return rare_rises(self.rollup, self.block.policy, self.block.query.resolution, self.known.learned)
 
     @cached_property
     def counted(self) -> Bools:
@@ -220,7 +214,8 @@ def _hours_near(tries: Sequence[Try], trial: Trial) -> _TriedHours:
 
 def _rises(percents: Sequence[float], hours: _TriedHours, trial: Trial) -> _TriedLimits:
     """With the percentage of each try: as `judge` judges, but of these hours alone."""
-    judged, resolution, rare = trial.judged[0], trial.block.query.resolution, trial.rare
+    judged, resolution = trial.judged[0], trial.block.query.resolution
+    rare = judged.rare
     stated, multiples = settings_of(trial.block.policy, resolution), 1.0 + np.array(percents) / 100.0
     top = judged.rollup.hours.maximum
     # No rule makes less of it than what is stated.

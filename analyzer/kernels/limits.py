@@ -100,32 +100,19 @@ def limits_of(  # noqa: PLR0913 - what was learned before, and what it is learne
     """
     kept = Kept() if kept is None else kept
     past = Past(weeks, settings)
-    usually, rare = ordinary(hours, learn, per_hour, past, unlearned, factor, kept)
+    # What is learned does not depend on these, so that policies that differ in nothing else learn once.
+    rules = set(settings.rules)
+    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, needed=0, within=0, rules=OF_USUAL & rules)
+    usually = kept.get("usual", stage, lambda: learned_from(hours, learn, per_hour, past, unlearned, factor, kept))
+    rare = None
+    if "tail" in rules:
+        asked = (stage, settings.every, settings.alone, OF_RARE & rules)
+        rare = kept.get("rare", asked, lambda: rare_of(usually, hours, per_hour, past))
     found = _limited(replace(usually, sparse=np.zeros_like(usually.sparse)) if ahead else usually, rare, past)
     if rare is None or not (counted := counts.are_counts(hours)[:, 0]).any():
         return found
     chance = chance_at(found.baseline, counted, len(found.limits), HOUR // per_hour, settings)
     return replace(found, limits=np.maximum(found.limits, chance), chance=chance)
-
-
-def ordinary(
-    hours: Hours,
-    learn: Floats,
-    per_hour: int,
-    past: Past,
-    unlearned: Bools | None,
-    factor: Floats | None,
-    kept: Kept,
-) -> tuple[Usual, Rare | None]:
-    """What is usual, and with the rule `tail` what is rare, by whatever limits. Arguments as `limits_of`."""
-    settings, rules = past.settings, set(past.settings.rules)
-    # What is learned does not depend on these, so that policies that differ in nothing else learn once.
-    stage = replace(settings, multiple=1.0, floor=0.0, units=0.0, every=1.0, needed=0, within=0, rules=OF_USUAL & rules)
-    usually = kept.get("usual", stage, lambda: learned_from(hours, learn, per_hour, past, unlearned, factor, kept))
-    if "tail" not in rules:
-        return usually, None
-    asked = (stage, settings.every, settings.alone, OF_RARE & rules)
-    return usually, kept.get("rare", asked, lambda: rare_of(usually, hours, per_hour, past))
 
 
 def chance_at(baseline: Floats, counted: Bools, ways: int, resolution: int, settings: Settings) -> Floats:
