@@ -11,7 +11,7 @@ import numpy as np
 from analyzer.judging.breaches import filled
 from analyzer.judging.tries import Trial
 from analyzer.kernels.breach import held_in_each
-from analyzer.kernels.match import portions, ragged
+from analyzer.kernels.ragged import portions, ragged
 from traffic.model import HOUR, Floats, Ints, Label
 
 _TOGETHER = 2_000

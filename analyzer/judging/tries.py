@@ -17,7 +17,8 @@ from analyzer.judging.judged import Judged, highest, settings_of
 from analyzer.kernels.baseline import suspects
 from analyzer.kernels.counts import are_counts
 from analyzer.kernels.limits import chance_at, limits_at
-from analyzer.kernels.match import last_is_met, portions, ragged
+from analyzer.kernels.match import last_is_met
+from analyzer.kernels.ragged import portions, ragged
 from analyzer.model import Policy
 from analyzer.verdict import LONGEST_EXTRA
 from traffic.model import DAY, HOUR, Bools, Floats, Ints, Label, Rollup

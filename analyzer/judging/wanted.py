@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from analyzer.judging.blocks import JudgedBlock
-from analyzer.kernels.match import ragged
+from analyzer.kernels.ragged import ragged
 from analyzer.model import Policy
 from analyzer.verdict import LONGEST_EXTRA
 from traffic.model import HOUR, Bools, Grid, Ints, Label

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analyzer.kernels.ragged import ragged
 from traffic.model import Bools, Floats, Ints
 
 
@@ -89,9 +90,8 @@ def runs(
     bounds = edges[:-1] if edges[-1] == total else edges
     highest = np.maximum.reduceat(value, bounds)[::2]
     excess = np.add.reduceat(value - baseline, bounds)[::2]
-    event = np.repeat(np.arange(len(first)), last - first + 1)
-    member = np.arange(len(event)) - np.repeat(np.cumsum(last - first + 1) - (last - first + 1), last - first + 1)
-    position = np.repeat(first, last - first + 1) + member
+    event, member = ragged(last - first + 1)
+    position = first[event] + member
     tops = np.flatnonzero(value[position] == highest[event])
     _, earliest = np.unique(event[tops], return_index=True)
     return Runs(first=first, last=last, met=soonest, opened=way_of, peak=position[tops[earliest]], excess=excess)
@@ -134,8 +134,7 @@ def held_in_each(values: Floats, starts: Ints, counts: Ints, needed: int, inside
     # Each stretch with as much behind it that is lower than anything, so that no neighbours are those of another one.
     wide = counts + inside - 1
     begins = np.cumsum(wide) - wide
-    stretch = np.repeat(np.arange(len(starts)), wide)
-    offset = np.arange(len(stretch)) - begins[stretch]
+    stretch, offset = ragged(wide)
     there = offset < counts[stretch]
     padded = np.full(len(stretch) + inside - 1, -np.inf)
     taken = values[(starts[stretch] + offset)[there]]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analyzer.kernels.ragged import portions, ragged
 from traffic.model import Bools, Ints
 
 TOGETHER = 1_000_000
@@ -68,17 +69,6 @@ def last_is_met(group: Ints, events: Ints, labels: Sequence[Ints], tolerance: in
         paired = greedily(event[fits], label[fits], shared[fits])
         met[groups] = np.isin(last, [place for _, place in paired])
     return met
-
-
-def portions(total: Ints, most: int) -> list[Ints]:
-    """The places of what comes to `total`, added up, in portions that come to about `most` each."""
-    return np.split(np.arange(len(total)), np.flatnonzero(np.diff(total // most)) + 1)
-
-
-def ragged(counts: Ints) -> tuple[Ints, Ints]:
-    """Rows of so many places each, one after the other: the row of each place, and which one of the row it is."""
-    row = np.repeat(np.arange(len(counts)), counts)
-    return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def greedily(i: Ints, j: Ints, shared: Ints) -> list[tuple[int, int]]:

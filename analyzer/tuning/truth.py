@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.kernels.match import greedily
+from analyzer.kernels.ragged import ragged
 from analyzer.model import Event, NotJudged
 from analyzer.pipeline import Surveyed
 from analyzer.tuning.sweep import Swept, SweptAlerts
@@ -138,8 +139,8 @@ class LabelArrays:
         low = np.searchsorted(self._sorted, line + wide[0] - self._longest, side="right")
         high = np.searchsorted(self._sorted, line + wide[1], side="left")
         count = np.maximum(high - low, 0)
-        alert = np.repeat(np.arange(len(low)), count)
-        label = self._order[np.arange(len(alert)) - np.repeat(np.cumsum(count) - count, count) + low[alert]]
+        alert, within = ragged(count)
+        label = self._order[low[alert] + within]
         key, start, end = (column[label] for column in self._of_target)
         shared = np.minimum(wide[1][alert], end) - np.maximum(wide[0][alert], start)
         own = alerts.end[alert] - alerts.start[alert]
