@@ -12,11 +12,12 @@ from typing import Any
 from traffic.disk import storage, write_atomic
 from traffic.store.base import Away, StoreError, TooLarge
 from traffic.store.elastic.client import Cluster
+from traffic.store.elastic.wire import Waiting
 
 EXISTS = "version_conflict_engine_exception"
 """What a second `create` of the same point answers."""
 
-PUT_OFF = "takes no more documents at the moment"
+_PUT_OFF = "takes no more documents at the moment"
 _AWAY = 30.0
 """Seconds, at most, for which the cluster itself waits for a shard that is away: it then says so, and the run too."""
 _FULL = "circuit_breaking_exception"
@@ -74,8 +75,7 @@ class Loader:
             stored += count - sum(kinds.values())
             if not kinds.keys() & BUSY:
                 break
-            if not waiting.longer(PUT_OFF, None):
-                raise Away(f"{self._cluster.name} {PUT_OFF} ({busy_with(kinds)}): run again later")
+            await_room(self._cluster.name, waiting, kinds)
         if kinds.keys() - {EXISTS}:
             refused = self._list_refused(index, body)
         with self._lock:
@@ -136,9 +136,19 @@ def patience(wait: float) -> str:
     return f"{max(1.0, min(_AWAY, wait)):.0f}s"
 
 
-def busy_with(kinds: Counter[str]) -> str:
-    """Why most documents were put off, in the cluster's words."""
-    return max(sorted(kinds.keys() & BUSY), key=lambda kind: kinds[kind])
+def await_room(name: str, waiting: Waiting, kinds: Counter[str]) -> None:
+    """Wait a while after documents were put off.
+
+    Args:
+        name: of the cluster.
+        kinds: the errors of documents, some of them `BUSY`.
+
+    Raises:
+        Away: one has waited long enough.
+    """
+    if not waiting.longer(_PUT_OFF, None):
+        why = max(sorted(kinds.keys() & BUSY), key=lambda kind: kinds[kind])
+        raise Away(f"{name} {_PUT_OFF} ({why}): run again later")
 
 
 def _reason(error: Mapping[str, Any]) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 from traffic.errors import UsageFailure
 from traffic.model import Window
 from traffic.store.access import Access
-from traffic.store.base import Away, ForeignStore, NoSuchStore, StoreError
+from traffic.store.base import ForeignStore, NoSuchStore, StoreError
 from traffic.store.elastic.answers import understood
-from traffic.store.elastic.bulk import BUSY, PUT_OFF, busy_with, patience
+from traffic.store.elastic.bulk import BUSY, await_room, patience
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.refusals import shown
@@ -148,8 +148,7 @@ class FindingsIndex:
                 return
             if other := [one for one in errors if one["type"] not in BUSY]:
                 raise StoreError(f"{self.name} rejects {len(other):,} documents: {shown(str(other[0].get('reason')))}")
-            if not waiting.longer(PUT_OFF, None):
-                raise Away(f"{self.name} {PUT_OFF} ({busy_with(kinds)}): run again later")
+            await_room(self.name, waiting, kinds)
 
 
 def bodies(documents: Mapping[str, Document], marks: Mapping[str, str]) -> Iterator[bytes]:
