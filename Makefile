@@ -20,7 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-# Compiled here, no command has to, also where Python may write no bytecode: a tenth of a second of each.
+# Compiled here so that no command has to do it, even where Python must not write bytecode: a tenth of a second each.
 setup: $(RUNTIME) ## make .venv with what ./sl.py needs (only if missing or the lock changed)
 	-@$(PY) -m compileall -q analyzer generator logs_generator traffic
 
@@ -70,7 +70,7 @@ check: $(DEV) ## style, format, types, who may import whom
 	$(PY) -m pytest -q tests/test_architecture.py
 	$(PY) -m tests.audit
 
-# Some images forbid Python to keep what it has compiled: every test that starts a program would compile it again.
+# Some images do not let Python write bytecode: every test that starts a program would then compile it again.
 test faults search: export PYTHONDONTWRITEBYTECODE :=
 test: $(DEV) ## all tests, three at a time (two processors: some tests wait)
 	$(PY) -m pytest -n 3 --dist loadgroup tests/

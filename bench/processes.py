@@ -47,7 +47,7 @@ def run(*command: str | Path) -> Spent:
 
 
 def _environment() -> dict[str, str]:
-    """That of a command, which no setting of this machine changes; its bytecode is kept, as it is for any user."""
+    """That of a command, which no setting of this machine changes; Python may keep bytecode, as it does for users."""
     dropped = ("SL_", "PYTHONDONTWRITEBYTECODE")
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 

@@ -125,8 +125,8 @@ class TrafficNoise:
     def _knots(self, customers: Sequence[Customer], week: int, part: range) -> list[Floats]:
         """The knots of each of `SPANS` but the last on which some minutes lie, of shape (customers, knots).
 
-        With those that come right before and after the minutes, be it the first one of the next week: noise runs on
-        where a week ends.
+        Including those right before and after the minutes, which may be the first one of the next week: noise continues
+        across the end of a week.
         """
         seed, lattices = self._scenario.seed, [_lattice(part, span) for span in SPANS[:-1]]
         wanted = []
@@ -170,7 +170,7 @@ class TrafficNoise:
         return list(zip(first.tolist(), last.tolist(), heights.tolist(), strict=True))
 
     def of(self, customers: Sequence[Customer], week: int, part: range = WHOLE) -> Iterator[Floats]:
-        """All that the level of some minutes of a week is multiplied with, of one customer after the other."""
+        """What the level of some minutes of a week is multiplied by, one customer after the other."""
         for customer, values in zip(customers, self.steady(customers, week, part), strict=True):
             first, raised = self.raised(customer, week, part)
             values[first - part.start :][: len(raised)] *= raised

@@ -8,11 +8,11 @@ from traffic.model import Ints
 
 
 def portions(total: Ints, most: int) -> list[Ints]:
-    """The places of what comes to `total`, added up, in portions that come to about `most` each."""
+    """Indices split into portions of about `most` each, by their running total."""
     return np.split(np.arange(len(total)), np.flatnonzero(np.diff(total // most)) + 1)
 
 
 def ragged(counts: Ints) -> tuple[Ints, Ints]:
-    """Rows of so many places each, one after the other: the row of each place, and which one of the row it is."""
+    """The row of each place, and its position in that row, for consecutive rows with `counts` places each."""
     row = np.repeat(np.arange(len(counts)), counts)
     return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -77,5 +77,5 @@ def by_chance(count: int, seconds: int, others: int, window: int) -> float:
 
 
 def _poisson(number: int, mean: float) -> float:
-    """How likely just this many are; by logarithms, as the factorial of a few hundred is no float any more."""
+    """The probability of exactly this many, by logarithms: the factorial of 171 exceeds the range of a float."""
     return math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))

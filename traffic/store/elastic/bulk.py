@@ -19,7 +19,7 @@ EXISTS = "version_conflict_engine_exception"
 
 _PUT_OFF = "takes no more documents at the moment"
 _AWAY = 30.0
-"""Seconds, at most, for which the cluster itself waits for a shard that is away: it then says so, and the run too."""
+"""Seconds for which the cluster waits for a shard that is away, in each request, at most."""
 _FULL = "circuit_breaking_exception"
 BUSY = {
     "es_rejected_execution_exception",
@@ -57,7 +57,7 @@ class Loader:
         A body is safe to send again: what is there already is not created twice.
 
         Raises:
-            Away: the cluster is too busy for the body, or its shard is away, for longer than one waits.
+            Away: the cluster is too busy for the body, or its shard is away, for longer than `--wait`.
             StoreError: a document is too large for it, or it does not answer as it should.
         """
         stored = refused = 0
@@ -144,7 +144,7 @@ def await_room(name: str, waiting: Waiting, kinds: Counter[str]) -> None:
         kinds: the errors of documents, some of them `BUSY`.
 
     Raises:
-        Away: one has waited long enough.
+        Away: that would take longer than `--wait`.
     """
     if not waiting.longer(_PUT_OFF, None):
         why = max(sorted(kinds.keys() & BUSY), key=lambda kind: kinds[kind])
