@@ -13,13 +13,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from analyzer.report.chart.letters import DPI, FONT, plain, text_width, wrapped
 from analyzer.report.chart.letters import fit as fitted
 from analyzer.report.chart.png import png
+from analyzer.report.chart.renderer import Renderer
 from analyzer.report.words import clock, day
 from traffic.model import DAY, FIRST_MONDAY, HOUR, WEEK, Floats, Metric
 from traffic.text import si
@@ -129,15 +130,15 @@ class Sheet:
 
 
 class _Canvas(FigureCanvasAgg):
-    """Every picture of a size is drawn by one renderer, which knows how wide its words were in the one before."""
+    """Every picture of a size is drawn by one renderer."""
 
-    def get_renderer(self) -> RendererAgg:
+    def get_renderer(self) -> Renderer:
         return _renderer(*self.figure.bbox.size)
 
 
 @cache
-def _renderer(width: float, height: float) -> RendererAgg:
-    return RendererAgg(width, height, DPI)  # type: ignore[no-untyped-call]
+def _renderer(width: float, height: float) -> Renderer:
+    return Renderer(width, height, DPI)  # type: ignore[no-untyped-call]
 
 
 def axis_name(metric: Metric, log: bool) -> str:
