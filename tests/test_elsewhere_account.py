@@ -14,9 +14,9 @@ import pytest
 from analyzer.elsewhere.account import account_policies, against_fired, fired_of
 from analyzer.elsewhere.judge import judge
 from analyzer.elsewhere.policy import Percentage
-from analyzer.pipeline import survey
-from analyzer.reading.scope import Scope, opened
+from analyzer.reading.scope import Scope
 from tests.commands import Answer, refused, sl, well
+from tests.histories import history_of
 from tests.kentik.account import Account, customers_named
 from tests.kentik.opened import ACCESS, by_asn
 from tests.kentik.server import TOKEN, USER, Kentik
@@ -130,12 +130,10 @@ def test_what_is_raised_is_held_against_what_fired(
 ) -> None:
     one, other = ("ONE,US (64512)", "OTHER,US (64513)")
     source = bits(**{one: spike([0, 1, 2], 4e7, AT), other: spike([100, 101], 4e7, AT)})
-    scope = Scope(60, MONDAY + 60 * WEEK)
-    answered = opened(source, scope, tmp_path)[1]
+    history = history_of(source, Scope(60, MONDAY + 60 * WEEK), tmp_path)
     (policy,) = account_policies([LIVE], "kentik:policies", source.metric, percentage)[0]
-    surveyed = survey(answered, scope)
-    raised = judge(policy, answered, surveyed, 60, lambda _done, _all: None)
-    assert against_fired(raised, fired_of(told), surveyed) == words
+    raised = judge(policy, history)
+    assert against_fired(raised, fired_of(told), history.surveyed) == words
 
 
 def test_alerts_without_a_time_or_a_baseline_are_no_measure() -> None:

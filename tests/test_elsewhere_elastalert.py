@@ -11,8 +11,8 @@ from analyzer.elsewhere.judge import judge
 from analyzer.elsewhere.policy import Aggregated, Spike
 from analyzer.elsewhere.raised import Raised
 from analyzer.elsewhere.read import policies
-from analyzer.pipeline import survey
-from analyzer.reading.scope import Scope, opened
+from analyzer.reading.scope import Scope
+from tests.histories import history_of
 from tests.worlds import MONDAY, MemorySource
 from traffic.errors import UsageFailure
 from traffic.model import BITS, Floats, Metric
@@ -53,9 +53,8 @@ def rule(text: str, tmp_path: Path, metric: Metric = BITS) -> Aggregated | Spike
 
 def judged(text: str, metric: Metric, tmp_path: Path, **series: Floats) -> Raised:
     source = MemorySource(MONDAY, series, metric=metric)
-    scope = Scope(60, MONDAY + 10**8)
-    answered = opened(source, scope, tmp_path / f"out{len(series)}")[1]
-    return judge(rule(text, tmp_path, metric), answered, survey(answered, scope), 60, lambda _done, _all: None)
+    history = history_of(source, Scope(60, MONDAY + 10**8), tmp_path / f"out{len(series)}")
+    return judge(rule(text, tmp_path, metric), history)
 
 
 def told(raised: Raised, key: int = 0) -> list[tuple[int, int, int, int]]:

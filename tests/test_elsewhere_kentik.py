@@ -15,8 +15,8 @@ from analyzer.elsewhere.kentik import kentik_policies
 from analyzer.elsewhere.levels import bounds
 from analyzer.elsewhere.policy import Activation, Fallback, Level, OfBaseline, Percentage, Static, Thresholds
 from analyzer.elsewhere.raised import Raised
-from analyzer.pipeline import survey
-from analyzer.reading.scope import Scope, opened
+from analyzer.reading.scope import Scope
+from tests.histories import history_of
 from tests.worlds import MONDAY, MemorySource
 from traffic.errors import UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Floats, Metric
@@ -68,10 +68,8 @@ def read(document: Any, percentage: Percentage = "over", metric: Metric = BITS) 
 
 
 def judged(document: Any, source: MemorySource, tmp_path: Path, percentage: Percentage = "over") -> Raised:
-    scope = Scope(source.native, MONDAY + 60 * WEEK)
-    answered = opened(source, scope, tmp_path)[1]
-    policy = read(document, percentage, source.metric)
-    return judge(policy, answered, survey(answered, scope), source.native, lambda _done, _all: None)
+    history = history_of(source, Scope(source.native, MONDAY + 60 * WEEK), tmp_path)
+    return judge(read(document, percentage, source.metric), history)
 
 
 def stairs(days: int = 21) -> MemorySource:

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analyzer.again import cached
 from analyzer.cli.last_run import last_run
-from analyzer.pipeline import survey
 from analyzer.tuning.forms.firing import fired
 from tests.commands import sl, well
+from tests.histories import history_of
 from tests.prometheus.fixtures import running
 from tests.prometheus.history import Firing, History
 from tests.prometheus.server import Prometheus, PromServer
@@ -47,9 +46,9 @@ class Judged:
     def predicted(self) -> tuple[list[Firing], Window]:
         """What is counted for the rules of the run's policy."""
         run = last_run(self.output, EntryOptions())
-        with cached(run.source, run.scope, self.output) as (source, _):
-            surveyed = survey(source, run.scope)
-            found = fired(source, surveyed, STEP, [run.findings.policy], frozenset(), lambda _done, _total: None)[0]
+        history = history_of(run.source, run.scope, self.output)
+        found = fired(history, [run.findings.policy], frozenset())[0]
+        surveyed = history.surveyed
         keys = list(surveyed.spans)
         columns = (np.concatenate(column).tolist() for column in (found.key, found.start, found.end))
         return sorted((keys[key], start, end) for key, start, end in zip(*columns, strict=True)), surveyed.window

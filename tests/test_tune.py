@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from analyzer.judging.policy import read_policy
 from analyzer.model import CLASSES, RULES, CalendarRow, EventClass, Policy
-from analyzer.pipeline import Ledger, Search, Surveyed, discover, survey
-from analyzer.reading.scope import Scope, opened
-from analyzer.tuning.grid import DEFAULT, Candidate, candidates
+from analyzer.pipeline import Ledger, Search, discover
+from analyzer.reading.scope import Scope
+from analyzer.tuning.candidate import Candidate
+from analyzer.tuning.grid import DEFAULT, candidates
 from analyzer.tuning.policy_file import policy_files
 from analyzer.tuning.run import tuned
 from analyzer.tuning.score import Score, choose, front, halves, interval, score
@@ -25,6 +26,7 @@ from analyzer.tuning.sweep import sweep
 from analyzer.tuning.truth import LabelArrays, Spans
 from analyzer.verdict import compare
 from tests.commands import refused, sl, well
+from tests.histories import history_of
 from tests.test_reach import GAUGE, NOW, label, world
 from tests.worlds import MONDAY, MemorySource
 from traffic.errors import UsageFailure
@@ -89,9 +91,9 @@ def test_what_is_counted_for_a_policy_is_what_discover_finds_with_it(
 ) -> None:
     source, labels = noisy(seed), labels_of(noisy(seed), seed)
     scope = Scope(600, NOW)
-    cached = opened(source, scope, tmp_path_factory.mktemp("tune"))[1]
-    surveyed = survey(cached, scope)
-    swept = sweep(cached, surveyed, 600, tried, frozenset(surveyed.spans), lambda _done, _total: None)
+    history = history_of(source, scope, tmp_path_factory.mktemp("tune"))
+    surveyed = history.surveyed
+    swept = sweep(history, [Candidate(policy) for policy in tried], frozenset(surveyed.spans))
     for policy, raised in zip(tried, swept, strict=True):
         search = Search(tmp_path_factory.mktemp("discover"), policy, scope)
         found = discover(source, search, labels, Ledger(), lambda _done, _total: None)
@@ -100,7 +102,7 @@ def test_what_is_counted_for_a_policy_is_what_discover_finds_with_it(
         told = [(one.id, one.key, one.start, one.end, one.detected) for one in raised.events(keys, "load")]
         assert told == [(one.id, one.key, one.start, one.end, one.detected) for one in expected]
         truth = [one for one in labels if one.key in surveyed.spans or not one.key]
-        counted = score(Candidate((), policy), raised, surveyed, LabelArrays(truth, surveyed, 600), "load")
+        counted = score(Candidate(policy), raised, surveyed, LabelArrays(truth, surveyed, 600), "load")
         verdict = found.verdict
         assert verdict is not None
         assert counted.total(counted.hits) == verdict.hits
@@ -153,19 +155,20 @@ def test_what_is_counted_of_other_classes_is_what_discover_finds_of_them(
         values[key][: int(rng.integers(500, 2500))] = np.nan
     source = Growing(plain.start, values, metric=GAUGE, native=600)
     labels, scope = labels_of(plain, seed), Scope(600, NOW)
-    cached = opened(source, scope, tmp_path_factory.mktemp("tune"))[1]
-    surveyed = survey(cached, scope)
+    history = history_of(source, scope, tmp_path_factory.mktemp("tune"))
+    surveyed = history.surveyed
     counted = [tuple(name for name in CLASSES if name in names) for _, names in tried]
-    given_ = [policy for policy, _ in tried]
-    swept = sweep(cached, surveyed, 600, given_, frozenset(surveyed.spans), lambda _done, _total: None, counted)
-    for policy, classes, raised in zip(given_, counted, swept, strict=True):
+    asked = [Candidate(policy, counted=classes) for (policy, _), classes in zip(tried, counted, strict=True)]
+    swept = sweep(history, asked, frozenset(surveyed.spans))
+    for one, raised in zip(asked, swept, strict=True):
+        policy, classes = one.policy, one.counted
         search = Search(tmp_path_factory.mktemp("discover"), replace(policy, classes=classes), scope)
         found = discover(source, search, labels, Ledger(), lambda _done, _total: None)
         keys = list(surveyed.spans)
         told = [(one.id, one.key, one.start, one.end, one.detected) for one in raised.events(keys, "load")]
         assert told == [(one.id, one.key, one.start, one.end, one.detected) for one in found.events]
         truth = [one for one in labels if one.key in surveyed.spans or not one.key]
-        score_of = score(Candidate((), policy, classes), raised, surveyed, LabelArrays(truth, surveyed, 600), "load")
+        score_of = score(one, raised, surveyed, LabelArrays(truth, surveyed, 600), "load")
         as_alerts = [replace(event, event_class="policy") for event in found.events]
         verdict = compare(as_alerts, truth, found.not_judged, surveyed.window, 600, surveyed.spans)
         assert score_of.total(score_of.hits) == verdict.hits
@@ -179,15 +182,15 @@ def test_new_keys_are_alerts_where_their_class_is_varied(tmp_path: Path) -> None
     late[:5040] = np.nan  # It is there for the last week, of which there is no other.
     plain = Policy(rules=())
     growing = Growing(MONDAY, {"a": source.values["a"], "late": late}, metric=GAUGE, native=600)
-    cached = opened(growing, scope, tmp_path)[1]
     vary = ["classes=policy,policy+new,all,unusual"]
-    found = tuned(cached, scope, plain, vary, [label()], None, lambda _a, _b: None)
+    history = history_of(growing, scope, tmp_path)
+    found = tuned(history, plain, vary, [label()], None)
     alerts = {one.candidate.words: one.total(one.alerts) for one in found.scores}
     assert found.present.candidate.words == "classes=policy"
     assert alerts["classes=policy+new"] == alerts["classes=policy"] + 1
     assert alerts["classes=all"] >= alerts["classes=policy+new"]
     with pytest.raises(UsageFailure, match="know no classes but policy"):
-        tuned(cached, scope, plain, vary, [label()], None, lambda _a, _b: None, "prometheus")
+        tuned(history, plain, vary, [label()], None, "prometheus")
 
 
 def test_the_default_grid_has_200_policies_the_default_one_among_them() -> None:
@@ -234,7 +237,7 @@ def test_a_grid_that_is_not_valid_is_one_line(vary: list[str], said: str) -> Non
 def made(words: str, hits: list[int], alerts: list[int], wrong: list[int]) -> Score:
     none = np.zeros(len(hits), dtype=np.int64)
     return Score(
-        candidate=Candidate((("name", words),), Policy(over_percent=float(len(words)))),
+        candidate=Candidate(Policy(over_percent=float(len(words))), (("name", words),)),
         hits=np.array(hits),
         misses=np.array([3] * len(hits)) - np.array(hits),
         not_judged=none,
@@ -255,7 +258,7 @@ def test_a_policy_is_chosen_on_the_first_weeks_alone() -> None:
     good = made("good one", [3, 3, 0], [4, 4, 9], [0, 0, 9])
     quiet = made("quiet policy", [1, 1, 3], [1, 1, 3], [0, 0, 0])
     scores = [loud, good, quiet]
-    parts = halves(Surveyed(Window(MONDAY, MONDAY + 3 * WEEK), Window(0, 1), {}, 0, end=None, blocks=()))
+    parts = halves(Window(MONDAY, MONDAY + 3 * WEEK))
     assert parts is not None
     assert parts.first.tolist() == [True, True, False]
     assert choose(scores, loud, parts, None) is good
@@ -294,11 +297,10 @@ def test_a_policy_that_was_written_is_read_as_the_same(policy: Policy, tmp_path:
 
 
 def test_without_a_truth_or_with_few_incidents_nothing_is_recommended(tmp_path: Path) -> None:
-    source, scope = world((0, 6, 5.0)), Scope(600, NOW)
-    cached = opened(source, scope, tmp_path)[1]
+    history = history_of(world((0, 6, 5.0)), Scope(600, NOW), tmp_path)
 
     def run(labels: list[Label] | None) -> str:
-        found = tuned(cached, scope, Policy(), ["over-percent=100,200"], labels, None, lambda _a, _b: None)
+        found = tuned(history, Policy(), ["over-percent=100,200"], labels, None)
         assert found.chosen is None
         assert len(found.scores) == 2
         return found.why_not

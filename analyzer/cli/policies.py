@@ -124,6 +124,7 @@ def beside(
     from analyzer.elsewhere.account import against_fired
     from analyzer.elsewhere.judge import judge
     from analyzer.elsewhere.worth import worth
+    from analyzer.history import History
     from analyzer.pipeline import survey
 
     rows: list[OtherPolicy] = []
@@ -133,8 +134,9 @@ def beside(
         fired = _fired(theirs.account, surveyed.window)
         for policy in theirs.policies:
             with console.bar("policies", quiet) as progress:
-                raised = judge(policy, answered, surveyed, scope.resolution, progress)
-            row, more = worth(raised, surveyed, labels, source.metric, scope.resolution, present)
+                history = History(answered, surveyed, scope.resolution, progress)
+                raised = judge(policy, history)
+            row, more = worth(raised, history, labels, present)
             rows.append(row if fired is None else replace(row, against_fired=against_fired(raised, fired, surveyed)))
             alerts += more
     if asked.sent and not quiet:

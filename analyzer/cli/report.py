@@ -111,6 +111,7 @@ def _more(run: LastRun, output: Path, explain: int, sliders: bool, quiet: bool) 
     """From the answers that the run kept."""
     from analyzer.again import cached, place_of
     from analyzer.explaining.explain import explain as explained
+    from analyzer.history import History
     from analyzer.pipeline import survey
     from analyzer.report.explained import text
     from analyzer.report.order import worst_first
@@ -128,8 +129,8 @@ def _more(run: LastRun, output: Path, explain: int, sliders: bool, quiet: bool) 
             return PageParts(texts)
         labels = None if findings.verdict is None else findings.labels
         with console.bar("policies", quiet) as progress:
-            resolution = run.scope.resolution
-            grid = judge_again(source, surveyed, resolution, findings.policy, findings.events, labels, progress)
+            history = History(source, surveyed, run.scope.resolution, progress)
+            grid = judge_again(history, findings.policy, findings.events, labels)
     return PageParts(texts, grid)
 
 

@@ -20,15 +20,13 @@ from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
     from analyzer.cli.last_run import LastRun
+    from analyzer.history import History
     from analyzer.model import Policy
-    from analyzer.pipeline import Surveyed
-    from analyzer.reading.cache import CachedSource
-    from analyzer.reading.scope import Progress
     from analyzer.tuning.forms.elastic import IndexFields
     from analyzer.tuning.forms.measured import Loss
     from analyzer.tuning.forms.prometheus import Gauge
     from analyzer.tuning.forms.slots import SlotLimits
-    from analyzer.tuning.sweep import Swept
+    from analyzer.tuning.swept import Swept
 
 FORMS = ("prometheus", "prometheus-thresholds", "elastalert", "kibana")
 
@@ -119,11 +117,16 @@ def rules(**given: Any) -> None:
 
 def _prometheus(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
     """The files, by what their names have more than that of the rules."""
+    from analyzer.tuning.forms.firing import fired
     from analyzer.tuning.forms.prometheus import check_sayable, prometheus_rules, prometheus_test
 
     check_sayable(policy)
     gauge, metric, resolution = _gauge(run, options), run.findings.metric, run.findings.resolution
-    loss = _measured(run, policy, options, lambda history: history.as_rules(policy)) if options.measure else None
+
+    def raised(history: History) -> Swept:
+        return fired(history, [policy], frozenset(history.surveyed.spans))[0]
+
+    loss = _measured(run, policy, options, raised) if options.measure else None
     text = prometheus_rules(policy, metric, resolution, gauge, loss)
     if options.file is None:
         return {"": text}
@@ -215,34 +218,18 @@ def _gauge(run: LastRun, options: RulesOptions) -> Gauge:
     return Gauge(series, options.label, scale if options.scale is None else options.scale)
 
 
-@dataclass(frozen=True)
-class _History:
-    """The history of a run, open."""
-
-    source: CachedSource
-    surveyed: Surveyed
-    resolution: int
-    progress: Progress
-
-    def as_rules(self, policy: Policy) -> Swept:
-        """What the rules of a policy raise on it."""
-        from analyzer.tuning.forms.firing import fired
-
-        return fired(
-            self.source, self.surveyed, self.resolution, [policy], frozenset(self.surveyed.spans), self.progress
-        )[0]
-
-
 @contextmanager
-def _history(run: LastRun, options: RulesOptions) -> Iterator[_History]:
+def _history(run: LastRun, options: RulesOptions) -> Iterator[History]:
+    """That of the run, open."""
     from analyzer.again import cached
+    from analyzer.history import History
     from analyzer.pipeline import survey
     from traffic.disk import lock
 
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         surveyed = survey(source, run.scope)
         with console.bar("rules", options.quiet) as progress:
-            yield _History(source, surveyed, run.scope.resolution, progress)
+            yield History(source, surveyed, run.scope.resolution, progress)
     if not options.quiet and asked.sent:
         console.note(f"{asked.sent} requests for data that the rules need and earlier runs did not read")
 
@@ -262,7 +249,7 @@ def _by_slot(
     from analyzer.tuning.forms.slots import Footing, fired_by_slot, learned
 
     with _history(run, options) as history:
-        limits = list(learned(history.source, history.surveyed, history.resolution, raised_by or policy))
+        limits = list(learned(history, raised_by or policy))
     footing = Footing.of(limits)
     if footing.bare == footing.hours:
         raise UsageFailure(
@@ -272,29 +259,28 @@ def _by_slot(
     for line in footing.lines() if not options.quiet else ():
         console.note(line.rstrip("."))
 
-    def raised(history: _History) -> Swept:
-        told, of = [made(one) for one in limits], raised_by or policy
-        return fired_by_slot(history.source, history.surveyed, history.resolution, of, told, history.progress)
+    def raised(history: History) -> Swept:
+        return fired_by_slot(history, raised_by or policy, [made(one) for one in limits])
 
     return limits, _measured(run, policy, options, raised) if options.measure else None
 
 
-def _measured(run: LastRun, policy: Policy, options: RulesOptions, raised: Callable[[_History], Swept]) -> Loss:
+def _measured(run: LastRun, policy: Policy, options: RulesOptions, raised: Callable[[History], Swept]) -> Loss:
     """What a form raises against discover."""
+    from analyzer.tuning.candidate import Candidate
     from analyzer.tuning.forms.measured import loss_of
-    from analyzer.tuning.grid import Candidate
     from analyzer.tuning.score import score
     from analyzer.tuning.tried import tried
     from analyzer.tuning.truth import LabelArrays
 
-    one = Candidate((), policy)
+    one = Candidate(policy)
     labels = labels_of(run, None, options.output)
     with _history(run, options) as history:
-        surveyed, resolution = history.surveyed, history.resolution
-        ours = tried(history.source, surveyed, resolution, [one], labels, history.progress)[0]
+        surveyed = history.surveyed
+        ours = tried(history, [one], labels)[0]
         theirs = raised(history)
         scores = None
         if labels is not None:
-            truth = LabelArrays(labels, surveyed, resolution)
+            truth = LabelArrays(labels, surveyed, history.resolution)
             scores = (ours.score, score(one, theirs, surveyed, truth, history.source.metric.name))
     return loss_of(ours.raised, theirs, surveyed.window, len(surveyed.spans), scores)

@@ -91,6 +91,8 @@ def tune(**given: Any) -> None:
       ./sl.py tune --vary over-percent=50..400/25 --vary matches=1,2,3 --truth incidents.csv
     """
     from analyzer.again import cached
+    from analyzer.history import History
+    from analyzer.pipeline import survey
     from analyzer.report.elsewhere import elsewhere
     from analyzer.report.table import ELSEWHERE
     from analyzer.tuning.grid import DEFAULT, candidates, looser
@@ -115,9 +117,8 @@ def tune(**given: Any) -> None:
                     "some of these policies are looser than the run's: the additional data they need is requested once"
                 )
             with console.bar("tune", options.quiet) as progress:
-                found = tuned(
-                    source, run.scope, run.findings.policy, options.vary, labels, budget, progress, options.engine
-                )
+                history = History(source, survey(source, run.scope), run.scope.resolution, progress)
+                found = tuned(history, run.findings.policy, options.vary, labels, budget, options.engine)
         _write(found, run, options.output)
         others = _others(found, theirs, run, options, labels)
     if not options.quiet and asked.sent:
@@ -157,6 +158,7 @@ def _others(
 def _say_requests(run: LastRun, options: TuneOptions) -> None:
     """What a sweep would ask for."""
     from analyzer.again import cached
+    from analyzer.history import History
     from analyzer.pipeline import survey
     from analyzer.tuning.grid import DEFAULT, candidates
     from analyzer.tuning.sweep import unanswered
@@ -170,9 +172,7 @@ def _say_requests(run: LastRun, options: TuneOptions) -> None:
     with lock(options.output), cached(run.source, run.scope, options.output) as (source, asked):
         resolution, surveyed = run.scope.resolution, survey(source, run.scope)
         with console.bar("tune", options.quiet) as progress:
-            counted = [one.counted for one in tried]
-            policies = [one.policy for one in tried]
-            queries, hours = unanswered(source, surveyed, resolution, policies, progress, counted)
+            queries, hours = unanswered(History(source, surveyed, resolution, progress), tried)
         requests = len(asked.requests(queries, hours and asked.rolls_up(resolution)))
     if options.as_json:
         click.echo(json.dumps({"policies": len(tried), "requests": requests, "at_least": hours}, indent=1))

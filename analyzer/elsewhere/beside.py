@@ -7,22 +7,17 @@ from collections.abc import Sequence
 from analyzer.elsewhere.judge import judge
 from analyzer.elsewhere.policy import Elsewhere
 from analyzer.elsewhere.worth import OWN, other_policy, worth
+from analyzer.history import History
 from analyzer.model import OtherPolicy, Policy
-from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
 from analyzer.tuning.table import Tuned
 from traffic.model import Label
 
 
 def theirs(
     policies: Sequence[Elsewhere],
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
+    history: History,
     labels: Sequence[Label] | None,
     present: Policy,
-    progress: Progress,
 ) -> list[OtherPolicy]:
     """What each is worth on the same history.
 
@@ -33,8 +28,8 @@ def theirs(
     Raises:
         UsageFailure: one cannot be judged on it.
     """
-    raised = [judge(policy, source, surveyed, resolution, progress) for policy in policies]
-    return [worth(one, surveyed, labels, source.metric, resolution, present)[0] for one in raised]
+    raised = [judge(policy, history) for policy in policies]
+    return [worth(one, history, labels, present)[0] for one in raised]
 
 
 def with_ours(others: Sequence[OtherPolicy], found: Tuned, series: int) -> list[OtherPolicy]:

@@ -6,17 +6,15 @@ from analyzer.elsewhere.levels import judge_levels
 from analyzer.elsewhere.policy import Elsewhere, Thresholds
 from analyzer.elsewhere.raised import Raised
 from analyzer.elsewhere.windows import judge_windows
-from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
+from analyzer.history import History
 
 
-def judge(policy: Elsewhere, source: CachedSource, surveyed: Surveyed, resolution: int, progress: Progress) -> Raised:
+def judge(policy: Elsewhere, history: History) -> Raised:
     """What the policy raises.
 
     Raises:
         UsageFailure: it cannot be judged on buckets of that width.
     """
     if isinstance(policy, Thresholds):
-        return judge_levels(policy, source, surveyed, resolution, progress)
-    return judge_windows(policy, source, surveyed, resolution, progress)
+        return judge_levels(policy, history)
+    return judge_windows(policy, history)

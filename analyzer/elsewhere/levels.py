@@ -7,20 +7,18 @@ listed in docs/policies.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from analyzer.elsewhere.kentik import LOUDNESS
 from analyzer.elsewhere.policy import Condition, KeptBaseline, Level, OfBaseline, Percentage, Thresholds
 from analyzer.elsewhere.raised import Alerts, Raised, highest, no_alerts, there, walk
+from analyzer.history import History
 from analyzer.judging.detect import read_days
 from analyzer.kernels.fired import fired, joined, looked_at
 from analyzer.kernels.rollup import percentile
 from analyzer.kernels.stored import stored
-from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
 from traffic.errors import UsageFailure
 from traffic.model import DAY, FIRST_MONDAY, HOUR, WEEK, Bools, Floats, Grid, Ints, Query
 from traffic.text import length
@@ -93,22 +91,21 @@ def _limits(
     return (limit, every) if one.above else (np.where(np.isnan(limit), np.nan, -np.inf), limit)
 
 
-def judge_levels(
-    policy: Thresholds, source: CachedSource, surveyed: Surveyed, resolution: int, progress: Progress
-) -> Raised:
+def judge_levels(policy: Thresholds, history: History) -> Raised:
     """What the policy raises.
 
     Raises:
         UsageFailure: its evaluations cannot be made of buckets of the run.
     """
-    step = _step(policy, resolution)
+    surveyed = history.surveyed
+    step = _step(policy, history.resolution)
     rows = len(surveyed.spans)
     window = surveyed.window
     hours = Grid.over(window, HOUR)
     usual = np.full((rows, hours.count), np.nan)
     unknown = np.zeros((rows, hours.count), dtype=bool)
     if policy.needs_baseline and policy.kept is not None:
-        usual = _baseline(policy.kept, source, surveyed, step)
+        usual = _baseline(policy.kept, history, step)
         length_, offset, _ = policy.kept.hours
         begin = max(surveyed.learned.start, surveyed.begin or surveyed.learned.start)
         unknown = np.isnan(usual) & (hours.times() < begin + (length_ + offset) * HOUR)
@@ -123,14 +120,14 @@ def judge_levels(
     ranked = policy.looks_at is not None and policy.looks_at < rows
     looked = np.zeros(rows, dtype=bool)
     if ranked:
-        for grid, values in walk(source, surveyed, step, window):
+        for grid, values in walk(history, step, window):
             chosen = looked_at(values, policy.looks_at or rows)
             looked |= chosen.any(axis=1)
             _collect(matches, asked, np.arange(rows), grid, np.where(chosen, values, np.nan), hours)
-            progress(grid.window.end - window.start, window.seconds)
+            history.progress(grid.window.end - window.start, window.seconds)
     else:
         looked[:] = True
-        _where_it_can_be(matches, asked, source, surveyed, step, progress)
+        _where_it_can_be(matches, asked, history, step)
     return Raised(
         policy=policy,
         alerts=_alerts(policy, asked, matches, usual, step, hours),
@@ -151,56 +148,45 @@ def _step(policy: Thresholds, resolution: int) -> int:
     return step
 
 
-def _baseline(kept: KeptBaseline, source: CachedSource, surveyed: Surveyed, step: int) -> Floats:
+def _baseline(kept: KeptBaseline, history: History, step: int) -> Floats:
     """Of each hour of the window, shape (keys, hours)."""
+    source, surveyed = history.source, history.surveyed
     grid = Grid.over(surveyed.learned.hull(surveyed.window), HOUR)
-    keys = list(surveyed.spans)
-    rolled = np.full((len(keys), grid.count), np.nan)
-    if kept.keys < len(keys):
-        for part, values in walk(source, surveyed, step, grid.window):
+    rows = len(surveyed.spans)
+    rolled = np.full((rows, grid.count), np.nan)
+    if kept.keys < rows:
+        for part, values in walk(history, step, grid.window):
             stays = np.where(looked_at(values, kept.keys), values, np.nan)
-            by_hour = stays.reshape(len(keys), -1, HOUR // step)
+            by_hour = stays.reshape(rows, -1, HOUR // step)
             rolled[:, grid.slice(part.window)] = percentile(by_hour, kept.rollup)
     else:
-        rows_of = {key: row for row, key in enumerate(keys)}
         for block, reach in surveyed.blocks:
             between = 0 < kept.rollup < 100
             query = Query(source.metric, block, reach, step, kept.rollup if between else 95.0)
             rollup = source.rollup(query)
             of = rollup.hours.high if between else rollup.hours.minimum if kept.rollup == 0 else rollup.hours.maximum
-            rolled[[rows_of[key] for key in block], grid.slice(rollup.grid.window)] = of
+            rolled[[history.place_of[key] for key in block], grid.slice(rollup.grid.window)] = of
     weekend = (grid.times() - FIRST_MONDAY) % WEEK >= _SATURDAY
     length_, offset, radius = kept.hours
     found = stored(rolled, weekend, kept.compared, length_, offset, kept.final, radius, kept.near)
     return found[:, grid.slice(surveyed.window)]
 
 
-def _where_it_can_be(
-    matches: list[_Matches],
-    asked: list[Bounds],
-    source: CachedSource,
-    surveyed: Surveyed,
-    step: int,
-    progress: Progress,
-) -> None:
+def _where_it_can_be(matches: list[_Matches], asked: list[Bounds], history: History, step: int) -> None:
     """The buckets of days in which an hour's highest and lowest allow a match; nothing of any other is read."""
+    source, surveyed = history.source, history.surveyed
     hours = Grid.over(surveyed.window, HOUR)
-    rows_of = {key: row for row, key in enumerate(surveyed.spans)}
-    done = 0
-    for block, reach in surveyed.blocks:
-        part = surveyed.window.clip(reach)
-        rows = np.array([rows_of[key] for key in block])
+    for whole in (replace(query, resolution=step) for query in history.queries()):
+        part = surveyed.window.clip(whole.window)
+        rows = np.array([history.place_of[key] for key in whole.keys])
         if part.seconds:
-            query = Query(source.metric, block, part, step)
-            rollup = source.rollup(Query(source.metric, block, reach, step))
+            rollup = source.rollup(whole)
             there_ = rollup.grid.slice(part)
             high, low = rollup.hours.maximum[:, there_], rollup.hours.minimum[:, there_]
             at = hours.slice(part)
             hot = np.logical_or.reduce([(high > one.lower[rows, at]) & (low < one.upper[rows, at]) for one in asked])
-            for places, matrix in read_days(source, query, hot):
+            for places, matrix in read_days(source, replace(whole, window=part), hot):
                 _collect(matches, asked, rows[places], matrix.grid, matrix.values, hours)
-        done += len(block)
-        progress(done, len(surveyed.spans))
 
 
 def _collect(matches: list[_Matches], asked: list[Bounds], rows: Ints, grid: Grid, values: Floats, hours: Grid) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.elsewhere.policy import Elsewhere
+from analyzer.history import History, week_of, weeks_in
 from analyzer.model import NotJudged
 from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from traffic.model import DAY, HOUR, WEEK, Bools, Floats, Grid, Ints, Query, Window
+from traffic.model import DAY, HOUR, Bools, Floats, Grid, Ints, Query, Window
 
 _AT_ONCE = 5_000_000
 """Buckets that are held together where all series of a time are looked at."""
@@ -67,9 +67,8 @@ class Raised:
 
     def by_week(self, window: Window) -> Ints:
         """Key-hours that were judged in each week of the window."""
-        weeks = max(1, -(-window.seconds // WEEK))
-        week = np.arange(self.judged.shape[1]) * HOUR // WEEK
-        return np.bincount(week, self.judged.sum(axis=0), weeks).astype(np.int64)
+        week = week_of(Grid.over(window, HOUR).times(), window)
+        return np.bincount(week, self.judged.sum(axis=0), weeks_in(window)).astype(np.int64)
 
 
 def there(surveyed: Surveyed) -> Bools:
@@ -81,21 +80,24 @@ def there(surveyed: Surveyed) -> Bools:
     return found
 
 
-def walk(source: CachedSource, surveyed: Surveyed, step: int, window: Window) -> Iterator[tuple[Grid, Floats]]:
-    """All series of a time after the other: its grid, and values of shape (keys, buckets), NaN = missing."""
-    keys = list(surveyed.spans)
-    rows_of = {key: row for row, key in enumerate(keys)}
-    days = max(1, min(7, _AT_ONCE * step // (max(1, len(keys)) * DAY)))
+def walk(history: History, step: int, window: Window) -> Iterator[tuple[Grid, Floats]]:
+    """All series of a time after the other: its grid, and values of shape (keys, buckets), NaN = missing.
+
+    Args:
+        step: seconds of a bucket.
+    """
+    source, place_of = history.source, history.place_of
+    days = max(1, min(7, _AT_ONCE * step // (max(1, len(place_of)) * DAY)))
     for part in window.pieces(days * DAY):
         grid = Grid.over(part, step)
-        values = np.full((len(keys), grid.count), np.nan)
+        values = np.full((len(place_of), grid.count), np.nan)
         asked = [
             Query(source.metric, block, part.clip(reach), step)
-            for block, reach in surveyed.blocks
+            for block, reach in history.surveyed.blocks
             if part.overlap(reach)
         ]
         for query, matrix in zip(asked, source.series_many(asked), strict=True):
-            rows = [rows_of[key] for key in query.keys]
+            rows = [place_of[key] for key in query.keys]
             values[rows, grid.slice(matrix.grid.window)] = matrix.values
         yield grid, values
 

@@ -8,11 +8,10 @@ import numpy as np
 
 from analyzer.elsewhere.policy import Aggregated, Spike
 from analyzer.elsewhere.raised import Alerts, Raised, no_alerts, there
+from analyzer.history import History
 from analyzer.kernels.fired import joined, thinned
 from analyzer.kernels.spike import sliding, spikes
 from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Bools, Floats, Grid, Ints, Metric, Query, Window, floor_to
 from traffic.text import length
@@ -34,14 +33,13 @@ class _Matched:
     usual: Floats
 
 
-def judge_windows(
-    policy: Aggregated | Spike, source: CachedSource, surveyed: Surveyed, resolution: int, progress: Progress
-) -> Raised:
+def judge_windows(policy: Aggregated | Spike, history: History) -> Raised:
     """What the rule raises.
 
     Raises:
         UsageFailure: its windows are not made of whole buckets.
     """
+    source, surveyed, resolution = history.source, history.surveyed, history.resolution
     every = policy.every if isinstance(policy, Aggregated) else policy.window
     if policy.window % resolution or every % resolution:
         raise UsageFailure(
@@ -53,7 +51,6 @@ def judge_windows(
             f"--policy-of {policy.name}: it has no query_key and so treats all {len(surveyed.spans):,} series as one: "
             "run with --total, or with --only for one of them"
         )
-    rows_of = {key: row for row, key in enumerate(surveyed.spans)}
     # A window before the first one, and of a spike what it takes until a series is looked at.
     context = 2 * policy.window + resolution if isinstance(policy, Spike) else policy.window
     told: list[_Matched] = []
@@ -66,10 +63,10 @@ def judge_windows(
             keys = block[begin : begin + size]
             if part.seconds:
                 matrix = source.series(Query(source.metric, keys, part, resolution))
-                rows = np.array([rows_of[key] for key in keys])
+                rows = np.array([history.place_of[key] for key in keys])
                 told.append(_matches(policy, source.metric, matrix.grid, matrix.values, rows))
             done += len(keys)
-            progress(done, len(surveyed.spans))
+            history.progress(done, len(surveyed.spans))
     return Raised(
         policy=policy,
         alerts=_alerts(policy, told, surveyed.window, resolution),

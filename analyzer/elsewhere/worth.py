@@ -11,11 +11,11 @@ import numpy as np
 from analyzer.elsewhere.alerts import AlertRow
 from analyzer.elsewhere.history import partly
 from analyzer.elsewhere.raised import Raised
+from analyzer.history import History, week_of
 from analyzer.model import Event, Findings, OtherPolicy, Policy, event_id
-from analyzer.pipeline import Surveyed
-from analyzer.tuning.grid import Candidate
+from analyzer.tuning.candidate import Candidate
 from analyzer.tuning.score import Score, score
-from analyzer.tuning.sweep import Swept
+from analyzer.tuning.swept import Swept
 from analyzer.tuning.truth import LabelArrays
 from analyzer.verdict import COUNTED, compare
 from traffic.model import HOUR, WEEK, Floats, Label, Metric
@@ -24,7 +24,7 @@ OWN = "sl"
 
 
 def worth(
-    raised: Raised, surveyed: Surveyed, labels: Sequence[Label] | None, metric: Metric, resolution: int, present: Policy
+    raised: Raised, history: History, labels: Sequence[Label] | None, present: Policy
 ) -> tuple[OtherPolicy, list[AlertRow]]:
     """What a policy came to.
 
@@ -35,6 +35,7 @@ def worth(
     Raises:
         UsageFailure: it looks back farther than history reaches, all the time.
     """
+    surveyed, metric, resolution = history.surveyed, history.source.metric, history.resolution
     keys, policy, alerts = list(surveyed.spans), raised.policy, raised.alerts
     lost = [*policy.not_emulated, *filter(None, [partly(raised, surveyed)])]
     truth = LabelArrays(labels, surveyed, resolution)
@@ -49,10 +50,9 @@ def worth(
         judged_by_week=raised.by_week(surveyed.window),
         judged_of_key=dict(enumerate(raised.judged.sum(axis=1).tolist())),
     )
-    found = score(Candidate((), present), swept, surveyed, truth, metric.name)
+    found = score(Candidate(present), swept, surveyed, truth, metric.name)
     told = alerts.told
-    week = np.clip((alerts.start - surveyed.window.start) // WEEK, 0, len(found.alerts) - 1)
-    counted = np.bincount(week, told, len(found.alerts)).astype(np.int64)
+    counted = np.bincount(week_of(alerts.start, surveyed.window), told, len(found.alerts)).astype(np.int64)
     of_key = np.bincount(alerts.key, told, len(keys))
     weeks = np.maximum(1.0, raised.judged.sum(axis=1) / (WEEK / HOUR))
     worst = int(np.argmax(of_key / weeks)) if keys else 0

@@ -18,6 +18,7 @@ from analyzer.elsewhere.policy import Percentage
 from analyzer.elsewhere.read import policies
 from analyzer.explaining.explain import explain as explained
 from analyzer.explaining.values import Explanation
+from analyzer.history import History
 from analyzer.model import OtherPolicy, Policy
 from analyzer.notebook.frames import Moment, file_of, frame, instant, unseen
 from analyzer.notebook.result import Again, Result, event_of
@@ -133,10 +134,11 @@ def tune(
         surveyed = survey(source, scope)
         for policy in others:
             check_history(policy, surveyed.window, surveyed.learned)
-        found = tuned(source, scope, present, vary, known, budget, unseen)
+        history = History(source, surveyed, scope.resolution, unseen)
+        found = tuned(history, present, vary, known, budget)
         if not others:
             return Tuning(found)
-        rows = theirs(others, source, surveyed, scope.resolution, known, present, unseen)
+        rows = theirs(others, history, known, present)
         return Tuning(found, tuple(with_ours(rows, found, len(surveyed.spans))))
 
 

@@ -12,13 +12,10 @@ from analyzer.judging.breaches import Piece
 from analyzer.judging.detect import suspect_hours, traced_in
 from analyzer.judging.first import by_volume, with_new
 from analyzer.judging.judged import Learning
-from analyzer.model import Event, EventClass, Policy
+from analyzer.model import Event, Policy
 from analyzer.pipeline import Surveyed
+from analyzer.tuning.candidate import ALERTS, Candidate
 from traffic.model import Bools, Ints, Matrix, Metric, Rollup
-
-Classes = tuple[EventClass, ...]
-ALERTS: Classes = ("policy",)
-"""The classes of the events that are alerts, where nothing else is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +81,12 @@ def _of_rows(pieces: Sequence[Piece], rows: Sequence[int]) -> Iterator[Piece]:
             yield [place_of[some[index]] for index in kept], Matrix(keys, matrix.grid, matrix.values[kept])
 
 
-def classed_of(policies: Sequence[Policy], counted: Sequence[Classes] | None) -> dict[int, Classed]:
+def classed_of(tried: Sequence[Candidate]) -> dict[int, Classed]:
     """By their place, the policies whose alerts are not of the class `policy` alone."""
     return {
-        place: Classed(replace(policies[place], classes=classes))
-        for place, classes in enumerate(counted or ())
-        if classes != ALERTS
+        place: Classed(replace(one.policy, classes=one.counted))
+        for place, one in enumerate(tried)
+        if one.counted != ALERTS
     }
 
 

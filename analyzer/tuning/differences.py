@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from analyzer.history import History
 from analyzer.model import Event, Policy
 from analyzer.pipeline import survey
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.scope import Progress, Scope
 from analyzer.report.words import plural
+from analyzer.tuning.candidate import Candidate
 from analyzer.tuning.sweep import sweep
 from traffic.errors import UsageFailure
 from traffic.text import visible
@@ -78,8 +80,8 @@ def differences(source: CachedSource, one: Compared, other: Compared, progress: 
     alone = [replace(one.policy, **{name: getattr(other.policy, name)}) for name in changed]
     surveyed = survey(source, one.scope)
     keys = list(surveyed.spans)
-    policies = [one.policy, other.policy, *alone]
-    swept = sweep(source, surveyed, one.scope.resolution, policies, frozenset(), progress)
+    tried = [Candidate(policy) for policy in (one.policy, other.policy, *alone)]
+    swept = sweep(History(source, surveyed, one.scope.resolution, progress), tried, frozenset())
     events = [some.events(keys, one.metric) for some in swept]
     same, new, gone, moved = matched(events[0], events[1])
     settings = []

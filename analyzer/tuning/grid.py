@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import product
 from typing import Any, get_args
 
 from analyzer.judging.policy import check_policy, classes_of
 from analyzer.model import CLASSES, RULES, Baseline, Policy
-from analyzer.tuning.classed import ALERTS, Classes
+from analyzer.tuning.candidate import ALERTS, Candidate
 from traffic.errors import UsageFailure
 from traffic.times import duration
 
@@ -42,26 +42,6 @@ _NUMBERS: Mapping[str, Callable[[str], float]] = {
 NAMES = (*_NUMBERS, "baseline", "rules", "classes")
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A policy, and in which settings it differs from the present one."""
-
-    settings: tuple[tuple[str, str], ...]
-    """What is varied, and the value as it was written."""
-    policy: Policy
-    counted: Classes = ALERTS
-    """The classes of events that are its alerts."""
-
-    @property
-    def words(self) -> str:
-        """`over-percent=150 matches=3`."""
-        return " ".join(f"{name}={value}" for name, value in self.settings)
-
-    def alerts_as(self, present: Policy) -> bool:
-        """Whether it raises the alerts of this policy: which other events are told as well makes no difference."""
-        return self.counted == ALERTS and replace(self.policy, classes=present.classes) == present
-
-
 def candidates(present: Policy, vary: Sequence[str]) -> list[Candidate]:
     """All policies of a grid, the present one in front where it is not among them.
 
@@ -86,10 +66,10 @@ def candidates(present: Policy, vary: Sequence[str]) -> list[Candidate]:
             policy = replace(policy, **{name.replace("-", "_"): value})
         check_policy(policy)
         said = tuple((name, text) for (name, _), (text, _) in zip(axes, chosen, strict=True))
-        found.setdefault(policy, Candidate(said, policy, policy.classes if "classes" in names else ALERTS))
+        found.setdefault(policy, Candidate(policy, said, policy.classes if "classes" in names else ALERTS))
     if not any(one.alerts_as(present) for one in found.values()):
         said = tuple((name, _said(present, name)) for name, _ in axes)
-        return [Candidate(said, present), *found.values()]
+        return [Candidate(present, said), *found.values()]
     return list(found.values())
 
 

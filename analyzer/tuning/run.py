@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analyzer.history import History
 from analyzer.model import Policy
-from analyzer.pipeline import survey
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress, Scope
 from analyzer.report.words import plural
 from analyzer.tuning.grid import DEFAULT, candidates
 from analyzer.tuning.score import LEAST, choose, front, halves, interval
@@ -18,13 +16,11 @@ from traffic.model import Label
 
 
 def tuned(
-    source: CachedSource,
-    scope: Scope,
+    history: History,
     present: Policy,
     vary: Sequence[str],
     labels: Sequence[Label] | None,
     budget: float | None,
-    progress: Progress,
     engine: str = "discover",
 ) -> Tuned:
     """Try the policies of a grid.
@@ -36,14 +32,13 @@ def tuned(
         engine: who raises the alerts, a name of `analyzer.tuning.tried.ENGINES`.
 
     Raises:
-        UsageFailure: a setting is not valid, or there is nothing to look at.
+        UsageFailure: a setting is not valid.
     """
-    surveyed = survey(source, scope)
-    found = tried(source, surveyed, scope.resolution, candidates(present, vary or DEFAULT), labels, progress, engine)
+    found = tried(history, candidates(present, vary or DEFAULT), labels, engine)
     scores = [one.score for one in found]
     now = next(one for one in scores if one.candidate.alerts_as(present))
     incidents = None if labels is None else sum(now.total(what) for what in (now.hits, now.misses, now.not_judged))
-    parts = halves(surveyed)
+    parts = halves(history.surveyed.window)
     why = ""
     chosen = None
     if incidents is None:

@@ -8,11 +8,12 @@ from statistics import median
 
 import numpy as np
 
+from analyzer.history import week_of, weeks_in
 from analyzer.judging.slots import local_hours
 from analyzer.model import Policy
 from analyzer.pipeline import Surveyed
-from analyzer.tuning.grid import Candidate
-from analyzer.tuning.sweep import Swept, SweptAlerts
+from analyzer.tuning.candidate import Candidate
+from analyzer.tuning.swept import Swept, SweptAlerts
 from analyzer.tuning.truth import LabelArrays
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Label, Window
 
@@ -75,8 +76,7 @@ def score(candidate: Candidate, swept: Swept, surveyed: Surveyed, truth: LabelAr
     judged = truth.judge(swept, metric)
 
     def by_week(times: Ints) -> Ints:
-        places = np.clip((times - window.start) // WEEK, 0, count - 1)
-        return np.bincount(places, minlength=count).astype(np.int64)
+        return np.bincount(week_of(times, window), minlength=count).astype(np.int64)
 
     def labelled(labels: Sequence[Label]) -> Ints:
         return by_week(np.array([label.start for label in labels], dtype=np.int64))
@@ -151,14 +151,14 @@ class Halves:
         return self.window.start + int(self.first.sum()) * WEEK
 
 
-def halves(surveyed: Surveyed) -> Halves | None:
+def halves(window: Window) -> Halves | None:
     """The first two thirds of the weeks, and the rest; None of fewer than two."""
-    count = max(1, -(-surveyed.window.seconds // WEEK))
+    count = weeks_in(window)
     if count < 2:
         return None
     chosen = min(count - 1, max(1, round(2 * count / 3)))
     first = np.arange(count) < chosen
-    return Halves(first, ~first, surveyed.window)
+    return Halves(first, ~first, window)
 
 
 def choose(scores: Sequence[Score], present: Score, parts: Halves, budget: float | None) -> Score | None:

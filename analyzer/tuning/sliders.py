@@ -7,10 +7,8 @@ from math import floor, log10
 
 import numpy as np
 
+from analyzer.history import History
 from analyzer.model import Event, Policy
-from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
 from analyzer.report.page.sliders import JudgedAgain, Sliders
 from analyzer.tuning.grid import candidates
 from analyzer.tuning.tried import Tried, tried
@@ -21,15 +19,7 @@ FLOORS = 5
 """At the most, besides the present one and none."""
 
 
-def judge_again(
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
-    present: Policy,
-    events: Sequence[Event],
-    labels: Sequence[Label] | None,
-    progress: Progress,
-) -> Sliders:
+def judge_again(history: History, present: Policy, events: Sequence[Event], labels: Sequence[Label] | None) -> Sliders:
     """What each percentage with each floor raises, and what that is worth where there is a truth.
 
     Args:
@@ -40,12 +30,12 @@ def judge_again(
     grid = [f"over-percent={','.join(map(_exact, percents))}", f"floor={','.join(map(_exact, floors))}"]
     made = {(one.policy.over_percent, one.policy.floor): one for one in candidates(present, grid)}
     order = [made[percent, least] for percent in percents for least in floors]
-    cells = [_cell(one, labels) for one in tried(source, surveyed, resolution, order, labels, progress)]
+    cells = [_cell(one, labels) for one in tried(history, order, labels)]
     return Sliders(
         percents=tuple(percents),
         floors=tuple(floors),
         present=(percents.index(present.over_percent), floors.index(present.floor)),
-        keys=tuple(surveyed.spans),
+        keys=tuple(history.surveyed.spans),
         cells=tuple(cells),
     )
 

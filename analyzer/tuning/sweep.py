@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analyzer.history import History, week_of
 from analyzer.judging.blocks import JudgedBlock, judged_blocks
 from analyzer.judging.breaches import Breaches, Candidates, Piece, above, raised
 from analyzer.judging.detect import days_of, read_days, suspect_hours
@@ -19,84 +20,14 @@ from analyzer.judging.events import suspect
 from analyzer.judging.judged import Judged, Learning, highest, not_judged
 from analyzer.judging.silence import silences
 from analyzer.kernels.baseline import suspects
-from analyzer.model import Event, NotJudged, Policy, event_id
-from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
-from analyzer.tuning.classed import ClassedBlock, Classes, classed_of, columns_of
-from analyzer.verdict import bare_event
-from traffic.model import HOUR, WEEK, Bools, Direction, Floats, Ints, Query, Rollup, Window
+from analyzer.model import NotJudged, Policy
+from analyzer.tuning.candidate import Candidate
+from analyzer.tuning.classed import ClassedBlock, classed_of, columns_of
+from analyzer.tuning.swept import Swept
+from traffic.model import HOUR, Floats, Ints, Query, Rollup
 
 Rollups = Mapping[float, Rollup]
 """By the percentile that is learned from."""
-
-
-@dataclass(frozen=True, eq=False)
-class SweptAlerts:
-    """Alerts of all series as arrays of shape (alerts,), in order of start, then key."""
-
-    key: Ints
-    """Places among the keys of the survey."""
-    start: Ints
-    end: Ints
-    detected: Ints
-    above: Bools
-
-
-@dataclass(eq=False)
-class Swept:
-    """What one policy raised: arrays of shape (alerts,), and how much was judged."""
-
-    key: list[Ints] = field(default_factory=list)
-    """Places among the keys of the survey."""
-    start: list[Ints] = field(default_factory=list)
-    end: list[Ints] = field(default_factory=list)
-    detected: list[Ints] = field(default_factory=list)
-    above: list[Bools] = field(default_factory=list)
-    gaps: list[NotJudged] = field(default_factory=list)
-    """Of the keys that have labels."""
-    judged_by_week: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-    """Key-hours in each week of the window."""
-    judged_of_key: dict[int, int] = field(default_factory=dict)
-    """Hours."""
-
-    def count(self, places: Ints, known: Bools, week: Ints) -> None:
-        """Take in which hours of some keys were judged: `known` of shape (keys, hours), `week` of each hour."""
-        weeks = len(self.judged_by_week)
-        self.judged_by_week += np.bincount(week, known.sum(axis=0), weeks).astype(np.int64)
-        self.judged_of_key |= dict(zip(places.tolist(), known.sum(axis=1).tolist(), strict=True))
-
-    def add(self, key: Ints, start: Ints, end: Ints, detected: Ints, *, rises: bool) -> None:
-        """Take in some alerts."""
-        self.key.append(key)
-        self.start.append(start)
-        self.end.append(end)
-        self.detected.append(detected)
-        self.above.append(np.full(len(key), rises))
-
-    def alerts(self) -> SweptAlerts:
-        """All of them."""
-        columns = (self.key, self.start, self.end, self.detected)
-        none = np.zeros(0, dtype=np.int64)
-        key, start, end, detected = (np.concatenate([none, *column]) for column in columns)
-        above = np.concatenate([none.astype(bool), *self.above])
-        order = np.lexsort((key, start))
-        return SweptAlerts(key[order], start[order], end[order], detected[order], above[order])
-
-    def events(self, keys: Sequence[str], metric: str) -> list[Event]:
-        """The alerts as the verdict takes them, in order of start and key; figures that it does not look at are 0."""
-        told = self.alerts()
-        columns = (told.key, told.start, told.end, told.detected, told.above)
-        found = []
-        for place, start, end, detected, up in zip(*(array.tolist() for array in columns), strict=True):
-            key, direction = keys[place], _direction(up)
-            own = event_id(key, metric, direction, start)
-            found.append(bare_event(own, key, Window(start, end), detected, direction))
-        return found
-
-
-def _direction(up: bool) -> Direction:
-    return "above" if up else "below"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,85 +44,56 @@ class _AskedThere:
     limits: Floats
 
 
-def sweep(
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
-    policies: Sequence[Policy],
-    labelled: frozenset[str],
-    progress: Progress,
-    counted: Sequence[Classes] | None = None,
-) -> list[Swept]:
+def sweep(history: History, tried: Sequence[Candidate], labelled: frozenset[str]) -> list[Swept]:
     """What each policy raises, in their order.
 
     Args:
         labelled: the keys of which is said what was not judged.
-        counted: of each policy, the classes of events that are its alerts; None: `policy` alone of all.
     """
-    found = [Swept(judged_by_week=np.zeros(weeks_in(surveyed), dtype=np.int64)) for _ in policies]
-    places = {key: place for place, key in enumerate(surveyed.spans)}
+    found = [Swept.blank(history.surveyed.window) for _ in tried]
+    policies = [one.policy for one in tried]
     order = sorted(range(len(policies)), key=lambda place: _likeness(policies[place]))
-    classed = classed_of(policies, counted)
-    done = 0
-    for keys, reach in surveyed.blocks:
-        query = Query(source.metric, keys, reach, resolution)
+    classed = classed_of(tried)
+    for query in history.queries():
         percents = {policy.rollup_percentile for policy in policies}
-        rollups = {percent: source.rollup(replace(query, percent=percent)) for percent in percents}
-        block = _SweptBlock(source, surveyed, query, labelled & set(keys), rollups)
-        kept = {place: list(block.judge(policies[place], found[place], places)) for place in order}
+        rollups = {percent: history.source.rollup(replace(query, percent=percent)) for percent in percents}
+        block = _SweptBlock(history, query, labelled & set(query.keys), rollups)
+        kept = {place: list(block.judge(policies[place], found[place])) for place in order}
         for place, one in classed.items():
             del kept[place]
             block.look_at(one.policy)
-        pieces = read_days(source, query, block.hot)
-        block.raise_all(kept, found, places, pieces)
+        pieces = read_days(history.source, query, block.hot)
+        block.raise_all(kept, found, pieces)
         for one in classed.values():
             block.in_full(one.policy).raise_all(one, pieces)
-        done += len(keys)
-        progress(done, len(surveyed.spans))
     for place, one in classed.items():
-        for rises, columns in columns_of(one.settled(), places):
+        for rises, columns in columns_of(one.settled(), history.place_of):
             found[place].add(*columns, rises=rises)
     return found
 
 
-def unanswered(
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
-    policies: Sequence[Policy],
-    progress: Progress,
-    counted: Sequence[Classes] | None = None,
-) -> tuple[list[Query], bool]:
+def unanswered(history: History, tried: Sequence[Candidate]) -> tuple[list[Query], bool]:
     """What a sweep would ask the store for, without asking it; and whether roll-ups are among it.
 
     Which buckets are needed is known of the roll-ups: where these are not kept, they are all that can be told.
     """
+    source = history.source
     found: list[Query] = []
-    whole, done = True, 0
-    for keys, reach in surveyed.blocks:
-        query = Query(source.metric, keys, reach, resolution)
+    whole = True
+    policies = sorted((one.policy for one in tried), key=_likeness)
+    for query in history.queries():
         hours = [replace(query, percent=percent) for percent in sorted({one.rollup_percentile for one in policies})]
         lacking = [part for one in hours for part in source.unanswered(one)]
         if lacking:
             found, whole = found + lacking, False
-        else:
-            rollups = {one.percent: source.rollup(one) for one in hours}
-            block = _SweptBlock(source, surveyed, query, frozenset(), rollups)
-            places = {key: place for place, key in enumerate(surveyed.spans)}
-            for policy in sorted(policies, key=_likeness):
-                swept = Swept(judged_by_week=np.zeros(weeks_in(surveyed), dtype=np.int64))
-                deque(block.judge(policy, swept, places), maxlen=0)
-            for one in classed_of(policies, counted).values():
-                block.look_at(one.policy)
-            found += source.unanswered_series([asked for asked, _ in days_of(query, block.hot)])
-        done += len(keys)
-        progress(done, len(surveyed.spans))
+            continue
+        block = _SweptBlock(history, query, frozenset(), {one.percent: source.rollup(one) for one in hours})
+        for policy in policies:
+            deque(block.judge(policy, Swept.blank(history.surveyed.window)), maxlen=0)
+        for one in classed_of(tried).values():
+            block.look_at(one.policy)
+        found += source.unanswered_series([asked for asked, _ in days_of(query, block.hot)])
     return found, not whole
-
-
-def weeks_in(surveyed: Surveyed) -> int:
-    """How many weeks are looked at, the last as far as it goes."""
-    return max(1, -(-surveyed.window.seconds // WEEK))
 
 
 def _likeness(policy: Policy) -> tuple[object, ...]:
@@ -205,11 +107,9 @@ def _likeness(policy: Policy) -> tuple[object, ...]:
 class _SweptBlock:
     """Keys that are looked at together."""
 
-    def __init__(
-        self, source: CachedSource, surveyed: Surveyed, query: Query, labelled: frozenset[str], learned: Rollups
-    ) -> None:
-        self.source, self.surveyed, self.query, self.labelled = source, surveyed, query, labelled
-        self.rollups = learned
+    def __init__(self, history: History, query: Query, labelled: frozenset[str], rollups: Rollups) -> None:
+        self.surveyed, self.query, self.labelled, self.rollups = history.surveyed, query, labelled, rollups
+        self.places: Ints = np.array([history.place_of[key] for key in query.keys], dtype=np.int64)
         self.learned: dict[tuple[str, ...], Learning] = {}
         self.shape = (len(query.keys), query.window.seconds // HOUR)
         self.hot = np.zeros(self.shape, dtype=bool)
@@ -217,17 +117,17 @@ class _SweptBlock:
         """The lowest limit of all policies; infinite where none is passed."""
         self.patterns: dict[tuple[int, float], Judged] = {}
         self.gaps: dict[tuple[tuple[str, ...], Policy], list[NotJudged]] = {}
-        self.silent = silences(query.keys, surveyed.spans, surveyed.window, source.metric, surveyed.end)
+        spans, window, end = self.surveyed.spans, self.surveyed.window, self.surveyed.end
+        self.silent = silences(query.keys, spans, window, self.query.metric, end)
 
-    def judge(self, policy: Policy, swept: Swept, places: Mapping[str, int]) -> Iterator[_AskedThere]:
+    def judge(self, policy: Policy, swept: Swept) -> Iterator[_AskedThere]:
         """What one policy asks in the hours that may hold a breach, and into `swept` how much it judged."""
         rollup = self.rollups[policy.rollup_percentile]
         rows_of = {key: row for row, key in enumerate(self.query.keys)}
-        weeks = len(swept.judged_by_week)
-        week = np.clip((rollup.grid.times() - self.surveyed.window.start) // WEEK, 0, weeks - 1)
+        week = week_of(rollup.grid.times(), self.surveyed.window)
         for block in judged_blocks(
             rollup,
-            self.source.metric,
+            self.query.metric,
             self.surveyed.spans,
             self.surveyed.window,
             self.query.resolution,
@@ -238,9 +138,7 @@ class _SweptBlock:
         ):
             rows = np.array([rows_of[key] for key in block.query.keys], dtype=np.int64)
             known = ~np.isnan(block.judged[0].threshold)
-            swept.judged_by_week += np.bincount(week, known.sum(axis=0), weeks).astype(np.int64)
-            for key, hours in zip(block.query.keys, known.sum(axis=1).tolist(), strict=True):
-                swept.judged_of_key[places[key]] = hours
+            swept.count(self.places[rows], known, week)
             swept.gaps += self._gaps(block)
             self.hot[rows] |= suspect_hours(block)
             yield from (self._kept(block.policy, judged, rows) for judged in block.judged)
@@ -248,7 +146,7 @@ class _SweptBlock:
     def in_full(self, policy: Policy) -> ClassedBlock:
         """The same keys, as they are judged for events of all classes."""
         rollup = self.rollups[policy.rollup_percentile]
-        return ClassedBlock(rollup, self.source.metric, self.surveyed, self.query.resolution, self.learned)
+        return ClassedBlock(rollup, self.query.metric, self.surveyed, self.query.resolution, self.learned)
 
     def look_at(self, policy: Policy) -> None:
         """Look at the hours of its classes as well."""
@@ -286,18 +184,13 @@ class _SweptBlock:
         )
 
     def raise_all(
-        self,
-        kept: Mapping[int, Sequence[_AskedThere]],
-        found: Sequence[Swept],
-        places: Mapping[str, int],
-        pieces: Sequence[Piece],
+        self, kept: Mapping[int, Sequence[_AskedThere]], found: Sequence[Swept], pieces: Sequence[Piece]
     ) -> None:
         """The alerts of each policy, by its place."""
         resolution = self.query.resolution
         candidates = {
             turn: above(pieces, self.patterns[turn], resolution, lowest) for turn, lowest in self.lowest.items()
         }
-        place_of = np.array([places[key] for key in self.query.keys], dtype=np.int64)
         for place, several in kept.items():
             for one in several:
                 breaches = self._breaches(one, candidates[one.turn])
@@ -305,7 +198,7 @@ class _SweptBlock:
                 told = ~suspect(events, breaches, resolution, one.turn[0])
                 first, last, met = (array[told] for array in (events.first, events.last, events.met))
                 start, end, detected = breaches.time[first], breaches.time[last], breaches.time[met]
-                key = place_of[breaches.row[first]]
+                key = self.places[breaches.row[first]]
                 found[place].add(key, start, end + resolution, detected + resolution, rises=one.turn[0] > 0)
 
     def _breaches(self, one: _AskedThere, candidates: Candidates) -> Breaches:

@@ -5,39 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from analyzer.model import Policy
-from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
-from analyzer.tuning.classed import ALERTS, Classes
+from analyzer.history import History
+from analyzer.tuning.candidate import ALERTS, Candidate
 from analyzer.tuning.forms.firing import fired
-from analyzer.tuning.grid import Candidate
 from analyzer.tuning.score import Score, score
-from analyzer.tuning.sweep import Swept, sweep
+from analyzer.tuning.sweep import sweep
+from analyzer.tuning.swept import Swept
 from analyzer.tuning.truth import LabelArrays
 from traffic.errors import UsageFailure
 from traffic.model import Label
 
-Raise = Callable[
-    [CachedSource, Surveyed, int, Sequence[Policy], frozenset[str], Progress, Sequence[Classes]], list[Swept]
-]
+Engine = Callable[[History, Sequence[Candidate], frozenset[str]], list[Swept]]
 
 
-def _prometheus(
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
-    policies: Sequence[Policy],
-    labelled: frozenset[str],
-    progress: Progress,
-    counted: Sequence[Classes],
-) -> list[Swept]:
-    if any(classes != ALERTS for classes in counted):
+def _prometheus(history: History, tried: Sequence[Candidate], labelled: frozenset[str]) -> list[Swept]:
+    if any(one.counted != ALERTS for one in tried):
         raise UsageFailure("--vary classes: rules for Prometheus know no classes but policy; leave out --as prometheus")
-    return fired(source, surveyed, resolution, policies, labelled, progress)
+    return fired(history, [one.policy for one in tried], labelled)
 
 
-ENGINES: dict[str, Raise] = {"discover": sweep, "prometheus": _prometheus}
+ENGINES: dict[str, Engine] = {"discover": sweep, "prometheus": _prometheus}
 """Who raises the alerts that are counted: this program, or the rules that `rules` writes."""
 
 
@@ -51,13 +38,7 @@ class Tried:
 
 
 def tried(
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
-    policies: Sequence[Candidate],
-    labels: Sequence[Label] | None,
-    progress: Progress,
-    engine: str = "discover",
+    history: History, policies: Sequence[Candidate], labels: Sequence[Label] | None, engine: str = "discover"
 ) -> list[Tried]:
     """What each policy raises, in their order, compared with the labels of the keys that are looked at.
 
@@ -65,12 +46,10 @@ def tried(
         labels: the truth; None where there is none.
         engine: a name of `ENGINES`.
     """
-    truth = LabelArrays(labels, surveyed, resolution)
-    counted = [one.counted for one in policies]
-    swept = ENGINES[engine](
-        source, surveyed, resolution, [one.policy for one in policies], truth.keys, progress, counted
-    )
+    surveyed = history.surveyed
+    truth = LabelArrays(labels, surveyed, history.resolution)
+    swept = ENGINES[engine](history, policies, truth.keys)
     return [
-        Tried(one, raised, score(one, raised, surveyed, truth, source.metric.name))
+        Tried(one, raised, score(one, raised, surveyed, truth, history.source.metric.name))
         for one, raised in zip(policies, swept, strict=True)
     ]

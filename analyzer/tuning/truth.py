@@ -15,7 +15,7 @@ from analyzer.kernels.match import greedily
 from analyzer.kernels.ragged import ragged
 from analyzer.model import Event, NotJudged
 from analyzer.pipeline import Surveyed
-from analyzer.tuning.sweep import Swept, SweptAlerts
+from analyzer.tuning.swept import Swept, SweptAlerts
 from analyzer.verdict import AFTERMATH, LONGEST_EXTRA, MARKED, compare, is_required, targets
 from traffic.model import Bools, Ints, Label
 

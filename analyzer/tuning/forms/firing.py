@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analyzer.history import History, week_of
 from analyzer.judging.breaches import passing
 from analyzer.judging.detect import read_days
 from analyzer.judging.judged import settings_of
@@ -20,9 +21,8 @@ from analyzer.kernels.grid import utc
 from analyzer.model import NotJudged, Policy
 from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
-from analyzer.tuning.sweep import Swept, weeks_in
-from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Query, Rollup
+from analyzer.tuning.swept import Swept
+from traffic.model import HOUR, Bools, Floats, Grid, Ints, Query, Rollup
 
 
 def live(policy: Policy) -> Policy:
@@ -72,26 +72,16 @@ def stretches(row: Ints, time: Ints, needed: int, within: int) -> tuple[Ints, In
     return place[opening], begins[opening], ends[np.append(np.flatnonzero(opening)[1:] - 1, len(ends) - 1)]
 
 
-def fired(
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
-    policies: Sequence[Policy],
-    labelled: frozenset[str],
-    progress: Progress,
-) -> list[Swept]:
+def fired(history: History, policies: Sequence[Policy], labelled: frozenset[str]) -> list[Swept]:
     """What each policy raises where it is said in rules, in their order: a stretch of firing is an alert.
 
     Args:
         labelled: the keys of which is said what was not judged.
     """
-    weeks = weeks_in(surveyed)
-    found = [Swept(judged_by_week=np.zeros(weeks, dtype=np.int64)) for _ in policies]
-    places = {key: place for place, key in enumerate(surveyed.spans)}
+    source, surveyed, resolution = history.source, history.surveyed, history.resolution
+    found = [Swept.blank(surveyed.window) for _ in policies]
     said = [live(policy) for policy in policies]
-    done = 0
-    for keys, reach in surveyed.blocks:
-        query = Query(source.metric, keys, reach, resolution)
+    for query in history.queries():
         rollups = {
             percent: source.rollup(replace(query, percent=percent))
             for percent in {policy.rollup_percentile for policy in said}
@@ -102,17 +92,13 @@ def fired(
             for policy in said
         ]
         alerts = raise_all(source, query, rollups[said[0].rollup_percentile], list(zip(said, limits, strict=True)))
-        place_of = np.array([places[key] for key in keys], dtype=np.int64)
-        week = np.clip(
-            (query.window.start + HOUR * np.arange(looked.shape[1]) - surveyed.window.start) // WEEK, 0, weeks - 1
-        )
+        places = np.array([history.place_of[key] for key in query.keys], dtype=np.int64)
+        week = week_of(Grid.over(query.window, HOUR).times(), surveyed.window)
         for swept, limit, raised in zip(found, limits, alerts, strict=True):
             known = ~np.isnan(limit)
-            swept.count(place_of, known, week)
-            swept.gaps += _gaps(keys, looked & ~known, query.window.start, labelled)
-            swept.add(place_of[raised.row], raised.start, raised.end, raised.start + resolution, rises=True)
-        done += len(keys)
-        progress(done, len(surveyed.spans))
+            swept.count(places, known, week)
+            swept.gaps += _gaps(query.keys, looked & ~known, query.window.start, labelled)
+            swept.add(places[raised.row], raised.start, raised.end, raised.start + resolution, rises=True)
     return found
 
 

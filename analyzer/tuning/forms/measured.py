@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.kernels.match import overlaps
 from analyzer.report.words import plural
 from analyzer.tuning.score import Score
-from analyzer.tuning.sweep import Swept
+from analyzer.tuning.swept import Swept
 from traffic.model import Ints, Window
 from traffic.times import iso
 

@@ -7,17 +7,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analyzer.history import History, week_of
 from analyzer.judging.blocks import by_policy, rows_of
 from analyzer.judging.judged import settings_of
 from analyzer.judging.slots import marks
 from analyzer.kernels.limits import limits_of
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Policy
-from analyzer.pipeline import Surveyed
-from analyzer.reading.cache import CachedSource
-from analyzer.reading.scope import Progress
 from analyzer.tuning.forms.firing import Fired, looked_at, raise_all
-from analyzer.tuning.sweep import Swept, weeks_in
+from analyzer.tuning.swept import Swept
 from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Hours, Ints, Query, Rollup
 
 SLOTS = WEEK // HOUR
@@ -130,12 +128,12 @@ def _last(factor: Floats, learned: Floats) -> Floats:
     return last
 
 
-def learned(source: CachedSource, surveyed: Surveyed, resolution: int, policy: Policy) -> Iterator[SlotLimits]:
+def learned(history: History, policy: Policy) -> Iterator[SlotLimits]:
     """Of all keys, block by block."""
-    for keys, reach in surveyed.blocks:
-        yield coming(
-            source.rollup(Query(source.metric, keys, reach, resolution, policy.rollup_percentile)), policy, resolution
-        )
+    source, resolution = history.source, history.resolution
+    for keys, reach in history.surveyed.blocks:
+        query = Query(source.metric, keys, reach, resolution, policy.rollup_percentile)
+        yield coming(source.rollup(query), policy, resolution)
 
 
 def criteria(policy: Policy, resolution: int, ways: int) -> list[tuple[int, int]]:
@@ -144,33 +142,21 @@ def criteria(policy: Policy, resolution: int, ways: int) -> list[tuple[int, int]
     return [way.buckets(resolution, stated) for way in WAYS[:ways]]
 
 
-def fired_by_slot(
-    source: CachedSource,
-    surveyed: Surveyed,
-    resolution: int,
-    policy: Policy,
-    limits: Sequence[SlotLimits],
-    progress: Progress,
-) -> Swept:
+def fired_by_slot(history: History, policy: Policy, limits: Sequence[SlotLimits]) -> Swept:
     """What these limits raise on the hours that are looked at: the same week over and over."""
-    weeks, done = weeks_in(surveyed), 0
-    swept = Swept(judged_by_week=np.zeros(weeks, dtype=np.int64))
-    places = {key: place for place, key in enumerate(surveyed.spans)}
-    for (keys, reach), own in zip(surveyed.blocks, limits, strict=True):
-        query = Query(source.metric, keys, reach, resolution)
+    source, surveyed, resolution = history.source, history.surveyed, history.resolution
+    swept = Swept.blank(surveyed.window)
+    for query, own in zip(history.queries(), limits, strict=True):
         rollup = source.rollup(replace(query, percent=policy.rollup_percentile))
-        slots, looked = slot_of(rollup.grid.times()), looked_at(surveyed, query)
+        hours, looked = rollup.grid.times(), looked_at(surveyed, query)
+        slots = slot_of(hours)
         asked = []
         for limit, (needed, within) in zip(own.limits, criteria(policy, resolution, len(own.limits)), strict=True):
             asked.append((replace(policy, matches=needed, within=within), np.where(looked, limit[:, slots], np.nan)))
         raised = _together(raise_all(source, query, rollup, asked))
-        place_of = np.array([places[key] for key in keys], dtype=np.int64)
-        known = ~np.isnan(asked[0][1])
-        week = np.clip((rollup.grid.times() - surveyed.window.start) // WEEK, 0, weeks - 1)
-        swept.count(place_of, known, week)
-        swept.add(place_of[raised.row], raised.start, raised.end, raised.start + resolution, rises=True)
-        done += len(keys)
-        progress(done, len(surveyed.spans))
+        places = np.array([history.place_of[key] for key in query.keys], dtype=np.int64)
+        swept.count(places, ~np.isnan(asked[0][1]), week_of(hours, surveyed.window))
+        swept.add(places[raised.row], raised.start, raised.end, raised.start + resolution, rises=True)
     return swept
 
 
