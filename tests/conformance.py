@@ -24,10 +24,12 @@ from tests.kentik.account import Account
 from tests.kentik.clock import Clock
 from tests.kentik.opened import source as source_of
 from tests.kentik.server import Kentik
-from traffic.model import BITS, DAY, WEEK, Grid, Query, Window, week_start
+from traffic.model import BITS, DAY, WEEK, Grid, Query, Window, block_bits, week_start
 from traffic.store import Columns, open_sink, open_source
 from traffic.store.base import ScarceSource, SizedSource, Source
+from traffic.store.folder import FORMAT, Manifest, is_store, write_manifest
 from traffic.store.kentik.answers import asn_of
+from traffic.store.parquet.sink import BLOCK
 
 STEP = 60
 MONDAY = week_start(1_736_121_600)
@@ -164,6 +166,19 @@ def write_embedded(world: World, folder: Path) -> None:
     sink.finish()
 
 
+def write_embedded_as_before(world: World, folder: Path) -> None:
+    """The same with rows of whole weeks, as versions up to 0.2 wrote them: what is in a store decides."""
+    if not is_store(folder):
+        begin_as_before(folder, len(world))
+    write_embedded(world, folder)
+
+
+def begin_as_before(folder: Path, keys: int, scenario: str = SCENARIO) -> None:
+    """A store that a version up to 0.2 has begun."""
+    folder.mkdir()
+    write_manifest(folder, Manifest(FORMAT, BITS.field, STEP, block_bits(keys, BLOCK), scenario))
+
+
 def rows_of(world: World) -> list[tuple[int, str, int]]:
     """(time, key, amount), in no helpful order: several rows a step, off the grid, adding up to the amount."""
     rows = []
@@ -196,6 +211,7 @@ _SUMS = Columns("ts", "key", "bytes", statistic="sum", unit="B", scale=8.0)
 
 KINDS = (
     Kind("embedded", in_files("store", write_embedded), ours=True),
+    Kind("embedded as before", in_files("store", write_embedded_as_before), ours=True),
     Kind(
         "csv",
         in_files("it's [a] file.csv", write_csv, _SUMS),

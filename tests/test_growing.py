@@ -17,6 +17,7 @@ from generator.scenario import CustomerSettings, Scenario
 from generator.span import Span
 from generator.world import World
 from tests.commands import ROOT
+from tests.conformance import begin_as_before
 from traffic.config import load
 from traffic.model import BITS, HOUR, WEEK, Grid, Ints, Label, Window, week_start
 from traffic.store.folder import NOTE, block_files
@@ -71,19 +72,23 @@ HARD = replace(load(ROOT / "input" / "scenario-hard.yaml", Scenario), customers=
     ends=st.lists(st.integers(1, 24 * 20), min_size=1, max_size=3, unique=True),
     first=st.integers(0, 60),
     scenario=st.sampled_from([SMALL, HARD]),
+    before=st.booleans(),
 )
 def test_a_store_that_grew_is_byte_for_byte_one_that_was_filled_at_once(
-    ends: list[int], first: int, scenario: Scenario
+    ends: list[int], first: int, scenario: Scenario, before: bool
 ) -> None:
     start = MONDAY + first * HOUR
     hours = [start + hour * HOUR for hour in sorted(ends)]
     with tempfile.TemporaryDirectory() as folder:
         grown, whole = Path(folder, "grown"), Path(folder, "whole")
-        before = start
+        for store in (grown, whole) if before else ():
+            store.mkdir()
+            begin_as_before(store / "traffic", 70, scenario.fingerprint)
+        last = start
         for end in hours:
             written = fill(grown, start, end, scenario)
-            assert written == sorted({week_start(hour) for hour in range(before, end, HOUR)})
-            before = end
+            assert written == sorted({week_start(hour) for hour in range(last, end, HOUR)})
+            last = end
         fill(whole, start, hours[-1], scenario)
         assert files(grown) == files(whole)
 

@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import traffic.store.parquet
-from tests.conformance import MONDAY, NASTY, SCENARIO, STEP, World, write_embedded
+from tests.conformance import MONDAY, NASTY, SCENARIO, STEP, World, begin_as_before, write_embedded
 from traffic.errors import LockedFailure, StorageFailure, UsageFailure
 from traffic.model import BITS, DAY, HOUR, WEEK, Grid, Ints, Query, Window
 from traffic.store import Columns, open_source
@@ -94,7 +94,7 @@ def test_the_folder_is_laid_out_by_metric_week_and_block(reference: Path) -> Non
     assert len(names) == 9
     about = json.loads((reference / "store.json").read_text())
     assert about["window"] == [WINDOW.start, WINDOW.end]
-    assert (about["format"], about["scenario"], about["step"], about["bits"]) == (1, SCENARIO, 60, 2)
+    assert (about["format"], about["scenario"], about["step"], about["bits"]) == (2, SCENARIO, 60, 2)
     assert ParquetSource(reference).identity() == f"{SCENARIO[:16]}:{WINDOW.start}-{WINDOW.end}"
 
 
@@ -187,6 +187,24 @@ def test_any_tool_reads_the_files_with_the_line_in_the_docs(tmp_path: Path) -> N
     query = line[1].replace("output/traffic", str(tmp_path / "store"))
     rows = asked(f"SELECT key, epoch(time)::BIGINT, bytes FROM ({query}) WHERE bytes IS NOT NULL")
     assert sorted(rows) == sorted((key, when, amount) for key, steps in world.items() for when, amount in steps.items())
+
+
+def test_rows_end_with_the_last_value_of_their_file(reference: Path) -> None:
+    lengths = "SELECT DISTINCT len(amounts) FROM '{}/network.bytes/{}/*.parquet'"
+    assert asked(lengths.format(reference, "2025-01-06")) == [(WEEK // STEP,)]
+    assert asked(lengths.format(reference, "2025-01-13")) == [(2 * DAY // STEP,)]
+
+
+def test_a_store_of_before_stays_one_and_answers_the_same(reference: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    begin_as_before(folder, 200)
+    for end in (WINDOW.start + DAY, WINDOW.end):
+        fill(folder, Window(WINDOW.start, end))
+    assert json.loads((folder / "store.json").read_text())["format"] == 1
+    assert asked(f"SELECT DISTINCT len(amounts) FROM '{folder}/network.bytes/*/*.parquet'") == [(WEEK // STEP,)]
+    assert whole_answer(folder) == whole_answer(reference)
+    fill(folder, replace=True)
+    assert files_in(folder) == files_in(reference)
 
 
 def test_amounts_that_make_no_sense_are_refused_before_anything_is_written(tmp_path: Path) -> None:
@@ -437,8 +455,8 @@ def test_a_store_json_that_makes_no_sense_is_not_believed(reference: Path, tmp_p
 
 def test_a_store_of_a_later_version_is_not_misread(reference: Path, tmp_path: Path) -> None:
     shutil.copytree(reference, tmp_path / "store")
-    (tmp_path / "store" / "store.json").write_text('{"format": 2, "whatever": true}')
-    with pytest.raises(ForeignStore, match="has the format 2, not 1"):
+    (tmp_path / "store" / "store.json").write_text('{"format": 3, "whatever": true}')
+    with pytest.raises(ForeignStore, match="has the format 3, not 1 or 2"):
         ParquetSource(tmp_path / "store")
 
 

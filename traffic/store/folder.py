@@ -22,6 +22,10 @@ STORE = "store.json"
 NOTE = "labels.json"
 """What `generate` knows of the traffic besides: what it would find out again in the next run."""
 FORMAT = 1
+"""Of a store in which every row of a block file has room for a whole week; what other stores call theirs too."""
+SHORT_ROWS = 2
+"""Of a store in which the rows of a block file end with the last value of the file: new ones are made so."""
+READABLE = (FORMAT, SHORT_ROWS)
 
 WAY_OUT = "run ./sl.py generate --replace to recreate it"
 
@@ -85,9 +89,10 @@ def read_manifest(folder: Path) -> Manifest:
         manifest = _parse(json.loads(text))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedStore(f"{path} is damaged ({error}): {WAY_OUT}") from error
-    if manifest.format != FORMAT:
+    if manifest.format not in READABLE:
+        known = " or ".join(map(str, READABLE))
         raise ForeignStore(
-            f"{path} has the format {manifest.format}, not {FORMAT}: use the version that made it, or {WAY_OUT}"
+            f"{path} has the format {manifest.format}, not {known}: use the version that made it, or {WAY_OUT}"
         )
     return manifest
 
@@ -176,7 +181,7 @@ def _parse(fields: Any) -> Manifest:
     """The manifest, checked as far as anything relies on it."""
     if not isinstance(fields, dict) or not isinstance(fields.get("format"), int):
         raise ValueError("it has no format")
-    if fields["format"] != FORMAT:
+    if fields["format"] not in READABLE:
         return Manifest(fields["format"], "", 0, 0, "")
     manifest = Manifest(**fields)
     for name, kind in (("field", str), ("step", int), ("bits", int), ("scenario", str), ("dropping", bool)):

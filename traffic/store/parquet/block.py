@@ -28,7 +28,7 @@ from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import WEEK, Bools, Ints, Window, block_of
 from traffic.store.base import DamagedStore
-from traffic.store.folder import WAY_OUT, BlockFile, Manifest
+from traffic.store.folder import FORMAT, WAY_OUT, BlockFile, Manifest
 
 GROUP = 8
 """Rows that are decoded together: a query for few keys decodes few, and smaller groups read slower."""
@@ -45,6 +45,8 @@ class Head:
 
     keys: tuple[str, ...]
     spans: tuple[Window, ...]
+    steps: int
+    """Of every row, from the start of the week on."""
     counts: tuple[int, ...] | None = None
     """How many values each has; None in a file that an older version wrote."""
 
@@ -64,13 +66,16 @@ def encode(keys: Sequence[str], amounts: Ints, manifest: Manifest, week: int) ->
 
     Args:
         keys: in `row_order`.
-        amounts: shape (keys, steps of a week), -1 = missing; every row has a value.
+        amounts: shape (keys, steps from the start of the week on), -1 = missing; every row has a value. In a store of
+            the first format all steps of a week; of others, what lies behind the last value is left out.
         manifest: of the store.
         week: its first second.
     """
     there = amounts >= 0
     first = there.argmax(axis=1)
     last = amounts.shape[1] - there[:, ::-1].argmax(axis=1)
+    if manifest.format != FORMAT and last.max() < amounts.shape[1]:
+        amounts, there = (np.ascontiguousarray(one[:, : last.max()]) for one in (amounts, there))
     meta = {
         "format": manifest.format,
         "scenario": manifest.scenario,
@@ -118,7 +123,7 @@ def read_head(file: BlockFile, manifest: Manifest) -> Head:
 
 
 def read_rows(file: BlockFile, head: Head, step: int, groups: Sequence[int] | None = None) -> Ints:
-    """The values of some groups of rows (None: all), one below the other: shape (keys, steps of a week), -1 = missing.
+    """The values of some groups of rows (None: all), one below the other: shape (keys, `head.steps`), -1 = missing.
 
     Raises:
         DamagedStore: it cannot be read, or contradicts itself.
@@ -129,11 +134,17 @@ def read_rows(file: BlockFile, head: Head, step: int, groups: Sequence[int] | No
         keys = [key for group in wanted for key in head.keys[group * GROUP : (group + 1) * GROUP]]
         if table.column("key").to_pylist() != keys:
             raise ValueError("its rows are not those of its metadata")
-        parts = [_matrix(chunk, WEEK // step) for chunk in table.column("amounts").chunks]
+        parts = [_matrix(chunk, head.steps) for chunk in table.column("amounts").chunks]
         amounts = parts[0] if len(parts) == 1 else np.concatenate(parts)
         spans = [head.spans[head.rows[key]] for key in keys]
         _check_spans(amounts, spans, file.week, step)
     return amounts
+
+
+def whole_weeks(amounts: Ints, step: int) -> Ints:
+    """Rows with room for a whole week: shape (keys, steps of a week), nothing in what was added."""
+    more = WEEK // step - amounts.shape[1]
+    return np.pad(amounts, ((0, 0), (0, more)), constant_values=-1) if more else amounts
 
 
 def release_memory() -> None:
@@ -172,14 +183,15 @@ def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:
     counts = None if "counts" not in meta else tuple(map(int, meta["counts"]))
     if counts is not None and len(counts) != len(keys):
         raise ValueError("it does not count the values of each key")
-    return Head(keys, spans, counts)
+    last = file.week + WEEK if manifest.format == FORMAT else max(span.end for span in spans)
+    return Head(keys, spans, (last - file.week) // manifest.step, counts)
 
 
 def _matrix(column: pa.ListArray, steps: int) -> Ints:
     """A column of lists as one array, without a Python object for any value."""
     offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset : column.offset + len(column) + 1]
     if column.null_count or not (np.diff(offsets) == steps).all():
-        raise ValueError(f"a row does not have the {steps} values of a week")
+        raise ValueError(f"a row does not have {steps} values")
     # Not `flatten`, which loads pyarrow's compute module: a tenth of a second before the first value.
     values = column.values.slice(offsets[0], offsets[-1] - offsets[0])
     if values.type != pa.int64():

@@ -16,6 +16,7 @@ from traffic.store.base import DamagedStore, ForeignStore
 from traffic.store.folder import (
     FORMAT,
     NOTE,
+    SHORT_ROWS,
     STORE,
     BlockFile,
     Manifest,
@@ -27,7 +28,7 @@ from traffic.store.folder import (
     sweep_store,
     write_manifest,
 )
-from traffic.store.parquet.block import GROUP, encode, read_head, read_rows, row_order
+from traffic.store.parquet.block import GROUP, encode, read_head, read_rows, row_order, whole_weeks
 from traffic.store.parquet.flows import FLOWS, encode_flows
 from traffic.store.sinks import FlowSink, LastingSink
 
@@ -65,7 +66,7 @@ class ParquetSink(FlowSink, LastingSink):
         self._held = ExitStack()
         self._held.enter_context(lock(folder, option="--store"))
         try:
-            wanted = Manifest(FORMAT, field, step, block_bits(keys, BLOCK), scenario)
+            wanted = Manifest(SHORT_ROWS, field, step, block_bits(keys, BLOCK), scenario)
             self._manifest = self._opened(wanted, replace)
             sweep_store(folder, field)
             sweep_store(folder, FLOWS)
@@ -104,7 +105,7 @@ class ParquetSink(FlowSink, LastingSink):
             return bool((sample < 0).all())
         group, row = divmod(head.rows[keys[0]], GROUP)
         first = (grid.start - week) // step
-        there = read_rows(file, head, step, [group])[row, first : first + grid.count]
+        there = whole_weeks(read_rows(file, head, step, [group]), step)[row, first : first + grid.count]
         return np.array_equal(there, sample)
 
     def remembered(self) -> bytes | None:
@@ -201,13 +202,15 @@ class ParquetSink(FlowSink, LastingSink):
             old_keys, old = head.keys, read_rows(file, head, manifest.step)
         merged_keys = row_order({*old_keys, *keys})
         place = {key: row for row, key in enumerate(merged_keys)}
-        merged = np.full((len(merged_keys), WEEK // manifest.step), -1, dtype=np.int64)
         rows, columns = [place[key] for key in keys], slice(first, first + amounts.shape[1])
+        there = 0 if old is None else old.shape[1]
+        steps = WEEK // manifest.step if manifest.format == FORMAT else max(there, columns.stop)
+        merged = np.full((len(merged_keys), steps), -1, dtype=np.int64)
         if old is None:
             merged[rows, columns] = amounts
             new = int(np.count_nonzero(amounts >= 0))
         else:
-            merged[[place[key] for key in old_keys]] = old
+            merged[[place[key] for key in old_keys], :there] = old
             before = merged[rows, columns]
             after = np.where(amounts >= 0, amounts, before)
             if np.array_equal(before, after):

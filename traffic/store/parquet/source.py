@@ -21,7 +21,7 @@ from traffic.flows import DIMENSIONS, FlowAnswer, FlowQuery
 from traffic.model import DAY, WEEK, Floats, Grid, Ints, Matrix, Query, Statistic, Window, block_of, week_start
 from traffic.store.base import FlowSource, Limits, NoSuchStore, StoreError, check_size
 from traffic.store.folder import BlockFile, block_files, read_manifest
-from traffic.store.parquet.block import GROUP, Head, read_head, read_rows, release_memory
+from traffic.store.parquet.block import GROUP, Head, read_head, read_rows, release_memory, whole_weeks
 from traffic.store.parquet.flows import FLOWS, FlowFiles
 
 _HELD = {"sum": "sums", "avg": "means", "max": "maxima"}
@@ -239,7 +239,8 @@ class ParquetSource(FlowSource):
         missing = [group for group in groups if group not in decoded]
         if missing:
             head = self._head(file)
-            amounts = read_rows(file, head, self._manifest.step, missing)
+            step = self._manifest.step
+            amounts = whole_weeks(read_rows(file, head, step, missing), step)
             sizes = [len(head.keys[group * GROUP : (group + 1) * GROUP]) for group in missing]
             decoded = decoded | dict(zip(missing, np.split(amounts, np.cumsum(sizes)[:-1]), strict=True))
         with self._keeping:
