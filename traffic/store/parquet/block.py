@@ -75,7 +75,8 @@ def encode(keys: Sequence[str], amounts: Ints, manifest: Manifest, week: int) ->
     first = there.argmax(axis=1)
     last = amounts.shape[1] - there[:, ::-1].argmax(axis=1)
     if manifest.format != FORMAT and last.max() < amounts.shape[1]:
-        amounts, there = (np.ascontiguousarray(one[:, : last.max()]) for one in (amounts, there))
+        amounts = np.ascontiguousarray(amounts[:, : last.max()])
+        there = amounts >= 0
     meta = {
         "format": manifest.format,
         "scenario": manifest.scenario,
