@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.kernels.match import greedily
+from analyzer.kernels.match import fitting, greedily
 from analyzer.kernels.ragged import ragged
 from analyzer.model import Event, NotJudged
 from analyzer.pipeline import Surveyed
@@ -134,17 +134,16 @@ class LabelArrays:
 
     def _pairs(self, alerts: SweptAlerts) -> list[tuple[int, int]]:
         """Alerts and labels that belong together: the largest overlap first, each at most once."""
-        wide = alerts.start - self._resolution, alerts.end + self._resolution
         line = alerts.key * self._far
-        low = np.searchsorted(self._sorted, line + wide[0] - self._longest, side="right")
-        high = np.searchsorted(self._sorted, line + wide[1], side="left")
+        low = np.searchsorted(self._sorted, line + alerts.start - self._resolution - self._longest, side="right")
+        high = np.searchsorted(self._sorted, line + alerts.end + self._resolution, side="left")
         count = np.maximum(high - low, 0)
         alert, within = ragged(count)
         label = self._order[low[alert] + within]
         key, start, end = (column[label] for column in self._of_target)
-        shared = np.minimum(wide[1][alert], end) - np.maximum(wide[0][alert], start)
-        own = alerts.end[alert] - alerts.start[alert]
-        fits = (key == alerts.key[alert]) & (shared > 0) & (own <= end - start + LONGEST_EXTRA)
+        alike = np.column_stack((alerts.start[alert], alerts.end[alert]))
+        shared = fitting(alike, np.column_stack((start, end)), self._resolution, LONGEST_EXTRA)
+        fits = np.flatnonzero(np.where(key == alerts.key[alert], shared, 0))
         return greedily(alert[fits], label[fits], shared[fits])
 
     def _compared(self, events: Sequence[Event], gaps: Sequence[NotJudged]) -> Judgement:
