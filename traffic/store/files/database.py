@@ -1,28 +1,24 @@
-"""DuckDB, that reads the tables: opened when it is needed, and what it complains about in one line."""
+"""DuckDB, which reads the tables: opened when it is needed."""
 
 from __future__ import annotations
 
 import glob
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 import duckdb
 
-from traffic.errors import Failure, StorageFailure, UsageFailure
-from traffic.store.base import DamagedStore, StoreError
+from traffic.errors import Failure, UsageFailure
 from traffic.store.columns import Columns
-from traffic.store.files.look import Input, Row, listed
-from traffic.store.files.naming import columns_in
+from traffic.store.files.complaints import Attempt, complaint, first_line
+from traffic.store.files.look import Input, Row
 from traffic.store.files.reading import told
 from traffic.store.files.sampled import contents
 from traffic.store.files.scans import csv_table, json_path, json_table, lines_table, objects_scan, parquet_table
-from traffic.store.files.sql import STOP, computed, find_row
+from traffic.store.files.sql import computed, find_row
 from traffic.store.files.table import Table, identifier, text
-from traffic.store.files.whole import NotUtf8
-from traffic.store.files.zones import zone_advice
 from traffic.watched import watcher
 
 MEMORY = "512MiB"
@@ -30,22 +26,8 @@ MEMORY = "512MiB"
 _THREADS = 4
 """At most: each holds buffers of its own."""
 _SAMPLE = 200
-_MOST_QUOTED = 60
 _MOST_MEMBERS = 300
 _DEEPEST = 6
-
-_STOPPED = re.compile(rf"{STOP} (time|number): (.*)", re.DOTALL)
-_CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
-_CSV_FILE = re.compile(r"^  file = (.*)$", re.MULTILINE)
-_CSV_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
-_JSON = re.compile(r'JSON.* in file "(.*)", (?:at byte \d+ )?in (?:line|record/value) (\d+)')
-_UNKNOWN = re.compile(r'Referenced column "(.*?)" (?:was )?not found')
-_TWICE = re.compile(r'duplicate key "(.*?)"')
-_FORMAT = re.compile(r"Failed to parse format specifier (.*?): (.*)")
-_FULL = re.compile(r"No space left|max_temp_directory_size|Disk quota", re.IGNORECASE)
-
-
-_SQL_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException)
 
 
 class Database:
@@ -240,71 +222,8 @@ class Database:
 
     def failure(self, error: Exception, inputs: Sequence[Input]) -> Failure:
         """One line for whatever DuckDB had to complain about."""
-        said = str(error)
-        if stopped := _STOPPED.search(said):
-            return self._stopped(stopped[1], stopped[2], inputs)
-        if _FULL.search(said):
-            return StorageFailure(f"no disk space left for the rows of {self._name}: free some")
-        if "Out of Memory" in said:
-            return StoreError(f"{self._name} does not fit into {MEMORY} of memory: split it by time or by series")
-        if (bad := self._bad_sql(error, inputs)) is not None:
-            return bad
-        return self._unreadable(said, inputs)
-
-    def _unreadable(self, said: str, inputs: Sequence[Input]) -> Failure:
-        """A file that is not what it seemed to be."""
-        line, file, fields = _CSV_LINE.search(said), _CSV_FILE.search(said), _CSV_FIELDS.search(said)
-        if format_ := _FORMAT.search(said):
-            return UsageFailure(
-                f"--time-format {format_[1]!r} is not a valid format ({format_[2]}): write it like %Y-%m-%d %H:%M:%S"
-            )
-        if json := _JSON.search(said):
-            # DuckDB counts from 1 and names the line after it.
-            where = f"{_shown(json[1], inputs)}, line {max(1, int(json[2]) - 1)}"
-            if twice := _TWICE.search(said):
-                return UsageFailure(f"{where}: an object has two members called {twice[1]}: rename one")
-            return DamagedStore(f"{where}: not a JSON object: write one complete object per line")
-        where = (_shown(file[1], inputs) if file else self._name) + (f", line {line[1]}" if line else "")
-        if fields:
-            return UsageFailure(f"{where}: {fields[2]} columns where the header has {fields[1]}: fix that line")
-        if "unicode" in said:
-            return NotUtf8(f"{where}: not UTF-8: save the file as UTF-8")
-        if "unterminated quote" in said:
-            return UsageFailure(f"{where}: a quote is never closed: fix that line")
-        if "state machine" in said:
-            return UsageFailure(f"{where}: line breaks or quotes are mixed: save the file with one kind")
-        if "Maximum line size" in said:
-            return DamagedStore(f"{where}: a line of more than 2 MB: this is not a table, or a quote is never closed")
-        reason = said.partition("\n")[0].partition(": ")[2] or said
-        for one in inputs:
-            reason = reason.replace(one.path, one.name)
-        return DamagedStore(f"{where} cannot be read ({reason}): recreate it or use another file")
-
-    def _bad_sql(self, error: Exception, inputs: Sequence[Input]) -> Failure | None:
-        """What is wrong with a condition or an expression of a person; None where nothing is."""
-        columns = self._columns
-        conditions = {"--where": columns.where, "--errors": columns.errors}
-        texts = {**conditions, "--key": columns.key, "--value": columns.value}
-        if not isinstance(error, _SQL_ERRORS):
-            return None
-        for file in inputs[:1]:
-            for option, said in texts.items():
-                if not said or (option not in conditions and columns_in(said, file.columns)):
-                    continue
-                # Of the lines of a log it is known only when they are read which columns they have.
-                reason = self._objection(file, said) if file.columns else _first_line(error)
-                if reason is None:
-                    continue
-                if unknown := _UNKNOWN.search(reason):
-                    there = f"it has {listed(file.columns)} (put text in single quotes)"
-                    return UsageFailure(
-                        f"{option} uses {unknown[1]}, which is not a column of {self._name}: "
-                        f"{there if file.columns else 'put text in single quotes'}"
-                    )
-                what = "condition" if option in conditions else "expression"
-                example = "bytes > 0" if option in conditions else "'bytes * 8'"
-                return UsageFailure(f"{option} {said!r} is not a valid {what} ({reason}): write for instance {example}")
-        return None
+        attempt = Attempt(self._name, self._columns, inputs, MEMORY)
+        return complaint(error, attempt, self._objection, self._find)
 
     def _objection(self, file: Input, expression: str) -> str | None:
         """What the database has against an expression on the columns of a file; None: nothing."""
@@ -312,32 +231,11 @@ class Database:
         try:
             self._connection.cursor().execute(sql, [paths([file])])
         except duckdb.Error as error:
-            return _first_line(error)
+            return first_line(error)
         return None
 
-    def _stopped(self, wanted: str, cell: str, inputs: Sequence[Input]) -> Failure:
-        """Where the text is that should have been a time or a number."""
-        time = wanted == "time"
-        columns = self._columns
-        name = columns.time if time else None if columns.wide else columns.value
-        where, column = self._name, name or ""
-        for file in inputs:
-            parts = columns_in(column, file.columns)
-            found = self._find(file, column, cell) if len(parts) < 2 else None
-            if found:
-                where, column = f"{file.name}, row {found[0]}", found[1]
-                break
-        shown = repr(cell if len(cell) <= _MOST_QUOTED else cell[:_MOST_QUOTED] + "...")
-        advice = (
-            zone_advice(cell)
-            or "use ISO 8601 (2026-11-22T10:00:00Z) or seconds since 1970, or describe the format with --time-format"
-            if time
-            else "use a decimal point and no other characters (or --decimal ,)"
-        )
-        option = "--time" if time else "--wide" if columns.wide else "--value"
-        return UsageFailure(f"{where}: {shown} in column {column} ({option}) is not a valid {wanted}: {advice}")
-
     def _find(self, file: Input, column: str, cell: str) -> tuple[int, str] | None:
+        """The first row of a file that holds this text, from 1, and the column; "": of any column."""
         table = self.table(file)
         for name in [column] if column else table.names:
             if name in table.names and table.types[name] == "VARCHAR":
@@ -353,14 +251,6 @@ class Database:
         return None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].partition(": ")[2] or str(error)
-
-
 def paths(inputs: Sequence[Input]) -> list[str]:
     """Names of files as a parameter: nothing in them is a wildcard."""
     return [glob.escape(file.path) for file in inputs]
-
-
-def _shown(path: str, inputs: Sequence[Input]) -> str:
-    return next((file.name for file in inputs if file.path == path), path)
