@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from itertools import count, groupby
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from traffic.disk import temporary_folder
-from traffic.errors import UsageFailure
 from traffic.store.base import NoSuchStore
-from traffic.store.files.database import Database, paths
+from traffic.store.files.database import Database
 from traffic.store.files.log.account import Account, LogLines, Said, find_line
-from traffic.store.files.log.looked import LogFile, beginning, copied, look, remarks_of
-from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fields
-from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
-from traffic.store.files.log.reading import Reading
-from traffic.store.files.look import Input, require_columns
-from traffic.store.files.table import FILE, identifier, text
-from traffic.store.log_fields import ROLES, SERIES, LogFields
+from traffic.store.files.log.looked import beginning, copied, look, remarks_of
+from traffic.store.files.log.meaning import Meaning
+from traffic.store.files.log.part import Interpreter, LogPart, parts_of
+from traffic.store.files.look import Input
+from traffic.store.files.table import text
+from traffic.store.log_fields import ROLES, LogFields
 from traffic.store.log_paths import folded, folded_sql
 
 _EXAMPLES = 100
-_NEARLY_ALL = 0.9
-"""Share of the lines that a field has to be in to tell their series apart."""
 _TEMPLATES = 200_000
 """Paths that are looked at together, to fold what is hardly asked for."""
-_TEXTS = ("service", "host", "endpoint", "path", "method", "status", "level", "address", "agent", "referrer")
-
-
-@dataclass(frozen=True)
-class _Alike:
-    """Lines of one format."""
-
-    reading: Reading
-    inputs: tuple[Input, ...]
-    until: float
-    file: Path
-    """Of their fields, as they stand in the lines."""
 
 
 class LaidLog:
@@ -94,8 +78,9 @@ class LaidLog:
         copies = (self._folder / f"whole{place}" for place in count())
         inputs = [look(path, first, shown, database, next(copies)) for path, first in looked]
         self._origins = {one.input.path: path for one, (path, _) in zip(inputs, looked, strict=True)}
-        parts = self._parts(inputs)
-        read = [self._read(part) for part in parts]
+        parts = parts_of(inputs, self._folder)
+        interpreter = Interpreter(name, said, database, self._folder, self._origins)
+        read = [interpreter.lay_down(part) for part in parts]
         meanings = [meaning for meaning, _ in read]
         self.series = tuple(dict.fromkeys(role for _, role in read if role is not None))
         self._fold([part.file for part in parts])
@@ -108,165 +93,6 @@ class LaidLog:
     def ask(self, sql: str, *parameters: object) -> list[Any]:
         """The rows of a query on `lines`."""
         return self._database.run(sql, list(parameters)).fetchall()
-
-    def _parts(self, inputs: Sequence[LogFile]) -> list[_Alike]:
-        """The files by what they are read as."""
-
-        def alike(one: LogFile) -> str:
-            return repr((one.reading, one.input.layout if one.reading.kind == "table" else ""))
-
-        parts = []
-        for place, (_, group) in enumerate(groupby(sorted(inputs, key=alike), key=alike)):
-            same = list(group)
-            until = max(Path(one.input.path).stat().st_mtime for one in same)
-            objects = tuple(dict.fromkeys(path for one in same for path in one.reading.objects))
-            scalars = tuple(path for one in same for path in one.reading.scalars if path not in objects)
-            reading = replace(same[0].reading, objects=objects, scalars=tuple(dict.fromkeys(scalars)))
-            files = tuple(one.input for one in same)
-            parts.append(_Alike(reading, files, until, self._folder / f"part{place}.parquet"))
-        return parts
-
-    def _raw(self, part: _Alike) -> tuple[Raw, list[object]]:
-        if part.reading.kind == "table":
-            table = self._database.table(part.inputs[0])
-            fields = {name: f"CAST({sql} AS VARCHAR)" for name, sql in table.names.items() if name}
-            return Raw(f"(SELECT * FROM {table.scan})", fields, "TRUE"), [paths(part.inputs)]
-        packed = sorted({file.packed for file in part.inputs})
-        parameters: list[object] = [paths([file for file in part.inputs if file.packed is one]) for one in packed]
-        relation = lines_relation(part.reading, packed)
-        inside = framed(part.reading, relation)
-        every = relation.replace(" AND NOT starts_with(line, '#')", "")
-
-        def ask(of: str) -> Any:
-            return lambda sql: self._database.run(f"WITH lines AS {of} {sql}", parameters, part.inputs).fetchall()
-
-        return raw_log(part.reading, relation, ask(inside), ask(every)), parameters
-
-    def _read(self, part: _Alike) -> tuple[Meaning, str | None]:
-        """Lay the fields of a format down, see what they mean, and lay down the lines as what they mean.
-
-        The answer is what they mean, and the role that tells series apart.
-        """
-        raw, parameters = self._raw(part)
-        names = tuple(raw.fields)
-        said = self._said
-        named = {self._option(role): name for role, name in said.named.items() if name}
-        if said.key and said.key not in SERIES:
-            named["--key"] = said.key
-        require_columns(part.inputs[0].name if len(part.inputs) == 1 else self._name, names, named)
-        may = wanted_fields(names, said.named)
-        spoken = " ".join(filter(None, (said.errors, said.where))).lower()
-        wanted = dict.fromkeys(name for role in may.values() for name in role)
-        wanted |= dict.fromkeys(name for name in names if name.lower() in spoken)
-        if said.key in names:
-            wanted[said.key] = None
-        column = {name: f"c{place}" for place, name in enumerate(wanted)}
-        file = self._folder / "raw.parquet"
-        bad = "CASE WHEN NOT understood THEN left(line, 500) END AS bad"
-        rows = f"SELECT * EXCLUDE (line), {bad} FROM ({raw.select(list(wanted), part.reading.kind != 'table')})"
-        self._database.run(f"COPY ({rows}) TO {text(str(file))} (FORMAT parquet)", parameters, part.inputs, whole=True)
-
-        def ask(sql: str) -> list[tuple[Any, ...]]:
-            lines = f"SELECT * FROM read_parquet({text(str(file))}) WHERE understood"
-            return self._database.run(f"WITH raw AS ({lines}) {sql}").fetchall()
-
-        options = {role: self._option(role) for role in ROLES}
-        look = Look(
-            ask, column, {role: one for role, one in said.named.items() if one}, self._name, part.until, options
-        )
-        meaning = meaning_of(look, may, names, said.scale)
-        if not meaning.fields["time"]:
-            if not ask("SELECT count(*) FROM raw")[0][0]:
-                raise NoSuchStore(f"{part.inputs[0].name} has no lines")
-            self._no_time(part, names)
-        role = self._series(part, meaning, names, ask)
-        select = self._select(f"read_parquet({text(str(file))})", meaning, role, column, ask)
-        self._database.run(f"COPY ({select}) TO {text(str(part.file))} (FORMAT parquet)", [], part.inputs)
-        file.unlink()
-        return meaning, role
-
-    def _option(self, role: str) -> str:
-        return self._said.options.get(role, f"--field {role}=")
-
-    def _no_time(self, part: _Alike, names: Sequence[str]) -> None:
-        shown = ", ".join(names[:20])
-        what = f"is read as {part.reading.title}, and"
-        if part.reading.kind == "json" and len(names) == 1 and part.reading.array == "":
-            raise UsageFailure(
-                f"{part.inputs[0].name} is read as JSON, and its objects contain only {names[0]}: if that is a list "
-                f"of lines, write one per line, as jq -c '.{names[0]}[]' does"
-            )
-        if part.reading.kind == "table":
-            what = "has no known log format (see docs/log-discovery.md); as a table it"
-        raise UsageFailure(
-            f"{part.inputs[0].name} {what} has no recognised time column ({shown}): specify it with "
-            f"{self._option('time')}{'NAME' if self._option('time').endswith('=') else ''}"
-        )
-
-    def _select(self, file: str, meaning: Meaning, role: str | None, column: Mapping[str, str], ask: Any) -> str:
-        """The query for all lines: what they mean, and whether they count."""
-        said = self._said
-        seen: dict[str, str] = {}
-        for name, cell in column.items():
-            # SQL does not tell upper from lower case: of such fields the first is seen.
-            if name.lower() not in {one.lower() for one in seen}:
-                seen[name] = cell
-        numbers = self._numbers(seen, ask) if said.errors or said.where else set()
-        shown = "".join(
-            f", {f'TRY_CAST({cell} AS DOUBLE)' if name in numbers else cell} AS {identifier(name)}"
-            for name, cell in seen.items()
-            if said.errors or said.where
-        )
-        # On lines of its own: a comment at its end would swallow what follows.
-        error = f"coalesce((\n{said.errors}\n), FALSE)" if said.errors else meaning.errors or "FALSE"
-        met = f"coalesce((\n{said.where}\n), FALSE)" if said.where else "TRUE"
-        sql = dict(meaning.sql)
-        if said.key is not None and said.key in column and (role is None or role != said.key):
-            key = f"coalesce({column[said.key]}, '')"
-        else:
-            key = text("all") if role is None else sql["path"] if role == "endpoint" else sql[role]
-        texts = ", ".join(f"{sql[name]} AS {name}" for name in _TEXTS if name != "endpoint")
-        return (
-            f"SELECT {sql['t']} AS t, {sql['ms']} AS ms, CAST({error} AS INTEGER) AS error, {sql['bytes']} AS bytes, "
-            f"{texts}, {key} AS key, {'TRUE' if role == 'endpoint' else 'FALSE'} AS by_path, understood, "
-            f"coalesce({meaning.timed}, FALSE) AS timed, {met} AS met, {self._origin(FILE)} AS file, "
-            f"coalesce(bad, CASE WHEN {meaning.timed} THEN {column[meaning.fields['time'][0]]} END) AS bad "
-            f"FROM (SELECT *{shown} FROM {file})"
-        )
-
-    def _series(self, part: _Alike, meaning: Meaning, names: Sequence[str], ask: Any) -> str | None:
-        """The role that tells series apart: as said, else the first that nearly all lines have, else that of most.
-
-        Raises:
-            UsageFailure: the log has not what was named.
-        """
-        said = self._said.key
-        there = [role for role in SERIES if meaning.fields[role]]
-        if said in SERIES:
-            if said not in there and said not in names:
-                shown = ", ".join(f"{role} ({', '.join(meaning.fields[role])})" for role in there) or "none of the kind"
-                raise UsageFailure(
-                    f"{part.inputs[0].name} has no recognised {said} field (--key): it has {shown}; specify any of "
-                    "its fields"
-                )
-            return said if said in there else None
-        if not there:
-            return None
-        cells = [meaning.sql["path" if role == "endpoint" else role] for role in there]
-        counts = ", ".join(f"count(*) FILTER ({cell} <> '')" for cell in cells)
-        ((every, *of_each),) = ask(f"SELECT count(*), {counts} FROM raw")
-        nearly = next((role for role, lines in zip(there, of_each, strict=True) if lines >= _NEARLY_ALL * every), None)
-        most = max(zip(of_each, there, strict=True), key=lambda one: one[0])
-        return nearly or (most[1] if 2 * most[0] >= every else None)
-
-    def _numbers(self, column: Mapping[str, str], ask: Any) -> set[str]:
-        """Fields that a condition sees as numbers: those that hold nothing else."""
-        counts = ", ".join(
-            f"count(*) FILTER (nullif(trim({cell}), '-') <> '' AND TRY_CAST({cell} AS DOUBLE) IS NULL)"
-            for cell in column.values()
-        )
-        (row,) = ask(f"SELECT {counts} FROM raw")
-        return {name for name, others in zip(column, row, strict=True) if not others}
 
     def _fold(self, files: Sequence[Path]) -> None:
         """Put the lines that count together, with the endpoints that their paths belong to."""
@@ -310,7 +136,7 @@ class LaidLog:
         )
         self.ends = (first or 0.0, last or 0.0)
 
-    def _tell(self, parts: Sequence[_Alike], meanings: Sequence[Meaning]) -> None:
+    def _tell(self, parts: Sequence[LogPart], meanings: Sequence[Meaning]) -> None:
         fields: dict[str, Any] = {}
         for role in ROLES:
             names = dict.fromkeys(name for meaning in meanings for name in meaning.fields[role])
@@ -349,11 +175,6 @@ class LaidLog:
         file = text(str(self._folder / f"{name}.parquet"))
         self._database.run(f"COPY ({sql}) TO {file} (FORMAT parquet)", list(parameters))
         self._database.run(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet({file})")
-
-    def _origin(self, file: str) -> str:
-        """SQL of the file that a person named, of the one that is read."""
-        cases = "".join(f" WHEN {text(read)} THEN {text(path)}" for read, path in self._origins.items() if read != path)
-        return f"CASE {file}{cases} ELSE {file} END" if cases else file
 
     def _account(self, inputs: Sequence[Input]) -> Account:
         counts = {path: LogLines(*numbers) for path, *numbers in self._counts}
