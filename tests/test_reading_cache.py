@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import gc
 import json
+import struct
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from analyzer.model import Findings, Policy
 from analyzer.pipeline import BUFFER_LOG, Ledger, Search, discover
 from analyzer.reading.cache import AnswerFiles, CachedBuckets
+from analyzer.reading.cache.names import piece_hash, piece_hashes
 from analyzer.reading.fetch import Halving, Rolled
 from analyzer.reading.kept import KeptBuckets
 from analyzer.reading.plan import Estimate, plan
@@ -167,21 +173,56 @@ def test_pieces_of_many_answers_are_read_file_by_file(tmp_path: Path, monkeypatc
         # What was asked for on different days lies in turn.
         files.put([(name, np.full(4, float(name))) for name in names[part::3]], {"kind": "series"})
     read: list[Path] = []
-    bytes_of = Path.read_bytes
+    of_file = np.fromfile
 
-    def spied(path: Path) -> bytes:
+    def spied(path: Path, *args: Any, **given: Any) -> Any:
         read.append(path)
-        return bytes_of(path)
+        return of_file(path, *args, **given)
 
-    monkeypatch.setattr(Path, "read_bytes", spied)
+    monkeypatch.setattr(np, "fromfile", spied)
     found = dict(AnswerFiles(tmp_path).each([*names, "another"]))
     assert {name: values.tolist() for name, values in found.items()} == {name: [float(name)] * 4 for name in names}
     assert len(read) == len(set(read)) == 3
     damaged = read[0]
-    damaged.write_bytes(bytes_of(damaged)[:-8] + b"12345678")
+    damaged.write_bytes(damaged.read_bytes()[:-8] + b"12345678")
     again = AnswerFiles(tmp_path)
     assert len(dict(again.each(names))) == 20
     assert again.damaged == [damaged]
+
+
+def test_an_answer_of_an_older_version_is_still_one_and_a_damaged_one_is_not(tmp_path: Path) -> None:
+    values = np.arange(6.0).reshape(2, 3)
+    files = AnswerFiles(tmp_path)
+    files.put([("piece", values)], {"kind": "series"})
+    (path,) = tmp_path.rglob("*.slc")
+    body = values.tobytes()
+    digest = blake2b(body, digest_size=16).hexdigest()
+    header = {"about": {"kind": "series"}, "pieces": [("piece", 0, values.shape)], "digest": digest}
+    encoded = json.dumps(header, separators=(",", ":")).encode()
+    fixed = struct.pack("<8sI16s", b"slcache2", len(encoded), blake2b(encoded, digest_size=16).digest())
+    path.write_bytes(fixed + encoded + body)
+    found = AnswerFiles(tmp_path).get("piece")
+    assert found is not None
+    assert found.tolist() == values.tolist()
+    path.write_bytes(fixed + encoded + body[:-1] + b"?")
+    again = AnswerFiles(tmp_path)
+    assert again.get("piece") is None
+    assert again.damaged == [path]
+
+
+@given(
+    keys=st.lists(st.lists(st.text(max_size=4), max_size=3), min_size=1, max_size=4),
+    place=st.text(max_size=5),
+    spans=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=2),
+)
+@example([['"keys":null'], ["keys"]], '"keys":null,"spans":null', [(0, 1)])
+def test_pieces_that_share_most_are_called_as_each_would_be(
+    keys: list[list[str]], place: str, spans: list[tuple[int, int]]
+) -> None:
+    about = {"store": place, "kind": "series", "metric": {"name": place, "empty": None}, "window": [1, 2]}
+    both = piece_hashes(about, ("keys", keys), ("spans", [spans] * len(keys)))
+    assert list(both) == [piece_hash({**about, "keys": some, "spans": spans}) for some in keys]
+    assert list(piece_hashes(about, ("keys", keys))) == [piece_hash({**about, "keys": some}) for some in keys]
 
 
 @pytest.mark.parametrize("cached", [False, True])

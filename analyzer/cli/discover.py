@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from analyzer.cli.cycles import collected_less
 from analyzer.cli.dry_run import say_plan
 from analyzer.cli.every import go_round, refuse_alone, watching
 from analyzer.cli.gate import gate
@@ -162,6 +163,7 @@ def discover(**given: Any) -> int:
     return go_round(options, options.output, options.allow_http, again)
 
 
+@collected_less()
 def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     """Search once, and write the reports: what was found, and what it cost; None of a dry run, which only says."""
     from analyzer.comparison import truth_for, unheard

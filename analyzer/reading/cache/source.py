@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.reading.cache.answer_files import AnswerFiles, piece_hash, readable
+from analyzer.reading.cache.answer_files import AnswerFiles, readable
 from analyzer.reading.cache.coded import decode_coverage, decode_keys, encode_coverage, encode_keys
 from analyzer.reading.cache.gaps import Gap, Reader
+from analyzer.reading.cache.names import piece_hash, piece_hashes
 from traffic.coverage import Coverage
 from traffic.model import DAY, HOUR, HOUR_FIELDS, WEEK, Floats, Grid, Hours, Matrix, Query, Rollup, Window, week_start
 from traffic.store.base import Limits, RankedSource, SizedSource
@@ -229,7 +230,7 @@ class CachedSource:
     def _gaps(self, asked: Sequence[tuple[Query, Grid, Floats]]) -> list[Gap]:
         """What no file holds of some queries, in as few parts as the store lets one; the rest into their results."""
         days = [
-            (place, day, [self._piece("series", query, day, (key,)) for key in query.keys])
+            (place, day, self._pieces("series", query, day, [(key,) for key in query.keys]))
             for place, (query, _, _) in enumerate(asked)
             for day in query.window.pieces(DAY)
         ]
@@ -289,15 +290,29 @@ class CachedSource:
             "window": [window.start, window.end],
         }
 
-    def _piece(self, kind: str, query: Query, window: Window, keys: tuple[str, ...] | None = None) -> str:
-        about = {**self._about(kind, window), "keys": keys or query.keys, "resolution": query.resolution}
+    def _piece(self, kind: str, query: Query, window: Window) -> str:
+        (name,) = self._pieces(kind, query, window, [query.keys])
+        return name
+
+    def _pieces(self, kind: str, query: Query, window: Window, keys: Sequence[tuple[str, ...]]) -> list[str]:
+        """The names of pieces of the same time, each of some of the query's keys."""
+        about = {**self._about(kind, window), "resolution": query.resolution}
         if kind == "rollup" and query.percent != USUAL:
             about["percent"] = query.percent
-        if query.metric.empty == "zero":
-            # What a key's silence means depends on what came later, which another index may hold.
-            parts = [window.clip(self._spans[key]) for key in keys or query.keys if key in self._spans]
-            about["spans"] = [(part.start - window.start, window.end - part.end) for part in parts]
-        return piece_hash(about)
+        if query.metric.empty != "zero":
+            return list(piece_hashes(about, ("keys", keys)))
+        # What a key's silence means depends on what came later, which another index may hold.
+        return list(piece_hashes(about, ("keys", keys), ("spans", [self._inside(some, window) for some in keys])))
+
+    def _inside(self, keys: tuple[str, ...], window: Window) -> list[tuple[int, int]]:
+        """How much later than a window the spans of keys begin in it, and how much earlier they end."""
+        found = []
+        for span in (self._spans[key] for key in keys if key in self._spans):
+            # Most keys are there all the time.
+            whole = span.start <= window.start and window.end <= span.end
+            part = window if whole else window.clip(span)
+            found.append((part.start - window.start, window.end - part.end))
+        return found
 
     def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
         if pieces:
