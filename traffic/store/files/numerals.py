@@ -15,6 +15,10 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?inf(?:inity
 """A number as machines write it."""
 
 
+_FEWEST_MARKED = 2
+"""Cells with three decimals from which on they may be thousands."""
+
+
 def is_blank(cell: str | None) -> bool:
     """Whether it says nothing."""
     return cell is None or cell.strip().lower() in BLANK
@@ -127,11 +131,15 @@ def _decides(cells: Sequence[str], way: Numbers) -> bool:
     return all(way.pattern.fullmatch(cell) for cell in cells) and not all(other.pattern.fullmatch(c) for c in cells)
 
 
-def ambiguous_thousands(cells: Iterable[str | None]) -> bool:
-    """Whether all decimals are three digits, as they are where the mark parts thousands."""
+def ambiguous_thousands(cells: Iterable[str | None]) -> str | None:
+    """One of the cells with decimals, where all of these are three digits, as they are where the mark parts thousands.
+
+    None where some are not, or none has any.
+    """
     there = [cell.strip() for cell in cells if cell is not None and not is_blank(cell)]
     marked = [cell for cell in there if re.fullmatch(r"[-+]?[1-9]\d{0,2}[.,]\d{3}", cell)]
-    return len(marked) >= 3 and all(re.fullmatch(r"[-+]?\d{1,3}(?:[.,]\d{3})?", cell) for cell in there)
+    every = all(re.fullmatch(r"[-+]?\d{1,3}(?:[.,]\d{3})?", cell) for cell in there)
+    return marked[0] if len(marked) >= _FEWEST_MARKED and every else None
 
 
 def measures(cells: Sequence[str]) -> bool:

@@ -81,10 +81,15 @@ def open_files(
         if not partly:
             raise
         inputs = _looked_through(inputs, database)
+        partly = False
         columns = _told(inputs, said)
-    for file in inputs[1:]:
-        if file.kind != "json":
-            _require_all(file, columns)
+    try:
+        _require_all(inputs, columns)
+    except UsageFailure:
+        if not partly:
+            raise
+        inputs = _looked_through(inputs, database)
+        _require_all(inputs, columns)
     return Opened(tuple(inputs), table_of(inputs), columns, seen.empty, seen.kept)
 
 
@@ -182,9 +187,14 @@ def _looked_through(inputs: Sequence[Input], database: Database) -> list[Input]:
     return with_members(found, paths, rows)
 
 
-def _require_all(file: Input, columns: Columns) -> None:
-    """Stop unless a further file has the columns that are read."""
-    for option, text in (("--time", columns.time), ("--key", columns.key), ("--value", columns.value)):
-        if text and not columns_in(text, file.columns) and (option == "--time" or text.replace(",", "").isidentifier()):
-            missing = next((one for one in text.split(",") if one not in file.columns), text)
-            require_columns(file.name, file.columns, {option: missing})
+def _require_all(inputs: Sequence[Input], columns: Columns) -> None:
+    """Stop unless the further files have the columns that are read; the objects of JSON files share their members."""
+    for file in inputs[1:]:
+        if file.kind == "json" and inputs[0].kind == "json":
+            continue
+        for option, text in (("--time", columns.time), ("--key", columns.key), ("--value", columns.value)):
+            if not text or columns_in(text, file.columns):
+                continue
+            if option == "--time" or text.replace(",", "").isidentifier():
+                missing = next((one for one in text.split(",") if one not in file.columns), text)
+                require_columns(file.name, file.columns, {option: missing})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -51,7 +52,7 @@ def batches(
     parts, parameters = [], []
     by_file = columns.wide or (columns.key is None and not columns.total)
     chosen = inputs[:1] if limit else inputs
-    layout = partial(_layout, by_file=by_file)
+    layout = partial(_layout, database, by_file=by_file)
     several = len(chosen) > 1
     places = {file.path: place for place, file in enumerate(chosen)}
     for _, group in groupby(sorted(chosen, key=layout), key=layout):
@@ -110,6 +111,11 @@ def _select(database: Database, file: Input, columns: Columns, typed: bool, plac
     return select_rows(file, table, columns, series, place)
 
 
-def _layout(file: Input, by_file: bool) -> str:
+def _layout(database: Database, file: Input, by_file: bool) -> str:
     # A file without keys is a series, so each series is read for itself.
-    return repr((file.layout, file.series if by_file else ""))
+    own = file.series if by_file else ""
+    if file.kind != "parquet":
+        return repr((file.layout, own))
+    # What differs in its path alone is read in one go: a query for each of many files would fill the memory.
+    table, holds = database.table(file), contents(file.columns, file.sample, file.numbers) if by_file else {}
+    return repr((replace(file, path="").layout, dict(table.names), dict(table.types), holds, own))

@@ -22,7 +22,7 @@ from traffic.times import iso
 _EARLY = 788_918_400
 """1995: what lies before it is rarely meant."""
 _MOST = 6
-_SAMPLING = re.compile(r"sampl\w*[_ -]?(?:rate|interval)", re.IGNORECASE)
+_SAMPLING = re.compile(r"sampl\w*[_ -]?(?:rate|interval)|sampling$", re.IGNORECASE)
 
 
 def how_read(table: Sampled, used: Columns, said: Columns) -> list[str]:
@@ -56,9 +56,8 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
     if used.wide:
         names = list(series_of(table.columns, table.rows, used.time or "", table.numbers)[0])
     for name in names if said.decimal is None else ():
-        if name and ambiguous_thousands(table.cells(name)):
-            mark = "," if "," in "".join(table.cells(name)[:50]) else "."
-            cell = next(one for one in table.cells(name) if mark in one)
+        if name and (cell := ambiguous_thousands(table.cells(name))):
+            mark = "," if "," in cell else "."
             decimals = table.numbers is None or table.numbers.decimal == mark
             taken, other = ("decimals", "thousands") if decimals else ("thousands", "decimals")
             say = mark if other == "decimals" else "," if mark == "." else "."
