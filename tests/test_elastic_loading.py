@@ -36,10 +36,11 @@ class Node:
     name = "x"
     wait = 120.0
 
-    def __init__(self, largest: int = 10**9, busy: Sequence[str | type] = (), refuses: str = "never") -> None:
+    def __init__(self, largest: int = 10**9, busy: Sequence[str | type | None] = (), refuses: str = "never") -> None:
         """`busy`: what becomes of the first requests: every other document gets this error, or the whole is refused."""
         self.held: list[str] = []
         self.bodies: list[bytes] = []
+        self.patience: list[str] = []
         self._largest = largest
         self._busy = list(busy)
         self._refuses = refuses
@@ -47,6 +48,7 @@ class Node:
     def ask(self, method: str, path: str, params: dict[str, str], body: bytes, bulk: bool = False) -> dict[str, Any]:
         assert (method, path, bulk) == ("POST", "/week/_bulk", True)
         self.bodies.append(body)
+        self.patience.append(params["timeout"])
         if len(body) > self._largest:
             raise TooLarge("too large")
         now = self._busy.pop(0) if self._busy else None
@@ -177,6 +179,54 @@ def test_what_is_refused_is_listed_with_its_reason_and_the_rest_is_stored(tmp_pa
     assert [one["document"]["n"].split()[0] for one in listed] == ["3", *map(str, range(30, 40))]
     assert {one["index"] for one in listed} == {"week"}
     assert listed[0]["reason"] == 'mapper_parsing_exception: because of {"n": "3 "}'
+
+
+@pytest.mark.parametrize("kind", [BUSY, "unavailable_shards_exception", TooLarge])
+def test_who_is_put_off_while_refused_documents_are_listed_is_not_one_of_them(
+    kind: str | type, tmp_path: Path, waits: list[float]
+) -> None:
+    node = Node(busy=[None, kind, kind], refuses='"3')
+    loader = Loader(node, tmp_path / "refused")  # type: ignore[arg-type]
+    assert loader.load("week", 10, lines(10)) == 9
+    assert counts(loader) == (10, 9, 0, 1)
+    assert (len(node.bodies), waits) == (4, [0.5, 1.0])
+    assert node.patience == ["30s"] * 4, "each waits for a shard no longer than the first"
+    with pytest.raises(StoreError, match=r"1 of 10 documents"):
+        loader.close()
+    (listed,) = [json.loads(line) for line in (tmp_path / "refused").read_text().splitlines()]
+    assert listed["document"] == {"n": "3 "}
+
+
+def test_who_stays_busy_while_refused_documents_are_listed_is_left_alone(tmp_path: Path, waits: list[float]) -> None:
+    loader = Loader(Node(busy=[None, *[BUSY] * 100], refuses='"3'), tmp_path / "refused")  # type: ignore[arg-type]
+    with pytest.raises(Away, match=r"takes no more documents at the moment"):
+        loader.load("week", 10, lines(10))
+    assert sum(waits) <= Node.wait
+    assert counts(loader) == (0, 0, 0, 0), "nothing is said of a body whose end is not known"
+
+
+def test_what_is_taken_while_refused_documents_are_listed_counts_as_stored(tmp_path: Path) -> None:
+    class Relenting(Node):
+        def ask(self, *args: Any, **more: Any) -> dict[str, Any]:
+            if self.bodies:
+                self._refuses = '"3'
+            return super().ask(*args, **more)
+
+    loader = Loader(Relenting(refuses="n"), tmp_path / "refused")  # type: ignore[arg-type]
+    assert loader.load("week", 10, lines(10)) == 9
+    assert counts(loader) == (10, 9, 0, 1)
+
+
+def test_a_body_that_becomes_too_large_while_refused_documents_are_listed_goes_in_halves(tmp_path: Path) -> None:
+    class Filling(Node):
+        def ask(self, *args: Any, **more: Any) -> dict[str, Any]:
+            if self.bodies:
+                self._largest = 2 * (bulk._SMALL + 100)
+            return super().ask(*args, **more)
+
+    loader = Loader(Filling(refuses='"3'), tmp_path / "refused")  # type: ignore[arg-type]
+    assert loader.load("week", 4, lines(4, wide=bulk._SMALL)) == 3
+    assert counts(loader) == (4, 3, 0, 1)
 
 
 def test_the_list_of_refused_documents_is_bounded_and_their_number_is_not(

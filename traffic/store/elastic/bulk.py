@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -27,6 +27,10 @@ BUSY = {
     "unavailable_shards_exception",
     _FULL,
 }
+_KINDS = "errors,items.*.error.type"
+"""Of the answer to a body: the errors of its documents, by kind. There are none as a rule."""
+_REASONS = "errors,items.create.status,items.create.error.type,items.create.error.reason"
+"""The same of each document, in their order."""
 _SMALL = 1 << 18
 """Bytes of a body that no node finds too large."""
 _MOST_LISTED = 100_000
@@ -60,24 +64,28 @@ class Loader:
             Away: the cluster is too busy for the body, or its shard is away, for longer than `--wait`.
             StoreError: a document is too large for it, or it does not answer as it should.
         """
-        stored = refused = 0
+        stored, paths = 0, _KINDS
         waiting = self._cluster.waiting()
         while True:
             try:
-                kinds = self._send(index, body)
+                items = self._send(index, body, paths)
             except TooLarge:
                 if count > 1 and len(body) > _SMALL:
-                    return self._halves(index, count, body)
+                    return stored + self._halves(index, count, body, stored)
                 if len(body) > _SMALL:
                     raise
                 # Not the body is too large but the heap too full, which passes.
-                kinds = Counter({_FULL: count})
+                items = [{"error": {"type": _FULL}}] * count
+            kinds = Counter(one["error"]["type"] for one in items if "error" in one)
             stored += count - sum(kinds.values())
-            if not kinds.keys() & BUSY:
+            if kinds.keys() & BUSY:
+                await_room(self._cluster.name, waiting, kinds)
+            elif paths == _KINDS and kinds.keys() - {EXISTS}:
+                # Once more, now to learn which documents are refused; those that were taken are there already.
+                paths = _REASONS
+            else:
                 break
-            await_room(self._cluster.name, waiting, kinds)
-        if kinds.keys() - {EXISTS}:
-            refused = self._list_refused(index, body)
+        refused = self._list_refused(index, body, items) if paths == _REASONS else 0
         with self._lock:
             self.sent += count
             self.stored += stored
@@ -101,29 +109,32 @@ class Loader:
             f"already there), such as: {reason[:150]}; {self._file} lists them"
         )
 
-    def _send(self, index: str, body: bytes) -> Counter[str]:
-        """Send it, and count by kind of error what was not created."""
-        params = {"filter_path": "errors,items.*.error.type", "timeout": patience(self._cluster.wait)}
+    def _send(self, index: str, body: bytes, paths: str) -> list[dict[str, Any]]:
+        """Send it; what became of its documents, as far as `paths` ask for it."""
+        params = {"filter_path": paths, "timeout": patience(self._cluster.wait)}
         answer = self._cluster.ask("POST", f"/{index}/_bulk", params, body, bulk=True)
         if "errors" not in answer:
             raise StoreError(f"{self._cluster.name} does not report what became of the documents")
-        return Counter(one["create"]["error"]["type"] for one in answer.get("items", ()))
+        return [one["create"] for one in answer.get("items", ())]
 
-    def _halves(self, index: str, count: int, body: bytes) -> int:
+    def _halves(self, index: str, count: int, body: bytes, stored: int) -> int:
+        """Load it as two bodies; `stored`: how many of its documents were before, which is not for these to count."""
         lines = body.splitlines(keepends=True)
         middle = count // 2 * 2
         first, second = b"".join(lines[:middle]), b"".join(lines[middle:])
-        return self.load(index, middle // 2, first) + self.load(index, count - middle // 2, second)
+        more = self.load(index, middle // 2, first) + self.load(index, count - middle // 2, second)
+        with self._lock:
+            self.stored += stored
+            self.there -= stored
+        return more
 
-    def _list_refused(self, index: str, body: bytes) -> int:
-        """Send it once more, now to learn which documents are refused; those that were taken are there already."""
-        paths = "items.create.status,items.create.error.type,items.create.error.reason"
-        answer = self._cluster.ask("POST", f"/{index}/_bulk", {"filter_path": paths}, body, bulk=True)
+    def _list_refused(self, index: str, body: bytes, items: Sequence[Mapping[str, Any]]) -> int:
+        """Which documents are refused, by an answer that says it of each; how many these are."""
         documents = body.splitlines()[1::2]
         found = [
-            {"index": index, "document": json.loads(document), "reason": _reason(item["create"]["error"])}
-            for document, item in zip(documents, answer["items"], strict=True)
-            if "error" in item["create"] and item["create"]["error"]["type"] != EXISTS
+            {"index": index, "document": json.loads(document), "reason": _reason(item["error"])}
+            for document, item in zip(documents, items, strict=True)
+            if "error" in item and item["error"]["type"] != EXISTS
         ]
         with self._lock:
             self._count += len(found)
