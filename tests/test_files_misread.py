@@ -5,6 +5,7 @@ Each is of a kind; what it must come to is written beside it, and was reckoned b
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,14 @@ from tests.test_file_situations import Right, at, laid, many, ndjson, parquet, r
 from traffic.errors import Failure, UsageFailure
 from traffic.store import Columns
 
+WIDE = {
+    "in": {at(n, "%H:%M"): float(7 * n % 5 + 1) for n in range(9)},
+    "out": {at(n, "%H:%M"): 3.0 for n in range(9)},
+}
+BUCKETS = [
+    {"key_as_string": at(n), "key": 1000 * (MONDAY + 60 * n), "doc_count": 7 + n % 2}  # as Elasticsearch answers
+    for n in range(9)
+]
 HOURS = {"a": {f"{hour:02}:00": float(10 + hour) for hour in range(24)}}
 
 RIGHT: dict[str, Right] = {
@@ -36,6 +45,57 @@ RIGHT: dict[str, Right] = {
             "c.parquet": parquet(time=[MONDAY + 120], key=["a"], value=[7]),
         },
         {"a": {"00:00": 5.0, "00:01": 6.0, "00:02": 7.0}},
+    ),
+    # --- columns that are none of the series -----------------------------------------------------------
+    "numbers of rows beside columns of values": Right(
+        rows("#,time,in,out", *(f"{n + 1},{at(n)},{7 * n % 5 + 1},3" for n in range(9))),
+        WIDE,
+        told="not series, because they number the rows or repeat the time: #",
+    ),
+    "the time in seconds beside the time as text": Right(
+        rows("time,unix,in,out", *(f"{at(n)},{MONDAY + 60 * n},{7 * n % 5 + 1},3" for n in range(9))),
+        WIDE,
+        told="not series, because they number the rows or repeat the time: unix",
+    ),
+    "a year and a month beside the time": Right(
+        rows("time,year,month,in,out", *(f"{at(n)},2025,1,{7 * n % 5 + 1},3" for n in range(9))),
+        WIDE,
+        told="not series, because they number the rows or repeat the time: year, month",
+    ),
+    "what Splunk adds to a chart of times": Right(
+        rows(
+            '"_time",in,out,"_span"',
+            *(f'"{at(n, "%Y-%m-%dT%H:%M:%S.000+0000")}",{7 * n % 5 + 1},3,60' for n in range(9)),
+        ),
+        WIDE,
+    ),
+    "bits that only look like times stay a series": Right(
+        rows("time,in,out", *(f"{at(n)},{10**9 + 60 * n * n},3" for n in range(9))),
+        {
+            "in": {at(n, "%H:%M"): float(10**9 + 60 * n * n) for n in range(9)},
+            "out": {at(n, "%H:%M"): 3.0 for n in range(9)},
+        },
+        Columns(statistic="avg", wide=True),
+    ),
+    "buckets of times, of Elasticsearch": Right(
+        {"rows.json": json.dumps({"took": 1, "aggregations": {"t": {"buckets": BUCKETS}}})},
+        {"rows": {at(n, "%H:%M"): 7.0 + n % 2 for n in range(9)}},
+    ),
+    "buckets of times in buckets of hosts": Right(
+        {
+            "rows.json": json.dumps(
+                {
+                    "aggregations": {
+                        "h": {"buckets": [{"key": k, "doc_count": 9, "t": {"buckets": BUCKETS}} for k in "ab"]}
+                    }
+                }
+            )
+        },
+        {k: {at(n, "%H:%M"): 7.0 + n % 2 for n in range(9)} for k in "ab"},
+    ),
+    "sites that are mostly numbers": Right(
+        rows("time,site,load", *(f"{at(n // 3)},{('12', '15', 'north')[n % 3]},{n % 3 + 1}" for n in range(60))),
+        {site: {at(n, "%H:%M"): load for n in range(20)} for site, load in (("12", 1.0), ("15", 2.0), ("north", 3.0))},
     ),
     # --- numbers ---------------------------------------------------------------------------------------
     "commas for thousands that begin late": Right(
@@ -65,7 +125,57 @@ def test_what_was_misread_is_read_rightly_or_said(situation: str, tmp_path: Path
         assert any(case.told in line for line in told), told
 
 
+CELLS = ",".join(str(10 + 7 * hour % 11) for hour in range(24))
+
+
+def across(names: list[str], beside: str = "") -> str:
+    """A row a day, with a column for each hour."""
+    return rows(
+        f"date{beside and ',meter'},{','.join(names)}", *(f"2025-01-{day:02}{beside},{CELLS}" for day in range(1, 29))
+    )
+
+
 REFUSED: dict[str, tuple[dict[str, str | bytes] | str, Columns, str]] = {
+    "a column for each hour": (
+        across([f"{hour:02}:00" for hour in range(24)]),
+        Columns(),
+        "00:00, 01:00, 02:00 and 21 more columns are times: write a row for each time",
+    ),
+    "a column for each hour, beside a meter": (
+        across([f"{hour}:00" for hour in range(24)], beside=",m1"),
+        Columns(),
+        "0:00, 1:00, 2:00 and 21 more columns are times",
+    ),
+    "columns that number the hours": (
+        across([f"H{hour}" for hour in range(1, 25)]),
+        Columns(),
+        "H1, H2, H3 and 21 more columns are times",
+    ),
+    "a column for each time": (
+        rows("host," + ",".join(map(at, range(24))), *(f"{key},{CELLS}" for key in "abcd")),
+        Columns(),
+        "2025-01-06T00:00:00Z, 2025-01-06T00:01:00Z, 2025-01-06T00:02:00Z and 21 more columns are times",
+    ),
+    "a word among the numbers of a column": (
+        rows("time,in,out", *(f"{at(n)},{n % 7},{'ERR' if n % 5 == 3 else 10 + 7 * n % 11}" for n in range(20))),
+        Columns(),
+        "out holds numbers and 'ERR': empty such cells",
+    ),
+    "a word among measures": (
+        rows("Time,a,b", *(f"{at(n)},{n % 7} Mb/s,{'undefined' if n == 3 else f'{n % 5} Kb/s'}" for n in range(20))),
+        Columns(),
+        "b holds numbers and 'undefined': empty such cells",
+    ),
+    "how many samples a sum is of": (
+        {
+            "rows.json": ndjson(
+                {"time": at(n), "host": "a", "value": {"max": 9.5, "min": 1.5, "sum": 20 + n % 3, "count": 5}}
+                for n in range(20)
+            )
+        },
+        Columns(),
+        "with --value (or --wide if each is a series): it has time (time), host (text, 1 value), value.max",
+    ),
     "notes in JSON beside a table": (
         {"a.csv": many("time,key,value", "{t},a,{i}"), "metadata.json": ndjson([{"source": "x", "created": at(0)}])},
         Columns(),

@@ -122,7 +122,11 @@ def _rows_of(document: Any) -> list[Row_] | None:
             return None
     found = list(_inside(document, {}))
     labels = _telling(label for label, _ in found)
-    rows = [{**{name: value for name, value in label.items() if name in labels}, **row} for label, row in found]
+    # What stands outside of a row may be called like a member of it: the buckets of buckets have a key each.
+    rows = [
+        {**{f"outer {name}" if name in row else name: label[name] for name in label if name in labels}, **row}
+        for label, row in found
+    ]
     timely = sum(any(_is_time(value) for value in row.values()) for row in rows[:_TRIED])
     return rows if rows and 2 * timely >= len(rows[:_TRIED]) else None
 

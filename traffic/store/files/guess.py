@@ -14,12 +14,13 @@ from traffic.errors import UsageFailure
 from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.apart import refuse_rivals
+from traffic.store.files.beside import no_values, refuse_times_across
 from traffic.store.files.cells import Holds, held_by
 from traffic.store.files.formats import Recognised, recognise_format
 from traffic.store.files.layout import Row
 from traffic.store.files.look import listed
 from traffic.store.files.naming import KEYS, columns_in, joined, named, require
-from traffic.store.files.numerals import Numbers, measures
+from traffic.store.files.numerals import NUMBER, Numbers, is_measure, measures
 from traffic.store.files.overlooked import numbers_that_name, refuse_zones
 from traffic.store.files.sampled import Sampled, contents
 from traffic.store.files.when import format_of, time_of
@@ -34,6 +35,9 @@ _CALENDAR = re.compile(
     r"|(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*|q[1-4]|[ap]m",
     re.IGNORECASE,
 )
+_COUNTS = ("count", "hits")
+_SUMMED_UP = {"sum", "min", "max", "avg", "average", "mean", "median", "minimum", "maximum"}
+"""Last words of columns that sum up the samples of a time: a count beside them is of these samples."""
 _ONCE = 0.9
 """Share of rows with a value of their own from which a column names rows, not series."""
 _FEW = 30
@@ -48,6 +52,9 @@ def complete(table: Sampled, said: Columns) -> Columns:
     """
     require(table.name, table.columns, said)
     holds = table.holds()
+    if not said.wide and said.value is None:
+        day_only = "date" in holds.values() and not {"time", "clock", "epoch"} & set(holds.values())
+        refuse_times_across(table.name, table.columns, day_only)
     known = None if said.wide else recognise_format(table.columns)
     if known and said.key is None and said.value is None and not said.total:
         found = _by_format(table, known, said)
@@ -82,7 +89,7 @@ def series_of(
 ) -> tuple[list[str], list[str]]:
     """Of a wide table: the columns that are series, and those that are not, for they hold other than numbers."""
     holds = contents(columns, sample, numbers)
-    taken = columns_in(time, columns)
+    taken = {*columns_in(time, columns), *no_values(columns, sample, time)}
     others = [column for column in holds if column and column not in taken]
     series = [column for column in others if holds[column] in ("number", "epoch", "nothing")]
     series = [column for column in series if holds[column] != "nothing" or not _NAMELESS.fullmatch(column)]
@@ -103,6 +110,8 @@ def _by_name(table: Sampled, holds: dict[str, Holds], said: Columns) -> Columns:
     time = said.time or time_of(table, free, holds)
     # A column without a name may be the index of a frame, and that may be the time; it is nothing else.
     free = [c for c in free if c not in columns_in(time, table.columns) and not _NAMELESS.fullmatch(c)]
+    beside = no_values(table.columns, table.rows, time)
+    free = [column for column in free if column not in beside]
     if said.wide:
         _refuse_missing(table, holds, {"--time": time is None})
         return replace(said, time=time)
@@ -126,6 +135,9 @@ def _by_name(table: Sampled, holds: dict[str, Holds], said: Columns) -> Columns:
         names = numbers_that_name(table, free, holds) if not texts else []
         keyless = not texts and not names and time is not None
     numbers = [column for column in free if holds[column] in ("number", "epoch")]
+    spoilt = [column for column in free if holds[column] == "text" and _nearly_numbers(table.cells(column))]
+    if keyless and not said.total and said.value is None and not counts and named(VALUES, [value or ""]) is None:
+        _refuse_spoilt(table, spoilt)
     if keyless and not said.total and value is None and not counts and time is not None and len(numbers) > 1:
         # Nothing names series, and nothing says which number is meant: each of them is one.
         return replace(said, time=time, wide=True)
@@ -144,13 +156,38 @@ def _names_series(table: Sampled, column: str, held: Holds) -> bool:
         return False
     if held == "text" and (all(_CALENDAR.fullmatch(cell) for cell in cells) or measures(cells)):
         return False
+    if held == "text" and not named(KEYS, [column]) and _nearly_numbers(cells):
+        return False
     return len(cells) < _FEW or len(set(cells)) < _ONCE * len(cells)
+
+
+def _nearly_numbers(cells: Sequence[str]) -> bool:
+    """Whether texts are numbers, with a few words between them where something could not be measured."""
+    numbers = [cell for cell in cells if NUMBER.fullmatch(cell) or is_measure(cell)]
+    if len(numbers) == len(cells) or 2 * len(numbers) < len(cells):
+        return False
+    # Whole numbers that come back again and again may be names all the same.
+    names = all(cell.isdigit() for cell in numbers) and len(set(numbers)) <= max(2, len(cells) // 3)
+    return not names
+
+
+def _refuse_spoilt(table: Sampled, columns: Sequence[str]) -> None:
+    for column in columns:
+        cell = next(cell for cell in table.cells(column) if not NUMBER.fullmatch(cell) and not is_measure(cell))
+        raise UsageFailure(
+            f"{table.name}: {column} holds numbers and {cell!r}: empty such cells, or choose columns with --value, or "
+            "--wide to leave that column out"
+        )
 
 
 def _value(free: Sequence[str], holds: dict[str, Holds]) -> str | None:
     numbers = [column for column in free if holds[column] in ("number", "epoch")]
+    found = named(VALUES, numbers)
+    if found is not None and _last_word(found) in _COUNTS and {_last_word(one) for one in numbers} & _SUMMED_UP:
+        # How many samples a sum or a mean is of is not what is asked for.
+        return None
     return (
-        named(VALUES, numbers)
+        found
         or (numbers[0] if len(numbers) == 1 else None)
         or (None if numbers else named(VALUES, [c for c in free if holds[c] in ("nothing", "text")], whole=True))
     )
@@ -200,6 +237,10 @@ def _content(table: Sampled, column: str, held: Holds) -> str:
         return names.get(held, held)
     values = len(set(table.cells(column)))
     return f"text, {values:,}{'' if table.whole else '+'} value{'' if values == 1 else 's'}"
+
+
+def _last_word(column: str) -> str:
+    return re.split(r"[\W_]+", column.lower())[-1]
 
 
 def _quoted(expression: str) -> list[str]:

@@ -60,6 +60,7 @@ class Numbers:
         return f"({number}) * {factor}" if self.units else f"({number})"
 
 
+_MARKS: tuple[Literal[".", ","], ...] = (".", ",")
 _ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 _MEASURE = re.compile(r"[-+]?\d+(?:[.,]\d+)*\s*([^\d\s.,:/_-]\D*)")
 PLAIN = Numbers(grouped=False)
@@ -146,6 +147,11 @@ def measures(cells: Sequence[str]) -> bool:
     """Whether texts are numbers with a unit, be it one that is not known."""
     units = [match[1] for cell in cells if (match := _MEASURE.fullmatch(cell))]
     return bool(units) and len(units) == len(cells) and len(set(units)) <= 2 < len(set(cells))
+
+
+def is_measure(cell: str) -> bool:
+    """Whether a text is a number with a unit that is known."""
+    return any(Numbers(mark, units=True).pattern.fullmatch(cell) for mark in _MARKS)
 
 
 def _factor_sql(unit: str) -> str:

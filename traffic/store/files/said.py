@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from traffic.model import DAY
 from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
+from traffic.store.files.beside import no_values
 from traffic.store.files.cells import EXCEL, few_digits
 from traffic.store.files.evidence import Evidence
 from traffic.store.files.guess import series_of, unused
@@ -37,6 +38,8 @@ def how_read(table: Sampled, used: Columns, said: Columns) -> list[str]:
             found.append(f"using {time}, and {len(series)} columns as series: {listed(series)}{_way(used)}")
         if others:
             found.append(f"not series, because they contain no numbers: {listed(others)}")
+        if beside := no_values(table.columns, table.rows, used.time):
+            found.append(f"not series, because they number the rows or repeat the time: {listed(beside)}")
         return found
     if not guessed or (said.time and said.key and said.value and used.how == "avg" and not used.counter):
         return found
