@@ -21,7 +21,6 @@ from analyzer.report.chart.events import draw_events, size_class
 from analyzer.report.chart.lanes import draw_lanes
 from analyzer.report.chart.letters import plain
 from analyzer.report.chart.picture import AllEvents, OneEvent
-from analyzer.report.chart.plot import Plot
 from analyzer.report.chart.png import texts
 from analyzer.report.chart.style import (
     Sheet,
@@ -49,10 +48,6 @@ def our_style():
 def pixels(png: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(png)) as picture:
         return np.asarray(picture.convert("RGB"))
-
-
-def plots(sheet: Sheet) -> list[Plot]:
-    return [one for one in sheet.figure.artists if isinstance(one, Plot)]
 
 
 def assert_readable(sheet: Sheet) -> None:
@@ -129,7 +124,7 @@ def test_what_is_below_the_policy_is_counted_apart_and_hollow():
     assert "other classes (2)" in texts
     hollow = [
         one
-        for one in plots(sheet)[0].collections
+        for one in sheet.axes.collections
         if isinstance(one, PolyCollection) and one.get_hatch() is None and not len(one.get_facecolor())
     ]
     assert [len(one.get_paths()) for one in hollow] == [2]
@@ -444,10 +439,10 @@ def test_the_same_hours_of_other_weeks_are_grey_lines_at_the_event_s_own_time():
     assert [(start, hours.tolist()) for start, hours in other_weeks(trace)] == expected
     assert len(expected) == 6, "the first and the last are parts"
     sheet = draw_event(*only(event, trace))
-    assert len(plots(sheet)) == 2, "the weeks stand below"
+    assert len(sheet.figure.axes) == 2, "the weeks stand below"
     bare = replace(trace, weeks=Window(0, 0), hourly=np.empty(0, np.float32))
     assert not list(other_weeks(bare))
-    assert len(plots(draw_event(*only(event, bare)))) == 1
+    assert len(draw_event(*only(event, bare)).figure.axes) == 1
 
 
 def test_steps_keep_every_value_and_gap():

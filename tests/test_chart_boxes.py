@@ -9,19 +9,17 @@ import pytest
 from matplotlib.collections import PolyCollection
 
 from analyzer.report.chart.boxes import add_boxes, layers
-from analyzer.report.chart.plot import Plot
 from analyzer.report.chart.style import Sheet, style
 from traffic.model import Floats
 
 WIDTH, HEIGHT, PIXEL = 240, 180, 3600.0
 
 
-def sheet() -> tuple[Sheet, Plot]:
+def sheet() -> Sheet:
     made = Sheet(WIDTH + 20, HEIGHT + 20, left=10, right=10, top=10, bottom=10)
-    plot = made.plot()
-    plot.set_xlim(0, WIDTH * PIXEL)
-    plot.set_ylim(HEIGHT, 0)
-    return made, plot
+    made.axes.set_xlim(0, WIDTH * PIXEL)
+    made.axes.set_ylim(HEIGHT, 0)
+    return made
 
 
 def scattered(count: int, seed: int) -> Floats:
@@ -37,12 +35,12 @@ def test_hatched_boxes_have_the_pixels_of_boxes_that_are_drawn_one_by_one(count:
     look: dict[str, Any] = {"facecolor": "none", "hatch": "//////", "linewidth": 0.6, "alpha": 0.55}
     boxes = scattered(count, seed)
     with style():
-        (together, plot), (one_by_one, other) = sheet(), sheet()
-        add_boxes(plot, boxes, PIXEL, edgecolor="#009E73", **look)
+        together, one_by_one = sheet(), sheet()
+        add_boxes(together.axes, boxes, PIXEL, edgecolor="#009E73", **look)
         for left, top, right, bottom in boxes:
             corners = [[(left, top), (right, top), (right, bottom), (left, bottom)]]
-            other.add_collection(PolyCollection(corners, edgecolor="#009E73", **look))
-        blank, first = sheet()[0].png(), one_by_one.png()
+            one_by_one.axes.add_collection(PolyCollection(corners, edgecolor="#009E73", **look), autolim=False)
+        blank, first = sheet().png(), one_by_one.png()
         assert together.png() == first != blank
 
 
@@ -62,4 +60,4 @@ def test_of_boxes_that_touch_the_later_one_lies_higher(seed: int) -> None:
 
 def test_no_boxes_are_no_failure() -> None:
     with style():
-        add_boxes(sheet()[1], np.empty((0, 4)), PIXEL, hatch="/")
+        add_boxes(sheet().axes, np.empty((0, 4)), PIXEL, hatch="/")

@@ -135,8 +135,7 @@ def test_the_long_picture_has_every_event_longer_than_a_minute_and_not_the_first
 
 def _marks(sheet: object) -> set[tuple[float, float]]:
     """Where the marks stand: start by Mb/s."""
-    plot = sheet.figure.artists[0]  # type: ignore[attr-defined]
-    offsets = [collection.get_offsets() for collection in plot.collections]
+    offsets = [collection.get_offsets() for collection in sheet.axes.collections]  # type: ignore[attr-defined]
     return {(float(x), float(y)) for part in offsets for x, y in np.asarray(part)}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.path import Path
 
-from analyzer.report.chart.plot import Plot
 from traffic.model import Floats, Ints
 
 _APART = 3.0
@@ -17,7 +17,7 @@ _MOST = 200
 """Boxes of a path: one of more than 1,024 points would not be moved to whole pixels."""
 
 
-def add_boxes(plot: Plot, boxes: Floats, pixel: float, **look: Any) -> None:
+def add_boxes(axes: Axes, boxes: Floats, pixel: float, **look: Any) -> None:
     """Draw boxes in their order.
 
     Args:
@@ -29,9 +29,11 @@ def add_boxes(plot: Plot, boxes: Floats, pixel: float, **look: Any) -> None:
         return
     corners = boxes[:, [[0, 1], [2, 1], [2, 3], [0, 3]]]
     if "hatch" in look:
-        plot.add_collection(PathCollection(_joined(corners, layers(boxes / [pixel, 1, pixel, 1])), **look))
+        axes.add_collection(
+            PathCollection(_joined(corners, layers(boxes / [pixel, 1, pixel, 1])), **look), autolim=False
+        )
     else:
-        plot.add_collection(PolyCollection(list(corners), **look))
+        axes.add_collection(PolyCollection(list(corners), **look), autolim=False)
 
 
 def layers(boxes: Floats) -> Ints:

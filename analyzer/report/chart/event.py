@@ -15,7 +15,6 @@ from matplotlib.patches import Patch, Rectangle
 from analyzer.model import Event, Findings, NotJudged, Trace
 from analyzer.outcome import EventVerdict, Outcome
 from analyzer.report.chart.letters import plain, text_width, wrapped
-from analyzer.report.chart.plot import Plot
 from analyzer.report.chart.style import (
     BLUE,
     BOXED,
@@ -78,16 +77,15 @@ def draw_event(findings: Findings, event: Event, trace: Trace, outcomes: Sequenc
     outcomes = [outcome for outcome in outcomes if outcome.label.window.overlap(window) > 0]
     others = list(other_weeks(trace))
     low, high, log = _range(event, trace, others, room=0.25 if outcomes else 0.16)
-    plot = sheet.plot("left")
-    scale_x(sheet, window.start, window.end, axes=plot)
-    scale_y(sheet, low, high, findings.metric.unit, log, plot)
+    scale_x(sheet, window.start, window.end)
+    scale_y(sheet, low, high, findings.metric.unit, log)
     handles = [
-        *_draw_other_weeks(sheet, plot, others, low),
-        *_draw_series(sheet, plot, findings, event, trace, low),
-        *_draw_event(sheet, plot, findings, event),
-        *_draw_truth(sheet, plot, outcomes),
-        *_draw_missing(plot, trace),
-        *_draw_not_judged(plot, [gap for gap in findings.not_judged if gap.key == event.key], window),
+        *_draw_other_weeks(sheet, others, low),
+        *_draw_series(sheet, findings, event, trace, low),
+        *_draw_event(sheet, findings, event),
+        *_draw_truth(sheet, outcomes),
+        *_draw_missing(sheet, trace),
+        *_draw_not_judged(sheet, [gap for gap in findings.not_judged if gap.key == event.key], window),
     ]
     sheet.legend_below(handles)
     _write_heading(sheet, findings, event, log, heading)
@@ -124,11 +122,11 @@ def asked(trace: Trace) -> Bools:
     return shared
 
 
-def _draw_other_weeks(sheet: Sheet, plot: Plot, others: Sequence[tuple[int, Floats]], low: float) -> Iterator[Artist]:
+def _draw_other_weeks(sheet: Sheet, others: Sequence[tuple[int, Floats]], low: float) -> Iterator[Artist]:
     name, lines = f"other weeks ({len(others)})", list[Line2D]()
     for start, hours in others:
         x, y = steps(start, HOUR, np.where(hours < low, low, hours), sheet.plot_width)
-        lines = plot.plot(x, y, color="#BDBDBD", linewidth=0.9, zorder=1.2, label=name)
+        lines = sheet.axes.plot(x, y, color="#BDBDBD", linewidth=0.9, zorder=1.2, label=name)
     if others:
         yield lines[0]
 
@@ -136,18 +134,21 @@ def _draw_other_weeks(sheet: Sheet, plot: Plot, others: Sequence[tuple[int, Floa
 def _draw_strip(sheet: Sheet, findings: Findings, event: Event, trace: Trace) -> None:
     """Six weeks of the key in hourly means, with the event marked."""
     place = (_MARGIN["left"] / WIDTH, 46 / sheet.height, sheet.plot_width / WIDTH, 58 / sheet.height)
-    plot = Plot(sheet.figure, place, grid=(), edges=("bottom",))
-    scale_x(sheet, trace.weeks.start, trace.weeks.end, axes=plot)
+    axes = sheet.figure.add_axes(place)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=3, color="#9A9A9A")
+    axes.set_yticks([])
+    scale_x(sheet, trace.weeks.start, trace.weeks.end, axes=axes)
     # One large event must not press all the days flat.
     top = float(min(np.nanmax(trace.hourly), 3 * np.nanpercentile(trace.hourly, 95))) or 1.0
-    plot.set_ylim(min(0.0, float(np.nanmin(trace.hourly))), top * 1.05)
-    plot.plot(
+    axes.set_ylim(min(0.0, float(np.nanmin(trace.hourly))), top * 1.05)
+    axes.plot(
         *steps(trace.weeks.start, HOUR, trace.hourly.astype(np.float64), sheet.plot_width), color=SKY, linewidth=1.0
     )
     least = 3 * trace.weeks.seconds / sheet.plot_width
     wide = max(least, event.end - event.start)
     middle = (event.start + event.end) / 2
-    plot.axvspan(middle - wide / 2, middle + wide / 2, color=ORANGE, linewidth=0, zorder=3)
+    axes.axvspan(middle - wide / 2, middle + wide / 2, color=ORANGE, linewidth=0, zorder=3)
     weeks = plural(round(trace.weeks.seconds / WEEK), "week")
     about = f"{weeks}, hourly mean, shown up to {si(top, findings.metric.unit)}; the event in orange"
     sheet.write(_MARGIN["left"], sheet.height - 122, about, size=9, color=GREY)
@@ -166,9 +167,7 @@ def _range(event: Event, trace: Trace, others: Sequence[tuple[int, Floats]], roo
     return low, low + ((top - low) or 1.0) / (1 - room), False
 
 
-def _draw_series(
-    sheet: Sheet, plot: Plot, findings: Findings, event: Event, trace: Trace, low: float
-) -> Iterator[Artist]:
+def _draw_series(sheet: Sheet, findings: Findings, event: Event, trace: Trace, low: float) -> Iterator[Artist]:
     grid, policy = trace.grid, findings.policy.of(event.key)
     falls = event.direction == "below"
     baseline = f"usual low ({usual(policy, of='p20')})" if falls else f"baseline ({usual(policy)})"
@@ -184,27 +183,29 @@ def _draw_series(
         if np.isfinite(values).any():
             # A zero has no place on a logarithmic axis: it is drawn at its lower end.
             x, y = steps(grid.start, grid.step, np.where(values < low, low, values), sheet.plot_width)
-            yield from plot.plot(x, y, label=name, solid_joinstyle="miter", **look)
+            yield from sheet.axes.plot(x, y, label=name, solid_joinstyle="miter", **look)
 
 
-def _draw_event(sheet: Sheet, plot: Plot, findings: Findings, event: Event) -> Iterator[Artist]:
-    yield plot.axvspan(event.start, event.end, color=ORANGE, alpha=0.22, linewidth=0, zorder=0.5, label="event")
+def _draw_event(sheet: Sheet, findings: Findings, event: Event) -> Iterator[Artist]:
+    axes = sheet.axes
+    yield axes.axvspan(event.start, event.end, color=ORANGE, alpha=0.22, linewidth=0, zorder=0.5, label="event")
     middle = event.peak_at + findings.resolution / 2
-    at = (middle, max(event.peak, plot.get_ylim()[0]))
+    at = (middle, max(event.peak, axes.get_ylim()[0]))
     marker = "^" if event.direction == "below" else "v"
-    plot.plot(*at, marker=marker, color=INK, markersize=8, markeredgecolor="white", zorder=5)
+    axes.plot(*at, marker=marker, color=INK, markersize=8, markeredgecolor="white", zorder=5)
     words = peak_words(event, findings.metric)
-    x, y = plot.transData.transform(at)
+    x, y = axes.transData.transform(at)
     if event.direction == "below":
         # Beside a low lie the lines that it fell below: the middle of the shaded time is free.
-        x, y = plot.transData.transform(((event.start + event.end) / 2, 0))[0], plot.bbox.y0 + 0.55 * plot.bbox.height
+        x, y = axes.transData.transform(((event.start + event.end) / 2, 0))[0], axes.bbox.y0 + 0.55 * axes.bbox.height
     x = sheet.keep_inside(x, text_width(words, 10, "bold") / 2 + 6)
     sheet.write(x, sheet.height - y - 9, words, size=10, ha="center", va="bottom", **BOXED)
 
 
-def _draw_truth(sheet: Sheet, plot: Plot, outcomes: Sequence[Outcome]) -> Iterator[Artist]:
+def _draw_truth(sheet: Sheet, outcomes: Sequence[Outcome]) -> Iterator[Artist]:
     """Every label hatched over the whole height, with its outcome at the top, in two rows, where there is room."""
-    across = plot.get_xaxis_transform()
+    axes = sheet.axes
+    across = axes.get_xaxis_transform()
     taken: list[tuple[int, float, float]] = []
     named: set[str] = set()
     # Words that do not fit are left out: those of the first kinds stay.
@@ -216,24 +217,24 @@ def _draw_truth(sheet: Sheet, plot: Plot, outcomes: Sequence[Outcome]) -> Iterat
         box = Rectangle(
             (label.start, 0), label.end - label.start, 1, transform=across, linewidth=0.8, zorder=0.8, **look
         )
-        plot.add_patch(box)
+        axes.add_patch(box)
         if name not in named:
             named.add(name)
             yield Patch(label=name, **look)
-        start, end = (plot.transData.transform((time, 1))[0] for time in (label.start, label.end))
+        start, end = (axes.transData.transform((time, 1))[0] for time in (label.start, label.end))
         result = LABEL_WORDS[outcome.verdict]
         what = plain(made(label), 30)
         for words, row in product((f"{what}: {result}" if what else result, result), (0, 1)):
             half = text_width(words, 9, "bold") / 2 + 6
-            middle = sheet.keep_inside((max(start, plot.bbox.x0) + min(end, plot.bbox.x1)) / 2, half)
+            middle = sheet.keep_inside((max(start, axes.bbox.x0) + min(end, axes.bbox.x1)) / 2, half)
             if all(row != other or middle + half < a or middle - half > b for other, a, b in taken):
                 taken.append((row, middle - half, middle + half))
-                top = sheet.height - plot.bbox.y1 + 7 + 20 * row
+                top = sheet.height - axes.bbox.y1 + 7 + 20 * row
                 sheet.write(middle, top, words, size=9, color=colour, ha="center", **BOXED)
                 break
 
 
-def _draw_missing(plot: Plot, trace: Trace) -> Iterator[Artist]:
+def _draw_missing(sheet: Sheet, trace: Trace) -> Iterator[Artist]:
     gone = ~np.isfinite(trace.values) & (asked(trace) | ~np.isfinite(trace.usual))
     if not gone.any():
         return
@@ -241,18 +242,19 @@ def _draw_missing(plot: Plot, trace: Trace) -> Iterator[Artist]:
     starts = trace.grid.start + trace.grid.step * change[::2]
     lengths = trace.grid.step * (change[1::2] - change[::2])
     spans = list(zip(starts.tolist(), lengths.tolist(), strict=True))
-    plot.broken_barh(spans, facecolor=PALE, linewidth=0, zorder=0)
+    across = sheet.axes.get_xaxis_transform()
+    sheet.axes.broken_barh(spans, (0, 1), transform=across, facecolor=PALE, linewidth=0, zorder=0)
     yield Patch(facecolor=PALE, label="no data")
 
 
-def _draw_not_judged(plot: Plot, gaps: Sequence[NotJudged], window: Window) -> Iterator[Artist]:
+def _draw_not_judged(sheet: Sheet, gaps: Sequence[NotJudged], window: Window) -> Iterator[Artist]:
     """The stretches that were not judged; why, where that is one reason."""
     gaps = [gap for gap in gaps if gap.start < window.end and gap.end > window.start]
     if not gaps:
         return
     look: dict[str, Any] = {"facecolor": "none", "edgecolor": GREY, "hatch": "xx", "alpha": 0.35, "linewidth": 0}
     spans = [(gap.start, gap.end - gap.start) for gap in gaps]
-    plot.broken_barh(spans, zorder=0.1, **look)
+    sheet.axes.broken_barh(spans, (0, 1), transform=sheet.axes.get_xaxis_transform(), zorder=0.1, **look)
     reasons = {gap.reason for gap in gaps}
     yield Patch(label="not judged" + (f" ({plain(gaps[0].reason, 30)})" if len(reasons) == 1 else ""), **look)
 

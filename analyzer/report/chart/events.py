@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 
 from analyzer.model import Event, Findings
 from analyzer.report.chart.letters import plain
-from analyzer.report.chart.plot import Plot
 from analyzer.report.chart.style import (
     GREY,
     LEGEND,
+    PALE,
     Sheet,
     axis_name,
     name_beside,
@@ -48,15 +48,15 @@ def draw_events(findings: Findings, longer_than: int = 0) -> Sheet:
     sheet = Sheet(WIDTH, HEIGHT, left=_LEFT, right=_RIGHT, top=_TOP, bottom=_BOTTOM)
     events = [event for event in findings.events if event.window.seconds > longer_than]
     low, high, log = _range([event.peak for event in events])
-    plot = sheet.plot("left", "bottom")
-    scale_x(sheet, findings.window.start, findings.window.end, axes=plot)
-    scale_y(sheet, low, high, findings.metric.unit, log, plot)
+    scale_x(sheet, findings.window.start, findings.window.end)
+    scale_y(sheet, low, high, findings.metric.unit, log)
+    sheet.axes.grid(axis="x", color=PALE, linewidth=0.8)
     shrink = min(1.0, max(0.25, (_CROWD / max(1, len(events))) ** 0.35))
     if events:
-        marks = _draw_events(plot, events, shrink)
-        _name_worst(sheet, plot, events, marks, shrink)
+        marks = _draw_events(sheet, events, shrink)
+        _name_worst(sheet, events, marks, shrink)
     else:
-        plot.set_yticks([])
+        sheet.axes.set_yticks([])
         words = f"no events{' longer than a minute' if longer_than else ''}"
         middle = _LEFT + sheet.plot_width / 2
         sheet.write(middle, _TOP + sheet.plot_height / 2, words, size=16, color=GREY, ha="center", va="center")
@@ -82,7 +82,7 @@ def _range(peaks: Sequence[float]) -> tuple[float, float, bool]:
     return low, low + ((top - low) or 1.0) * 1.14, False
 
 
-def _draw_events(plot: Plot, events: Sequence[Event], shrink: float) -> Floats:
+def _draw_events(sheet: Sheet, events: Sequence[Event], shrink: float) -> Floats:
     """Draw the marks; where they are, in pixels from the left and the bottom: shape (events, 2)."""
     at = np.array([(event.start, event.peak) for event in events], dtype=np.float64)
     classes = np.array([size_class(event.window.seconds) for event in events], dtype=np.intp)
@@ -90,29 +90,29 @@ def _draw_events(plot: Plot, events: Sequence[Event], shrink: float) -> Floats:
     colours = np.array([colour for _, _, colour, _ in _CLASSES])
     # Large ones first and small ones on top of them.
     order = np.argsort(-classes, kind="stable")
-    plot.scatter(
+    sheet.axes.scatter(
         at[order, 0],
         at[order, 1],
         s=sizes[classes[order]],
-        facecolors=colours[classes[order]].tolist(),
+        c=colours[classes[order]].tolist(),
         marker="o",
         edgecolors="white",
         linewidths=0.6 * shrink,
         zorder=3,
         clip_on=False,
     )
-    pixels: Floats = plot.transData.transform(at)
+    pixels: Floats = sheet.axes.transData.transform(at)
     return pixels
 
 
-def _name_worst(sheet: Sheet, plot: Plot, events: Sequence[Event], marks: Floats, shrink: float) -> None:
+def _name_worst(sheet: Sheet, events: Sequence[Event], marks: Floats, shrink: float) -> None:
     """The keys of the worst few beside their marks."""
     at = {event.id: place for event, place in zip(events, marks, strict=True)}
     names = [
         (plain(e.key, 28), at[e.id], _CLASSES[size_class(e.window.seconds)][3] * shrink * 0.7 + 5)
         for e in worst_first(events)[:_TRIED]
     ]
-    name_beside(sheet, plot, names, marks, _NAMED)
+    name_beside(sheet, sheet.axes, names, marks, _NAMED)
 
 
 def _draw_legend(sheet: Sheet, events: Sequence[Event]) -> None:

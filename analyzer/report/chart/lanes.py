@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -17,7 +18,6 @@ from analyzer.model import BANDS, Band, Event, Findings
 from analyzer.outcome import EventVerdict, Outcome
 from analyzer.report.chart.boxes import add_boxes
 from analyzer.report.chart.letters import fit, plain
-from analyzer.report.chart.plot import Plot
 from analyzer.report.chart.style import (
     GREEN,
     GREY,
@@ -96,12 +96,13 @@ def draw_lanes(findings: Findings, longer_than: int = 0, title: str = "") -> She
     below = height - _TOP - tall if events or labels else _BOTTOM
     sheet = Sheet(WIDTH, height, left=_LEFT, right=_RIGHT, top=_TOP, bottom=below)
     _write_title(sheet, findings, events, lanes, longer_than, title)
-    plot = sheet.plot("bottom")
-    # Where peaks are drawn below, they have the dates.
-    scale_x(sheet, findings.window.start, findings.window.end, axes=plot, named=not events)
-    plot.set_ylim(tall, 0)
-    _draw_lanes(sheet, plot, findings, lanes, events, labels)
+    scale_x(sheet, findings.window.start, findings.window.end)
+    sheet.axes.set_ylim(tall, 0)
+    sheet.axes.set_yticks([])
+    sheet.axes.grid(axis="x", color=PALE, linewidth=0.8)
+    _draw_lanes(sheet, findings, lanes, events, labels)
     if events:
+        sheet.axes.tick_params(labelbottom=False)
         _draw_peaks(sheet, findings, events)
     elif not labels:
         words = f"no events{' longer than a minute' if longer_than else ''}"
@@ -126,32 +127,28 @@ def _lanes(events: Sequence[Event], labels: Sequence[Outcome]) -> list[_Lane]:
 
 
 def _draw_lanes(
-    sheet: Sheet,
-    plot: Plot,
-    findings: Findings,
-    lanes: Sequence[_Lane],
-    events: Sequence[Event],
-    labels: Sequence[Outcome],
+    sheet: Sheet, findings: Findings, lanes: Sequence[_Lane], events: Sequence[Event], labels: Sequence[Outcome]
 ) -> None:
     place = {lane.key: lane for lane in lanes}
+    axes = sheet.axes
     pixel = findings.window.seconds / sheet.plot_width
     for lane in lanes:
         if lane.named:
             name = fit(plain(lane.key, 60), _LEFT - 28, 9)
             sheet.write(_LEFT - 8, _TOP + lane.top + _LANE / 2, name, size=9, ha="right", va="center")
-    _draw_grounds(plot, [lane.top + lane.height for lane in lanes if lane.named])
+    _draw_grounds(axes, [lane.top + lane.height for lane in lanes if lane.named])
     if unnamed := [lane for lane in lanes if not lane.named]:
         top = _TOP + unnamed[0].top + 4
         sheet.write(_LEFT - 8, top, f"{len(unnamed):,} more series", size=9, color=GREY, ha="right")
         if labels:
             sheet.write(_LEFT - 8, top + 18, "(of the truth: what was missed)", size=8, color=GREY, ha="right")
-    _boxes(plot, [gap for gap in findings.not_judged if gap.key in place], place, pixel, 1, facecolor=PALE, zorder=0.2)
+    _boxes(axes, [gap for gap in findings.not_judged if gap.key in place], place, pixel, 1, facecolor=PALE, zorder=0.2)
     for verdict, colour in _TRUTH.items():
         look = _hatching(colour) | {"zorder": 0.8}
         # In a lane without a name there is only room for what was missed.
         shown = [o for o in labels if o.verdict == verdict and o.label.key in place]
         of_it = [o.label for o in shown if verdict == "miss" or place[o.label.key].named]
-        _boxes(plot, of_it, place, pixel, _LEAST_LABEL, **look)
+        _boxes(axes, of_it, place, pixel, _LEAST_LABEL, **look)
     apart = len({event.direction for event in events}) > 1
     mild_first = worst_first(events)[::-1]
 
@@ -166,22 +163,22 @@ def _draw_lanes(
         these = [event for event in mild_first if (event.event_class != "policy") == below]
         colours = [_COLOURS[event.direction][event.band] for event in these]
         look = _HOLLOW | {"edgecolor": colours} if below else {"facecolor": colours}
-        _boxes(plot, these, place, pixel, _LEAST_MARK, half, zorder=2, **look)
+        _boxes(axes, these, place, pixel, _LEAST_MARK, half, zorder=2, **look)
     verdicts = zip(events, _verdicts(findings, events), strict=True)
     wrong = [event for event, verdict in verdicts if verdict == "false alarm" and place[event.key].named]
     beside = [event.end + 5 * pixel for event in wrong]
-    plot.plot(beside, [place[event.key].top + _LANE / 2 for event in wrong], **_WRONG)
+    axes.plot(beside, [place[event.key].top + _LANE / 2 for event in wrong], **_WRONG)
 
 
-def _draw_grounds(plot: Plot, heights: Sequence[float]) -> None:
+def _draw_grounds(axes: Axes, heights: Sequence[float]) -> None:
     """A line under each lane, all of them in one go."""
     lines = [((0, height), (1, height)) for height in heights]
     look: dict[str, Any] = {"colors": PALE, "linewidths": 0.5, "zorder": 0.3, "capstyle": "projecting"}
-    plot.add_collection(LineCollection(lines, transform=plot.get_yaxis_transform(), **look))
+    axes.add_collection(LineCollection(lines, transform=axes.get_yaxis_transform(), **look), autolim=False)
 
 
 def _boxes(
-    plot: Plot,
+    axes: Axes,
     stretches: Sequence[Any],
     place: Mapping[str, _Lane],
     pixel: float,
@@ -196,24 +193,29 @@ def _boxes(
         left = (one.start + one.end - wide) / 2
         top, bottom = span(one, place[one.key])
         boxes[index] = (left, top, left + wide, bottom)
-    add_boxes(plot, boxes, pixel, **({"linewidth": 0} | look))
+    add_boxes(axes, boxes, pixel, **({"linewidth": 0} | look))
 
 
 def _draw_peaks(sheet: Sheet, findings: Findings, events: Sequence[Event]) -> None:
     """How many times the baseline each event went, on a logarithmic axis: a fall is as plain as a rise."""
-    below = sheet.bbox.y0
+    below = sheet.axes.bbox.y0
     box = (_LEFT / WIDTH, _BOTTOM / sheet.height, sheet.plot_width / WIDTH, (below - _BETWEEN - _BOTTOM) / sheet.height)
-    plot = Plot(sheet.figure, box, grid=("left", "bottom"))
-    plot.set_yscale("log")
+    axes = sheet.figure.add_axes(box)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color=PALE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=3, color="#9A9A9A")
+    axes.set_yscale("log")
+    axes.minorticks_off()
     known = [event.ratio for event in events if event.ratio is not None]
     high = max([2.0, *known]) * 1.6
     low = max(_LOWEST, min([1.0, *known])) / 1.6
-    plot.set_ylim(low, high)
-    plot.axhline(1, color=GREY, linewidth=0.9, linestyle=(0, (5, 2)))
+    axes.set_ylim(low, high)
+    axes.axhline(1, color=GREY, linewidth=0.9, linestyle=(0, (5, 2)))
     start, end = findings.window.start, findings.window.end
-    scale_x(sheet, start, end, axes=plot)
+    scale_x(sheet, start, end, axes=axes)
     ticks = value_ticks(low, high, log=True)
-    plot.set_yticks(ticks, [f"{si(tick, pad=False)}×".replace(" ", "") for tick in ticks])
+    axes.set_yticks(ticks, [f"{si(tick, pad=False)}×".replace(" ", "") for tick in ticks])
     # The worst are drawn last.
     mild_first = worst_first(events)[::-1]
     ratios = [high / 1.3 if event.ratio is None else max(_LOWEST, event.ratio) for event in mild_first]
@@ -227,13 +229,13 @@ def _draw_peaks(sheet: Sheet, findings: Findings, events: Sequence[Event]) -> No
                 if event.direction == direction and (event.event_class == "policy") == stated
             ]
             colours = [_COLOURS[direction][mild_first[index].band] for index in these]
-            look: dict[str, Any] = {"facecolors": colours, "edgecolors": "white", "linewidths": 0.5}
+            look: dict[str, Any] = {"c": colours, "edgecolors": "white", "linewidths": 0.5}
             if not stated:
                 look = {"facecolors": "none", "edgecolors": colours, "linewidths": 1.2}
-            plot.scatter(at[these, 0], at[these, 1], marker=marker, s=size, zorder=2, **look)
-    marks: Floats = plot.transData.transform(at)
+            axes.scatter(at[these, 0], at[these, 1], marker=marker, s=size, zorder=2, **look)
+    marks: Floats = axes.transData.transform(at)
     names = [(plain(event.key, 28), mark, 9.0) for event, mark in zip(mild_first, marks, strict=True)]
-    name_beside(sheet, plot, names[: -_TRIED - 1 : -1], marks, _BESIDE)
+    name_beside(sheet, axes, names[: -_TRIED - 1 : -1], marks, _BESIDE)
     sheet.write(
         _LEFT,
         sheet.height - below + _BETWEEN - 18,

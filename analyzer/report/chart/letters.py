@@ -6,9 +6,9 @@ from functools import cache, lru_cache
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties, findfont, findSystemFonts, fontManager, get_font
 
-from analyzer.report.chart.renderer import Renderer
 from traffic.text import visible
 
 DPI = 100
@@ -22,7 +22,7 @@ _USELESS = ("Last Resort", "Adobe Blank")
 
 @cache
 def _measure() -> Any:
-    return Renderer(1, 1, DPI)  # type: ignore[no-untyped-call]
+    return RendererAgg(1, 1, DPI)  # type: ignore[no-untyped-call]
 
 
 @cache

@@ -135,5 +135,5 @@ def rehearse() -> None:
     with style():
         sheet = Sheet(100, 100, left=20, right=20, top=20, bottom=20)
         sheet.write(0, 0, "ready", 100)
-        sheet.legend_below(sheet.plot("left").plot([0, 1], [1, 2], label="ready"))
+        sheet.legend_below(sheet.axes.plot([0, 1], [1, 2], label="ready"))
         sheet.png()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cache
 from math import ceil, floor, log10
 from typing import Any
 
@@ -13,15 +13,13 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure
-from matplotlib.transforms import Bbox, TransformedBbox
+from matplotlib.ticker import NullLocator
 
 from analyzer.report.chart.letters import DPI, FONT, plain, text_width, wrapped
 from analyzer.report.chart.letters import fit as fitted
-from analyzer.report.chart.plot import Plot, Side
 from analyzer.report.chart.png import png
-from analyzer.report.chart.renderer import Renderer
 from analyzer.report.words import clock, day
 from traffic.model import DAY, FIRST_MONDAY, HOUR, WEEK, Floats, Metric
 from traffic.text import si
@@ -46,7 +44,6 @@ _RC: dict[Any, Any] = {
     "axes.edgecolor": "#9A9A9A",
     "axes.labelcolor": GREY,
     "axes.linewidth": 0.8,
-    "grid.color": PALE,
     "xtick.color": GREY,
     "ytick.color": GREY,
     "hatch.linewidth": 0.9,
@@ -84,23 +81,13 @@ class Sheet:
         self.width, self.height = width, height
         self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
         self.canvas: Any = _Canvas(self.figure)
-        self.box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
-        self.bbox = TransformedBbox(Bbox.from_bounds(*self.box), self.figure.transSubfigure)
+        box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+        self.axes: Axes = self.figure.add_axes(box)
         self.plot_width, self.plot_height = width - left - right, height - top - bottom
-
-    def plot(self, *grid: Side) -> Plot:
-        """The plot, with a line across it at every tick of these sides."""
-        return Plot(self.figure, self.box, grid)
-
-    @cached_property
-    def axes(self) -> Axes:
-        """The same with all that matplotlib has, which costs ten times as much."""
-        axes = self.figure.add_axes(self.box)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(axis="y", color=PALE, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.tick_params(length=3, color="#9A9A9A")
-        return axes
+        self.axes.spines[["top", "right"]].set_visible(False)
+        self.axes.grid(axis="y", color=PALE, linewidth=0.8)
+        self.axes.set_axisbelow(True)
+        self.axes.tick_params(length=3, color="#9A9A9A")
 
     def write(self, x: float, y: float, text: str, fit: float = 0, **look: Any) -> None:
         """Text at a place in pixels from the left and from the top; shortened to `fit` pixels if it is wider."""
@@ -118,7 +105,7 @@ class Sheet:
 
     def keep_inside(self, x: float, half: float) -> float:
         """The middle nearest to `x`, in pixels, of something `2 * half` wide that stays over the plot."""
-        return float(min(max(x, self.bbox.x0 + half), self.bbox.x1 - half))
+        return float(min(max(x, self.axes.bbox.x0 + half), self.axes.bbox.x1 - half))
 
     def legend_below(self, handles: Sequence[Artist]) -> None:
         """A legend under the plot's dates, in as few rows as it fits in, three at the most."""
@@ -129,7 +116,7 @@ class Sheet:
         self.figure.legend(
             handles=handles,
             loc="upper left",
-            bbox_to_anchor=(12 / self.width, (self.bbox.y0 - 48) / self.height),
+            bbox_to_anchor=(12 / self.width, (self.axes.bbox.y0 - 48) / self.height),
             ncols=ceil(len(handles) / rows),
             **LEGEND,
             columnspacing=1.8,
@@ -142,15 +129,15 @@ class Sheet:
 
 
 class _Canvas(FigureCanvasAgg):
-    """Every picture of a size is drawn by one renderer."""
+    """Every picture of a size is drawn by one renderer, which knows how wide its words were in the one before."""
 
-    def get_renderer(self) -> Renderer:
+    def get_renderer(self) -> RendererAgg:
         return _renderer(*self.figure.bbox.size)
 
 
 @cache
-def _renderer(width: float, height: float) -> Renderer:
-    return Renderer(width, height, DPI)  # type: ignore[no-untyped-call]
+def _renderer(width: float, height: float) -> RendererAgg:
+    return RendererAgg(width, height, DPI)  # type: ignore[no-untyped-call]
 
 
 def axis_name(metric: Metric, log: bool) -> str:
@@ -159,14 +146,14 @@ def axis_name(metric: Metric, log: bool) -> str:
     return name + ("  ·  logarithmic scale" if log else "")
 
 
-def name_beside(sheet: Sheet, plot: Plot, names: Sequence[tuple[str, Floats, float]], marks: Floats, most: int) -> None:
+def name_beside(sheet: Sheet, axes: Axes, names: Sequence[tuple[str, Floats, float]], marks: Floats, most: int) -> None:
     """Write names beside their marks, at most so many; one that would touch a mark, a word or the edge is left out.
 
     Args:
         names: a text, where its mark is (pixels from the left and the bottom), and how far from it the text begins.
         marks: all marks, shape (marks, 2).
     """
-    box = plot.bbox
+    box = axes.bbox
     taken: list[tuple[float, float, float, float]] = []
     for words, (x, y), away in names:
         if len(taken) == most:
@@ -234,29 +221,24 @@ def value_ticks(low: float, high: float, log: bool, most: int = 6) -> list[float
     return [step * n for n in range(ceil(low / step), floor(high / step) + 1)]
 
 
-def scale_x(
-    sheet: Sheet, start: int, end: int, most: int = 9, axes: Axes | Plot | None = None, named: bool = True
-) -> None:
-    """Dates on the x axis of the sheet's axes, or of another plot of it; it counts epoch seconds."""
+def scale_x(sheet: Sheet, start: int, end: int, most: int = 9, axes: Axes | None = None) -> None:
+    """Dates on the x axis of the plot, or of another one of the picture; it counts epoch seconds."""
     axes = axes or sheet.axes
     ticks = time_ticks(start, end, most)
     axes.set_xlim(start, end)
-    axes.set_xticks([time for time, _ in ticks], [label if named else "" for _, label in ticks])
+    axes.set_xticks([time for time, _ in ticks], [label for _, label in ticks])
 
 
-def scale_y(
-    sheet: Sheet, low: float, high: float, unit: str, log: bool = False, axes: Axes | Plot | None = None
-) -> None:
+def scale_y(sheet: Sheet, low: float, high: float, unit: str, log: bool = False) -> None:
     """Values with SI prefixes on the y axis; a long unit is left to the axis' title."""
-    axes = axes or sheet.axes
     if log:
-        axes.set_yscale("log")
-        axes.minorticks_off()
-    axes.set_ylim(low, high)
+        sheet.axes.set_yscale("log")
+        sheet.axes.yaxis.set_minor_locator(NullLocator())
+    sheet.axes.set_ylim(low, high)
     ticks = value_ticks(low, high, log)
     shown = unit if len(unit) <= 6 else ""
     labels = [si(tick, shown, pad=False) for tick in ticks]
-    if any(text_width(label, _RC["font.size"]) > sheet.bbox.x0 - 10 for label in labels):
+    if any(text_width(label, _RC["font.size"]) > sheet.axes.bbox.x0 - 10 for label in labels):
         # A unit that takes no prefix leaves long numbers: they stand alone, and the axis' title has the unit.
         labels = [label.removesuffix(f" {shown}") for label in labels]
-    axes.set_yticks(ticks, labels)
+    sheet.axes.set_yticks(ticks, labels)
