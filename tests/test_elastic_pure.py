@@ -23,7 +23,7 @@ from tests.conformance import NASTY
 from tests.worlds import MemorySource
 from traffic.errors import AccessDenied, Failure, PartialAnswer, StorageFailure, UsageFailure
 from traffic.model import BITS, Grid, Matrix, Query, Window
-from traffic.store.access import Access, access
+from traffic.store.access import Access, Entry, elastic_access
 from traffic.store.base import Away, Limits, NoSuchStore, StoreError, TooLarge
 from traffic.store.elastic.answers import cells
 from traffic.store.elastic.client import Cluster
@@ -81,25 +81,25 @@ def test_options_come_before_the_environment_and_no_secret_is_shown(tmp_path: Pa
     (tmp_path / "key").write_text("from-file\n")
     (tmp_path / "password").write_text("pass-file\n")
     outside = {"ES_API_KEY": "from-outside", "ELASTIC_PASSWORD": "pass-outside"}
-    assert access(environment={}) == Access()
-    assert access(environment=outside).api_key == "from-outside"
-    assert access(api_key_file=tmp_path / "key", environment=outside).api_key == "from-file"
-    named = access("me", tmp_path / "password", environment=outside)
+    assert elastic_access(environment={}) == Access()
+    assert elastic_access(environment=outside).api_key == "from-outside"
+    assert elastic_access(Entry(api_key_file=tmp_path / "key"), environment=outside).api_key == "from-file"
+    named = elastic_access(Entry(user="me", password_file=tmp_path / "password"), outside)
     assert (named.user, named.password, named.api_key) == ("me", "pass-file", None)
-    alone = access(environment={"ELASTIC_PASSWORD": "pass-outside"})
+    alone = elastic_access(environment={"ELASTIC_PASSWORD": "pass-outside"})
     assert (alone.user, alone.password) == ("elastic", "pass-outside")
     assert "pass" not in repr(named) + repr(alone)
-    assert "outside" not in repr(access(environment=outside))
+    assert "outside" not in repr(elastic_access(environment=outside))
 
 
 def test_credentials_that_cannot_be_meant_get_a_line(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(UsageFailure, match="is empty"):
-        access(api_key_file=tmp_path / "empty", environment={})
+        elastic_access(Entry(api_key_file=tmp_path / "empty"), environment={})
     with pytest.raises(UsageFailure, match="no password"):
-        access("me", environment={})
+        elastic_access(Entry(user="me"), {})
     with pytest.raises(StorageFailure):
-        access(ca_file=tmp_path / "missing", environment={})
+        elastic_access(Entry(ca_file=tmp_path / "missing"), environment={})
 
 
 @given(st.lists(st.integers(0, 2**53), min_size=1, max_size=20))
@@ -483,7 +483,10 @@ def test_what_can_pass_is_tried_again_and_nothing_else(
 def test_an_api_key_that_can_be_none_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
     file = tmp_path / "key"
     file.write_text(key)
-    for made in (lambda: access(api_key_file=file, environment={}), lambda: access(environment={"ES_API_KEY": key})):
+    for made in (
+        lambda: elastic_access(Entry(api_key_file=file), environment={}),
+        lambda: elastic_access(environment={"ES_API_KEY": key}),
+    ):
         with pytest.raises(UsageFailure, match="invalid characters: the file must contain nothing else") as caught:
             made()
         assert "SEKRET" not in str(caught.value)
@@ -492,8 +495,8 @@ def test_an_api_key_that_can_be_none_is_refused_and_not_shown(tmp_path: Path, ke
 @pytest.mark.parametrize("digits", [32, 40, 63, 65])
 def test_a_fingerprint_is_a_sha_256(digits: int) -> None:
     with pytest.raises(UsageFailure, match="64 hexadecimal digits"):
-        access(fingerprint="a" * digits, environment={})
-    assert access(fingerprint=":".join(["AB"] * 32), environment={}).fingerprint
+        elastic_access(Entry(ca_fingerprint="a" * digits), environment={})
+    assert elastic_access(Entry(ca_fingerprint=":".join(["AB"] * 32)), environment={}).fingerprint
 
 
 @pytest.mark.parametrize(

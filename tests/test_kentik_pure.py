@@ -19,7 +19,7 @@ from tests.golden_file import golden_json
 from tests.kentik.clock import Clock
 from traffic.errors import AccessDenied, Failure, UsageFailure
 from traffic.model import DAY, HOUR, Grid, Window
-from traffic.store.access import kentik_access
+from traffic.store.access import Entry, kentik_access
 from traffic.store.base import StoreError, TooLarge, TooLong
 from traffic.store.kentik.answers import Malformed, asn_of, customers_of, rows_of, series_of, without_series
 from traffic.store.kentik.bodies import customers_body, fill, series_body
@@ -115,7 +115,7 @@ def test_credentials_come_from_the_environment_or_the_profile(
 def test_options_go_before_the_environment(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from-option\n")
     environment = {"KENTIK_API_USER": "a@x", "KENTIK_API_PASSWORD": "t0k3n"}
-    found = kentik_access("c@x", tmp_path / "token", environment=environment)
+    found = kentik_access(Entry(user="c@x", password_file=tmp_path / "token"), environment)
     assert (found.user, found.password) == ("c@x", "from-option")
 
 

@@ -26,7 +26,7 @@ from tests.elasticsearch.server import Server
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, Query, Window
 from traffic.store import Columns, open_source
-from traffic.store.access import access
+from traffic.store.access import elastic_access
 from traffic.store.elastic.bodies import COMPRESSION
 from traffic.store.elastic.bulk import Loader
 from traffic.store.elastic.client import Cluster
@@ -247,7 +247,7 @@ def full_for(server: Server, seconds: float) -> Iterator[None]:
 
 @pytest.mark.xdist_group("full heap")
 def test_a_node_whose_heap_is_full_for_a_moment_is_waited_for(anxious: Server, tmp_path: Path) -> None:
-    loader = Loader(Cluster(find_place(f"{anxious.url}/bulk"), access()), tmp_path / "refused.ndjson")
+    loader = Loader(Cluster(find_place(f"{anxious.url}/bulk"), elastic_access()), tmp_path / "refused.ndjson")
     body = b"".join(b'{"create":{"_id":"%d"}}\n{"service":"api"}\n' % place for place in range(500))
     with full_for(anxious, 0.7):
         assert loader.load("bulk", 500, body) == 500
@@ -256,7 +256,7 @@ def test_a_node_whose_heap_is_full_for_a_moment_is_waited_for(anxious: Server, t
 
 @pytest.mark.xdist_group("full heap")
 def test_a_search_that_meets_a_full_heap_is_sent_again_before_it_counts_as_too_large(anxious: Server) -> None:
-    cluster = Cluster(find_place(f"{anxious.url}/full"), access())
+    cluster = Cluster(find_place(f"{anxious.url}/full"), elastic_access())
     with full_for(anxious, 0.7):
         found = cluster.search({"track_total_hits": True}, "hits.total.value")
     assert found["hits"]["total"]["value"] == 1

@@ -76,25 +76,18 @@ class Entry:
     wait: float = 120.0
 
 
-def access(
-    user: str | None = None,
-    password_file: Path | None = None,
-    api_key_file: Path | None = None,
-    ca_file: Path | None = None,
-    fingerprint: str | None = None,
-    environment: Mapping[str, str] = os.environ,
-    *,
-    allow_http: bool = False,
-    wait: float = 120.0,
-) -> Access:
+_NOTHING = Entry()
+
+
+def elastic_access(said: Entry = _NOTHING, environment: Mapping[str, str] = os.environ) -> Access:
     """What the options say; where they say nothing of how to log in, or whom to trust, what the environment says.
 
     Raises:
         UsageFailure: a file is empty, a password has no user, or something cannot be a key or a fingerprint.
         StorageFailure: a file cannot be read.
     """
-    password = _secret(password_file, "--password-file")
-    api_key = _secret(api_key_file, "--api-key-file")
+    password = _secret(said.password_file, "--password-file")
+    api_key, user = _secret(said.api_key_file, "--api-key-file"), said.user
     if api_key is None and user is None and password is None:
         api_key = first(API_KEYS, environment)
     if api_key is None:
@@ -105,10 +98,10 @@ def access(
             user = "elastic"
         if user and not password:
             raise UsageFailure(f"user {user} has no password: pass a file with --password-file, or set {PASSWORDS[0]}")
-    authority = str(ca_file) if ca_file else first(AUTHORITIES, environment)
+    authority = str(said.ca_file) if said.ca_file else first(AUTHORITIES, environment)
     _check_readable(authority)
     _check_printable({"user": user, "password": password}, {"API key": api_key})
-    fingerprint = fingerprint or first(FINGERPRINTS, environment)
+    fingerprint = said.ca_fingerprint or first(FINGERPRINTS, environment)
     if fingerprint and not re.fullmatch("[0-9a-fA-F]{64}", fingerprint.replace(":", "")):
         raise UsageFailure(
             "--ca-fingerprint is not a SHA-256: pass the 64 hexadecimal digits that openssl x509 -fingerprint "
@@ -120,18 +113,13 @@ def access(
         api_key=api_key,
         ca_file=authority,
         fingerprint=fingerprint,
-        allow_http=allow_http,
-        wait=wait,
+        allow_http=said.allow_http,
+        wait=said.wait,
     )
 
 
-def kentik_access(
-    user: str | None = None,
-    token_file: Path | None = None,
-    ca_file: Path | None = None,
-    environment: Mapping[str, str] = os.environ,
-) -> Access:
-    """E-mail address and API token of a Kentik account.
+def kentik_access(said: Entry = _NOTHING, environment: Mapping[str, str] = os.environ) -> Access:
+    """E-mail address and API token of a Kentik account; what else the options say opens other services.
 
     From the options; else a pair from the environment; else the profile that the vendor's SDK reads, a JSON file with
     `email` and `api-key`: `KTAPI_CFG_FILE`, or `~/.kentik/` and `KTAPI_PROFILE` (`default`).
@@ -140,7 +128,7 @@ def kentik_access(
         AccessDenied: there is none, or it cannot be one.
         StorageFailure: a file cannot be read.
     """
-    token = _secret(token_file, "--password-file")
+    user, token = said.user, _secret(said.password_file, "--password-file")
     if user is None and token is None:
         user, token = _kentik_pair(environment)
     user = user or _unquoted(first(KENTIK_USERS, environment))
@@ -155,7 +143,7 @@ def kentik_access(
         # They travel in headers; a library that refuses one would quote it.
         if not value.isascii() or not value.isprintable() or " " in value:
             raise AccessDenied(f"the {name} for Kentik contains spaces or invalid characters: set it again")
-    return Access(user, token, ca_file=str(ca_file) if ca_file else None)
+    return Access(user, token, ca_file=str(said.ca_file) if said.ca_file else None)
 
 
 def prometheus_access(said: Entry, environment: Mapping[str, str] = os.environ) -> Access:

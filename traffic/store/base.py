@@ -84,14 +84,14 @@ class Joined:
     """Of the answer, each key counted as one more."""
 
 
-def check_size(query: Query, grid: Grid, most: int = POINTS) -> None:
+def check_size(query: Query, grid: Grid) -> None:
     """Whether keys x buckets are no more than a store answers at once.
 
     Raises:
         TooLarge: they are.
     """
-    if len(query.keys) * grid.count > most:
-        raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {most} at once")
+    if len(query.keys) * grid.count > POINTS:
+        raise TooLarge(f"{len(query.keys)} keys x {grid.count} buckets are more than {POINTS} at once")
 
 
 class Source(Protocol):
@@ -310,5 +310,4 @@ class FlowSource(Source, Protocol):
             windows: of each event its own, those of other weeks, and last the hour before.
             events: that are asked for together.
         """
-        return 0
         return 0

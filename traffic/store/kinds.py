@@ -10,7 +10,7 @@ from pathlib import Path
 from traffic.access_log import AccessLog, LogColumns
 from traffic.disk import storage
 from traffic.errors import UsageFailure
-from traffic.store.access import Access, Entry, access, kentik_access, prometheus_access
+from traffic.store.access import Access, Entry, elastic_access, kentik_access, prometheus_access
 from traffic.store.base import NoSuchStore, Source
 from traffic.store.columns import Columns
 from traffic.store.folder import is_store
@@ -215,15 +215,7 @@ ELASTIC = StoreKind(
     sink=_elastic_sink,
     log=_elastic_log,
     prefix=re.compile(r"https?://|elasticsearch:", re.IGNORECASE),
-    login=lambda said: access(
-        user=said.user,
-        password_file=said.password_file,
-        api_key_file=said.api_key_file,
-        ca_file=said.ca_file,
-        fingerprint=said.ca_fingerprint,
-        allow_http=said.allow_http,
-        wait=said.wait,
-    ),
+    login=elastic_access,
 )
 KENTIK = StoreKind(
     "Kentik",
@@ -232,8 +224,7 @@ KENTIK = StoreKind(
     instead="the query for Kentik is in input/kentik_query_*.json",
     source=_kentik_source,
     prefix=re.compile(r"kentik:", re.IGNORECASE),
-    # Whatever opens another service is nothing that Kentik should see.
-    login=lambda said: kentik_access(said.user, said.password_file, said.ca_file),
+    login=kentik_access,
     originals=True,
 )
 PROMETHEUS = StoreKind(

@@ -50,7 +50,7 @@ class LastingSink(Sink, Protocol):
 
         Args:
             sample: amounts of the first key, shape (steps,), -1 = missing, to compare with what is stored; None
-                               if the writer is known to have made the same.
+                if the writer is known to have made the same.
             flows: whether their flow records must be there too.
 
         Raises:

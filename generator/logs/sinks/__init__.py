@@ -10,7 +10,7 @@ from pathlib import Path
 
 from generator.logs.sinks.base import Counts, Guarantee, Lines, LineSink, SinkFailure, describe
 from traffic.errors import UsageFailure
-from traffic.store.access import Access, access
+from traffic.store.access import Access, elastic_access
 
 __all__ = ["Counts", "Guarantee", "LineSink", "Lines", "Opening", "SinkFailure", "describe", "open_log_sink"]
 
@@ -64,7 +64,7 @@ def open_log_sink(name: str, opening: Opening | None = None) -> LineSink:
         case "http" | "https" | "elasticsearch":
             from generator.logs.sinks.elastic import Elastic
 
-            return Elastic(name, how.entry or access(), how.refused, how.patience, how.note)
+            return Elastic(name, how.entry or elastic_access(), how.refused, how.patience, how.note)
         case "tcp" | "tls":
             from generator.logs.sinks.address import parse
             from generator.logs.sinks.tcp import Tcp
@@ -97,4 +97,4 @@ def _local(name: str, scheme: str, how: Opening) -> LineSink:
 
 
 def _authority(how: Opening) -> str | None:
-    return (how.entry or access()).ca_file
+    return (how.entry or elastic_access()).ca_file
