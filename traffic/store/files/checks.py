@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from traffic.errors import UsageFailure
 from traffic.store.columns import Columns
 from traffic.store.files.apart import not_told_apart, rivals_of
 from traffic.store.files.database import Database, paths
 from traffic.store.files.look import Input, listed
+from traffic.store.files.markers import remarks_on
 from traffic.store.files.naming import columns_in
+from traffic.store.files.overlooked import totals_among
 from traffic.store.files.sampled import Sampled
 from traffic.store.files.sql import BETWEEN, select_cells
 from traffic.store.files.staged import Staged
@@ -54,15 +58,63 @@ class Seen:
     regular: bool
     """Whether the first rows of a series follow a beat."""
 
+    @classmethod
+    def of(cls, rows: Staged, inputs: Sequence[Input], used: Columns, *, regular: bool) -> Seen:
+        """Of all rows."""
+        repeated, most, times = rows.instants.repeated()
+        whole = int(rows.last.max()) - int(rows.first.min())
+        return cls(
+            rows=rows.rows,
+            series=len(rows.ids),
+            repeated=repeated,
+            most=most,
+            times=tuple(times),
+            resets=rows.resets,
+            lasting=float(np.median(rows.last - rows.first)) / whole if whole else 1.0,
+            following=_following(inputs, used, rows),
+            read=rows.seen,
+            keyless=rows.left_out.get("without a key", 0),
+            timeless=rows.left_out.get("without a time", 0),
+            regular=regular,
+        )
+
 
 def check_all(
-    name: str, database: Database, inputs: Sequence[Input], used: Columns, said: Columns, seen: Seen
+    name: str,
+    database: Database,
+    inputs: Sequence[Input],
+    used: Columns,
+    said: Columns,
+    rows: Staged,
+    *,
+    regular: bool,
 ) -> list[str]:
     """What has to be said of the rows.
+
+    Args:
+        name: of the store, for messages.
+        database: to look rows up.
+        inputs: the files.
+        used: which columns are read.
+        said: by options.
+        rows: all of them.
+        regular: whether the first rows of a series follow a beat.
 
     Raises:
         UsageFailure: what was guessed is contradicted by the rows.
     """
+    found = remarks_on(rows.markers, used.value or "the columns")
+    found += _contradictions(name, database, inputs, used, said, Seen.of(rows, inputs, used, regular=regular))
+    if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
+        found.append(f"{len(alike):,} series differ from others only in blanks, such as {alike[0]!r}")
+    if totals := totals_among(list(rows.ids)):
+        found.append(f"a series is called {totals[0]}: if it is the sum of the others, exclude it with --exclude")
+    return found
+
+
+def _contradictions(
+    name: str, database: Database, inputs: Sequence[Input], used: Columns, said: Columns, seen: Seen
+) -> list[str]:
     if said.key is None and used.key is not None and not used.wide:
         _refuse_identifiers(name, inputs, used, seen)
     _refuse_merged(name, inputs, used, said, seen)
@@ -98,7 +150,7 @@ def check_all(
     return found
 
 
-def following(inputs: Sequence[Input], used: Columns, rows: Staged) -> int:
+def _following(inputs: Sequence[Input], used: Columns, rows: Staged) -> int:
     """How many files are series of their own and follow each other in time; 0 where they do not."""
     series = {file.series for file in inputs if file.several}
     if used.total or (used.key is not None and not used.wide) or len(series) < 2:

@@ -13,7 +13,7 @@ from traffic.errors import UsageFailure
 from traffic.model import Floats, Ints
 from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.apart import FirstRows
+from traffic.store.files.apart import FirstRows, able_to_tell, counters_within, grown, staggered, taken
 from traffic.store.files.database import Database, paths
 from traffic.store.files.evidence import Evidence
 from traffic.store.files.guess import complete, series_of
@@ -124,7 +124,26 @@ def without_markers(values: Floats) -> Floats:
     return np.where(np.isin(values, [one.value for one in looked_at.found() if one.sure]), np.nan, values)
 
 
-def head_apart(database: Database, inputs: Sequence[Input], columns: Columns, others: Sequence[str]) -> FirstRows:
+def told_apart(database: Database, inputs: Sequence[Input], table: Sampled, used: Columns, said: Columns) -> list[str]:
+    """Hold the key against the other columns of the first rows: what a person should know of it.
+
+    Raises:
+        UsageFailure: rows of one series differ in a column that makes a series of each of its values, and nobody said
+            what tells series apart.
+    """
+    others = able_to_tell(table, table.holds(), used)
+    if not others or inputs[0].columns != table.columns:
+        return []
+    head = _head_apart(database, inputs, used, others)
+    lines = [grown(table.name, used, column) for column in counters_within(head)]
+    if used.how == "avg":
+        lines += [taken(table.name, used, column) for column in staggered(head)]
+    if lines and said.key is None and not said.total:
+        raise UsageFailure(lines[0])
+    return lines[:1]
+
+
+def _head_apart(database: Database, inputs: Sequence[Input], columns: Columns, others: Sequence[str]) -> FirstRows:
     """The first rows, and what stands in other columns of them."""
     file = inputs[0]
     sql = f"SELECT * FROM ({select_cells(database.table(file), file, columns, others)}) LIMIT {_LOOKED_AT}"  # noqa: S608

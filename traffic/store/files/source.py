@@ -14,32 +14,29 @@ import numpy as np
 from typing_extensions import override
 
 from traffic.coverage import Coverage
-from traffic.errors import Failure, UsageFailure
+from traffic.errors import Failure
 from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
 from traffic.store.base import FlowSource, Limits, SizedSource, StoreError, check_size
 from traffic.store.columns import Columns
 from traffic.store.files.account import coverage_of
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.apart import able_to_tell, counters_within, grown, staggered, taken
 from traffic.store.files.buckets import zeros
-from traffic.store.files.checks import Seen, check_all, following
+from traffic.store.files.checks import check_all
 from traffic.store.files.copies import Copies
 from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
 from traffic.store.files.flows import check_dimensions, default_dimensions, split
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool, stamps_of
-from traffic.store.files.markers import remarks_on
 from traffic.store.files.opening import (
     HEAD,
-    head_apart,
     head_of,
     open_files,
+    told_apart,
     values_called,
     with_evidence,
     without_markers,
 )
-from traffic.store.files.overlooked import totals_among
 from traffic.store.files.said import dated, doubts, how_read, of_several, tried
 from traffic.store.files.staged import Staged
 from traffic.store.files.step import in_order, own_step
@@ -300,31 +297,11 @@ class FilesSource(SizedSource, FlowSource):
 
     def _check(self, rows: Staged) -> list[str]:
         """Hold the guesses against all rows."""
-        repeated, most, times = rows.instants.repeated()
-        whole = int(rows.last.max()) - int(rows.first.min())
-        lasting = float(np.median(rows.last - rows.first)) / whole if whole else 1.0
-        seen = Seen(
-            rows=rows.rows,
-            series=len(rows.ids),
-            repeated=repeated,
-            most=most,
-            times=tuple(times),
-            resets=rows.resets,
-            lasting=lasting,
-            following=following(self._inputs, self._columns, rows),
-            read=rows.seen,
-            keyless=rows.left_out.get("without a key", 0),
-            timeless=rows.left_out.get("without a time", 0),
-            regular=self._evidence is not None and self._evidence.step is not None,
+        regular = self._evidence is not None and self._evidence.step is not None
+        found = self._copies.remarks(STDIN_SHOWN if self._piped else None)
+        return found + check_all(
+            self.name, self._database(), self._inputs, self._columns, self._said, rows, regular=regular
         )
-        said = self._copies.remarks(STDIN_SHOWN if self._piped else None)
-        said += remarks_on(rows.markers, self._columns.value or "the columns")
-        said += check_all(self.name, self._database(), self._inputs, self._columns, self._said, seen)
-        if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
-            said.append(f"{len(alike):,} series differ from others only in blanks, such as {alike[0]!r}")
-        if totals := totals_among(list(rows.ids)):
-            said.append(f"a series is called {totals[0]}: if it is the sum of the others, exclude it with --exclude")
-        return said
 
     def _try_guess(self) -> None:
         """Hold the guess against the first rows.
@@ -348,17 +325,4 @@ class FilesSource(SizedSource, FlowSource):
             return
         self._columns = used = with_evidence(used, said, self._evidence, names)
         if not used.wide and not used.counter and said.statistic is None:
-            self._look_apart(used)
-
-    def _look_apart(self, used: Columns) -> None:
-        """Hold the key against the other columns of the first rows."""
-        others = able_to_tell(self._table, self._table.holds(), used)
-        if not others or self._inputs[0].columns != self._table.columns:
-            return
-        head = head_apart(self._database(), self._inputs, used, others)
-        lines = [grown(self._table.name, used, column) for column in counters_within(head)]
-        if used.how == "avg":
-            lines += [taken(self._table.name, used, column) for column in staggered(head)]
-        if lines and self._said.key is None and not self._said.total:
-            raise UsageFailure(lines[0])
-        self._apart = lines[:1]
+            self._apart = told_apart(self._database(), self._inputs, self._table, used, self._said)

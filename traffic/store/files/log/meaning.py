@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from traffic.errors import UsageFailure
+from traffic.store.files.log.cells import CODE, REQUESTS, first_of, status_of, texts_of
 from traffic.store.files.log.clock import FORMS, form_of, joined, milliseconds_of, seconds_of
 from traffic.store.files.log.raw import Ask
 from traffic.store.files.table import text
@@ -20,10 +21,7 @@ from traffic.store.log_paths import REQUEST
 from traffic.store.log_units import Unit, unit_of_name, unit_of_values
 
 _MOSTLY = 0.9
-_CODE = r"^[1-5]\d\d(\.0+)?( .*)?$"
 _NO_CODE = r"^(-|0|000|-1|)$"
-_REQUESTS = ("request", "requestline")
-"""Fields that may hold the first line of a request."""
 _LEVELS = 1_000
 _ELSEWHERE = ("host.", "agent.", "process.")
 """Objects whose members speak of who wrote the line."""
@@ -139,7 +137,7 @@ def meaning_of(look: Look, may: Mapping[str, tuple[str, ...]], names: Sequence[s
     fields["bytes"] = tuple(name for name in may["bytes"] if _is_there(look, "bytes", name, r"^\d+(\.0+)?$"))
     ways, told = [], []
     if fields["status"]:
-        ways.append(f"TRY_CAST({_status(look, fields['status'])} AS INTEGER) >= {ERROR_STATUS}")
+        ways.append(f"TRY_CAST({status_of(look.column, fields['status'])} AS INTEGER) >= {ERROR_STATUS}")
         told.append(f"status >= {ERROR_STATUS} ({', '.join(fields['status'])})")
     for name, levels in found_levels.items():
         wrong = ", ".join(map(text, levels.errors))
@@ -148,7 +146,7 @@ def meaning_of(look: Look, may: Mapping[str, tuple[str, ...]], names: Sequence[s
     errors = f"coalesce({' OR '.join(f'coalesce({way}, FALSE)' for way in ways)}, FALSE)" if ways else None
     return Meaning(
         fields,
-        sql={"t": t, "ms": ms, **_texts(look, fields)},
+        sql={"t": t, "ms": ms, **texts_of(look.column, fields)},
         timed=timed,
         errors=errors,
         told=", ".join(told),
@@ -184,7 +182,7 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
         else:
             (days if counts.get("day", 0) > counts.get("clock", 0) else clocks).append(name)
     if whole:
-        cell = _first(look, whole)
+        cell = first_of(look.column, whole)
         seconds = seconds_of(cell, look.until, [form for form in FORMS if form in forms])
         return tuple(whole), seconds, f"nullif(trim({cell}), '-') <> ''"
     if days and clocks:
@@ -209,7 +207,7 @@ def _time(look: Look, may: Sequence[str]) -> tuple[tuple[str, ...], str, str]:
 
 
 def _zoneless(look: Look, names: Sequence[str]) -> bool:
-    cell = _first(look, names)
+    cell = first_of(look.column, names)
     zone = r"(Z|z|UTC|GMT|[-+]\d\d:?\d\d|:\d\d([.,]\d+)?[-+]\d\d)(\[.*)?$"
     rows = look.ask(
         f"SELECT 1 FROM raw WHERE {_said(cell)} AND TRY_CAST({cell} AS DOUBLE) IS NULL "
@@ -220,7 +218,7 @@ def _zoneless(look: Look, names: Sequence[str]) -> bool:
 
 def _is_status(look: Look, name: str) -> bool:
     cell = look.column[name]
-    every, codes = look.share(name, f"regexp_matches(trim({cell}), '{_CODE}')")
+    every, codes = look.share(name, f"regexp_matches(trim({cell}), '{CODE}')")
     _, none = look.share(name, f"regexp_matches(trim({cell}), '{_NO_CODE}')")
     if name in look.named.values():
         return every > 0
@@ -269,7 +267,7 @@ def _unit_of(look: Look, cell: str) -> Unit:
 
 def _is_endpoint(look: Look, name: str) -> bool:
     cell = look.column[name]
-    if plain(name) in _REQUESTS and name not in look.named.values():
+    if plain(name) in REQUESTS and name not in look.named.values():
         # What is asked for, or the line that asks for it.
         every, fine = look.share(name, f"regexp_matches({cell}, '{REQUEST}') OR starts_with({cell}, '/')")
         return every > 0 and 2 * fine >= every
@@ -280,54 +278,6 @@ def _is_there(look: Look, role: str, name: str, good: str) -> bool:
     cell = look.column[name]
     every, fine = look.share(name, f"regexp_matches({cell}, '{good}')")
     return every > 0 and (fine >= _MOSTLY * every or role in look.named)
-
-
-def _texts(look: Look, fields: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """SQL of the other columns; what is not there is empty."""
-    cells = {role: _first(look, names) for role, names in fields.items()}
-    lines = [name for name in fields["endpoint"] if plain(name) in _REQUESTS]
-    path = f"regexp_replace({cells['endpoint']}, '{REQUEST}', '\\2')" if lines else cells["endpoint"]
-    # What is no path, as the name of a handler, stays as it is.
-    cut = f"split_part(split_part(regexp_replace({path}, '^[a-z]+://[^/?#]*', ''), '?', 1), '#', 1)"
-    path = (
-        f"CASE WHEN starts_with({path}, '/') THEN split_part(split_part({path}, '?', 1), '#', 1) "
-        f"WHEN regexp_matches({path}, '^[a-z]+://') THEN coalesce(nullif({cut}, ''), '/') "
-        f"WHEN trim({path}) IN ('', '-') THEN NULL ELSE {path} END"
-    )
-    method, host = cells["method"], cells["host"]
-    if lines:
-        asked = f"nullif(regexp_extract({_first(look, lines)}, '{REQUEST}', 1), '')"
-        method = f"coalesce(nullif({method}, ''), {asked})"
-    first = f"trim(split_part({cells['address']}, ',', 1))"
-    bare = f"regexp_replace({first}, '^(\\d+\\.\\d+\\.\\d+\\.\\d+):\\d+$', '\\1')"
-    address = f"CASE WHEN contains({first}, ':') THEN {bare} ELSE {first} END"
-    host = f"CASE WHEN contains({host}, ':') THEN regexp_replace({host}, ':\\d+$', '') ELSE {host} END"
-    # The members of a header may be several: the first is meant.
-    agent, referrer = (
-        f"CASE WHEN starts_with({cell}, '[\"') THEN json_extract_string({cell}, '$[0]') ELSE {cell} END"
-        for cell in (cells["agent"], cells["referrer"])
-    )
-    found = {"service": cells["service"], "host": host, "path": path, "method": method}
-    found |= {"status": _status(look, fields["status"]), "level": cells["level"], "address": address}
-    found |= {"agent": agent, "referrer": referrer}
-    texts = {
-        column: f"CASE WHEN {sql} IS NULL OR trim({sql}) IN ('', '-') THEN '' ELSE {sql} END"
-        for column, sql in found.items()
-    }
-    return {**texts, "bytes": f"TRY_CAST(TRY_CAST({cells['bytes']} AS DOUBLE) AS BIGINT)"}
-
-
-def _status(look: Look, names: Sequence[str]) -> str:
-    cell = f"trim({_first(look, names)})"
-    return f"CASE WHEN regexp_matches({cell}, '{_CODE}') THEN left({cell}, 3) ELSE {cell} END"
-
-
-def _first(look: Look, names: Sequence[str]) -> str:
-    """SQL of the first of some fields that is there."""
-    if not names:
-        return "NULL::VARCHAR"
-    cells = ", ".join(f"nullif({look.column[name]}, '')" for name in names)
-    return f"coalesce({cells})"
 
 
 def _remarks(
