@@ -87,12 +87,12 @@ end = ("--end", "--until", "--to")
 """The options for a window, and as what other tools know them."""
 
 
-def stores(default: str | None = None, help_text: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def stores(help_text: str, default: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """What is read: --store, which can be repeated, or names without it, such as a glob that the shell has expanded.
 
     Args:
-        default: where nothing is said; None: something has to be.
         help_text: of the option.
+        default: where nothing is said; None: something has to be.
     """
 
     def merged(ctx: click.Context) -> str:
@@ -124,10 +124,12 @@ def stores(default: str | None = None, help_text: str = "") -> Callable[[Callabl
 
 
 sources = stores(
-    "output/traffic",
     "Data source: a folder made by `generate`, files or quoted 'globs', https://HOST:9200/INDEX, prometheus:URL or "
     "kentik:.",
+    "output/traffic",
 )
+only = click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
+exclude = click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these series; can be repeated.")
 as_json = click.option("--json", "as_json", envvar="SL_JSON", is_flag=True, help="Print the result as JSON.")
 
 

@@ -45,7 +45,7 @@ class AnalyzeOptions(store_options.EntryOptions):
 
 
 @click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
-@shared.stores(help_text="Log files or 'globs', or https://HOST:9200/INDEX.")
+@shared.stores("Log files or 'globs', or https://HOST:9200/INDEX.")
 @store_options.entry
 @click.option(
     *shared.start,

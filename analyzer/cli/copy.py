@@ -39,8 +39,8 @@ class CopyOptions(store_options.ColumnOptions, store_options.EntryOptions):
 @store_options.entry
 @click.option("--resolution", help="Bucket width to store.  [default: the data's own step, or 1m]")
 @click.option("--field", help="Field name of the amounts; network.bytes is shown in bit/s.  [default: as in FROM]")
-@click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these series; can be repeated.")
+@shared.only
+@shared.exclude
 @click.option("--replace", is_flag=True, help="First delete the contents of TO (only generated or copied data).")
 @shared.as_json
 @shared.quiet

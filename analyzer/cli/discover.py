@@ -14,7 +14,7 @@ from analyzer.cli.dry_run import say_plan
 from analyzer.cli.every import go_round, refuse_alone, watching
 from analyzer.cli.gate import gate
 from analyzer.cli.last_run import opened_as
-from analyzer.cli.original import Misspelt, no_database, original_files, originals
+from analyzer.cli.original import no_database, original_files, originals
 from analyzer.cli.policies import Theirs, beside, check_reach, named, policy_of
 from analyzer.cli.policy_options import policy_options
 from analyzer.cli.report import charts, picture_title, say, with_page, write_reports
@@ -76,7 +76,7 @@ class Discover(help_pages.Command):
 @click.option(
     "--resolution",
     "--resultion",
-    cls=Misspelt,
+    cls=shared.Aliased,
     help="Width of a bucket: 1m, 5m, 10m, 60m.  [default: 1m; with --metric 5m]",
 )
 @policy_options
@@ -92,8 +92,8 @@ class Discover(help_pages.Command):
     help="Series with the same value here may form one incident: a pattern such as '^(site-\\d+)', or a column such "
     "as site.",
 )
-@click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these series; can be repeated.")
+@shared.only
+@shared.exclude
 @click.option("--top", type=click.IntRange(min=1), metavar="N", help="Elasticsearch: read only the N largest series.")
 @click.option(
     "--truth",

@@ -84,8 +84,8 @@ class ExportOptions(store_options.ColumnOptions, store_options.EntryOptions):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Add a column `label`: 1 during an incident of this list (key, start, end), else 0.",
 )
-@click.option("--only", multiple=True, metavar="GLOB", help="Only these series; can be repeated.")
-@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these series; can be repeated.")
+@shared.only
+@shared.exclude
 @shared.quiet
 def export(**given: Any) -> None:
     """Write the series of a store as a table: time, key, value.

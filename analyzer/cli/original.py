@@ -17,15 +17,6 @@ VARIABLES = ("HARPERDB_URL", "HARPERDB_USER", "HARPERDB_PASSWORD")
 _INSTEAD = "there is no database to set up: answers are cached in buffer_cache/ in the --output folder"
 
 
-class Misspelt(click.Option):
-    """--resolution, which may also be written as the original wrote it; help speaks of the right spelling only."""
-
-    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Without the other spelling."""
-        record = super().get_help_record(ctx)
-        return record and (record[0].replace(", --resultion", ""), record[1])
-
-
 def _refuse(_context: click.Context, option: click.Parameter, value: str | None) -> None:
     # What was given is not repeated: it may be a password.
     if value is not None:
