@@ -126,11 +126,11 @@ class _Section:
             raise self.fail(name, f"is not a length of time such as 3600s: {found!r:.40}")
         return int(match[1])
 
-    def word(self, name: str, prefix: str, words: Sequence[str], default: str = "", first: int = 1) -> str:
-        """One of the words of an enumeration, by its name or its number."""
+    def word(self, name: str, prefix: str, words: Sequence[str], default: str = "") -> str:
+        """One of the words of an enumeration, by its name or its number, which counts from 1."""
         found = self.get(name)
-        if isinstance(found, int) and not isinstance(found, bool) and 0 <= found - first < len(words):
-            return words[found - first]
+        if isinstance(found, int) and not isinstance(found, bool) and 0 < found <= len(words):
+            return words[found - 1]
         text = str(found or "UNSPECIFIED").removeprefix(prefix)
         if text in words:
             return text

@@ -62,8 +62,8 @@ class Score:
         hits, misses = self.total(self.hits, part), self.total(self.misses, part)
         return hits / (hits + misses) if hits + misses else None
 
-    def f1(self, part: Bools | None = None) -> float:
-        """Incidents that it does not judge are missed."""
+    def f1(self, part: Bools) -> float:
+        """Over some weeks; incidents that it does not judge are missed."""
         hits = self.total(self.hits, part)
         wrong = sum(self.total(what, part) for what in (self.misses, self.not_judged, self.false_alarms))
         return 2 * hits / (2 * hits + wrong) if hits else 0.0

@@ -69,10 +69,10 @@ def recognise(names: Collection[str] | Mapping[str, str]) -> LogFields:
     return _measured(LogFields(**found), read)
 
 
-def renamed(recognised: LogFields, said: Mapping[str, str], names: Collection[str] = ()) -> LogFields:
+def renamed(recognised: LogFields, said: Mapping[str, str]) -> LogFields:
     """With what a person said: role -> field, or nothing where the log has none that is meant."""
     named: dict[str, Any] = {role: field or None for role, field in said.items()}
-    return _measured(replace(recognised, **named), names)
+    return _measured(replace(recognised, **named), ())
 
 
 def _measured(known: LogFields, names: Collection[str]) -> LogFields:

@@ -214,13 +214,13 @@ def _series_name(file: Input, column: str) -> str:
     return f"{file.series}{BETWEEN}{column}" if file.several else column
 
 
-def _number(name: str, table: Table, column: str, option: str = "--value") -> tuple[str, str]:
+def _number(name: str, table: Table, column: str) -> tuple[str, str]:
     sql, kind = table.names[column], table.types[column]
     if NUMBERS.fullmatch(kind):
         return f"CAST({sql} AS DOUBLE)", "NULL"
     if kind == "VARCHAR":
         return _numeric(table, sql), sql
-    raise UsageFailure(f"{name}: column {column} ({option}) holds {kind}, which is not a number: use another column")
+    raise UsageFailure(f"{name}: column {column} (--value) holds {kind}, which is not a number: use another column")
 
 
 def _numeric(table: Table, cell: str) -> str:

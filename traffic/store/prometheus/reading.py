@@ -41,18 +41,16 @@ class PromReading:
         """The selector, where that is all of the expression."""
         return self.expression.plain
 
-    def question(self, evaluated: int, *, closed: bool, naming: Naming | None = None) -> Question:
+    def question(self, evaluated: int, *, closed: bool) -> Question:
         """How buckets are asked for.
 
         Args:
             evaluated: seconds between two evaluations of an expression.
             closed: whether a window holds its left end.
-            naming: how a series becomes a key, where that is not as usual.
         """
-        by = self.naming if naming is None else naming
         if self.plain is not None:
-            return Samples(self.plain, by, self.statistic, closed)
-        return Evaluated(self.expression, by, self.statistic, evaluated, closed)
+            return Samples(self.plain, self.naming, self.statistic, closed)
+        return Evaluated(self.expression, self.naming, self.statistic, evaluated, closed)
 
 
 def reading_of(connection: Connection, columns: Columns) -> PromReading:
