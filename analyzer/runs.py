@@ -13,6 +13,7 @@ from analyzer.database import AtomicJson
 from analyzer.model import Findings
 from analyzer.report.machine import not_judged, scores
 from traffic.disk import storage
+from traffic.errors import StorageFailure
 from traffic.times import iso
 
 RUNS = "runs.json"
@@ -73,8 +74,15 @@ def record(folder: Path, run: Run) -> str | None:
 
 
 def runs(folder: Path) -> list[Run]:
-    """The runs of a folder, in order; none where there was none."""
-    return _read(folder)[0]
+    """The runs of a folder, in order; none where there was none.
+
+    Raises:
+        StorageFailure: runs.json is there and does not say them.
+    """
+    found, damaged = _read(folder)
+    if damaged:
+        raise StorageFailure(f"{folder / RUNS} is damaged: the next ./sl.py discover renames it to {DAMAGED}")
+    return found
 
 
 def _read(folder: Path) -> tuple[list[Run], bool]:
