@@ -46,11 +46,12 @@ def examine(store: str, columns: Columns, entry: Access | None, output: Path) ->
     """All findings, and the exit code: 0, or that of the first thing that is wrong."""
     found: list[Check] = []
     codes: list[int] = []
-    for check in (_versions(), _folders(output), _store(store, columns, entry)):
+    checks = {"packages": _versions(), "folders": _folders(output), "store": _store(store, columns, entry)}
+    for name, check in checks.items():
         try:
             found.extend(check)
         except Failure as failure:
-            found.append(Check("store" if len(found) > 2 else "folders", visible(str(failure)), ok=False))
+            found.append(Check(name, visible(str(failure)), ok=False))
             codes.append(failure.exit_code)
     codes += [1 for line in found if not line.ok]
     return found, codes[0] if codes else 0

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from analyzer.checkup import examine
 from tests.commands import ROOT, sl
 from tests.conformance import MONDAY, write_embedded
+from traffic.errors import StorageFailure
+from traffic.store import Columns
 
 
 def processor() -> float:
@@ -50,7 +53,6 @@ def test_a_file_of_ones_own_is_described(tmp_path: Path) -> None:
 
 def test_of_a_large_file_only_the_beginning_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from analyzer import checkup
-    from traffic.store import Columns
 
     monkeypatch.setattr(checkup, "_LARGE", 100)
     (tmp_path / "rows.csv").write_text("ts,key,value\n" + "".join(f"{MONDAY + 60 * i},a,{i}\n" for i in range(50)))
@@ -75,6 +77,16 @@ def test_what_is_wrong_decides_the_exit_code(tmp_path: Path) -> None:
     answer = sl("doctor", "--store", tmp_path / "junk.parquet")
     assert [line.split()[0] for line in answer.out.splitlines()].count("--") == 1
     assert "\x1b" not in answer.out
+
+
+def test_a_folder_that_cannot_be_written_is_not_laid_on_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_embedded({"a": {MONDAY: 1}}, tmp_path / "store")
+    monkeypatch.setattr("analyzer.checkup.os.access", lambda _path, _mode: False)
+    found, code = examine(str(tmp_path / "store"), Columns(), None, tmp_path / "output")
+    assert [line.name for line in found if not line.ok] == ["folders"]
+    assert code == StorageFailure.exit_code
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
