@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -82,9 +82,22 @@ class Aliased(click.Option):
         return record and (re.sub(r", --[a-z-]+", "", record[0]), record[1])
 
 
-start = ("--start", "--since", "--from")
-end = ("--end", "--until", "--to")
-"""The options for a window, and as what other tools know them."""
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def window(what: str = "the window") -> Callable[[Command], Command]:
+    """--start and --end of a window, under the names that other tools use as well.
+
+    Args:
+        what: the window, for --help.
+    """
+    start = click.option(
+        *("--start", "--since", "--from"),
+        cls=Aliased,
+        help=f"Start of {what}: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
+    )
+    end = click.option(*("--end", "--until", "--to"), cls=Aliased, help=f"End of {what}.  [default: all there is]")
+    return lambda command: start(end(command))
 
 
 def stores(help_text: str, default: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

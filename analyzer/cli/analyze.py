@@ -47,12 +47,7 @@ class AnalyzeOptions(store_options.EntryOptions):
 @click.command(cls=help_pages.Command, context_settings=shared.SETTINGS)
 @shared.stores("Log files or 'globs', or https://HOST:9200/INDEX.")
 @store_options.entry
-@click.option(
-    *shared.start,
-    cls=shared.Aliased,
-    help="Start of the window: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
-)
-@click.option(*shared.end, cls=shared.Aliased, help="End of the window.  [default: all there is]")
+@shared.window()
 @click.option(
     "--field",
     "named",

@@ -64,12 +64,7 @@ class Discover(help_pages.Command):
 @shared.sources
 @store_options.columns
 @store_options.entry
-@click.option(
-    *shared.start,
-    cls=shared.Aliased,
-    help="Start of the window to judge: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
-)
-@click.option(*shared.end, cls=shared.Aliased, help="End of the window to judge.  [default: all there is]")
+@shared.window("the window to judge")
 @click.option(
     "--history", default="6w", show_default=True, help="How much history to learn from on both sides of the window."
 )

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from traffic import console
 from traffic.errors import UsageFailure
+from traffic.options import Command
 
 if TYPE_CHECKING:
     from analyzer.model import Findings
@@ -80,9 +81,6 @@ class WatchOptions:
     tell_from: str | None
     lag: str
     metrics: str | None
-
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def watching(command: Command) -> Command:

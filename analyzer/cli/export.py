@@ -72,12 +72,7 @@ class ExportOptions(store_options.ColumnOptions, store_options.EntryOptions):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to this file; .gz compresses it.  [default: stdout]",
 )
-@click.option(
-    *shared.start,
-    cls=shared.Aliased,
-    help="Start of the window: 2026-11-01, 2026-11-01T10:00Z, now-7d, now/d.  [default: all there is]",
-)
-@click.option(*shared.end, cls=shared.Aliased, help="End of the window.  [default: all there is]")
+@shared.window()
 @click.option("--resolution", help="Width of a bucket.  [default: the data's own step, or 1m]")
 @click.option(
     "--labels",
