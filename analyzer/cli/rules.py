@@ -135,9 +135,10 @@ def _prometheus(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
 
 def _thresholds(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
     """The same of rules and thresholds."""
+    from analyzer.tuning.forms.firing import check_rises
     from analyzer.tuning.forms.thresholds import open_metrics, threshold_rules
 
-    _check_rises(policy)
+    check_rises(policy)
     if options.file is None:
         raise UsageFailure("rules: add --file: the thresholds are written to a second file beside it")
     gauge, metric, resolution = _gauge(run, options), run.findings.metric, run.findings.resolution
@@ -149,8 +150,9 @@ def _thresholds(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
 def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
     """The rules, by the names of their files."""
     from analyzer.tuning.forms.elastic import elastalert_rules, flat
+    from analyzer.tuning.forms.firing import check_rises
 
-    _check_rises(policy)
+    check_rises(policy)
     fields = _fields(run, options)
     if options.file is None:
         raise UsageFailure("rules: add --file with a folder: one rule per series is written there")
@@ -162,8 +164,9 @@ def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
 def _kibana(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
     """The rule, and the documents of the lookup index."""
     from analyzer.tuning.forms.elastic import first_way, kibana_rule, lookup_index
+    from analyzer.tuning.forms.firing import check_rises
 
-    _check_rises(policy)
+    check_rises(policy)
     fields = _fields(run, options)
     limits, loss = _by_slot(run, policy, options, first_way)
     rule = kibana_rule(policy, run.findings.resolution, fields, run.findings.window.end, limits, loss)
@@ -176,11 +179,6 @@ _WRITTEN: Mapping[str, Callable[[LastRun, Policy, RulesOptions], Mapping[str, st
     "elastalert": _elastalert,
     "kibana": _kibana,
 }
-
-
-def _check_rises(policy: Policy) -> None:
-    if policy.direction == "below":
-        raise UsageFailure("rules: falls cannot be exported, only rises: set direction to above or both")
 
 
 def _fields(run: LastRun, options: RulesOptions) -> IndexFields:

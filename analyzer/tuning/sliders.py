@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import floor, log10
 
-import numpy as np
-
 from analyzer.history import History
 from analyzer.model import Event, Policy
 from analyzer.report.page.sliders import JudgedAgain, Sliders
 from analyzer.tuning.grid import candidates
 from analyzer.tuning.tried import Tried, tried
-from traffic.model import Ints, Label
+from traffic.model import Label
 
 PERCENTS = (50, 75, 100, 125, 150, 175, 200, 250, 300, 400, 500, 700, 1000)
 FLOORS = 5
@@ -54,13 +52,7 @@ def _floors(events: Sequence[Event]) -> list[float]:
 
 
 def _cell(one: Tried, labels: Sequence[Label] | None) -> JudgedAgain:
-    raised, found = one.raised, one.score
-    arrays = [_joined(column) for column in (raised.key, raised.start, raised.end)]
-    order = np.lexsort((arrays[0], arrays[1]))
-    key, start, end = (array[order] for array in arrays)
+    alerts, found = one.raised.alerts(), one.score
     counts = found.total(found.hits), found.total(found.misses), found.total(found.false_alarms)
-    return JudgedAgain(key=key, start=start, end=end, verdict=None if labels is None else counts)
-
-
-def _joined(parts: Sequence[Ints]) -> Ints:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype=np.int64)
+    verdict = None if labels is None else counts
+    return JudgedAgain(key=alerts.key, start=alerts.start, end=alerts.end, verdict=verdict)

@@ -22,7 +22,18 @@ from analyzer.model import NotJudged, Policy
 from analyzer.pipeline import Surveyed
 from analyzer.reading.cache import CachedSource
 from analyzer.tuning.swept import Swept
+from traffic.errors import UsageFailure
 from traffic.model import HOUR, Bools, Floats, Grid, Ints, Query, Rollup
+
+
+def check_rises(policy: Policy) -> None:
+    """Whether a policy looks for rises, which is all that a form of it can say.
+
+    Raises:
+        UsageFailure: it does not.
+    """
+    if policy.direction == "below":
+        raise UsageFailure("rules: falls cannot be exported, only rises: set direction to above or both")
 
 
 def live(policy: Policy) -> Policy:

@@ -10,7 +10,7 @@ import numpy as np
 from analyzer.kernels.match import overlaps
 from analyzer.report.words import plural
 from analyzer.tuning.score import Score
-from analyzer.tuning.swept import Swept
+from analyzer.tuning.swept import Swept, SweptAlerts
 from traffic.model import Ints, Window
 from traffic.times import iso
 
@@ -53,35 +53,25 @@ def loss_of(ours: Swept, theirs: Swept, window: Window, series: int, scores: tup
     Args:
         scores: of both, where there is a truth.
     """
-    pairs = list(_pairs(ours, theirs))
+    one, other = ours.alerts(), theirs.alerts()
+    pairs = list(_pairs(one, other))
     incidents = None
     if scores is not None:
-        one = scores[0]
-        incidents = sum(one.total(what) for what in (one.hits, one.misses, one.not_judged))
+        of = scores[0]
+        incidents = sum(of.total(what) for what in (of.hits, of.misses, of.not_judged))
     return Loss(
         window=window,
         series=series,
-        ours=sum(len(part) for part in ours.key),
-        theirs=sum(len(part) for part in theirs.key),
+        ours=len(one.key),
+        theirs=len(other.key),
         both=sum(int((shared.any(axis=1)).sum()) for shared in pairs),
-        more=sum(len(part) for part in theirs.key) - sum(int((shared.any(axis=0)).sum()) for shared in pairs),
+        more=len(other.key) - sum(int((shared.any(axis=0)).sum()) for shared in pairs),
         incidents=incidents,
         found=(0, 0) if scores is None else (scores[0].total(scores[0].hits), scores[1].total(scores[1].hits)),
     )
 
 
-def _pairs(ours: Swept, theirs: Swept) -> Iterator[Ints]:
-    """Which of a key's alerts overlap, shape (ours, theirs) each."""
-    one, other = (_columns(swept) for swept in (ours, theirs))
-    for key in np.intersect1d(one[0], other[0]).tolist():
-        yield overlaps(
-            *(np.stack([start[place == key], end[place == key]], axis=1) for place, start, end in (one, other))
-        )
-
-
-def _columns(swept: Swept) -> tuple[Ints, Ints, Ints]:
-    key, start, end = (
-        np.concatenate(column) if column else np.zeros(0, dtype=np.int64)
-        for column in (swept.key, swept.start, swept.end)
-    )
-    return key, start, end
+def _pairs(ours: SweptAlerts, theirs: SweptAlerts) -> Iterator[Ints]:
+    """For each key that has alerts of both, the seconds that they share, shape (ours, theirs)."""
+    for key in np.intersect1d(ours.key, theirs.key).tolist():
+        yield overlaps(*(np.stack((one.start, one.end), axis=1)[one.key == key] for one in (ours, theirs)))

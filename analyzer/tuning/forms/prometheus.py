@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from analyzer.judging.judged import settings_of
 from analyzer.model import Policy
+from analyzer.tuning.forms.firing import check_rises
 from analyzer.tuning.forms.measured import Loss
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, WEEK, Metric
@@ -53,8 +54,7 @@ class Gauge:
 
 def check_sayable(policy: Policy) -> None:
     """Raises UsageFailure where rules cannot say a policy at all."""
-    if policy.direction == "below":
-        raise UsageFailure("rules: falls cannot be exported, only rises: set direction to above or both")
+    check_rises(policy)
     if policy.slots != "week":
         raise UsageFailure(f"rules: slots: {policy.slots} cannot be exported, only the hour of the week")
     if policy.rollup_width != HOUR:
