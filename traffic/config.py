@@ -68,12 +68,12 @@ def load(path: Path, cls: type[Loaded]) -> Loaded:
     document = _Document(path)
     root = document.parse(_text(path))
     adapter: TypeAdapter[list[Loaded]] = TypeAdapter(
-        # A dataclass takes its configuration from what stands round it, and a list can carry one.
+        # A dataclass takes its configuration from the type that contains it, and a list can carry one.
         list[cls],  # type: ignore[valid-type]
         config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False),
     )
     try:
-        # Through JSON, where strict still lets a list be a tuple and a mapping be a dataclass.
+        # Through JSON, where strict mode still accepts a list as a tuple and a mapping as a dataclass.
         return adapter.validate_json(json.dumps([{} if root is None else root]))[0]
     except ValidationError as error:
         found = [_complaint(dict(one), cls) for one in error.errors(include_url=False)]
@@ -137,7 +137,7 @@ class _Document:
 
     def parse(self, text: str) -> Any:
         """The value of the one document in `text`; None where it is empty."""
-        # The C parser reads a file of the largest size in a tenth of the time, if it was built in.
+        # The C parser, if it was built in, reads a file of the maximum size in a tenth of the time.
         events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         try:
             root = None
@@ -187,7 +187,7 @@ class _Document:
                 before = self.lines[inner]
                 raise self.failure(line, f"{_shown(inner)}: is set twice (first in line {before}); remove one of them")
             found[name] = self._value(next(events), events, inner, depth + 1)
-            # The line of a setting is that of its name: that is where a person looks for it.
+            # The line of a setting is that of its name, which is where a person looks for it.
             self.lines[inner] = line
         return found
 
@@ -217,7 +217,7 @@ def _scalar(text: str) -> str | int | float | bool | None:
     if _INTEGER.fullmatch(text):
         return int(digits)
     number = float(digits)
-    # 2e8 is a whole number to whoever writes it, also where a setting wants one; 2.0 is not.
+    # Whoever writes 2e8 means a whole number, which a setting may require; 2.0 is not one.
     return int(number) if "." not in digits and isfinite(number) and number == int(number) else number
 
 
@@ -230,7 +230,7 @@ def _complaint(error: dict[str, Any], cls: type) -> tuple[Where, str]:
     cause = (error.get("ctx") or {}).get("error")
     if isinstance(cause, BadSetting):
         return (*path, *_relative(cause.setting)), cause.message
-    # A tuple that is too short misses one of its places; the list as a whole is what the person has to look at.
+    # For a tuple that is too short, pydantic names the missing item; what has to be mended is the list as a whole.
     pair = path[:-1] if kind == "missing" and isinstance(path[-1], int) else path
     if kind == "too_long" or pair != path:
         return pair, f"expected a list of {len(get_args(_type_at(cls, pair)))} values"

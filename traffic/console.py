@@ -105,7 +105,7 @@ def bar(label: str, silent: bool, unit: str | None = None) -> Iterator[Callable[
 
         def progress(done: int, total: int) -> None:
             shown.length = total
-            # A terminal that is drawn faster than anybody can read costs more than the work.
+            # Redrawing a terminal faster than anybody can read costs more than the work itself.
             if done == total or time.monotonic() - painted.at > 0.1:
                 painted.at = time.monotonic()
                 shown.update(done - shown.pos, done)

@@ -244,7 +244,7 @@ def counted(rows: int | None, reason: str, noun: str) -> str:
         return f"an unknown number of {noun} {reason}"
     verb, _, rest = reason.partition(" ")
     if rows == 1:
-        # Only the verb of the reason says how many there are.
+        # Only the verb of the reason depends on the number.
         verb = _SINGULAR.get(verb, verb if verb.endswith(("ed", "d")) else f"{verb}s")
     return f"{rows:,} {verb} {rest}".rstrip()
 

@@ -111,8 +111,8 @@ def temporary_folder() -> Iterator[Path]:
         StorageFailure: it cannot be made.
     """
     sweep_dead(tempfile.gettempdir())
-    # Named before it is made, unlike what mkdtemp makes: a signal that ends the run may come between any two steps, and
-    # whoever is to remove the folder has to know it by then.
+    # Named before it is made, unlike mkdtemp's: a signal that ends the run may arrive between any two steps, and the
+    # `finally` below has to know by then which folder to remove.
     folder = Path(tempfile.gettempdir()) / f"{own_prefix()}{secrets.token_hex(6)}"
     try:
         with storage(tempfile.gettempdir()):

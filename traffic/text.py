@@ -39,7 +39,7 @@ def uncell(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A text as it stands in a CSV file: as a `cell`, and in quotes where it needs them."""
-    # Quoting by hand: what csv.writer quotes differs between the Pythons we run on, and this is twice as fast.
+    # Quoted by hand: what csv.writer quotes differs between the Python versions we run on, and this is twice as fast.
     text = cell(text)
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
@@ -67,7 +67,7 @@ def visible(text: str) -> str:
 
 
 def _shown(character: str) -> str:
-    # isprintable() is False for all of Unicode's "other" and "separator" but the plain blank.
+    # isprintable() is False for all of Unicode's "other" and "separator" characters except the space.
     return character if character.isprintable() else character.encode("unicode_escape", "replace").decode("ascii")
 
 

@@ -72,7 +72,7 @@ def zone(name: str) -> ZoneInfo:
     """
     try:
         return ZoneInfo(name)
-    # It looks the name up in folders, so that a name can also be a folder or a path that leads out of them.
+    # ZoneInfo looks the name up in folders, so a name may also be a folder, or a path that leads out of them.
     except (KeyError, ValueError, OSError):
         known = {one.lower(): one for one in sorted(available_timezones())}
         said = name.strip().lower().replace(" ", "_")

@@ -54,7 +54,7 @@ def write(path: Path, labels: Iterable[Label], identity: str) -> None:
 def encode(labels: Iterable[Label], identity: str) -> bytes:
     """The bytes of the file: the same labels give the same bytes, in whatever order they come."""
     ordered = sorted(labels, key=lambda label: (label.start, label.key, label.id))
-    # Most texts come again and again: each is looked at once.
+    # Most texts occur many times: each is looked at once.
     text, time = cache(quoted), cache(iso)
     lines = [",".join(COLUMNS)]
     for one in ordered:
@@ -148,7 +148,7 @@ def _rows(lines: Iterator[list[str]]) -> Iterator[dict[str, str]]:
 
 
 def _label(row: dict[str, str]) -> Label:
-    # Names that hundreds of labels share are held once.
+    # Names shared by hundreds of labels are kept in memory once.
     key = intern(uncell(row["key"]))
     factor = _factor(row.get("factor", "").strip())
     start, end = _time(row, "start"), _time(row, "end")
@@ -170,7 +170,7 @@ def _label(row: dict[str, str]) -> Label:
 
 def _time(row: dict[str, str], name: str) -> int:
     text = row[name].strip()
-    # What other tools make of epoch seconds when they take the column for floats.
+    # What other tools turn epoch seconds into if they read the column as floats.
     text = re.sub(r"^(\d{9,12})\.\d+$", r"\1", text)
     if text.startswith("now"):
         raise UsageFailure(f"{name}: {text!r} is relative to the current time; write an absolute time")

@@ -28,11 +28,11 @@ def completion(context: click.Context, shell: str) -> None:
     assert made is not None
     command = context.find_root().command
     source = made.source_template % made(command, {}, NAME, VARIABLE).source_vars()
-    # The program is no command on the path: whatever was typed is what is asked.
+    # The program is not a command on the PATH, so the shell has to call whatever was typed.
     typed = {"bash": "$1", "zsh": "${words[1]}", "fish": "(commandline -opc)[1]"}[shell]
     for asked in (f"{VARIABLE}={shell}_complete $1", f"{VARIABLE}={shell}_complete {NAME}"):
         source = source.replace(asked, f"{VARIABLE}={shell}_complete {typed}")
     if shell == "fish":
         source = source.replace(f"(commandline -t) {NAME}", f"(commandline -t) {typed}")
-    # And zsh would not even ask it.
+    # zsh would otherwise not call it at all.
     click.echo(source.replace(f"    (( ! $+commands[{NAME}] )) && return 1\n", ""))

@@ -182,7 +182,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     source = open_source(options.store, columns, access)
     console.introduce(source, options.quiet)
     originals_too = original_files(source.name, options.original_files, options.quiet)
-    # Few lines fall into a minute, and a share of few is noise.
+    # Few lines fall into a minute, and a share of a few lines is noise.
     resolution = options.resolution or ("1m" if options.preset is None else "5m")
     job = search_of(options, source, resolution)
     target = None if options.write_events is None else events_target(options.write_events, options.store, options)
@@ -251,7 +251,7 @@ def _run(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
             original_files=originals_too,
             resolution=resolution,
             user=None,
-            # The address of a webhook, or a login in another one, is a secret.
+            # The address of a webhook is a secret, and any other may contain a login.
             notify=(),
             write_events=None,
         )

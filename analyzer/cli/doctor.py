@@ -54,7 +54,7 @@ def doctor(**given: Any) -> int:
         return code
     for line in found:
         mark = "ok" if line.ok else "--"
-        # A mark can be read where there is no colour.
+        # The mark is readable without colour too.
         shown = click.style(mark, fg="green" if line.ok else "red", bold=True) if console.colour() else mark
         click.echo(f"{shown}  {line.name:9} {line.text}")
     return code

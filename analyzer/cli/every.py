@@ -120,7 +120,7 @@ def go_round(options: WatchOptions, output: Path, allow_http: bool, run: Callabl
     tallies = Tallies(int(time.time()))
 
     def one() -> tuple[Findings, Ledger, RoundTold]:
-        # Before the store is asked: what comes in meanwhile is the next round's.
+        # Taken before the store is queried: what arrives meanwhile belongs to the next round.
         now = int(time.time())
         begin(how, now)
         findings, ledger = run()

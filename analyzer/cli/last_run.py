@@ -109,7 +109,7 @@ def labels_of(run: LastRun, known_from: Path | None, output: Path) -> Sequence[L
         known = None if run.findings.verdict is None else run.findings.labels
     else:
         known = truth.read(known_from)[0]
-    # Marks of the run are labels of it already; those that were made since are not.
+    # Marks that the run already knew are among its labels; those made since then are not.
     unmarked = None if known is None else [one for one in known if one.shape != MARKED]
     nothing = known_from is None and not unmarked and known is not None and len(known) > 0
     told = with_marks(None if nothing else unmarked, output, run.findings.store, run.findings.metric.name)

@@ -18,7 +18,7 @@ _INSTEAD = "there is no database to set up: answers are cached in buffer_cache/ 
 
 
 def _refuse(_context: click.Context, option: click.Parameter, value: str | None) -> None:
-    # What was given is not repeated: it may be a password.
+    # The value is not repeated in the message: it may be a password.
     if value is not None:
         raise UsageFailure(f"leave out {option.opts[0]}: {_INSTEAD}")
 

@@ -86,7 +86,7 @@ def _account(place: str, source: Source, login: store_options.EntryOptions) -> A
 
     own = source.name.startswith("kentik:")
     name = source.name if own and not place else f"kentik:{place}"
-    # What logs in to another store is nothing that Kentik should see.
+    # Credentials for another store must not be sent to Kentik.
     access = store_options.entry_of(name, login if own else store_options.EntryOptions())
     assert access is not None, "who asks Kentik logs in"
     return Alerting(name, access)

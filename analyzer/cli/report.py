@@ -157,7 +157,7 @@ def write_reports(
         elif wrote_original(output):
             remove_pictures(output)
     elif wrote_original(output):
-        # Only what a run of ours wrote: files of that name may also be the original's own.
+        # Only files that one of our runs wrote: files of that name may also come from the original tool.
         remove_original(output)
 
     def page() -> None:

@@ -156,7 +156,7 @@ def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
     fields = _fields(run, options)
     if options.file is None:
         raise UsageFailure("rules: add --file with a folder: one rule per series is written there")
-    # One bucket raises it, so that what is ordinary for a key is learned from single ones.
+    # A single bucket raises it, so what is usual for a key is learned from single buckets.
     limits, loss = _by_slot(run, policy, options, flat, replace(policy, matches=1))
     return elastalert_rules(policy, run.findings.resolution, fields, limits, loss)
 

@@ -156,7 +156,7 @@ def _ratios(raised: Raised, placed: Sequence[tuple[int, FiredThere]], surveyed: 
     if raised.baseline is None:
         return
     for row, one in placed:
-        # It is activated at the end of the evaluation that did it.
+        # It is activated at the end of the evaluation that raised it.
         hour = (one.activated - 1 - surveyed.window.start) // HOUR
         if one.baseline and 0 <= hour < raised.baseline.shape[1] and not np.isnan(raised.baseline[row, hour]):
             yield float(raised.baseline[row, hour]) / one.baseline

@@ -87,7 +87,7 @@ def _limits(
     elif one.fallback == "skip":
         limit = np.where(missing, never, limit)
     limit = np.where(unknown, np.nan, limit)
-    # A level is not judged where one of its conditions is not, whichever way that looks.
+    # A level is not judged where one of its conditions is not, whichever direction that condition looks in.
     return (limit, every) if one.above else (np.where(np.isnan(limit), np.nan, -np.inf), limit)
 
 
@@ -216,7 +216,7 @@ def _alerts(
     if not len(group):
         return no_alerts()
     _, first = np.unique(group, return_index=True)
-    # Its figures are those of its loudest level.
+    # Its figures are those of its most severe level.
     best = first + np.array([int(np.argmax(part)) for part in np.split(loud, first[1:])])
     names = ("", *LOUDNESS)
     return Alerts(

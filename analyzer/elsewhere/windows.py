@@ -51,7 +51,7 @@ def judge_windows(policy: Aggregated | Spike, history: History) -> Raised:
             f"--policy-of {policy.name}: it has no query_key and so treats all {len(surveyed.spans):,} series as one: "
             "run with --total, or with --only for one of them"
         )
-    # A window before the first one, and of a spike what it takes until a series is looked at.
+    # One window before the first; for a spike, as much as it takes until a series is compared.
     context = 2 * policy.window + resolution if isinstance(policy, Spike) else policy.window
     told: list[_Matched] = []
     done = 0
@@ -88,10 +88,10 @@ def _judged(policy: Aggregated | Spike, surveyed: Surveyed) -> Bools:
 
 def _matches(policy: Aggregated | Spike, metric: Metric, grid: Grid, values: Floats, rows: Ints) -> _Matched:
     """What matches, before anything is silenced."""
-    # What the engine adds up are documents, not rates.
+    # The engine adds up documents, not rates.
     fields = values / metric.factor(grid.step)
     if metric.adds_up:
-        # Where nothing was written there is no bucket, and nothing to compare.
+        # Where nothing was written, the engine has no bucket to compare.
         fields = np.where(fields == 0, np.nan, fields)
     width = policy.window // grid.step
     ends = grid.times() + grid.step
@@ -122,7 +122,7 @@ def _alerts(policy: Aggregated | Spike, told: list[_Matched], window: Window, re
     order = np.lexsort((end, key))
     order = order[end[order] > window.start]
     if isinstance(policy, Spike):
-        # After a match both windows have to fill anew.
+        # After a match, both windows have to fill again.
         order = order[thinned(key[order], end[order], 2 * policy.window + resolution)]
     order = order[thinned(key[order], end[order], policy.realert)]
     key, end, value, limit, usual = (column[order] for column in (key, end, value, limit, usual))

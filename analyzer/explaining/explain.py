@@ -134,7 +134,7 @@ def _told(there: _OneKey, moment: int, event: Event | None, label: Label | None)
     if event is None and label is not None:
         view = label.window.clip(there.known.looked)
     hour = (start - hours.start) // HOUR
-    # The rules are told of what the policy states, also where something below it decided.
+    # The rules explain the stated policy, even if the event was raised by something below it.
     stated = next(one for one in block.judged if one.sign == judged.sign and one.raises == "policy")
     case = Case.of(rollup, stated, policy, resolution, hour)
     below = next((one for one in block.judged if one.sign == judged.sign and one.raises == "unusual"), None)

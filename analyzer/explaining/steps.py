@@ -137,7 +137,7 @@ class Case:
         return "too few buckets" if usual.sparse[0, place] else "excluded by the calendar"
 
     def _step(self, place: int, use: str) -> WeekStep:
-        # Where several hours are rolled up together, what is learned is not the hour's own.
+        # If several hours are rolled up together, the learned value is not that of this hour alone.
         learned = self.all_of_them.usual.learned[0, place]
         return WeekStep(
             start=self.rollup.grid.start + place * HOUR,

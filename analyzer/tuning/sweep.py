@@ -131,7 +131,7 @@ class _SweptBlock:
             self.surveyed.spans,
             self.surveyed.window,
             self.query.resolution,
-            # What lies below the policy is no alert, and decides of none.
+            # What lies below the policy is not an alert and does not affect one.
             replace(policy, classes=("policy", "suspect")),
             end=self.surveyed.end,
             learned=self.learned,

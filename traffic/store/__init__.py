@@ -98,7 +98,7 @@ def _look_for(name: str) -> None:
         path = Path(one)
         with storage(one):
             there = bool(one) and path.exists()
-        # A name like a file's is looked for as one, and missed as one.
+        # A name that looks like a file's is looked up as a file, so that the message speaks of a file.
         if not one or not (one == "-" or there or path.suffix or set("*?[") & set(one)):
             here = stores_here()
             known = f"use one of those here ({', '.join(here)}), or {KNOWN}" if here else f"name {KNOWN}"

@@ -91,7 +91,7 @@ def elastic_access(said: Entry = _NOTHING, environment: Mapping[str, str] = os.e
     if api_key is None and user is None and password is None:
         api_key = first(API_KEYS, environment)
     if api_key is None:
-        # The superuser that an installation begins with, where only its password is known.
+        # If only a password is known, it is that of the superuser that an installation starts with.
         user = user or first(USERS, environment)
         password = password or first(PASSWORDS, environment)
         if password and not user:
@@ -140,7 +140,7 @@ def kentik_access(said: Entry = _NOTHING, environment: Mapping[str, str] = os.en
             f"KTAPI_AUTH_EMAIL and KTAPI_AUTH_TOKEN; {' or '.join(lacking)} is not set"
         )
     for name, value in (("user", user), ("token", token)):
-        # They travel in headers; a library that refuses one would quote it.
+        # Both are sent in headers, and a library that refuses one would quote it in its message.
         if not value.isascii() or not value.isprintable() or " " in value:
             raise AccessDenied(f"the {name} for Kentik contains spaces or invalid characters: set it again")
     return Access(user, token, ca_file=str(said.ca_file) if said.ca_file else None)
@@ -218,7 +218,7 @@ def _kentik_pair(environment: Mapping[str, str]) -> tuple[str | None, str | None
         said = json.loads(text)
         return str(said["email"]).strip(), str(said["api-key"]).strip()
     except (ValueError, KeyError, TypeError):
-        # What stands in it is not repeated.
+        # The content is not repeated in the message: it may contain the token.
         raise AccessDenied(f'{path} is not a profile of a Kentik account: {{"email": ..., "api-key": ...}}') from None
 
 

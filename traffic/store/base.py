@@ -299,7 +299,7 @@ class FlowSource(Source, Protocol):
 
     def lasting(self, resolution: int) -> int:
         """Seconds that a bucket's amount lasts, where it is so much a second and was summed up as it is; else 1."""
-        # What is made a rate of here is summed up as it is.
+        # What becomes a rate only here (`Metric.rate`) is still an amount in the store.
         return resolution if self.metric.per_second and not self.metric.rate else 1
 
     def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:  # noqa: ARG002

@@ -174,7 +174,7 @@ def _with_preset(said: Columns, known: LogFields, name: str) -> Columns:
     preset = check_preset(said)
     key = said.key or next((field for role in SERIES if (field := getattr(known, role)) is not None), None)
     if said.key in SERIES:
-        # The role or the field of that name: where a log has both, they are the same.
+        # The role, or the field of that name: if a log has both, they are the same.
         key = getattr(known, said.key) or said.key
     value = (said.value or known.latency) if preset.latency else None
     missing = {

@@ -136,13 +136,13 @@ def word_of(level: str) -> str:
 
 def _scale(numbers: Sequence[int], field: str) -> Scale | None:
     if field == "priority":
-        # Of a job or a ticket, as likely as of a line; journald writes PRIORITY.
+        # It may just as well be the priority of a job or a ticket; journald writes it as PRIORITY.
         return None
     name = re.sub(r"[^a-z]", "", field.lower())
     if name.endswith("severitynumber") and set(numbers) <= set(_OPENTELEMETRY.levels):
         return _OPENTELEMETRY
     if max(numbers) <= _UPWARDS and "syslog" not in name and field != "PRIORITY":
-        # Levels that count upwards from 0 or 1 as well, as Zabbix's: no line is a message of syslog's 6 or 7.
+        # Scales that count upwards from 0 or 1, such as Zabbix's, fit as well: no line has syslog's 6 or 7.
         return None
     if name.endswith("levelno") and set(numbers) <= set(_PYTHON.levels):
         return _PYTHON

@@ -32,7 +32,7 @@ _IDENTIFIERS = (
 def folded_sql(path: str) -> str:
     """SQL of a path with `ID` for each part that looks like an identifier; an ending such as .png stays."""
     one = f"/(?:{'|'.join(_IDENTIFIERS)})(\\.[A-Za-z]{{2,5}})?(/|$)"
-    # Neighbours share the mark between them, so a second look finds what the first one left out.
+    # Neighbours share the separator between them, so a second pass finds what the first one skipped.
     once = f"regexp_replace({path}, '{one}', '/{ID}\\1\\2', 'g')"
     return f"regexp_replace({once}, '{one}', '/{ID}\\1\\2', 'g')"
 

@@ -79,7 +79,7 @@ def stretches(row: Ints, time: Ints, needed: int, within: int) -> tuple[Ints, In
         return place, begins, ends
     goes_on = (row[place[1:]] == row[place[:-1]]) & (begins[1:] <= ends[:-1])
     opening = np.append(True, ~goes_on)
-    # Both grow with the buckets, so the last of a stretch ends it.
+    # Both increase from bucket to bucket, so the last bucket of a stretch ends it.
     return place[opening], begins[opening], ends[np.append(np.flatnonzero(opening)[1:] - 1, len(ends) - 1)]
 
 
@@ -135,7 +135,7 @@ def raise_all(
     for policy, limit in asked:
         over = candidates.value > limit[candidates.row, candidates.hour]
         row, time = candidates.row[over], candidates.time[over]
-        # Buckets start at whole steps, so that an alert does not last for a part of one.
+        # Buckets start at whole steps, so an alert cannot last for a fraction of one.
         within = -(-policy.within // query.resolution) * query.resolution
         place, start, end = stretches(row, time, policy.needed(query.resolution), within)
         found.append(Fired(row[place], start, end))

@@ -84,7 +84,7 @@ def _groups(policy: Policy, resolution: int, named: Gauge) -> Iterator[str]:
     settings = settings_of(policy, resolution)
     prefix, series = named.prefix, named.series
     samples = max(1, math.ceil(policy.min_share * (HOUR // resolution)))
-    # The samples of the hour that ends then; an hour that lacks too many is not learned from.
+    # The samples of the hour that ends there; an hour that lacks too many is not learned from.
     hour = f"{series}[1h] offset 1ms"
     high = f"quantile_over_time({settings.high / 100:.10g}, {hour}) and (count_over_time({hour}) >= {samples})"
     weeks = [
@@ -99,7 +99,7 @@ def _groups(policy: Policy, resolution: int, named: Gauge) -> Iterator[str]:
     )
     over = f"{prefix}:baseline * {settings.multiple:.10g}"
     if settings.units:
-        # The higher of the two, as both must be passed.
+        # The higher of the two, since both must be exceeded.
         over = (
             f"(({over}) > ({prefix}:baseline + {settings.units:.10g})) or ({prefix}:baseline + {settings.units:.10g})"
         )

@@ -67,7 +67,7 @@ def rivals_of(table: Sampled, holds: dict[str, Holds], found: Columns) -> tuple[
     for column in able:
         place = table.columns.index(column)
         differ = sum(len({row[place] for row in rows}) > 1 for rows in several)
-        # A measure of its own differs as well, but its values do not come back.
+        # A second measure differs too, but its values do not recur.
         again = holds[column] == "text" or _codes(table.cells(column))
         if again and 2 * differ > len(several):
             rivals.append(column)

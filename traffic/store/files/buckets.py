@@ -26,7 +26,7 @@ def fill_alone(values: Floats, rows: Sequence[tuple[Ints, Ints, Floats]], statis
     for row, bucket, value in rows:
         alone[row, bucket] = 1.0 if statistic == "count" else value
         first, count = not count, count + len(row)
-        # Where rows share cells, the first ones do.
+        # If any rows share a cell, the first ones do.
         if first and np.count_nonzero(~np.isnan(alone)) < count:
             return False
     there = ~np.isnan(alone)

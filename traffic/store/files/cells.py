@@ -126,7 +126,7 @@ def stamp_of(cells: Sequence[str]) -> Stamp | None:
         return None
     zoned = [SUFFIX.search(cell) for cell in cells]
     if all(zoned):
-        # Digits alone are no time that a zone could stand behind.
+        # Digits alone are not a time that a zone could follow.
         bare = [cell[: match.start()] for cell, match in zip(cells, zoned, strict=True) if match]
         known = STAMPS if any(_ISO_ZONE.search(cell) for cell in cells) else (*_ISO_SPACED, *STAMPS)
         if (stamp := _stamp(bare, [one for one in known if not one.digits])) is not None:
@@ -137,7 +137,7 @@ def stamp_of(cells: Sequence[str]) -> Stamp | None:
 
 def _stamp(cells: Sequence[str], known: Sequence[Stamp]) -> Stamp | None:
     for stamp in known:
-        # Digits are dates only where each is one, and no number of a plausible size.
+        # Digits are dates only if every cell is one, before 2100: anything else is likelier to be a number.
         if all(stamp.pattern.fullmatch(cell) for cell in cells) and (
             not stamp.digits or all(_parses(cell, stamp.formats) for cell in cells)
         ):

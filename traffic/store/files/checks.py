@@ -183,7 +183,7 @@ def _refuse_merged(name: str, inputs: Sequence[Input], used: Columns, said: Colu
 
 def _refuse_identifiers(name: str, inputs: Sequence[Input], used: Columns, seen: Seen) -> None:
     once = seen.rows < _ONCE * seen.series
-    # What is there for a moment, and never again, is a session and no series.
+    # What exists for a moment and never again is a session, not a series.
     passing = seen.series >= _FEWEST and seen.rows < _SEVERAL * seen.series and seen.lasting < _MOMENT
     if seen.rows < _FEWEST or not (once or (passing and not used.format)):
         return

@@ -105,7 +105,7 @@ def _bad_sql(error: Exception, attempt: Attempt, objection: Objection) -> Failur
         for option, said in texts.items():
             if not said or (option not in conditions and columns_in(said, file.columns)):
                 continue
-            # Of the lines of a log it is known only when they are read which columns they have.
+            # Which columns the lines of a log have is known only after they were read.
             reason = objection(file, said) if file.columns else first_line(error)
             if reason is None:
                 continue

@@ -49,7 +49,7 @@ class Database:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": MEMORY,
             "threads": self._threads,
-            # The order of rows decides nothing, and keeping it would hold many of them back.
+            # The order of rows does not matter, and preserving it would buffer many of them.
             "preserve_insertion_order": False,
             # Nothing is ever fetched from a network.
             "autoinstall_known_extensions": False,
@@ -76,10 +76,10 @@ class Database:
             size: rows of a batch.
             ordered: keep the rows as they stand in the files, which is slower.
         """
-        # Few rows in order are a first look.
+        # A few rows in order are a first look, which is too short to report progress.
         with told(self._connection, inputs, None if ordered else self._watcher):
             try:
-                # Where several threads read, rows come as they are ready.
+                # With several threads, rows arrive in any order.
                 self._connection.execute(f"SET threads = {1 if ordered else self._threads}")
                 answer = self._connection.sql(sql, params=list(parameters)).to_arrow_reader(size)
             except duckdb.Error as error:
@@ -239,7 +239,7 @@ class Database:
         table = self.table(file)
         for name in [column] if column else table.names:
             if name in table.names and table.types[name] == "VARCHAR":
-                # In one thread rows are numbered as they stand in the file.
+                # Only with insertion order preserved are rows numbered as they are in the file.
                 cursor = self._connection.cursor()
                 cursor.execute("SET preserve_insertion_order = true")
                 try:

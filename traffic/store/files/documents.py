@@ -51,7 +51,7 @@ def rewritten(path: str, name: str) -> IO[bytes] | None:
         with storage(name), opened(path, "rb") as file:
             beginning = file.read(_BEGINNING)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        # Told where it is read.
+        # Reported when it is read.
         return None
     marked = beginning.startswith(_BOM)
     text = beginning.decode("utf-8-sig", errors="ignore").lstrip()
@@ -85,7 +85,7 @@ def _may_be_one(text: str, whole: bool) -> bool:
     try:
         value, end = decoder.raw_decode(text, start)
     except ValueError:
-        # What is longer than the beginning of a file is one object; in a list, it is a row.
+        # An object that is longer than the part that was read is the whole file; within a list, it is a row.
         return not whole and start == 0
     if start:
         return isinstance(value, list) or (isinstance(value, dict) and _holds_lists(value))
@@ -117,7 +117,7 @@ def _rows_of(document: Any) -> list[Row_] | None:
         data = document.get("data")
         if isinstance(data, dict) and data.get("resultType") in ("matrix", "vector"):
             return list(_samples(data.get("result") or []))
-        # A log line may hold lists as well; what has a time of its own is a row itself.
+        # A log line may contain lists too; an object with a time of its own is a row itself.
         if any(isinstance(value, str | int | float) and name.lower() in _OWN for name, value in document.items()):
             return None
     found = list(_inside(document, {}))
@@ -163,7 +163,7 @@ def _inside(value: Any, labels: Mapping[str, str], row: bool = False) -> Iterato
         return
     beside = {**labels, **_texts(value)} if row else dict(labels)
     for name, member in inner.items():
-        # Several lists beside each other are told apart by what they are called.
+        # Several lists side by side are told apart by their names.
         yield from _inside(member, {**beside, "list": name} if len(inner) > 1 else beside)
 
 

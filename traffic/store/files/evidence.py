@@ -90,7 +90,7 @@ def directions(row: Ints, time: Ints, value: Floats, fewest: int = _FEWEST) -> D
     counts = np.bincount(series, minlength=size)
     up = np.bincount(series, (change > 0) | over, minlength=size)
     down = np.bincount(series, (change < 0) & ~over, minlength=size)
-    # What falls to a fifth and less has begun anew.
+    # A value that falls to a fifth or less is a counter that was reset.
     far = np.bincount(series, (change < 0) & ~over & (change <= -_FAR * before), minlength=size)
     enough: Bools = (counts >= fewest) & (up + down > 0) & (np.bincount(row, value < 0, minlength=size) == 0)
     fast = enough & (up >= _GROWS * counts) & (down <= _RESETS * counts)
@@ -126,7 +126,7 @@ class Instants:
         if not self._count:
             return 0.0, 1, []
         ids, time = (np.concatenate([pair[place] for pair in self._kept]) for place in (0, 1))
-        # Both in one number: a sort of these takes a fifth of the time.
+        # Both packed into one number, which sorts in a fifth of the time.
         first, span = int(time.min()), int(time.max()) - int(time.min()) + 1
         if int(ids.max()) >= 2**63 // span:
             return 0.0, 1, []

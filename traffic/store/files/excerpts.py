@@ -58,7 +58,7 @@ def excerpt(path: str, name: str, blocks: int) -> tuple[Excerpt, bool]:
             beginning = unpacked.read(BEGINNING)
             found = []
             done, step = len(beginning), _UNPACKED // max(1, 2 * blocks)
-            # What is damaged further on is found where it is read, with its place.
+            # Damage further on is reported when it is read, with its position.
             with suppress(EOFError, zlib.error, gzip.BadGzipFile):
                 while done < _UNPACKED and (chunk := unpacked.read(step)):
                     found.append(chunk[-_BLOCK:])

@@ -81,7 +81,7 @@ def split(
     means, scale = split_of(metric), 1.0 if queries[0].beyond is not None else metric.scale
     for query in queries:
         places = [dimensions.index(name) for name in query.by]
-        # Of the columns that are grouped by the bit is 0; the first one is the highest.
+        # The bit of a column is 0 if rows are grouped by it; the first column is the highest bit.
         grouped = sum(1 << (len(cells) - 1 - place) for place in range(len(cells)) if place not in places)
         rows = found.get((grouped, events[_asked(query)]), [])
         answer = _answer(rows, places, len(query.windows), scale, [name in lists for name in query.by])
@@ -108,7 +108,7 @@ def _amount(columns: Columns, metric: Metric, beyond: Beyond | None) -> str:
     """SQL of what is added up of a row."""
     if beyond is not None:
         return "CAST(sign * v > edge AS DOUBLE)"
-    # Rows that are marked as errors with a 1 are added up; others are counted, whatever their value is.
+    # Rows in which a 1 marks an error are added up; others are counted, whatever their value.
     return "1.0::DOUBLE" if metric.statistic == "count" and columns.errors is None else "v"
 
 

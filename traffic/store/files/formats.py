@@ -97,7 +97,7 @@ FORMATS: tuple[Format, ...] = (
         ("timestamp", "event_type", "dest_ip", "flow.bytes_toserver"),
         ("timestamp",),
         ("dest_ip",),
-        # Other events tell of a flow that is still going on; it is counted once, when it ends.
+        # Other events describe a flow that has not ended yet; each flow is counted once, when it ends.
         (
             "CASE WHEN {event_type} = 'flow' THEN {flow.bytes_toserver}+{flow.bytes_toclient} END",
             "CASE WHEN {event_type} = 'flow' THEN {flow.bytes_toserver} END",

@@ -118,7 +118,7 @@ def _by_name(table: Sampled, holds: dict[str, Holds], said: Columns) -> Columns:
     counts = said.statistic in ("count", "share")
     key, value = said.key, said.value
     keyless = said.total
-    # A column that names rows and not series, or a day of the week, is no key.
+    # A column that identifies rows instead of series, or a day of the week, is not a key.
     able = [column for column in free if _names_series(table, column, holds[column])]
     if key is None and not keyless:
         key = named(KEYS, able)
@@ -131,7 +131,7 @@ def _by_name(table: Sampled, holds: dict[str, Holds], said: Columns) -> Columns:
         varied = [column for column in texts if len(set(table.cells(column))) > 1]
         one = varied if len(varied) == 1 else texts
         key = one[0] if len(one) == 1 else None
-        # A port or the number of an AS is a name, though it looks like a number.
+        # A port or an AS number is a name, although it looks like a number.
         names = numbers_that_name(table, free, holds) if not texts else []
         keyless = not texts and not names and time is not None
     numbers = [column for column in free if holds[column] in ("number", "epoch")]
@@ -139,7 +139,7 @@ def _by_name(table: Sampled, holds: dict[str, Holds], said: Columns) -> Columns:
     if keyless and not said.total and said.value is None and not counts and named(VALUES, [value or ""]) is None:
         _refuse_spoilt(table, spoilt)
     if keyless and not said.total and value is None and not counts and time is not None and len(numbers) > 1:
-        # Nothing names series, and nothing says which number is meant: each of them is one.
+        # Nothing names the series, and nothing says which number is meant: each numeric column is a series.
         return replace(said, time=time, wide=True)
     missing = {
         "--time": time is None,

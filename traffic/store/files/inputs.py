@@ -48,7 +48,7 @@ def find_files(pattern: str) -> list[str]:
         if path.is_dir():
             return _tables(path)
         if path.is_fifo() or path.is_socket() or path.is_char_device():
-            # A table has to be looked at before it is read, and one that nobody writes to has no end.
+            # A table has to be inspected before it is read, and a pipe that nobody writes to never ends.
             what = "is a pipe or a device, not a file"
             raise NoSuchStore(f"{pattern} {what}: write  cat {pattern} | ./sl.py ... --store -")
         if path.exists():

@@ -78,7 +78,7 @@ def find_layout(
     rows = [row for row in records[first:] if row]
     width = len(names)
     if rows and all(len(row) == width + 1 and not row[-1].strip() for row in rows):
-        # Rows that end in a delimiter, below a header that does not.
+        # The rows end in a delimiter, but the header above them does not.
         names.append("")
         width += 1
     further = [row for block in blocks for row in _inside(block, mark) if len(row) == width]
@@ -140,7 +140,7 @@ def _header(records: Sequence[Sequence[str]]) -> tuple[int, int, list[str]]:
         return first, len(records), _stripped(records[first]) if records else []
     width = Counter(len(records[index]) for index in there[len(there) // 2 :]).most_common(1)[0][0]
     wide = [index for index in there if len(records[index]) == width]
-    # Where rows are few, half of them may be what stands above the table.
+    # In a short file, half of the lines may be text above the table.
     last = [records[index] for index in wide[-max(1, min(len(wide) - 1, len(there) // 2, _LAST)) :]]
     body = [row for row in last if not _units(row) and not row[0].startswith("#")]
     kinds = [_mostly([row[column] for row in body]) for column in range(width)]
@@ -152,11 +152,11 @@ def _header(records: Sequence[Sequence[str]]) -> tuple[int, int, list[str]]:
     above = [index for index in wide if index < first]
     if not above:
         return plain
-    # What stands below the header and is no row of the table is told when it is read.
+    # Lines below the header that are not rows of the table are reported when they are read.
     first = min([first, *(index for index in there if index > above[-1] and not records[index][0].startswith("#"))])
     names = _stripped(records[above[-1]])
     if len(above) > 1:
-        # The row right above the rows may say no names, but units or types of what the one above it names.
+        # The line right above the rows may contain units or types for the names in the line above it.
         upper = _stripped(records[above[-2]])
         several, distinct = len(set(names)) < len(names), len(set(upper)) == len(upper) and all(upper)
         if _units(names) or (distinct and several):
@@ -281,10 +281,10 @@ def text_of(name: str, beginning: bytes, whole: bool) -> str:
     if b"\0" in beginning:
         raise DamagedStore(f"{name} is neither text nor a Parquet file: use a CSV, Parquet or NDJSON file")
     end = max(beginning.rfind(b"\n"), beginning.rfind(b"\r")) + 1
-    # All objects of a JSON document may stand in one line.
+    # All objects of a JSON document may be on one line.
     if not end and not whole and not beginning.lstrip().startswith((b"[", b"{")):
         raise DamagedStore(f"{name} has no line break in its first megabyte: use a CSV, Parquet or NDJSON file")
-    # A line that the beginning cuts off would be half a row; the last line of a file may do without a break.
+    # The last line that was read may be cut off, which would be half a row; that of a whole file needs no line break.
     try:
         if not end and not whole:
             return beginning.decode("utf-8-sig", errors="ignore")

@@ -96,7 +96,7 @@ class Markers:
             odd = _nines(-low) or low in _BOTTOMS
             far = -low >= _FAR * largest > 0
             if above < 0:
-                # Others are negative as well, so it may be one of them.
+                # Other values are negative too, so this may be a real one.
                 found += [Marker(low, rows, sure=True)] if far and odd else []
             else:
                 usual = low in _USUAL and (far or largest >= _BELOW * -low)

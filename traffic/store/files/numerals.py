@@ -121,7 +121,7 @@ def numbers_of(columns: Iterable[Sequence[str]], decimal: str | None = None) -> 
     found = [way for way in ways if any(all(way.pattern.fullmatch(cell) for cell in cells) for cells in odd)]
     if not found:
         return Numbers(marks[0]) if decimal == "," else None
-    # A number with a comma of decimals in one column decides for all of them.
+    # A decimal comma in one column decides for all of them.
     decided = [way for way in found if any(_decides(cells, way) for cells in odd)]
     return (decided or found)[0]
 

@@ -72,7 +72,7 @@ def open_files(
     inputs = list(seen.inputs)
     partly = any(file.kind == "json" and not file.whole for file in inputs)
     if partly and (said.where or said.errors):
-        # A condition may speak of any member, also of one that only comes late.
+        # A condition may name any member, even one that appears only late in the file.
         inputs = _looked_through(inputs, database)
         partly = False
     try:
@@ -173,7 +173,7 @@ def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Seque
         return columns
     kinds = [kind_of_value(name) for name in names]
     octets = bool(kinds) and all(kind.octets for kind in kinds)
-    # What a flow carried is no counter, even if it only grew for a while.
+    # The volume of a flow is not a counter, even if it only grew for a while.
     flows = columns.format and columns.statistic == "sum"
     level = any(kind.level for kind in kinds)
     moves = found.moves

@@ -65,10 +65,10 @@ class Parts:
         Raises:
             StorageFailure: the temporary folder is full, or cannot be written to.
         """
-        # Unlinked from the start.
+        # Unlinked right away, so that nothing is left behind if the process is killed.
         with storage(tempfile.gettempdir()):
             self._file = tempfile.TemporaryFile(prefix="sl-")  # noqa: SIM115  # closed below
-        # Without a warning where nobody closed it.
+        # Closes it without a ResourceWarning if nobody else did.
         self._remove = weakref.finalize(self, self._file.close)
         self._segments: list[list[Segment]] = [[] for _ in range(1 << PART_BITS)]
 
@@ -93,7 +93,7 @@ class Parts:
 
     def add(self, parts: NDArray[np.uint8], ids: NDArray[np.uint32], time: Ints, value: Floats, file: Ints) -> None:
         """Lay rows down: shape (n,) each, n > 0."""
-        # Small before they are put in order: fewer bytes to move.
+        # Made small before they are sorted: fewer bytes to move.
         small = [_whole(ids), _whole(time), _value(value), _whole(file)]
         if (parts[1:] < parts[:-1]).any():
             order = np.argsort(parts, kind="stable")  # of bytes: a radix sort

@@ -239,7 +239,7 @@ def scan(pattern: Pattern, compression: str, names: Sequence[str]) -> str:
 
 def lines_of(compression: str) -> str:
     """SQL that reads files (a parameter: their list) line by line, as the column `line`."""
-    # A line is one column: no character quotes, and the one that would separate (not its name) is in no log.
+    # A line is one column: nothing is a quote, and the delimiter is a character that occurs in no log.
     return (
         "read_csv(?, columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = '\x1f', quote = '', "
         f"escape = '', compression = '{compression}', strict_mode = false, filename = '{FILE}')"

@@ -28,14 +28,14 @@ def told(connection: Any, inputs: Sequence[Input], watcher: Watcher | None) -> I
     if watcher is None or not size:
         yield
         return
-    # It counts, and draws nothing itself.
+    # DuckDB has to count its progress, but must not draw a bar.
     connection.execute("SET enable_progress_bar = true")
     connection.execute("SET enable_progress_bar_print = false")
     over = Event()
 
     def look() -> None:
         while not over.wait(_EVERY):
-            # Below 0 where it does not know.
+            # DuckDB returns a negative value if it does not know.
             if (percent := connection.query_progress()) > 0:
                 watcher(min(size, int(size * percent / 100)), size)
 

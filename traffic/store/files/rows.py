@@ -68,7 +68,7 @@ def batches(
     try:
         yield from database.rows(sql, parameters, inputs, size, ordered=limit is not None)
     except (duckdb.Error, ValueError, RuntimeError, OSError) as error:
-        # While batches are taken, what DuckDB says comes as one of Arrow's errors.
+        # While batches are read, errors of DuckDB arrive as errors of Arrow.
         raise database.failure(error, inputs) from error
 
 
@@ -105,14 +105,14 @@ def _select(database: Database, file: Input, columns: Columns, typed: bool, plac
     if columns.wide and not series:
         raise UsageFailure(f"{file.name} has no numeric column except {columns.time}: --wide has nothing to read")
     table = database.table(file)
-    # Where lines may be read over, one that is not of a type would be as well.
+    # If malformed lines may be skipped, a line with a value of another type would be skipped too.
     if typed and file.kind == "csv" and not lines_may_differ(file):
         table = database.table(file, seeming_types(table, holds, columns, series))
     return select_rows(file, table, columns, series, place)
 
 
 def _layout(database: Database, file: Input, by_file: bool) -> str:
-    # A file without keys is a series, so each series is read for itself.
+    # A file without keys is one series, so each file is read separately.
     own = file.series if by_file else ""
     if file.kind != "parquet":
         return repr((file.layout, own))

@@ -33,7 +33,7 @@ def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str]
     names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
     known = {column: types.get(column, "VARCHAR") for column in names}
     if file.marked:
-        # Notes between the rows, and headers that come again.
+        # Notes between the rows, and repeated headers.
         last = len(file.columns) - 1
         again = f"sl_{last} = {text(file.columns[last])}"
         # Names of other fields stay, and stop the reading where a time is looked for: below them columns are others.
@@ -59,7 +59,7 @@ def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:
     layout = ", ".join(f"{text(top)}: '{kind}'" for top, kind in tops.items())
     members = []
     for place, path in enumerate(file.paths):
-        # What is an object in one row may be a text in another.
+        # A member that is an object in one row may be a string in another.
         inner = f"({identifier(path[0])} ->> {text(json_path(path[1:]))})"
         member = inner if tops[path[0]] == "JSON" else identifier(path[0])
         members.append(f"{member} AS sl_{place}")
@@ -111,7 +111,7 @@ def _filtered(names: Mapping[str, str], numbers: Sequence[str], way: Numbers | N
     seen: dict[str, str] = {}
     taken: set[str] = set()
     for column, name in names.items():
-        # SQL does not tell upper from lower case: of such columns the first is seen.
+        # SQL names are case-insensitive: of columns that differ only in case, the first one is visible.
         if column and column.lower() not in taken:
             number = f"TRY_CAST({name} AS DOUBLE)" if way is None else way.sql(name)
             seen[column] = number if column in numbers else name

@@ -150,7 +150,7 @@ class FilesSource(SizedSource, FlowSource):
         """Seconds between the values of a key; None where rows come as they like. Told from the first rows."""
         row, times, _ = self._head()
         if len(row) >= HEAD and not in_order(row, times):
-            # The first rows of the file are not those of one time after the other: some series as a whole instead.
+            # The file is not in order of time, so its first rows say little: take some whole series instead.
             row, times = self._rows().some(HEAD)
         return own_step(row, times)
 
@@ -188,7 +188,7 @@ class FilesSource(SizedSource, FlowSource):
             found = np.full((len(ids), grid.count), np.nan)
             if query.metric.empty == "zero":
                 found[:] = zeros(rows.first[ids], rows.last[ids], grid)
-            # Of lines that are marked as errors with a 1 the sum is their number.
+            # If a 1 marks an error, the sum of the marks is the number of errors.
             marked = query.metric.statistic == "count" and self._columns.errors is not None
             rows.buckets("sum" if marked else query.metric.statistic, ids, grid, found)
             if query.metric.least > 1:
@@ -230,7 +230,7 @@ class FilesSource(SizedSource, FlowSource):
             return
         if self._piped is None and stamps_of(self._files) != self._stamps:
             raise StoreError(f"{self.name} changed while it was read: run again when nothing is writing to it")
-        # Which values stand for none is told from all rows.
+        # Which values stand for a missing one can only be told from all rows.
         out = tuple(one.value for one in self._rows().markers if one.sure)
         columns = replace(self._columns, missing=out) if out else self._columns
         database = self._database()
@@ -281,7 +281,7 @@ class FilesSource(SizedSource, FlowSource):
                     staged.close()
                     raise
                 self._staged = staged
-                # What it holds of memory is needed for answers now.
+                # Its memory is needed for the answers now.
                 self._close_database()
             return self._staged
 
@@ -289,7 +289,7 @@ class FilesSource(SizedSource, FlowSource):
         try:
             return Staged(self._database(), self.name, self._inputs, self._columns)
         except NotUtf8:
-            # Further on than was looked at.
+            # The bytes that are not UTF-8 lie beyond the part that was inspected.
             if not self._copies.make(self._files):
                 raise
             self._inputs = self._copies.of(self._inputs)
@@ -321,7 +321,7 @@ class FilesSource(SizedSource, FlowSource):
         except NotUtf8:
             raise
         except Failure:
-            # What cannot be read is told with its row, where it is asked for.
+            # What cannot be read is reported with its row when all rows are read.
             return
         self._columns = used = with_evidence(used, said, self._evidence, names)
         if not used.wide and not used.counter and said.statistic is None:

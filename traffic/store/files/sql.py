@@ -54,7 +54,7 @@ def file_place(places: Mapping[str, int]) -> str:
     if len(places) == 1:
         return f"CAST({next(iter(places.values()))} AS UINTEGER)"
     listed, numbers = ", ".join(map(text, places)), ", ".join(map(str, places.values()))
-    # A path is the same for all rows that the database hands on at once: it is looked up once for them.
+    # All rows of a chunk come from one path, which is therefore looked up once for all of them.
     return f"CAST(list_extract([{numbers}], list_position([{listed}], {FILE})) AS UINTEGER)"
 
 
@@ -160,7 +160,7 @@ def _with_filter(table: Table, where: str | None, errors: str | None, more: str 
     if where is None and errors is None and not more:
         return table.scan
     shown = "".join(f", {sql} AS {identifier(column)}" for column, sql in table.shown.items())
-    # On lines of its own: a comment at its end would swallow what follows.
+    # On a line of its own: a comment at the end of the condition would hide what follows.
     flag = "" if errors is None else f", CASE WHEN (\n{errors}\n) THEN 1.0 ELSE 0.0 END AS sl_error"
     met = "" if where is None else f" WHERE (\n{where}\n)"
     return f"(SELECT *{flag}{more} FROM (SELECT *{shown} FROM {table.scan}){met})"  # noqa: S608
@@ -188,7 +188,7 @@ def _key(file: Input, table: Table, columns: Columns) -> str:
     if len(names) == 1:
         return f"CAST({table.names[names[0]]} AS VARCHAR)"
     cells = [f"coalesce({there(f'CAST({table.names[column]} AS VARCHAR)')}, '-')" for column in names]
-    # What stands between the parts is no part of any of them: else two series could get one name.
+    # The separator must not occur in any part: otherwise two series could get the same name.
     parts = [f"replace({cell}, {text(BETWEEN)}, {text(BETWEEN.replace('/', '//'))})" for cell in cells]
     whole = f" || {text(BETWEEN)} || ".join(parts)
     none = " AND ".join(f"{cell} = '-'" for cell in cells)
@@ -241,9 +241,9 @@ def _or_stop(value: str, raw: str, wanted: str, nothing: str, clean: bool = Fals
     """
     if raw == "NULL":
         return f"coalesce({value}, {nothing})"
-    # A list and not IN, which would become a join with all rows.
+    # A list instead of IN, which DuckDB would turn into a join with all rows.
     blank = ", ".join(map(text, BLANK))
     stop = f"error('{STOP} {wanted}: ' || {raw})"
-    # What is only needed where there is no value is only looked at there.
+    # The cell is examined only if there is no value.
     blank = f"{raw} IS NULL" + ("" if clean else f" OR list_contains([{blank}], lower(trim({raw})))")
     return f"coalesce({value}, CASE WHEN {blank} THEN {nothing} ELSE {stop} END)"

@@ -109,7 +109,7 @@ class Staged:
         try:
             self._read_all(batches(database, inputs, columns, _BATCH, typed=True))
         except Failure:
-            # Not all is what it seemed to be: once more as text, which copes with it or says where it cannot.
+            # Not every cell has the guessed type: read all again as text, which copes with it or says where it cannot.
             database.rejected()
             self._read_all(batches(database, inputs, columns, _BATCH))
 
@@ -227,7 +227,7 @@ class Staged:
         no_key, no_time = codes == blank, t == NO_TIME
         bad = ~np.isfinite(v)
         if self._counter and bad.any():
-            # The first row of a counter begins what the next ones tell of; where it fell nothing is known.
+            # The first row of a counter only starts the increase of the next; where it was reset, nothing is known.
             self.begun += self._by_file(file[np.isneginf(v)])
             self.lost[_RESET] += self._by_file(file[np.isposinf(v)])
             kept = ~np.isinf(v)
@@ -245,7 +245,7 @@ class Staged:
         numbers = np.zeros(len(names), dtype=np.uint32)
         numbers[list(used)] = self._number([names[code] for code in used])
         ids = numbers[codes]
-        # Numpy's own way to do this at any place that an array names is fast since 1.25.
+        # ufunc.at is fast since numpy 1.25.
         np.minimum.at(self.first, ids, t)
         np.maximum.at(self.last, ids, t)
         if self._files > 1:

@@ -52,7 +52,7 @@ def time_of(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str
     stamps = [column for column in free if holds[column] in ("time", "epoch") and not _midnights(table, column)]
     days = [column for column in free if holds[column] in ("date", "time") and column not in stamps]
     written = [column for column in stamps if holds[column] == "time"]
-    # A column that moves within the day beats one that does not, whatever they are called.
+    # A column that changes within a day wins over one that does not, whatever they are called.
     found = named(TIMES, written) or (written[0] if len(written) == 1 else None)
     found = found or (None if written else named(TIMES, stamps))
     if found is None and not written:
@@ -62,9 +62,9 @@ def time_of(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str
     epochs = [column for column in stamps if holds[column] == "epoch"]
     return (
         found
-        # A number may happen to look like a time: only beside another that can be the value.
+        # A number may look like a time by chance, so it counts as one only if another column can be the value.
         or (epochs[0] if len(stamps) == 1 and epochs and any(holds[c] == "number" for c in free) else None)
-        # Without rows a name is all there is; and what is called a time but holds none is told with its row.
+        # Without rows there is only the name; a column that is called a time but holds none is reported with its row.
         or (None if days else named(TIMES, [c for c in free if holds[c] in ("nothing", "text")], whole=True))
     )
 

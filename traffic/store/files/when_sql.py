@@ -47,7 +47,7 @@ def _seconds(name: str, table: Table, column: str, zone: str) -> tuple[str, str]
     if NUMBERS.fullmatch(kind) and kind != "BOOLEAN":
         return _by_size(sql), "NULL"
     if kind == ISO:
-        # A time that names its zone by letters is not of this kind.
+        # A time whose zone is given in letters is not of this kind.
         found = f"epoch(TRY_CAST({sql} AS TIMESTAMPTZ))"
         return f"CASE WHEN suffix({sql}, 'Z') THEN {found} WHEN right({sql}, 1) <= '9' THEN {found} END", sql
     if kind == "VARCHAR":
@@ -66,13 +66,13 @@ def _seconds_of_days(cells: Sequence[str]) -> tuple[str, str]:
         part = f"TRY_CAST(replace({cell}, ',', '.') AS DOUBLE)"
         days += f" + CASE WHEN contains({cell}, ':') THEN epoch(TRY_CAST({cell} AS TIME)) / 86400 ELSE {part} END"
         raw += f" || ' ' || {there(cell)}"
-    # Other numbers are no such days, and would be times of other centuries.
+    # Other numbers are not such days: they would be times in other centuries.
     seconds = f"CASE WHEN ({days}) BETWEEN 20000 AND 80000 THEN CAST(round((({days}) - 25569) * 86400) AS BIGINT) END"
     return f"epoch(CAST(make_timestamp({seconds} * 1000000) AS TIMESTAMPTZ))", raw
 
 
 def _seconds_of_text(cell: str, zone: str) -> str:
-    # Trying the wrong one first would take longer than all the rest.
+    # Trying the wrong one first takes longer than everything else.
     dated = f"substr({cell}, 5, 1) IN ('-', '/')"
     number = _by_size(f"TRY_CAST({cell} AS DOUBLE)")
     return f"CASE WHEN {dated} THEN epoch({iso_sql(cell, zone)}) ELSE {number} END"

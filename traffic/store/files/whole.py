@@ -102,7 +102,7 @@ def _needs(path: str, packed: bool, frame: str) -> tuple[int, bool, int]:
                     ended += over
                     pieces += block.count(b"\n") - over
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        # What is damaged is told where it is read.
+        # Damage is reported when it is read.
         return 0, False, lines
     return odd, pieces > 0 and (frame == "cri" or ended >= _ENDED * pieces), lines
 

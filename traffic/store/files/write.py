@@ -68,7 +68,7 @@ def _encode(pieces: Iterable[Matrix], value: str, form: Format, flags: Flags | N
         StorageFailure: the temporary folder is full.
     """
     try:
-        # The database is closed before the folder goes, so nobody writes there any more.
+        # The database is closed before the folder is removed, so that nothing is written there any more.
         with temporary_folder() as folder, duckdb.connect(config=_SETTINGS) as database:
             database.execute("SET TimeZone = 'UTC'")
             database.execute("CREATE TABLE names (code INTEGER, name VARCHAR)")

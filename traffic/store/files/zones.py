@@ -74,7 +74,7 @@ def formatted_sql(cell: str, formats: Sequence[str], zone: str) -> str:
     for mark, some in kinds.items():
         text = cell
         if mark == "%Z" and some:
-            # Words become offsets; one that nobody told stays, and is no offset.
+            # Names become offsets; an unknown name stays as it is, and is then not a valid offset.
             text = f"regexp_replace({cell}, '\\[[^\\]]*\\]$', '')"
             for name, offset in _known(zone).items():
                 text = f"regexp_replace({text}, '([\\d\\s]){name}(\\s|$)', '\\1{offset}\\2')"

@@ -71,7 +71,7 @@ class Alerting:
                 raise StoreError(f"{self._client.name} does not list its {what}: {error}") from None
             rows = answer.get(name) if isinstance(answer, dict) else None
             if rows is None and isinstance(answer, dict):
-                # An empty list is left out of what the gateway writes.
+                # The gateway leaves an empty list out of its answer.
                 rows = []
             if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
                 raise StoreError(f"{self._client.name} does not respond like Kentik ({what}): check the address")

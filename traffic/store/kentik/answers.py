@@ -52,7 +52,7 @@ def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
     results = _results(answer)
     ours = [result for result in results if result.get("bucket", bucket) == bucket]
     if results and not ours:
-        # Only one was requested: silence would be taken for no data.
+        # Only one was requested: without an error, a missing answer would look like missing data.
         raise Malformed(f"its bucket is {results[0]['bucket']!r:.40}, not {bucket!r:.40}")
     return [row for result in ours for row in _data(result)]
 
@@ -152,7 +152,7 @@ def flow_of(row: Row) -> tuple[str, Floats]:
     name, held = next(iter(series.items()))
     flow = held.get("flow") if isinstance(held, dict) else None
     try:
-        # None becomes NaN here.
+        # numpy turns None into NaN.
         points = np.array(flow or np.zeros((0, 3)), dtype=np.float64)
     except (TypeError, ValueError):
         points = np.zeros(0)
@@ -174,7 +174,7 @@ def bucketed(flow: Floats, grid: Grid) -> Floats:
     widest = flow[:, 2].max(initial=0)
     if widest > grid.step:
         raise TooLong(f"points are {widest:,.0f} s wide, not {grid.step}")
-    # What is kept by the hour comes by whole hours, and three of them at least; the last point may begin at the end.
+    # Hourly data are answered in whole hours, at least three of them; the last point may start at the end.
     around = max(FAST_LEAST, grid.step) * 1000
     if (flow[:, 0] < grid.start * 1000 - around).any() or (flow[:, 0] > grid.window.end * 1000 + around).any():
         raise Malformed("its answer is for other times than requested")
@@ -184,7 +184,7 @@ def bucketed(flow: Floats, grid: Grid) -> Floats:
     count = np.bincount(bucket, minlength=grid.count)
     total = np.bincount(bucket, value * width, grid.count)
     seconds = np.bincount(bucket, width, grid.count)
-    # A bucket of one point is that point, to the last bit.
+    # A bucket of a single point equals that point exactly, so it is not averaged.
     alone = np.bincount(bucket, value, grid.count)
     with np.errstate(invalid="ignore"):
         mean = total / seconds

@@ -118,10 +118,10 @@ class Breakdown:
                     for place in inside:
                         part = series[grid.slice(windows[place].clip(span))]
                         row[place] += step * np.nansum(part)
-                        # The total is asked for first.
+                        # The total is requested first.
                         known[place] += 0 if number else np.count_nonzero(~np.isnan(part))
         totals = sum(sums[0].values(), np.zeros(len(windows)))
-        # A week of which less than half as much is known, such as the one in which the data begin, is none to go by.
+        # A week with less than half as much data as the event's own, such as the first one, is not a reference.
         there = (known > 0) & (2 * known >= known[0])
         for query, found, partly in zip(queries, sums[1:], cut[1:], strict=True):
             left = totals - sum(found.values(), np.zeros(len(windows)))

@@ -169,7 +169,7 @@ class Client:
                 self._unanswered(number)
                 raise _Silence(f"{self.name} did not answer within {READ:.0f} s ({what})") from None
             except ValueError as error:
-                # The library's word for an address, or a proxy from the environment, that it cannot use.
+                # What the library raises for an address, or a proxy from the environment, that it cannot use.
                 raise Refused(
                     f"{self.name} cannot be queried ({_short(error)}): check the address and HTTPS_PROXY"
                 ) from None

@@ -53,7 +53,7 @@ class Pace:
     def turn(self) -> Iterator[None]:
         """Wait until one more request may be sent; it is under way until the block ends."""
         with self._room:
-            # One waits for all: those behind it could not go before it anyway.
+            # One thread waits for all: those behind it could not go before it anyway.
             with self._turn:
                 while (rest := self._next() - self._clock()) > 0:
                     self._sleep(rest)

@@ -139,7 +139,7 @@ class KentikSource(ScarceSource, FlowSource):
         """Every customer with traffic in `window`, in order of name, and that window: when they begin is not told."""
         if not window.seconds:
             return {}
-        # Kentik is asked by whole minutes.
+        # Kentik takes whole minutes only.
         found = customers_of(self._listed(window.widen(60)))
         self._report(found)
         return dict.fromkeys(sorted(found.keys.values()), window)
@@ -183,7 +183,7 @@ class KentikSource(ScarceSource, FlowSource):
             rows, asns = zip(*named, strict=True)
             values[list(rows)] = self._series.ask(asns, grid)
         if query.metric != self.metric:
-            # Bits per second, where bytes of each bucket are asked for.
+            # Kentik answers in bits per second, but the bytes of each bucket were requested.
             values *= query.metric.factor(query.resolution) / self.metric.factor(query.resolution)
         return Matrix(query.keys, grid, values)
 
@@ -249,10 +249,10 @@ class KentikSource(ScarceSource, FlowSource):
             if self._plans is None:
                 self._plans = self._client.get("/plans")["plans"]
             days = [plan[name] for plan in self._plans]
-            # To 1970 at the most: what is kept for ever may be said as a number without a meaning.
+            # No further back than 1970: unlimited retention may be given as an arbitrary large number.
             return min(max(int(day) for day in days if day), int(self._now()) // DAY) * DAY
         except (AccessDenied, Refused, KeyError, TypeError, ValueError, OverflowError):
-            # Who may not see plans may still ask; a token that is wrong is noticed by the first query.
+            # A user who may not see plans may still send queries; a wrong token is noticed by the first of them.
             return None
 
     def _say(self, text: str) -> None:

@@ -81,7 +81,7 @@ class Template:
         """What it asks for: bits per second, unless it says something else than bytes."""
         name = _names(self.query["metric"])[0]
         if name in _BYTES:
-            # As of our own stores: bytes, added up, in bits per second. Here nothing is filled up with zeros.
+            # Like our own stores: bytes, added up, in bit/s. But an empty bucket is missing here, not zero.
             return replace(BITS, empty="missing")
         return Metric(name, name, "avg", unit=_UNITS.get(name, ""), empty="missing")
 

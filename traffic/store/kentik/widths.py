@@ -33,7 +33,7 @@ WIDTHS: Mapping[int, Width] = {
     300: Width(5, True, 14 * DAY, FAST),
     600: Width(10, True, 30 * DAY, FAST),
     1200: Width(20, True, 60 * DAY, FAST),
-    # Anything longer than three days comes by the hour; what is shorter comes finer, and is averaged.
+    # Windows of more than three days are answered by the hour; shorter ones in finer steps, which are averaged.
     3600: Width(20, False, 60 * DAY, FAST),
 }
 """Seconds of a bucket -> how it is asked for. Sources: docs/kentik.md."""

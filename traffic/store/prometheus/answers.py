@@ -74,7 +74,7 @@ def agrees(hours: Mapping[str, Floats], most: int) -> bool:
     between = (hours[name] for name in ("high", "second", "p50", "p20", "mean"))
     if any(((each < low - slack) | (each > high + slack)).any() for each in between):
         return False
-    # The least and the highest are among the buckets of which the mean is.
+    # Minimum and maximum are among the buckets that the mean is computed from.
     with np.errstate(over="ignore"):
         least, largest = low + (high - low) / count, high - (high - low) / count
     mean = hours["mean"]
@@ -88,7 +88,7 @@ def adds_up(values: Floats, count: float, total: float) -> bool:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         apart, size = abs(float(there.sum()) - total), float(np.abs(there).sum())
-    # Of numbers too large to be added up nothing more can be said.
+    # If numbers are too large to add up, their mean cannot be checked.
     return not np.isfinite(size) or bool(apart <= _NEAR * size)
 
 

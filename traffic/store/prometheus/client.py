@@ -93,7 +93,7 @@ class Connection:
                 return self._once(path, fields)
             except _Unready as error:
                 tries += 1
-                # A different while for each, so that those who were sent away do not come back together.
+                # A random pause, so that clients that were turned away do not all return at once.
                 pause = random.uniform(0.5, 1.0) * min(_LONGEST, 0.5 * 2.0**tries)  # noqa: S311 - no secret
                 pause = max(pause, error.after)
                 if time.monotonic() + pause - since > self._wait or not self._answered:
@@ -213,5 +213,5 @@ def _no_other(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _line(told: Any) -> str:
     """What a server says, as a part of a line."""
     text = " ".join(("; ".join(map(str, told)) if isinstance(told, list) else str(told)).split())
-    # VictoriaMetrics quotes the query first.
+    # VictoriaMetrics quotes the query before it says what is wrong.
     return text if len(text) <= _MOST_SAID else f"... {text[-_MOST_SAID:]}"

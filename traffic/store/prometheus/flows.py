@@ -84,7 +84,7 @@ class LabelParts:
                 found.setdefault(cells, {name: np.zeros(count) for name in (_AMOUNT, _ROWS)})[field][place] += value
         scale = np.full(len(query.windows), self.metric.scale)
         if self.split == "excess" and not self.metric.adds_up and not self.metric.per_second:
-            # Of what is no amount a second, how much of it there was at a time.
+            # For what is not an amount per second: how much of it there was at a time.
             scale /= [max(1, window.seconds) for window in query.windows]
         amounts, rows = (
             np.array([one[name] for one in found.values()]).reshape(len(found), count) for name in (_AMOUNT, _ROWS)

@@ -90,7 +90,7 @@ class SampleHistory:
                 for grid, line in self._asking.parts(question.seen(DAY), Grid.over(whole, DAY)):
                     key = naming.key(line.labels)
                     if not key:
-                        # Counted among the samples.
+                        # Already counted among the samples.
                         continue
                     days = grid.start + DAY * line.columns
                     found = Window(int(days.min()), int(days.max()) + DAY)

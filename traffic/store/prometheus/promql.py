@@ -177,7 +177,7 @@ def _selector(text: str, tokens: list[_Token], at: int) -> tuple[Selector, int]:
     if _sign(tokens, at) == "[":
         behind = _closing(tokens, at, "[", "]")
         inner = text[tokens[at].start : tokens[behind - 1].end]
-        # With a colon it is a subquery, of a selector of one sample.
+        # With a colon, it is a subquery over a selector that returns single samples.
         if ":" not in inner:
             within, at = inner, behind
     while True:

@@ -103,7 +103,7 @@ class Samples:
     def _chosen(self, series: Sequence[dict[str, str]] | None) -> str:
         found = self.selector
         if series is not None:
-            # Every label by itself: that may be more series than are wanted, which are then left out.
+            # Each label is matched on its own, which may return other series too; these are dropped afterwards.
             for label in sorted({label for one in series for label in one}):
                 found = with_matcher(found, one_of(label, sorted({one.get(label, "") for one in series})))
         return found

@@ -53,7 +53,7 @@ def flavour_of(connection: Connection) -> Flavour:
     found = [value for _, values in pairs(answer, "vector") for value in values.values()]
     if found not in ([2.0], [3.0]):
         raise NoPromAnswer(f"{connection.name} counts {found} minutes in two: it does not respond like Prometheus")
-    # The header is on every answer of VictoriaMetrics, and nobody else's.
+    # Every answer of VictoriaMetrics has this header, and no other server sends it.
     if "X-Server-Hostname" in connection.headers:
         told = _VERSION.search(connection.page("/metrics"))
         return Flavour(VICTORIA, told[1] if told else "", found == [3.0], kept_of(connection.page("/flags")))
@@ -70,7 +70,7 @@ def facts_of(connection: Connection, flavour: Flavour) -> list[str]:
     if interval := _SCRAPES.search(str(_said(connection, "status/config").get("yaml", ""))):
         found.append(f"it scrapes every {interval[1]}, unless a job says otherwise")
     told = _said(connection, "status/tsdb")
-    # Of Prometheus those of the last hours, which are in memory; of VictoriaMetrics those of the day.
+    # Prometheus counts the series of the last hours, which are in memory; VictoriaMetrics those of the day.
     head = told.get("headStats")
     number = head.get("numSeries") if isinstance(head, dict) else told.get("totalSeries")
     if isinstance(number, int) and number > 0:

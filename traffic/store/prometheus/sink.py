@@ -259,7 +259,7 @@ def held(connection: Connection) -> Manifest | None:
     Raises:
         StoreError: several were, or it cannot be read.
     """
-    # A start of 0 is none to VictoriaMetrics, which then looks at the last five minutes.
+    # VictoriaMetrics ignores a start of 0 and then looks at the last five minutes.
     found = connection.ask("series", **{"match[]": INFO, "start": 1, "end": 4_102_444_800})
     try:
         said = [manifest_of(labels) for labels in found]

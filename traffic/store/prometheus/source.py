@@ -67,7 +67,7 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
 
     def limits(self, resolution: int) -> Limits:
         """As many points of a series as the server answers with."""
-        # A roll-up is made of that many too, and of some before them.
+        # A roll-up reads as many samples as the buckets do, and some before them.
         seconds = max(HOUR, self._asking.flavour.points * resolution // HOUR * HOUR - 2 * HOUR)
         return Limits(seconds=seconds, buckets=_BUCKETS, at_once=AT_ONCE)
 

@@ -23,7 +23,7 @@ def texts_of(column: Mapping[str, str], fields: Mapping[str, tuple[str, ...]]) -
     cells = {role: first_of(column, names) for role, names in fields.items()}
     lines = [name for name in fields["endpoint"] if plain(name) in REQUESTS]
     path = f"regexp_replace({cells['endpoint']}, '{REQUEST}', '\\2')" if lines else cells["endpoint"]
-    # What is no path, as the name of a handler, stays as it is.
+    # What is not a path, such as the name of a handler, stays as it is.
     cut = f"split_part(split_part(regexp_replace({path}, '^[a-z]+://[^/?#]*', ''), '?', 1), '#', 1)"
     path = (
         f"CASE WHEN starts_with({path}, '/') THEN split_part(split_part({path}, '?', 1), '#', 1) "
@@ -38,7 +38,7 @@ def texts_of(column: Mapping[str, str], fields: Mapping[str, tuple[str, ...]]) -
     bare = f"regexp_replace({first}, '^(\\d+\\.\\d+\\.\\d+\\.\\d+):\\d+$', '\\1')"
     address = f"CASE WHEN contains({first}, ':') THEN {bare} ELSE {first} END"
     host = f"CASE WHEN contains({host}, ':') THEN regexp_replace({host}, ':\\d+$', '') ELSE {host} END"
-    # The members of a header may be several: the first is meant.
+    # A header may have several values: the first one counts.
     agent, referrer = (
         f"CASE WHEN starts_with({cell}, '[\"') THEN json_extract_string({cell}, '$[0]') ELSE {cell} END"
         for cell in (cells["agent"], cells["referrer"])

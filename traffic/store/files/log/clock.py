@@ -39,7 +39,7 @@ def form_of(cell: str) -> str:
     cases = {form: is_form(cell, form) for form in FORMS[:3]}
     cases |= {"day": f"regexp_full_match(trim({cell}), '{_DAY}')"}
     cases |= {"clock": f"regexp_full_match(trim({cell}), '{_CLOCK}')"}
-    # These take longest, so they are tried where nothing else fits.
+    # These are the slowest, so they are tried only if nothing else fits.
     cases |= {form: is_form(cell, form) for form in FORMS[3:]}
     return f"CASE {' '.join(f'WHEN {test} THEN {form!r}' for form, test in cases.items())} END"
 

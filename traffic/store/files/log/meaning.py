@@ -131,7 +131,7 @@ def meaning_of(look: Look, may: Mapping[str, tuple[str, ...]], names: Sequence[s
     fields["endpoint"] = tuple(name for name in may["endpoint"] if _is_endpoint(look, name))
     fields["method"] = tuple(name for name in may["method"] if _is_there(look, "method", name, r"^[A-Za-z_-]{1,20}$"))
     for role in ("service", "host", "address", "agent", "referrer"):
-        # A service is no time that one took.
+        # The duration of a service call is not the name of a service.
         good = r"^[^\d]|^[\d.]*$|[^\d.nums]" if role == "service" else "."
         fields[role] = tuple(name for name in may[role] if _is_there(look, role, name, good))
     fields["bytes"] = tuple(name for name in may["bytes"] if _is_there(look, "bytes", name, r"^\d+(\.0+)?$"))
@@ -268,7 +268,7 @@ def _unit_of(look: Look, cell: str) -> Unit:
 def _is_endpoint(look: Look, name: str) -> bool:
     cell = look.column[name]
     if plain(name) in REQUESTS and name not in look.named.values():
-        # What is asked for, or the line that asks for it.
+        # Either the path that was requested, or the whole request line.
         every, fine = look.share(name, f"regexp_matches({cell}, '{REQUEST}') OR starts_with({cell}, '/')")
         return every > 0 and 2 * fine >= every
     return look.share(name, "TRUE")[0] > 0

@@ -148,7 +148,7 @@ class Interpreter:
         said = self.said
         seen: dict[str, str] = {}
         for name, cell in column.items():
-            # SQL does not tell upper from lower case: of such fields the first is seen.
+            # SQL names are case-insensitive: of fields that differ only in case, the first one is visible.
             if name.lower() not in {one.lower() for one in seen}:
                 seen[name] = cell
         numbers = self._numbers(seen, ask) if said.errors or said.where else set()
@@ -157,7 +157,7 @@ class Interpreter:
             for name, cell in seen.items()
             if said.errors or said.where
         )
-        # On lines of its own: a comment at its end would swallow what follows.
+        # On a line of its own: a comment at the end of the condition would hide what follows.
         error = f"coalesce((\n{said.errors}\n), FALSE)" if said.errors else meaning.errors or "FALSE"
         met = f"coalesce((\n{said.where}\n), FALSE)" if said.where else "TRUE"
         sql = dict(meaning.sql)

@@ -47,7 +47,7 @@ class Raw:
         wanted = [self.fields[name] for name in names]
         relation = self.relation
         if self.lists:
-            # One look at an object, whatever the number of members that are wanted of it.
+            # An object is parsed once, however many of its members are needed.
             places = sorted({int(found[1]) for one in wanted if (found := _NUMBERED.fullmatch(one))})
             paths = ", ".join(text(self.lists[place]) for place in places)
             wanted = [
@@ -124,7 +124,7 @@ def _begun(line: str) -> str:
 
 
 def _begun_inside(reading: Reading, line: str) -> str:
-    # What has not the frame is kept: it counts as not understood.
+    # Lines without the frame are kept: they count as not understood.
     return f" WHERE {line} IS NULL OR (TRUE{_begun(line)})" if reading.goes_on else ""
 
 

@@ -72,7 +72,7 @@ def reading_of(text: str) -> Reading | None:
     frames = list(frames_of(lines))
     for frame, inside in frames:
         inner = _inner(inside)
-        # A text in JSON is what the line says, unless it is a line of another format.
+        # A string in JSON is the message of the line, unless it is itself a line of another format.
         if inner is not None and not (inner.goes_on and not FRAMES[frame].expression):
             return replace(inner, frame=frame)
     plain = _inner(lines)

@@ -119,7 +119,7 @@ class LinesSource(SizedSource, FlowSource):
         ((every, keyless),) = self._laid.ask("SELECT count(*), count(*) FILTER (key = '') FROM lines")
         lost = [f"{keyless:,} of {every:,} lines left out: without {self._series[1] or 'a key'}"] if keyless else []
         if self._preset.latency:
-            # Where nothing answered, some write -1.
+            # Some servers write -1 if nothing answered.
             ((below,),) = self._laid.ask("SELECT count(*) FROM lines WHERE ms < 0")
             name = self._laid.known.latency
             lost += [f"{below:,} lines have a {name} below 0: --where '{name} >= 0' leaves them out"] if below else []
