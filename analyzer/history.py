@@ -1,4 +1,4 @@
-"""The history that policies are tried on, ours and those of other engines."""
+"""The history on which policies are tried, ours and those of other engines."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from traffic.model import WEEK, Ints, Query, Window
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """What a store holds in the time that is looked at, and how it is read."""
+    """The data of a store in the window of a run, and how they are read."""
 
     source: CachedSource
     surveyed: Surveyed
     resolution: int
     """Seconds of a bucket."""
     progress: Progress
-    """Is told how many of the keys are done."""
+    """Called with the number of keys that are done, and of all keys."""
 
     @cached_property
     def place_of(self) -> dict[str, int]:
-        """Key -> its place among the keys of the survey."""
+        """Key -> its index among the keys of the survey."""
         return {key: place for place, key in enumerate(self.surveyed.spans)}
 
     def queries(self) -> Iterator[Query]:
-        """One per block of keys; a block counts as done when the next one is asked for."""
+        """One per block of keys; a block counts as done when the caller takes the next one."""
         done = 0
         for keys, reach in self.surveyed.blocks:
             yield Query(self.source.metric, keys, reach, self.resolution)
@@ -40,10 +40,10 @@ class History:
 
 
 def weeks_in(window: Window) -> int:
-    """How many weeks a window has, at least one; the last may be shorter."""
+    """Number of weeks in a window, at least one; the last may be shorter."""
     return max(1, -(-window.seconds // WEEK))
 
 
 def week_of(times: Ints, window: Window) -> Ints:
-    """The week of the window that each time lies in, from 0; what lies outside belongs to the first or last."""
+    """Index of the week of the window that contains each time (epoch seconds); times outside get the first or last."""
     return np.clip((times - window.start) // WEEK, 0, weeks_in(window) - 1)

@@ -1,4 +1,4 @@
-"""A policy that is tried."""
+"""A policy to try."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from analyzer.model import EventClass, Policy
 
 Classes = tuple[EventClass, ...]
 ALERTS: Classes = ("policy",)
-"""The classes of the events that are alerts, where nothing else is said."""
+"""The classes of events that count as alerts by default."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A policy, and in which settings it differs from the present one."""
+    """A policy, and the settings in which it may differ from the present one."""
 
     policy: Policy
     settings: tuple[tuple[str, str], ...] = ()
-    """What is varied, and the value as it was written."""
+    """Names of the varied settings, and their values as written."""
     counted: Classes = ALERTS
-    """The classes of events that are its alerts."""
+    """The classes of events that count as its alerts."""
 
     @property
     def words(self) -> str:
@@ -27,5 +27,5 @@ class Candidate:
         return " ".join(f"{name}={value}" for name, value in self.settings)
 
     def alerts_as(self, present: Policy) -> bool:
-        """Whether it raises the alerts of this policy: which other events are told as well makes no difference."""
+        """Whether it raises the same alerts as `present`: which other classes are reported makes no difference."""
         return self.counted == ALERTS and replace(self.policy, classes=present.classes) == present

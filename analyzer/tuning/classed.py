@@ -1,4 +1,4 @@
-"""Alerts of other classes than `policy` in a sweep: by what makes the events of a run of discover."""
+"""Alerts of classes other than `policy` in a sweep: found by the functions that a run of discover uses."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from traffic.model import Bools, Ints, Matrix, Metric, Rollup
 
 @dataclass(frozen=True, eq=False)
 class Classed:
-    """A policy whose alerts are of several classes, and what it raised so far."""
+    """A policy with alerts of several classes, and what it has raised so far."""
 
     policy: Policy
-    """With these classes."""
+    """Its `classes` are those that count."""
     events: list[Event] = field(default_factory=list)
 
     def settled(self) -> list[Event]:
-        """All that it raised: of new keys, as many as are told of a run."""
+        """Everything that it raised; of new keys only as many as a run reports."""
         return by_volume(self.events)[0]
 
 
 @dataclass(frozen=True, eq=False)
 class ClassedBlock:
-    """Keys that are looked at together."""
+    """A block of keys."""
 
     rollup: Rollup
     metric: Metric
@@ -58,21 +58,21 @@ class ClassedBlock:
             yield whole, [rows_of[key] for key in block.query.keys]
 
     def hot(self, policy: Policy) -> Bools:
-        """The hours in which a bucket can be one of an event of these classes, shape (keys, hours)."""
+        """The hours that may contain a bucket of an event of these classes, shape (keys, hours)."""
         found = np.zeros((len(self.rollup.keys), self.rollup.grid.count), dtype=bool)
         for block, rows in self._judged(policy):
             found[rows] = suspect_hours(block)
         return found
 
     def raise_all(self, classed: Classed, pieces: Sequence[Piece]) -> None:
-        """Take in the events of these keys."""
+        """Add the events of these keys."""
         for block, rows in self._judged(classed.policy):
             own = list(_of_rows(pieces, rows))
             classed.events.extend(one.event for one in traced_in(block, own))
 
 
 def _of_rows(pieces: Sequence[Piece], rows: Sequence[int]) -> Iterator[Piece]:
-    """The buckets of some rows, by their place among these."""
+    """The buckets of some rows, by their index among these."""
     place_of = {row: place for place, row in enumerate(rows)}
     for some, matrix in pieces:
         kept = [index for index, row in enumerate(some) if row in place_of]
@@ -82,7 +82,7 @@ def _of_rows(pieces: Sequence[Piece], rows: Sequence[int]) -> Iterator[Piece]:
 
 
 def classed_of(tried: Sequence[Candidate]) -> dict[int, Classed]:
-    """By their place, the policies whose alerts are not of the class `policy` alone."""
+    """Index -> policy, for the policies whose alerts are not only of the class `policy`."""
     return {
         place: Classed(replace(one.policy, classes=one.counted))
         for place, one in enumerate(tried)
@@ -91,7 +91,7 @@ def classed_of(tried: Sequence[Candidate]) -> dict[int, Classed]:
 
 
 def columns_of(events: Sequence[Event], places: dict[str, int]) -> Iterator[tuple[bool, tuple[Ints, Ints, Ints, Ints]]]:
-    """Rises and falls as arrays: place of the key, start, end, detected."""
+    """Rises, then falls: whether they are rises, and index of the key, start, end, detected, shape (events,) each."""
     for rises in (True, False):
         own = [one for one in events if (one.direction == "above") == rises]
         rows = [(places[one.key], one.start, one.end, one.detected) for one in own]

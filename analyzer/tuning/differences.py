@@ -1,4 +1,4 @@
-"""Two runs, event by event: judged again over the same answers, and each setting in which they differ tried alone."""
+"""Two runs, event by event: both judged again on the same answers, and each setting in which they differ on its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 20
 
 @dataclass(frozen=True)
 class Compared:
-    """A run, as it is compared."""
+    """A run that is compared."""
 
     number: int
     store: str
@@ -34,22 +34,22 @@ class Compared:
 
 @dataclass(frozen=True)
 class Difference:
-    """What two runs have in common, and what not."""
+    """What two runs have in common, and what differs."""
 
     runs: tuple[int, int]
     same: int
     new: tuple[Event, ...]
-    """Only the second has them."""
+    """Events that only the second run has."""
     gone: tuple[Event, ...]
-    """Only the first has them."""
+    """Events that only the first run has."""
     moved: tuple[tuple[Event, Event], ...]
-    """Of the same time, but not the same start and end."""
+    """Events that overlap in time, but differ in start or end: before, after."""
     settings: tuple[Change, ...]
 
 
 @dataclass(frozen=True)
 class Change:
-    """A setting in which they differ, and what it does alone to the first one."""
+    """A setting in which they differ, and what it alone changes in the first run."""
 
     setting: str
     before: str
@@ -63,7 +63,7 @@ def differences(source: CachedSource, one: Compared, other: Compared, progress: 
     """Compare two runs of the same store, metric, window and resolution.
 
     Raises:
-        UsageFailure: they read different things.
+        UsageFailure: they did not read the same data.
     """
     for name, what in (("store", "stores"), ("metric", "metrics")):
         if getattr(one, name) != getattr(other, name):
@@ -98,7 +98,7 @@ Matched = tuple[int, list[Event], list[Event], list[tuple[Event, Event]]]
 
 
 def matched(before: Sequence[Event], after: Sequence[Event]) -> Matched:
-    """How many are the same; which are new, gone, and moved: those of a key and direction that overlap, in order."""
+    """How many events are the same; which are new, gone, and moved (same key and direction, and overlapping)."""
     known = {(one.id, one.end) for one in before}
     there = {(one.id, one.end) for one in after}
     same = len(known & there)

@@ -1,4 +1,4 @@
-"""Which policies are tried: settings with several values each, and all that can be made of them."""
+"""Which policies are tried: all combinations of the values of several settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from traffic.errors import UsageFailure
 from traffic.times import duration
 
 MOST = 5000
-"""Policies that are tried at once."""
+"""Maximum number of policies in one sweep."""
 
 DEFAULT = (
     "over-percent=100,125,150,200,250,300,400,500,700,1000",
@@ -43,13 +43,13 @@ NAMES = (*_NUMBERS, "baseline", "rules", "classes")
 
 
 def candidates(present: Policy, vary: Sequence[str]) -> list[Candidate]:
-    """All policies of a grid, the present one in front where it is not among them.
+    """All policies of a grid, preceded by the present one if it is not among them.
 
     Args:
-        vary: `NAME=VALUES`, the values parted by commas; numbers and times also as `50..400/25`.
+        vary: `NAME=VALUES`, with commas between the values; numbers and times also as `50..400/25`.
 
     Raises:
-        UsageFailure: a setting or a value is not valid, or they are too many.
+        UsageFailure: a setting or a value is not valid, or there are too many combinations.
     """
     axes = [_axis(present, one) for one in vary]
     names = [name for name, _ in axes]
@@ -74,7 +74,7 @@ def candidates(present: Policy, vary: Sequence[str]) -> list[Candidate]:
 
 
 def looser(tried: Sequence[Candidate], present: Policy) -> bool:
-    """Whether some of them may look at days that the present one does not: all but those that only ask for more."""
+    """Whether some of them may need days that the present one does not: all except those that are only stricter."""
     for policy in (one.policy for one in tried):
         asked = {"over_percent", "over_units", "floor", "rare_weeks"}
         less = any(getattr(policy, name) < getattr(present, name) for name in asked)

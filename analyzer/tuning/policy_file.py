@@ -17,10 +17,10 @@ POLICY, CALENDAR = "policy.tuned.yaml", "policy.tuned.calendar.csv"
 
 
 def policy_files(policy: Policy, metric: Metric, words: str) -> dict[str, bytes]:
-    """The files that say a policy, by name: the settings, and its calendar where it has one.
+    """The files of a policy, by name: its settings, and its calendar if it has one.
 
     Args:
-        words: what is said of it at the head.
+        words: comment at the head of the settings.
     """
     lines = [f"# {line}" for line in words.splitlines()]
     lines += [f"{name}: {_text(getattr(policy, name))}" for name in AS_THEY_ARE]

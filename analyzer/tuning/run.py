@@ -1,4 +1,4 @@
-"""The whole of a sweep: policies, what they raise, what that is worth, and which is recommended."""
+"""A whole sweep: policies, what they raise, their scores, and which one is recommended."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def tuned(
     """Try the policies of a grid.
 
     Args:
-        vary: as `analyzer.tuning.grid.candidates` takes it; none: the default grid.
-        labels: the truth; None where there is none.
-        budget: alerts a week of all series that the recommended policy may raise.
-        engine: who raises the alerts, a name of `analyzer.tuning.tried.ENGINES`.
+        vary: as `analyzer.tuning.grid.candidates` takes it; if empty, the default grid.
+        labels: the truth; None if there is none.
+        budget: alerts per week, over all series, that the recommended policy may raise; None: no limit.
+        engine: what raises the alerts, a name of `analyzer.tuning.tried.ENGINES`.
 
     Raises:
         UsageFailure: a setting is not valid.

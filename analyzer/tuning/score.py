@@ -1,4 +1,4 @@
-"""What policies are worth, week by week: found, missed, alerts; which are better than which, and how sure that is."""
+"""The scores of policies, week by week; which policies are better than others, and how certain that is."""
 
 from __future__ import annotations
 
@@ -18,59 +18,59 @@ from analyzer.tuning.truth import LabelArrays
 from traffic.model import HOUR, WEEK, Bools, Floats, Ints, Label, Window
 
 LEAST = 5
-"""Incidents without which nothing is recommended."""
+"""Minimum number of incidents for a recommendation."""
 NIGHT = (22, 6)
-"""From and to this hour of a key's own clock."""
+"""From this hour to that one, in the key's own time zone."""
 _DRAWS, _SEED = 2000, 1
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What one policy came to. Arrays of shape (weeks,): weeks of the window, from its start."""
+    """The score of one policy. Arrays of shape (weeks,): weeks of the window, from its start."""
 
     candidate: Candidate
     hits: Ints
     misses: Ints
     not_judged: Ints
-    """Incidents in time that it does not judge."""
+    """Incidents in time that it could not judge."""
     false_alarms: Ints
     alerts: Ints
     weeks: Floats
-    """That it judged, of all series: judged key-hours over those of a week."""
+    """Share of each week that it judged: judged key-hours over all key-hours of a week."""
     worst_key: str
     worst_per_week: float
     night: float | None
-    """Share of its alerts; None without any."""
+    """Share of its alerts that are detected at night; None if it has none."""
     delay: float | None
     """Seconds, the median over the hits."""
     found: frozenset[str]
-    """The ids of the labels that are hits ..."""
+    """Ids of the labels that are hits ..."""
     missed: frozenset[str]
     """... and of the misses."""
 
     def total(self, what: Ints, part: Bools | None = None) -> int:
-        """The sum over some weeks; over all."""
+        """The sum over some weeks (shape (weeks,)); by default over all."""
         return int(what[part].sum() if part is not None else what.sum())
 
     def per_week(self, part: Bools | None = None) -> float | None:
-        """Alerts in a judged week of all series together; None where none was judged."""
+        """Alerts per judged week, over all series; None if nothing was judged."""
         weeks = float(self.weeks[part].sum() if part is not None else self.weeks.sum())
         return self.total(self.alerts, part) / weeks if weeks > 0 else None
 
     def recall(self, part: Bools | None = None) -> float | None:
-        """Hits among hits and misses."""
+        """Share of hits among hits and misses; None if there are neither."""
         hits, misses = self.total(self.hits, part), self.total(self.misses, part)
         return hits / (hits + misses) if hits + misses else None
 
     def f1(self, part: Bools) -> float:
-        """Over some weeks; incidents that it does not judge are missed."""
+        """F1 over some weeks; incidents that it could not judge count as missed."""
         hits = self.total(self.hits, part)
         wrong = sum(self.total(what, part) for what in (self.misses, self.not_judged, self.false_alarms))
         return 2 * hits / (2 * hits + wrong) if hits else 0.0
 
 
 def score(candidate: Candidate, swept: Swept, surveyed: Surveyed, truth: LabelArrays, metric: str) -> Score:
-    """Count one policy's alerts, and compare them with the truth as discover does."""
+    """Count the alerts of one policy, and compare them with the truth as discover does."""
     window, count = surveyed.window, len(swept.judged_by_week)
     keys, alerts = list(surveyed.spans), swept.alerts()
     judged = truth.judge(swept, metric)
@@ -100,7 +100,7 @@ def score(candidate: Candidate, swept: Swept, surveyed: Surveyed, truth: LabelAr
 
 
 def _worst(swept: Swept, keys: Sequence[str]) -> tuple[str, float]:
-    """The series with most alerts in a week of its judged time, which counts as a week at least."""
+    """The series with the most alerts per judged week, and that rate; less than a week counts as a week."""
     if not swept.key:
         return "", 0.0
     counted = np.bincount(np.concatenate(swept.key), minlength=len(keys))
@@ -125,7 +125,7 @@ def _night(policy: Policy, keys: Sequence[str], alerts: SweptAlerts) -> float | 
 
 
 def front(scores: Sequence[Score]) -> list[Score]:
-    """Those of which none other finds as much with fewer alerts, or more with as many: by alerts a week."""
+    """The Pareto front, by alerts per week: no other policy finds as much with fewer alerts, or more with as many."""
     ordered = sorted(
         (one for one in scores if one.per_week() is not None),
         key=lambda one: (one.per_week() or 0.0, -one.total(one.hits), one.total(one.false_alarms)),
@@ -139,7 +139,7 @@ def front(scores: Sequence[Score]) -> list[Score]:
 
 @dataclass(frozen=True, eq=False)
 class Halves:
-    """The weeks on which a policy is chosen, and those on which it is judged."""
+    """The weeks on which a policy is chosen, and those on which it is tested."""
 
     first: Bools
     last: Bools
@@ -147,12 +147,12 @@ class Halves:
 
     @property
     def border(self) -> int:
-        """Where the last ones begin."""
+        """Start of the weeks for testing, epoch seconds."""
         return self.window.start + int(self.first.sum()) * WEEK
 
 
 def halves(window: Window) -> Halves | None:
-    """The first two thirds of the weeks, and the rest; None of fewer than two."""
+    """The first two thirds of the weeks, and the rest; None if there are fewer than two weeks."""
     count = weeks_in(window)
     if count < 2:
         return None
@@ -162,12 +162,12 @@ def halves(window: Window) -> Halves | None:
 
 
 def choose(scores: Sequence[Score], present: Score, parts: Halves, budget: float | None) -> Score | None:
-    """The best on the first weeks: of those within the budget the most hits, or without one the highest F1.
+    """The best policy on the first weeks: within a budget that with the most hits, otherwise that with the highest F1.
 
-    Equals: fewer false alarms, then fewer alerts, then fewer settings that differ from the current policy.
+    Ties: fewer false alarms, then fewer alerts, then fewer settings that differ from the current policy.
 
     Returns:
-        None where none keeps to the budget.
+        None if no policy keeps to the budget.
     """
     part = parts.first
     rates = [(one, one.per_week(part)) for one in scores]
@@ -189,14 +189,14 @@ def _values(one: Score) -> Iterator[object]:
 
 @dataclass(frozen=True)
 class Interval:
-    """What nine of ten resamplings of whole weeks lie in; None where there is nothing to divide by."""
+    """90 % intervals from resampling whole weeks; None if there is nothing to divide by."""
 
     recall: tuple[float, float] | None
     per_week: tuple[float, float] | None
 
 
 def interval(one: Score, part: Bools) -> Interval:
-    """By drawing as many weeks as there are, with replacement (block bootstrap, blocks of a week)."""
+    """Block bootstrap: draws as many weeks as there are, with replacement."""
     weeks = np.flatnonzero(part)
     draws = weeks[np.random.default_rng(_SEED).integers(0, len(weeks), (_DRAWS, len(weeks)))]
     hits, wanted = one.hits[draws].sum(axis=1), (one.hits + one.misses)[draws].sum(axis=1)

@@ -1,4 +1,4 @@
-"""Which incidents a policy finds by their size and length, and of each series the smallest."""
+"""Which incidents a policy finds, by size and length, and the smallest one of each series."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from traffic.text import length, visible
 SHOWN = 8
 _SIZES = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
 _LENGTHS = (0, 600, 1800, 7200, 28800)
-"""Where sizes and lengths are drawn and not chosen, they are put together from each of these up to the next."""
+"""Borders of classes, used if there are too many different sizes or lengths to list each."""
 
 
 @dataclass(frozen=True)
 class SeriesFound:
-    """What was found of a series: a row of smallest.csv."""
+    """What was found in a series: a row of smallest.csv."""
 
     key: str
     incidents: int
     found: int
     smallest: float | None
-    """The size of the smallest that was found; None where none was."""
+    """Size of the smallest incident that was found; None if none was."""
     missed: float | None
-    """The size of the largest that was not; None where all were found."""
+    """Size of the largest incident that was missed; None if all were found."""
 
 
 SMALLEST: CsvTable[SeriesFound] = CsvTable(
@@ -45,18 +45,18 @@ SMALLEST: CsvTable[SeriesFound] = CsvTable(
 
 @dataclass(frozen=True)
 class Sizes:
-    """Of one policy."""
+    """What one policy finds, by size and length."""
 
     sizes: tuple[str, ...]
     lengths: tuple[str, ...]
     cells: tuple[tuple[tuple[int, int], ...], ...]
-    """Of each size, by length: found, and how many there are."""
+    """For each size, by length: incidents found, and all incidents."""
     series: tuple[SeriesFound, ...]
-    """Those of which only large ones are found come first."""
+    """Series in which only large incidents are found come first."""
 
 
 def sizes_of(score: Score, labels: Sequence[Label]) -> Sizes | None:
-    """None where no incident that rises says its size."""
+    """What was found by size and length; None if no rise among the incidents has a known size."""
     told = score.found | score.missed
     known = [one for one in labels if one.id in told and math.isfinite(one.factor) and one.factor > 1]
     if not known:
@@ -77,7 +77,7 @@ def sizes_of(score: Score, labels: Sequence[Label]) -> Sizes | None:
 
 
 def _classes(values: Sequence[float], borders: Sequence[float], name: Any) -> tuple[list[str], list[int]]:
-    """Their names, and the class of each value: the values themselves where they are few, else between borders."""
+    """Names of classes, and the class of each value: the values themselves if they are few, else between borders."""
     own = sorted(set(values))
     if len(own) <= SHOWN:
         return [name(value) for value in own], [own.index(value) for value in values]

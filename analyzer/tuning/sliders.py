@@ -14,14 +14,14 @@ from traffic.model import Label
 
 PERCENTS = (50, 75, 100, 125, 150, 175, 200, 250, 300, 400, 500, 700, 1000)
 FLOORS = 5
-"""At the most, besides the present one and none."""
+"""Maximum number, besides the present floor and none."""
 
 
 def judge_again(history: History, present: Policy, events: Sequence[Event], labels: Sequence[Label] | None) -> Sliders:
-    """What each percentage with each floor raises, and what that is worth where there is a truth.
+    """What each percentage with each floor raises, and its score if there is a truth.
 
     Args:
-        events: of the run: the floors lie between the lowest and the highest peak of them.
+        events: of the run; the floors lie between their lowest and highest peak.
     """
     percents = sorted({*map(float, PERCENTS), present.over_percent})
     floors = sorted({0.0, present.floor, *_floors(events)})

@@ -1,7 +1,7 @@
-"""Many policies over the same roll-ups and buckets, block by block: by the functions that judge a run of discover.
+"""Many policies on the same roll-ups and buckets, block by block, judged by the functions that a run of discover uses.
 
-What policies learn alike is learned once, the buckets above the lowest limit of all are taken out once, and of each
-policy is kept what the verdict needs of its alerts.
+What several policies learn in the same way is learned once, and the buckets above the lowest of all limits are selected
+once. For each policy, only what the verdict needs of its alerts is kept.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from analyzer.tuning.swept import Swept
 from traffic.model import HOUR, Floats, Ints, Query, Rollup
 
 Rollups = Mapping[float, Rollup]
-"""By the percentile that is learned from."""
+"""Percentile that is learned from -> roll-up."""
 
 
 @dataclass(frozen=True, eq=False)
 class _AskedThere:
-    """What one judgement asks in the hours that may hold a breach: shape (hours,), or (ways, hours)."""
+    """The limits of one judgement in the hours that may contain a breach: shape (hours,), or (ways, hours)."""
 
     policy: Policy
     turn: tuple[int, float]
-    """Which way is looked, and what a missing bucket counts as."""
+    """The direction (1 or -1), and what a missing bucket counts as."""
     hours: Ints
-    """Which they are: row x hours of the block + hour, ascending."""
+    """The hours, as row x hours of the block + hour, ascending."""
     threshold: Floats
     baseline: Floats
     limits: Floats
 
 
 def sweep(history: History, tried: Sequence[Candidate], labelled: frozenset[str]) -> list[Swept]:
-    """What each policy raises, in their order.
+    """What each policy raises, in the order of `tried`.
 
     Args:
-        labelled: the keys of which is said what was not judged.
+        labelled: keys for which the time that was not judged is listed.
     """
     found = [Swept.blank(history.surveyed.window) for _ in tried]
     policies = [one.policy for one in tried]
@@ -73,9 +73,9 @@ def sweep(history: History, tried: Sequence[Candidate], labelled: frozenset[str]
 
 
 def unanswered(history: History, tried: Sequence[Candidate]) -> tuple[list[Query], bool]:
-    """What a sweep would ask the store for, without asking it; and whether roll-ups are among it.
+    """The queries that a sweep would send, without sending them; and whether roll-ups are among them.
 
-    Which buckets are needed is known of the roll-ups: where these are not kept, they are all that can be told.
+    Which buckets are needed follows from the roll-ups: where these are not cached, only they can be listed.
     """
     source = history.source
     found: list[Query] = []
@@ -97,7 +97,7 @@ def unanswered(history: History, tried: Sequence[Candidate]) -> tuple[list[Query
 
 
 def _likeness(policy: Policy) -> tuple[object, ...]:
-    """Policies next to each other learn most alike."""
+    """Sort key: neighbours have most of what they learn in common."""
     rules = ",".join(policy.rules)
     slots = (policy.rollup_percentile, policy.rollup_width, policy.slots, policy.timezone)
     usual = (policy.baseline, policy.lookback, policy.min_weeks, policy.min_share, policy.percentile, rules)
@@ -105,7 +105,7 @@ def _likeness(policy: Policy) -> tuple[object, ...]:
 
 
 class _SweptBlock:
-    """Keys that are looked at together."""
+    """A block of keys, judged with one policy after the other."""
 
     def __init__(self, history: History, query: Query, labelled: frozenset[str], rollups: Rollups) -> None:
         self.surveyed, self.query, self.labelled, self.rollups = history.surveyed, query, labelled, rollups
@@ -114,14 +114,14 @@ class _SweptBlock:
         self.shape = (len(query.keys), query.window.seconds // HOUR)
         self.hot = np.zeros(self.shape, dtype=bool)
         self.lowest: dict[tuple[int, float], Floats] = {}
-        """The lowest limit of all policies; infinite where none is passed."""
+        """The lowest limit of all policies, shape (keys, hours); infinite where no hour can contain a breach."""
         self.patterns: dict[tuple[int, float], Judged] = {}
         self.gaps: dict[tuple[tuple[str, ...], Policy], list[NotJudged]] = {}
         spans, window, end = self.surveyed.spans, self.surveyed.window, self.surveyed.end
         self.silent = silences(query.keys, spans, window, self.query.metric, end)
 
     def judge(self, policy: Policy, swept: Swept) -> Iterator[_AskedThere]:
-        """What one policy asks in the hours that may hold a breach, and into `swept` how much it judged."""
+        """The limits of one policy in the hours that may contain a breach; adds to `swept` how much was judged."""
         rollup = self.rollups[policy.rollup_percentile]
         rows_of = {key: row for row, key in enumerate(self.query.keys)}
         week = week_of(rollup.grid.times(), self.surveyed.window)
@@ -144,16 +144,16 @@ class _SweptBlock:
             yield from (self._kept(block.policy, judged, rows) for judged in block.judged)
 
     def in_full(self, policy: Policy) -> ClassedBlock:
-        """The same keys, as they are judged for events of all classes."""
+        """The same keys, to be judged for events of all classes."""
         rollup = self.rollups[policy.rollup_percentile]
         return ClassedBlock(rollup, self.query.metric, self.surveyed, self.query.resolution, self.learned)
 
     def look_at(self, policy: Policy) -> None:
-        """Look at the hours of its classes as well."""
+        """Include the hours of its classes."""
         self.hot |= self.in_full(policy).hot(policy)
 
     def _gaps(self, block: JudgedBlock) -> list[NotJudged]:
-        """What was not judged of keys with labels; it depends on little of a policy."""
+        """The time that was not judged of keys with labels; it depends on few settings of a policy."""
         if not self.labelled & set(block.query.keys):
             return []
         days = tuple(name for name in block.policy.rules if name == "days")
@@ -186,7 +186,7 @@ class _SweptBlock:
     def raise_all(
         self, kept: Mapping[int, Sequence[_AskedThere]], found: Sequence[Swept], pieces: Sequence[Piece]
     ) -> None:
-        """The alerts of each policy, by its place."""
+        """Add the alerts of each policy to `found`, by its index."""
         resolution = self.query.resolution
         candidates = {
             turn: above(pieces, self.patterns[turn], resolution, lowest) for turn, lowest in self.lowest.items()

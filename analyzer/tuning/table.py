@@ -1,4 +1,4 @@
-"""tuning.csv, and what a person reads of a sweep."""
+"""tuning.csv, and the text that a sweep prints."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ SHOWN = 15
 
 @dataclass(frozen=True, eq=False)
 class Tuned:
-    """What a sweep came to."""
+    """The result of a sweep."""
 
     scores: Sequence[Score]
     present: Score
     front: Sequence[Score]
     chosen: Score | None
-    """None where nothing is recommended: `why_not` says why."""
+    """The recommended policy; if None, `why_not` says why."""
     why_not: str
     parts: Halves | None
     sure: Interval | None
-    """Of the chosen one on the last weeks."""
+    """Of the chosen policy, on the last weeks."""
     incidents: int | None
-    """That have to be found; None without a truth."""
+    """Number of incidents to be found; None without a truth."""
     budget: float | None
     engine: str = "discover"
-    """Who raised the alerts."""
+    """What raised the alerts: a name of `analyzer.tuning.tried.ENGINES`."""
     sizes: Mapping[str, Sizes] = field(default_factory=dict)
-    """Of the present and the recommended policy, where the sizes of incidents are known."""
+    """For `present` and `recommended`, if the sizes of incidents are known."""
 
     def point(self, one: Score) -> tuple[float, float] | None:
-        """Alerts a week, and the share of the incidents that is found; None where nothing was judged."""
+        """Alerts per week, and the share of incidents that is found; None if nothing was judged."""
         rate = one.per_week()
         return None if rate is None or not self.incidents else (rate, one.total(one.hits) / self.incidents)
 
@@ -96,7 +96,7 @@ TUNING: CsvTable[TuningRow] = CsvTable(
 
 
 def rows(tuned: Tuned) -> list[TuningRow]:
-    """Of all policies, in the order of the grid."""
+    """The rows of all policies, in the order of the grid."""
     return [TuningRow(one, tuned) for one in tuned.scores]
 
 

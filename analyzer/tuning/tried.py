@@ -1,4 +1,4 @@
-"""Policies tried on a history: what each raises, and what that is worth."""
+"""Policies tried on a history: what each raises, and its score."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def _prometheus(history: History, tried: Sequence[Candidate], labelled: frozense
 
 
 ENGINES: dict[str, Engine] = {"discover": sweep, "prometheus": _prometheus}
-"""Who raises the alerts that are counted: this program, or the rules that `rules` writes."""
+"""What raises the alerts that are counted: this program, or the rules that `rules` writes."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tried:
-    """One policy."""
+    """A policy, what it raised, and its score."""
 
     candidate: Candidate
     raised: Swept
@@ -40,10 +40,10 @@ class Tried:
 def tried(
     history: History, policies: Sequence[Candidate], labels: Sequence[Label] | None, engine: str = "discover"
 ) -> list[Tried]:
-    """What each policy raises, in their order, compared with the labels of the keys that are looked at.
+    """What each policy raises, in the order of `policies`, compared with the labels of the keys in the survey.
 
     Args:
-        labels: the truth; None where there is none.
+        labels: the truth; None if there is none.
         engine: a name of `ENGINES`.
     """
     surveyed = history.surveyed

@@ -1,7 +1,7 @@
-"""The verdict on the alerts of many policies: the truth as arrays, made once; counted as `analyzer.verdict` does.
+"""The verdict on the alerts of many policies, with the truth as arrays that are made once.
 
-What becomes of each label and alert follows the same rules, of all series at once. Where a label speaks of all keys, or
-all labels are marks, `compare` itself is asked.
+Labels and alerts are matched by the rules of `analyzer.verdict`, for all series at once. If a label applies to all
+keys, or all labels are marks, `analyzer.verdict.compare` itself is used.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from traffic.model import Bools, Ints, Label
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What became of labels and alerts."""
+    """What became of the labels and alerts."""
 
     hits: tuple[Label, ...]
     misses: tuple[Label, ...]
     not_judged: tuple[Label, ...]
     wrong: Ints
-    """The starts of the alerts that are false alarms."""
+    """Starts of the alerts that are false alarms, epoch seconds."""
     delays: tuple[int, ...]
     """Seconds from the start of each hit to its detection."""
 
 
 class Spans:
-    """Stretches of time of several keys, any of which may overlap: how much of another they cover."""
+    """Intervals of several keys, which may overlap, and how much of other intervals they cover."""
 
     def __init__(self, key: Ints, start: Ints, end: Ints, far: int) -> None:
-        """Join them.
+        """Merge overlapping intervals: index of the key, start and end, shape (intervals,) each.
 
         Args:
-            far: more than any time, so that the keys lie apart on one line.
+            far: larger than any time, so that all keys fit on one axis without overlap.
         """
         self._far = far
         order = np.argsort(key * far + start, kind="stable")
@@ -52,7 +52,7 @@ class Spans:
         self._before = np.append(0, np.cumsum(self._last - self._first))
 
     def covered(self, key: Ints, start: Ints, end: Ints) -> Ints:
-        """Seconds of each that lie in one of them."""
+        """Seconds of each interval that lie in one of these, shape (intervals,)."""
         result: Ints = self._up_to(key * self._far + end) - self._up_to(key * self._far + start)
         return result
 
@@ -66,13 +66,13 @@ class Spans:
 
 
 class LabelArrays:
-    """The labels of the keys that are looked at."""
+    """The labels of the keys in a survey."""
 
     def __init__(self, labels: Sequence[Label] | None, surveyed: Surveyed, resolution: int) -> None:
-        """Take out what does not change with the policy.
+        """Prepare what does not depend on the policy.
 
         Args:
-            labels: None where there is no truth, so that no alert is a false alarm.
+            labels: None if there is no truth; then no alert is a false alarm.
         """
         self.known = labels is not None
         self._surveyed, self._resolution, window = surveyed, resolution, surveyed.window
@@ -95,7 +95,7 @@ class LabelArrays:
 
     @property
     def keys(self) -> frozenset[str]:
-        """Of which it has to be known what was not judged."""
+        """Keys for which the verdict needs to know what was not judged."""
         return frozenset(one.key for one in self.labels) if self._alone else frozenset(self._surveyed.spans)
 
     def _columns(self, rows: Sequence[Label | NotJudged]) -> tuple[Ints, Ints, Ints]:
@@ -104,7 +104,7 @@ class LabelArrays:
         return key, start, end
 
     def judge(self, swept: Swept, metric: str) -> Judgement:
-        """What became of the labels, and of the alerts of one policy."""
+        """Compare the labels with the alerts of one policy."""
         if not self._alone:
             return self._compared(swept.events(list(self._surveyed.spans), metric), swept.gaps)
         alerts = swept.alerts()
@@ -133,7 +133,7 @@ class LabelArrays:
         return tuple(self._targets[place] for place in places.tolist())
 
     def _pairs(self, alerts: SweptAlerts) -> list[tuple[int, int]]:
-        """Alerts and labels that belong together: the largest overlap first, each at most once."""
+        """Pairs (alert, label): those with the largest overlap first, each alert and label at most once."""
         line = alerts.key * self._far
         low = np.searchsorted(self._sorted, line + alerts.start - self._resolution - self._longest, side="right")
         high = np.searchsorted(self._sorted, line + alerts.end + self._resolution, side="left")

@@ -1,7 +1,7 @@
-"""What an engine raises that knows a limit an hour and counts the buckets above it: alerts as Prometheus fires them.
+"""Alerts as Prometheus fires them: an engine with one limit per hour that counts the buckets above it.
 
-Its rules know neither the future nor a calendar. A limit comes of the same hour of the weeks before, and an alert lasts
-as long as its condition holds.
+Its rules know neither the future nor a calendar. A limit is learned from the same hour of earlier weeks, and an alert
+lasts as long as its condition holds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from traffic.model import HOUR, Bools, Floats, Grid, Ints, Query, Rollup
 
 
 def check_rises(policy: Policy) -> None:
-    """Whether a policy looks for rises, which is all that a form of it can say.
+    """Check that a policy looks for rises, the only thing that other engines can be told.
 
     Raises:
         UsageFailure: it does not.
@@ -37,7 +37,7 @@ def check_rises(policy: Policy) -> None:
 
 
 def live(policy: Policy) -> Policy:
-    """What rules can say of a policy: the weeks before, by the clock of UTC, alike for all keys; rises alone."""
+    """The part of a policy that rules can express: earlier weeks, UTC, the same for all keys, rises only."""
     return replace(
         policy,
         baseline="trailing",
@@ -53,7 +53,7 @@ def live(policy: Policy) -> Policy:
 def live_limits(rollup: Rollup, policy: Policy, resolution: int) -> Floats:
     """The threshold of each hour, shape (keys, hours), NaN where too few weeks are known.
 
-    What fills an hour to less than `min_share` is not learned from, but judged: who lives in it does not know yet.
+    An hour with less than `min_share` of its buckets is not learned from, but judged: while it lasts, nobody knows yet.
     """
     hours, settings = rollup.hours, settings_of(policy, resolution)
     learned = plain.learnable(hours.high, hours.count, HOUR // resolution, policy.min_share)
@@ -63,7 +63,7 @@ def live_limits(rollup: Rollup, policy: Policy, resolution: int) -> Floats:
 
 
 def stretches(row: Ints, time: Ints, needed: int, within: int) -> tuple[Ints, Ints, Ints]:
-    """When an alert fires that asks for `needed` buckets that start inside `within` seconds.
+    """When an alert fires that needs `needed` buckets starting within `within` seconds.
 
     Args:
         row, time: of the buckets above the limit, in order of key, then time.
@@ -84,10 +84,10 @@ def stretches(row: Ints, time: Ints, needed: int, within: int) -> tuple[Ints, In
 
 
 def fired(history: History, policies: Sequence[Policy], labelled: frozenset[str]) -> list[Swept]:
-    """What each policy raises where it is said in rules, in their order: a stretch of firing is an alert.
+    """What the rules of each policy raise, in the order of `policies`: each stretch of firing is an alert.
 
     Args:
-        labelled: the keys of which is said what was not judged.
+        labelled: keys for which the time that was not judged is listed.
     """
     source, surveyed, resolution = history.source, history.surveyed, history.resolution
     found = [Swept.blank(surveyed.window) for _ in policies]
@@ -119,14 +119,14 @@ class Fired:
 
     row: Ints
     start: Ints
-    """Of the bucket with which it begins to fire."""
+    """Start of the bucket with which it begins to fire."""
     end: Ints
 
 
 def raise_all(
     source: CachedSource, query: Query, rollup: Rollup, asked: Sequence[tuple[Policy, Floats]]
 ) -> list[Fired]:
-    """What each policy raises with limits of shape (keys, hours); the buckets of all are read once."""
+    """What each policy raises with its limits, shape (keys, hours); the buckets are read once for all of them."""
     lowest = np.fmin.reduce([limit for _, limit in asked])
     pieces = read_days(source, query, suspects(rollup.hours.maximum, lowest))
     buckets = [(rows, matrix.grid, matrix.values) for rows, matrix in pieces]
@@ -143,7 +143,7 @@ def raise_all(
 
 
 def looked_at(surveyed: Surveyed, query: Query) -> Bools:
-    """The hours in which alerts count, shape (keys, hours): those of what is judged in which a key is there."""
+    """The hours in which alerts count, shape (keys, hours): those of the judged window in which a key has data."""
     grid = Grid.over(query.window, HOUR)
     found = np.zeros((len(query.keys), grid.count), dtype=bool)
     for row, key in enumerate(query.keys):
@@ -152,7 +152,7 @@ def looked_at(surveyed: Surveyed, query: Query) -> Bools:
 
 
 def _gaps(keys: tuple[str, ...], unknown: Bools, start: int, labelled: frozenset[str]) -> Iterator[NotJudged]:
-    """The stretches without a limit of keys with labels."""
+    """The time without a limit, of keys with labels."""
     for row in (row for row, key in enumerate(keys) if key in labelled):
         edges = np.flatnonzero(np.diff(np.concatenate([[False], unknown[row], [False]]).astype(np.int8)))
         for first, last in edges.reshape(-1, 2).tolist():

@@ -1,4 +1,4 @@
-"""What a form of a policy raises over a history, against what discover finds with the policy itself."""
+"""What a translated policy raises on a history, compared with what discover finds with the policy itself."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from traffic.times import iso
 
 @dataclass(frozen=True)
 class Loss:
-    """The two, counted on the same hours."""
+    """Both, counted on the same hours."""
 
     window: Window
     series: int
     ours: int
     """Alerts of discover."""
     theirs: int
-    """Alerts of the form."""
+    """Alerts of the translated policy."""
     both: int
-    """Alerts of discover in which the form has one too."""
+    """Alerts of discover that overlap with one of the translated policy."""
     more: int
-    """Alerts of the form in which discover has none."""
+    """Alerts of the translated policy that overlap with none of discover."""
     incidents: int | None = None
-    """That are known; None without a truth."""
+    """Number of known incidents; None without a truth."""
     found: tuple[int, int] = (0, 0)
-    """Of them by discover, and by the form."""
+    """Incidents found by discover, and by the translated policy."""
 
     def lines(self) -> Iterator[str]:
         """For a person."""
@@ -48,10 +48,10 @@ class Loss:
 
 
 def loss_of(ours: Swept, theirs: Swept, window: Window, series: int, scores: tuple[Score, Score] | None) -> Loss:
-    """The two compared.
+    """Compare both.
 
     Args:
-        scores: of both, where there is a truth.
+        scores: of both, if there is a truth.
     """
     one, other = ours.alerts(), theirs.alerts()
     pairs = list(_pairs(one, other))
@@ -72,6 +72,6 @@ def loss_of(ours: Swept, theirs: Swept, window: Window, series: int, scores: tup
 
 
 def _pairs(ours: SweptAlerts, theirs: SweptAlerts) -> Iterator[Ints]:
-    """For each key that has alerts of both, the seconds that they share, shape (ours, theirs)."""
+    """For each key with alerts of both: the seconds that these share, shape (ours, theirs)."""
     for key in np.intersect1d(ours.key, theirs.key).tolist():
         yield overlaps(*(np.stack((one.start, one.end), axis=1)[one.key == key] for one in (ours, theirs)))

@@ -1,4 +1,4 @@
-"""A policy as rules of Prometheus and VictoriaMetrics: what they can say of it, and in the head what they cannot."""
+"""A policy as rules of Prometheus and VictoriaMetrics; their head lists what rules cannot express."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 @dataclass(frozen=True)
 class Gauge:
-    """What is judged, as it is called in Prometheus."""
+    """The name of the metric in Prometheus, and how its samples are read."""
 
     series: str
     """The name of the metric."""
     label: str
-    """Which of its labels tells series apart."""
+    """The label that identifies a series."""
     scale: float = 1.0
-    """What its samples are multiplied with to be in the unit of the policy."""
+    """Factor that converts its samples to the unit of the policy."""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.series):
@@ -43,17 +43,17 @@ class Gauge:
 
     @property
     def prefix(self) -> str:
-        """What the rules' own series begin with."""
+        """Prefix of the series that the rules record."""
         return f"sl:{self.series}"
 
     @property
     def times(self) -> str:
-        """The scale, to be put behind an expression."""
+        """The scale, as the end of an expression."""
         return "" if self.scale == 1 else f" * {self.scale!r}"
 
 
 def check_sayable(policy: Policy) -> None:
-    """Raises UsageFailure where rules cannot say a policy at all."""
+    """Raises UsageFailure if rules cannot express a policy at all."""
     check_rises(policy)
     if policy.slots != "week":
         raise UsageFailure(f"rules: slots: {policy.slots} cannot be exported, only the hour of the week")
@@ -64,17 +64,17 @@ def check_sayable(policy: Policy) -> None:
 def prometheus_rules(policy: Policy, metric: Metric, resolution: int, named: Gauge, loss: Loss | None = None) -> str:
     """Recording rules for the baseline and the threshold, and an alert.
 
-    The baseline is that of a live alert: the percentile of the same hour of the `lookback` weeks before, of what each
-    of them reached. A subquery is evaluated at whole hours whenever it is asked, so these are hours of the clock.
+    The baseline is that of a live alert: a percentile over the same hour of the `lookback` weeks before. A subquery is
+    evaluated at whole hours, whenever the rule is evaluated, so these are hours of the clock.
 
-    All ranges are open at their older end, so that versions 2 and 3 count the same samples.
+    All ranges exclude their older end, so that versions 2 and 3 count the same samples.
 
     Args:
         resolution: seconds between two samples; the rules are evaluated as often.
-        loss: how many alerts that makes over a history, against discover's; None: not measured.
+        loss: the alerts of these rules on a history, compared with those of discover; None: not measured.
 
     Raises:
-        UsageFailure: it cannot be said in rules at all.
+        UsageFailure: rules cannot express it at all.
     """
     check_sayable(policy)
     return "\n".join([*_head(policy, metric, resolution, named, loss), *_groups(policy, resolution, named)]) + "\n"
@@ -131,12 +131,12 @@ def alert(condition: str, named: Gauge) -> Iterator[str]:
 
 
 def span(policy: Policy, resolution: int) -> str:
-    """The range in which so many samples must lie."""
+    """The range that must contain the required number of samples."""
     return open_range(max(policy.within, resolution))
 
 
 def open_range(seconds: int) -> str:
-    """A range that lacks its older end, in version 2 too, which counts both ends."""
+    """A range that excludes its older end, in version 2 too, which includes both ends."""
     return f"{seconds - 1}s999ms"
 
 

@@ -1,4 +1,4 @@
-"""Limits of the coming week, learned with all rules: for an engine that can look one up by key and hour of the week."""
+"""Limits of the coming week, learned with all rules, for engines that look them up by key and hour of the week."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SUNDAY = 3 * 24
 
 
 def slot_of(times: Ints) -> Ints:
-    """The hour of the week in UTC, 0 = Sunday 00:00, as PromQL says it: 24 * day_of_week() + hour()."""
+    """The hour of the week in UTC, 0 = Sunday 00:00, as in PromQL: 24 * day_of_week() + hour()."""
     return (times // HOUR - _SUNDAY) % SLOTS
 
 
@@ -36,28 +36,28 @@ class SlotLimits:
     limits: Floats
     """Shape (ways, keys, 168), by `slot_of`; NaN where an hour is not judged."""
     from_days: Bools | None = None
-    """Shape (keys, 168): whether it was learned from other days, for want of weeks; None: nowhere."""
+    """Shape (keys, 168): whether it was learned from other days, because there were too few weeks; None: nowhere."""
 
 
 @dataclass(frozen=True)
 class Footing:
-    """On how much history limits stand: hours of the week, of all keys together."""
+    """How much history the limits are based on: numbers of hours of the week, over all keys."""
 
     hours: int
     bare: int
     """Without a limit."""
     from_days: int
-    """With one that was learned from other days, for want of weeks."""
+    """With a limit that was learned from other days, because there were too few weeks."""
 
     @classmethod
     def of(cls, limits: Sequence[SlotLimits]) -> Footing:
-        """Of all blocks."""
+        """Over all blocks."""
         none = [np.isnan(one.limits).all(axis=0) for one in limits]
         days = [one.from_days & ~blank for blank, one in zip(none, limits, strict=True) if one.from_days is not None]
         return cls(sum(one.size for one in none), sum(map(_count, none)), sum(map(_count, days)))
 
     def lines(self) -> Iterator[str]:
-        """What is to be said of it; nothing where all is well."""
+        """Sentences for a person; none if nothing is lacking."""
         known = self.hours - self.bare
         if self.from_days:
             yield (
@@ -80,10 +80,10 @@ def _share(part: int, whole: int) -> str:
 
 
 def coming(rollup: Rollup, policy: Policy, resolution: int) -> SlotLimits:
-    """The limits of the week after these hours, of rises.
+    """The limits for rises of the week after these hours.
 
-    What is learned is what discover would learn for these hours, with nothing known of them: the level of a key is the
-    last that was known.
+    They are what discover would learn for that week before any of its data is known: the level of a key is the last
+    known one.
     """
     ways = len(WAYS) if {"held", "tail"} <= set(policy.rules) else 1
     limits = np.full((ways, len(rollup.keys), SLOTS), np.nan)
@@ -115,7 +115,7 @@ def coming(rollup: Rollup, policy: Policy, resolution: int) -> SlotLimits:
 
 
 def _longer(hours: Hours) -> Hours:
-    """A week more, of which nothing is known."""
+    """The same hours and one more week without data."""
     longer = hours.each(lambda array: np.concatenate([array, np.full((len(array), SLOTS), np.nan)], axis=1))
     return replace(longer, count=np.nan_to_num(longer.count))
 
@@ -129,7 +129,7 @@ def _last(factor: Floats, learned: Floats) -> Floats:
 
 
 def learned(history: History, policy: Policy) -> Iterator[SlotLimits]:
-    """Of all keys, block by block."""
+    """The limits of all keys, block by block."""
     source, resolution = history.source, history.resolution
     for keys, reach in history.surveyed.blocks:
         query = Query(source.metric, keys, reach, resolution, policy.rollup_percentile)
@@ -137,13 +137,13 @@ def learned(history: History, policy: Policy) -> Iterator[SlotLimits]:
 
 
 def criteria(policy: Policy, resolution: int, ways: int) -> list[tuple[int, int]]:
-    """Of each way, how many buckets must lie above its limit, inside how many seconds."""
+    """For each way: how many buckets must lie above its limit, and within how many seconds."""
     stated = (policy.needed(resolution), max(policy.within, resolution))
     return [way.buckets(resolution, stated) for way in WAYS[:ways]]
 
 
 def fired_by_slot(history: History, policy: Policy, limits: Sequence[SlotLimits]) -> Swept:
-    """What these limits raise on the hours that are looked at: the same week over and over."""
+    """What these limits raise on the judged hours, applied to every week alike."""
     source, surveyed, resolution = history.source, history.surveyed, history.resolution
     swept = Swept.blank(surveyed.window)
     for query, own in zip(history.queries(), limits, strict=True):
@@ -161,7 +161,7 @@ def fired_by_slot(history: History, policy: Policy, limits: Sequence[SlotLimits]
 
 
 def _together(raised: Sequence[Fired]) -> Fired:
-    """Alerts of several conditions as those of any of them."""
+    """Merge the alerts of several conditions: one fires while any of them does."""
     row, start, end = (
         np.concatenate(columns) for columns in zip(*((one.row, one.start, one.end) for one in raised), strict=True)
     )
