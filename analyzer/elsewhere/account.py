@@ -1,4 +1,4 @@
-"""The policies of a Kentik account, and what it says fired, held against what is raised here."""
+"""The policies of a Kentik account, and the alerts that fired in it, compared with what is raised here."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from traffic.text import visible
 from traffic.times import instant
 
 NEAR = 0.01
-"""A baseline that differs by no more than this share is the same: theirs are of flows, ours of what a query answers."""
+"""Baselines within this share of each other are the same: theirs come from flows, ours from answers to queries."""
 _USED = ("ACTIVATION_STATUS_BASELINE_USED_FOUND", 4)
 
 
 def account_policies(
     documents: Sequence[Mapping[str, Any]], where: str, metric: Metric, percentage: Percentage
 ) -> tuple[list[Thresholds], list[str]]:
-    """The policies of an account that are on and can be judged, and a line for each other one.
+    """The policies of an account that are enabled and can be judged, and a line for each of the others.
 
     Raises:
         UsageFailure: there is none.
@@ -53,22 +53,22 @@ def account_policies(
 
 @dataclass(frozen=True)
 class FiredThere:
-    """An alert that the account says fired."""
+    """An alert that fired, according to the account."""
 
     policy: str
-    """By its id."""
+    """Its id."""
     names: tuple[str, ...]
-    """What its key is called."""
+    """Names of its key."""
     window: Window
     activated: int
     baseline: float | None
-    """None where none was used."""
+    """None if none was used."""
     value: float | None
-    """Of the first metric, when it was activated."""
+    """Value of the first metric when it was activated."""
 
 
 def fired_of(documents: Sequence[Mapping[str, Any]]) -> list[FiredThere]:
-    """Alerts as the account tells them; those without a time are left out."""
+    """Alerts as the account reports them; those without a time are left out."""
     return [one for document in documents for one in _fired(document)]
 
 
@@ -111,7 +111,7 @@ def _number(value: Any) -> float | None:
 
 
 def against_fired(raised: Raised, fired: Sequence[FiredThere], surveyed: Surveyed) -> str:
-    """How near what is raised here comes to what the account says fired, in a line; "" where nothing fired."""
+    """One line on how well what is raised here agrees with what fired there; "" if nothing fired."""
     policy = raised.policy
     if not isinstance(policy, Thresholds):
         return ""
@@ -143,7 +143,7 @@ def against_fired(raised: Raised, fired: Sequence[FiredThere], surveyed: Surveye
 
 
 def _rows(one: FiredThere, keys: Sequence[str]) -> list[int]:
-    """The series that an alert is of, where it is here."""
+    """The series of an alert, if it is in the survey: their indices."""
     numbers = {asn for name in one.names if (asn := asn_of(name) or _digits(name)) is not None}
     return [row for row, key in enumerate(keys) if key in one.names or asn_of(key) in numbers][:1]
 
@@ -163,7 +163,7 @@ def _ratios(raised: Raised, placed: Sequence[tuple[int, FiredThere]], surveyed: 
 
 
 def _percentage(policy: Thresholds, placed: Sequence[tuple[int, FiredThere]]) -> str:
-    """What the account's own figures say of how its percentages are meant, where they contradict what was taken."""
+    """A hint if the account's own figures contradict the assumed meaning of its percentages."""
     percents = [
         one.amount
         for level in policy.levels

@@ -19,11 +19,11 @@ def theirs(
     labels: Sequence[Label] | None,
     present: Policy,
 ) -> list[OtherPolicy]:
-    """What each is worth on the same history.
+    """The score of each policy on the same history.
 
     Args:
-        labels: the truth; None where there is none.
-        present: whose clock says what is night.
+        labels: the truth; None if there is none.
+        present: the run's policy, in whose time zone the share of alerts at night is counted.
 
     Raises:
         UsageFailure: one cannot be judged on it.
@@ -33,7 +33,7 @@ def theirs(
 
 
 def with_ours(others: Sequence[OtherPolicy], found: Tuned, series: int) -> list[OtherPolicy]:
-    """The same, and below them the present policy and the recommended one."""
+    """The same rows, followed by the present policy and the recommended one."""
     mine = {"this policy": found.present} | ({"the recommended one": found.chosen} if found.chosen else {})
     known = found.incidents is not None
     return [*others, *(other_policy(one, name, OWN, known, series) for name, one in mine.items())]

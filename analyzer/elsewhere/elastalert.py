@@ -1,6 +1,6 @@
 """Rules of ElastAlert 2: `metric_aggregation`, `spike`, `spike_aggregation`.
 
-What they do is read in its `elastalert/ruletypes.py` and `docs/source/ruletypes.rst` (github.com/jertel/elastalert2).
+Their behaviour is taken from `elastalert/ruletypes.py` and `docs/source/ruletypes.rst` (github.com/jertel/elastalert2).
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from traffic.text import visible
 _UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 _HOW: dict[str, Window] = {"sum": "sum", "avg": "avg", "max": "max", "min": "min", "value_count": "sum"}
 _NEEDS = {"sum": "sum", "avg": "avg", "max": "max", "value_count": "count"}
-"""Type of an aggregation -> the statistic that the store has to hold, of which the windows can be made."""
+"""Type of an aggregation -> the statistic that the store must have, from which the windows can be computed."""
 _TURNS: tuple[Turn, ...] = ("up", "down", "both")
 BUFFER, RUN = 900, 60
-"""`buffer_time` and `run_every` of ElastAlert's example configuration, where a rule does not say them."""
+"""`buffer_time` and `run_every` of ElastAlert's example configuration, used if a rule does not set them."""
 _UNSEEN = (
     ("exponential_realert", "exponential_realert: only realert is applied"),
     ("aggregation", "aggregation: matches are counted, not messages"),
@@ -60,14 +60,14 @@ class _Rule:
         return float(found)
 
     def lost(self) -> Iterator[str]:
-        """What is not emulated of any rule."""
+        """What is not emulated, for any type of rule."""
         if self.said.get("filter"):
             yield "its filter is not applied: all series of the run are evaluated"
         yield from (line for name, line in _UNSEEN if self.said.get(name))
 
 
 def elastalert_rule(said: Mapping[str, Any], where: str, metric: Metric) -> Aggregated | Spike:
-    """A rule.
+    """Read a rule.
 
     Args:
         said: the rule's YAML.
@@ -75,7 +75,7 @@ def elastalert_rule(said: Mapping[str, Any], where: str, metric: Metric) -> Aggr
         metric: what is looked at here.
 
     Raises:
-        UsageFailure: it is not valid, of another type, or needs what the history does not hold.
+        UsageFailure: it is not valid, of another type, or needs data that the history does not have.
     """
     rule = _Rule(said, where)
     kind = said.get("type")
@@ -90,7 +90,7 @@ def elastalert_rule(said: Mapping[str, Any], where: str, metric: Metric) -> Aggr
 
 
 def _field(rule: _Rule, metric: Metric) -> tuple[Window, str, list[str]]:
-    """How a window is made of the store's buckets, of which field, and what is to be said of that."""
+    """How a window is computed from the store's buckets, from which field, and remarks on that."""
     how, field = rule.said.get("metric_agg_type"), rule.said.get("metric_agg_key")
     if not how or not field:
         raise rule.fail("metric_agg_type and metric_agg_key are needed")

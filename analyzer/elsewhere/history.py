@@ -1,4 +1,4 @@
-"""How far back a policy of another engine looks, and whether the history that is read reaches as far."""
+"""How far back a policy of another engine looks, and whether the history that is read goes back that far."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from traffic.text import length
 
 
 def looks_back(policy: Elsewhere) -> int:
-    """Seconds before a moment that have to be known for it to be judged at all."""
+    """Seconds of history that are needed to judge a moment at all."""
     if isinstance(policy, Spike):
         return 2 * policy.window
     if isinstance(policy, Aggregated):
@@ -22,17 +22,17 @@ def looks_back(policy: Elsewhere) -> int:
 
 
 def _nearest(kept: KeptBaseline) -> int:
-    """How far back the last of the hours lies that an hour is compared with."""
+    """How far back the latest hour lies that an hour is compared with, in seconds."""
     period = EVERY[kept.compared] * HOUR
     return max(period, -(-kept.offset // period) * period)
 
 
 def check_history(policy: Elsewhere, window: Window, learned: Window) -> None:
-    """Whether anything of what is looked at can be judged.
+    """Check that at least some of the window can be judged.
 
     Args:
-        window: what is looked at.
-        learned: what is read, with the history before it.
+        window: the judged window.
+        learned: what is read, including the history before it.
 
     Raises:
         UsageFailure: the policy looks back farther than that.
@@ -43,7 +43,7 @@ def check_history(policy: Elsewhere, window: Window, learned: Window) -> None:
 
 
 def partly(raised: Raised, surveyed: Surveyed) -> str:
-    """What is to be said where only a part of the hours could be judged; "" where all were.
+    """A remark if only some of the hours could be judged; "" if all were.
 
     Raises:
         UsageFailure: none could.

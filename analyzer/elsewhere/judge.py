@@ -13,7 +13,7 @@ def judge(policy: Elsewhere, history: History) -> Raised:
     """What the policy raises.
 
     Raises:
-        UsageFailure: it cannot be judged on buckets of that width.
+        UsageFailure: it cannot be judged on buckets of this width.
     """
     if isinstance(policy, Thresholds):
         return judge_levels(policy, history)

@@ -1,8 +1,8 @@
-"""Alert policies of Kentik, as the v202505 API says them.
+"""Alert policies of Kentik, as the v202505 API writes them.
 
 The names are those of `kentik/alerting/public/v202505/policy_flow.proto` (github.com/kentik/api-schema-public), in JSON
-as its gateway writes it: `windowLength`, 64-bit numbers as texts, lengths of time as `3600s`. The names of the schema
-itself (`window_length`) and numbers for words are taken too.
+as its gateway writes it: `windowLength`, 64-bit numbers as strings, durations as `3600s`. The names of the schema
+itself (`window_length`) and numbers of enumerations are accepted too.
 """
 
 from __future__ import annotations
@@ -78,26 +78,26 @@ class _Section:
         return UsageFailure(visible(f"--policy-of {place}: {why}"))
 
     def get(self, name: str) -> Any:
-        """What stands there by its name in JSON or in the schema; None where nothing does."""
+        """A field, by its name in JSON or in the schema; None if it is missing."""
         snake = re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), name)
         return self.value.get(name, self.value.get(snake))
 
     def part(self, name: str) -> _Section:
-        """A part below; one that is not there is empty."""
+        """A nested object; empty if it is missing."""
         found = self.get(name)
         if found is not None and not isinstance(found, dict):
             raise self.fail(name, "is not a group of settings")
         return _Section(found or {}, f"{self.where}.{name}")
 
     def parts(self, name: str) -> list[_Section]:
-        """A list of parts."""
+        """A list of nested objects."""
         found = self.get(name) or []
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise self.fail(name, "is not a list of groups of settings")
         return [_Section(one, f"{self.where}.{name}[{place}]") for place, one in enumerate(found)]
 
     def number(self, name: str, default: float | None = None) -> float:
-        """A number, which a gateway may have written as text."""
+        """A number, which the gateway may have written as a string."""
         found = self.get(name)
         if found is None and default is not None:
             return default
@@ -110,14 +110,14 @@ class _Section:
         return value
 
     def count(self, name: str, default: int, least: int = 1) -> int:
-        """A whole number; what the gateway leaves out because it is 0 is `default`."""
+        """A whole number; `default` if the gateway left it out because it is 0."""
         value = self.number(name, default)
         if value != int(value) or value < least:
             raise self.fail(name, f"is {value:g}, must be a whole number of at least {least}")
         return int(value)
 
     def seconds(self, name: str, default: int) -> int:
-        """A length of time such as `3600s`."""
+        """A duration such as `3600s`, in seconds."""
         found = self.get(name)
         if found is None:
             return default
@@ -148,7 +148,7 @@ def kentik_policies(document: Any, where: str, metric: Metric, percentage: Perce
         percentage: what a percentage of a condition is of.
 
     Raises:
-        UsageFailure: it is no policy of this form, or nothing of it can be judged.
+        UsageFailure: it is not such a policy, or nothing of it can be judged.
     """
     found = document.get("policies", document.get("policy", document)) if isinstance(document, dict) else document
     several = found if isinstance(found, list) else [found]
@@ -196,7 +196,7 @@ def kentik_policy(document: Mapping[str, Any], where: str, metric: Metric, perce
 
 
 def _of_dataset(dataset: _Section) -> Iterable[str]:
-    """What a policy's data are besides what is read here."""
+    """What a policy looks at that is not read here."""
     filters = dataset.part("filters")
     if any(filters.get(name) for name in ("filters", "groups", "saved")):
         yield "its filters are not applied: all series of the run are evaluated"
@@ -209,7 +209,7 @@ def _of_dataset(dataset: _Section) -> Iterable[str]:
 
 
 def _scales(dataset: _Section, metric: Metric) -> dict[str, float]:
-    """By what a value of each of its metrics is multiplied to be one of ours; metrics that are not read here lack."""
+    """Metric -> factor that converts its values to ours; without metrics that are not read here."""
     named = [str(one) for one in dataset.get("metrics") or []]
     return {name: scale for name in named if (scale := _scale(name, metric)) is not None}
 
@@ -225,7 +225,7 @@ def _scale(name: str, metric: Metric) -> float | None:
 
 
 def _levels(whole: _Section, scales: Mapping[str, float]) -> tuple[list[Level], list[str]]:
-    """The levels that can be judged, and a line for each that cannot."""
+    """The levels that can be judged, and one line for each of the others."""
     found: list[Level] = []
     lost: list[str] = []
     metrics = [str(one) for one in whole.part("flow").part("dataset").get("metrics") or []]

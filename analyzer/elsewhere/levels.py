@@ -1,7 +1,7 @@
-"""Policies of thresholds on the history: Kentik's with its baseline, levels and activation; a static one.
+"""Threshold policies on the history: those of Kentik with baseline, levels and activation, and static ones.
 
-What is known of the engine is its schema (`analyzer.elsewhere.kentik`); what the schema leaves open is decided here and
-listed in docs/policies.md.
+Only the schema of the engine is known (`analyzer.elsewhere.kentik`); what it leaves open is decided here and listed in
+docs/policies.md.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ _SATURDAY = 5 * DAY
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """What a level asks of each hour: a value between two limits, both excluded. Shapes (keys, hours)."""
+    """The condition of a level in each hour: a value between two limits, both exclusive. Shapes (keys, hours)."""
 
     lower: Floats
-    """NaN where it is not judged."""
+    """NaN where the level is not judged."""
     upper: Floats
 
 
 @dataclass(eq=False)
 class _Matches:
-    """Evaluations that meet a level, as they come."""
+    """Evaluations that meet a level, as they are found."""
 
     key: list[Ints] = field(default_factory=list)
     time: list[Ints] = field(default_factory=list)
@@ -51,9 +51,9 @@ def bounds(
 
     Args:
         usual: the baseline, shape (keys, hours); NaN where there is none.
-        unknown: where there is none because history does not reach back: nothing falls back there.
-        percentage: whether a percentage is added to the baseline, or is one of it.
-        lowest, highest_of: the lowest and the highest baseline of all series, shape (hours,).
+        unknown: where there is none because history does not reach back that far: no fallback applies there.
+        percentage: whether a percentage is added to the baseline or taken of it.
+        lowest, highest_of: the lowest and the highest baseline over all series, shape (hours,).
     """
     lower, upper = np.full(usual.shape, -np.inf), np.full(usual.shape, np.inf)
     for one in level.conditions:
@@ -95,7 +95,7 @@ def judge_levels(policy: Thresholds, history: History) -> Raised:
     """What the policy raises.
 
     Raises:
-        UsageFailure: its evaluations cannot be made of buckets of the run.
+        UsageFailure: its evaluations cannot be computed from the buckets of the run.
     """
     surveyed = history.surveyed
     step = _step(policy, history.resolution)
@@ -149,7 +149,7 @@ def _step(policy: Thresholds, resolution: int) -> int:
 
 
 def _baseline(kept: KeptBaseline, history: History, step: int) -> Floats:
-    """Of each hour of the window, shape (keys, hours)."""
+    """The baseline of each hour of the window, shape (keys, hours)."""
     source, surveyed = history.source, history.surveyed
     grid = Grid.over(surveyed.learned.hull(surveyed.window), HOUR)
     rows = len(surveyed.spans)
@@ -173,7 +173,7 @@ def _baseline(kept: KeptBaseline, history: History, step: int) -> Floats:
 
 
 def _where_it_can_be(matches: list[_Matches], asked: list[Bounds], history: History, step: int) -> None:
-    """The buckets of days in which an hour's highest and lowest allow a match; nothing of any other is read."""
+    """Collect matches from the days in which an hour's maximum and minimum allow one; no other days are read."""
     source, surveyed = history.source, history.surveyed
     hours = Grid.over(surveyed.window, HOUR)
     for whole in (replace(query, resolution=step) for query in history.queries()):
@@ -203,7 +203,7 @@ def _collect(matches: list[_Matches], asked: list[Bounds], rows: Ints, grid: Gri
 def _alerts(
     policy: Thresholds, asked: list[Bounds], matches: list[_Matches], usual: Floats, step: int, hours: Grid
 ) -> Alerts:
-    """Of all levels together: an alert of a series goes from level to level, and is one."""
+    """The alerts of all levels: an alert that moves from level to level is one."""
     parts = list(_of_levels(policy, asked, matches, usual, step, hours))
     if not parts:
         return no_alerts()

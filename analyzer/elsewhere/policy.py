@@ -12,7 +12,7 @@ from traffic.model import DAY, HOUR
 Operator = Literal[">", ">=", "<", "<="]
 Fallback = Literal["lowest", "highest", "trigger", "skip", "value"]
 Percentage = Literal["over", "of"]
-"""Whether 200 % above a baseline is three times it, or twice."""
+"""Whether 200 % means three times the baseline (over), or twice (of)."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class OfBaseline:
     """In the metric's unit, or percent."""
     percent: bool
     fallback: Fallback = "skip"
-    """What holds where there is no baseline."""
+    """What applies if there is no baseline."""
     value: float = 0.0
-    """Stands for the baseline where the fallback is `value`."""
+    """Used as the baseline if the fallback is `value`."""
 
 
 Condition = Static | OfBaseline
@@ -42,18 +42,18 @@ Condition = Static | OfBaseline
 
 @dataclass(frozen=True)
 class Activation:
-    """When matches are an alert, and when it is over."""
+    """When matches become an alert, and when it ends."""
 
     matches: int = 1
     within: int = 1
     """Seconds."""
     quiet: int = 0
-    """Seconds without a match that reset it."""
+    """Seconds without a match that end it."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """Conditions all of which have to hold, and how loud it is then."""
+    """Conditions that all have to hold, and the severity if they do."""
 
     severity: str
     conditions: tuple[Condition, ...]
@@ -62,14 +62,14 @@ class Level:
 
 @dataclass(frozen=True)
 class KeptBaseline:
-    """How a baseline is kept and made: `analyzer.kernels.stored`."""
+    """How a baseline is stored and computed: `analyzer.kernels.stored`."""
 
     keys: int = 25
-    """Series of which an evaluation is kept, those that have most."""
+    """Number of series of which an evaluation is stored, the largest ones."""
     length: int = 28 * DAY
     offset: int = DAY
     rollup: float = 98.0
-    """Percent of an hour's evaluations; 0 and 100 are minimum and maximum."""
+    """Percentile of an hour's evaluations; 0 and 100 are minimum and maximum."""
     compared: Compared = "weeks"
     radius: int = 0
     """Seconds."""
@@ -84,21 +84,21 @@ class KeptBaseline:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """A policy of thresholds: Kentik's, or a static one."""
+    """A threshold policy: one of Kentik, or a static one."""
 
     engine: str
     name: str
     levels: tuple[Level, ...]
     frequency: int = 60
-    """Seconds between evaluations, and what each looks at."""
+    """Seconds between evaluations, and the length of what each looks at."""
     looks_at: int | None = None
-    """Series that an evaluation looks at, those that have most; None: all."""
+    """Number of series that an evaluation looks at, the largest ones; None: all."""
     kept: KeptBaseline | None = None
     id: str = ""
-    """By which the account names it."""
+    """Its id in the account."""
     percentage: Percentage = "over"
     not_emulated: tuple[str, ...] = ()
-    """A line each."""
+    """What is not emulated, one line each."""
 
     @property
     def needs_baseline(self) -> bool:
@@ -108,7 +108,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Aggregated:
-    """ElastAlert's `metric_aggregation`: windows one after the other, or sliding, each compared with thresholds."""
+    """ElastAlert's `metric_aggregation`: consecutive or sliding windows, each compared with thresholds."""
 
     name: str
     how: Window
@@ -116,19 +116,19 @@ class Aggregated:
     """The field."""
     window: int
     every: int
-    """Seconds from window to window."""
+    """Seconds from one window to the next."""
     above: float | None = None
     below: float | None = None
     realert: int = 60
     by_key: bool = True
-    """Whether it looks at each series by itself."""
+    """Whether it looks at each series separately."""
     not_emulated: tuple[str, ...] = ()
     engine: str = "elastalert"
 
 
 @dataclass(frozen=True)
 class Spike:
-    """ElastAlert's `spike` and `spike_aggregation`: a window against the one before it."""
+    """ElastAlert's `spike` and `spike_aggregation`: a window compared with the one before it."""
 
     name: str
     how: Window
@@ -141,7 +141,7 @@ class Spike:
     least_now: float = 0.0
     realert: int = 60
     by_key: bool = True
-    """Whether it looks at each series by itself."""
+    """Whether it looks at each series separately."""
     not_emulated: tuple[str, ...] = ()
     engine: str = "elastalert"
 

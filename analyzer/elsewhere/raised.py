@@ -14,7 +14,7 @@ from analyzer.pipeline import Surveyed
 from traffic.model import DAY, HOUR, Bools, Floats, Grid, Ints, Query, Window
 
 _AT_ONCE = 5_000_000
-"""Buckets that are held together where all series of a time are looked at."""
+"""Maximum number of buckets in memory if all series of a period are looked at together."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,40 +22,40 @@ class Alerts:
     """Arrays of shape (alerts,), in order of key, then start."""
 
     key: Ints
-    """Places among the keys of the survey."""
+    """Indices of the keys of the survey."""
     start: Ints
     """Of the first match."""
     end: Ints
     """Of the last one."""
     detected: Ints
     told: Ints
-    """How often the engine tells of it."""
+    """How often the engine notifies of it."""
     peak: Floats
-    """What passed the limit, the farthest."""
+    """The value farthest beyond the limit."""
     limit: Floats
-    """That it passed there."""
+    """The limit there."""
     usual: Floats
-    """The baseline there; NaN where none is used."""
+    """The baseline there; NaN if none is used."""
     level: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Raised:
-    """What one policy came to."""
+    """The result of one policy."""
 
     policy: Elsewhere
     alerts: Alerts
     judged: Bools
     """Shape (keys, hours of the window)."""
     looked: Bools
-    """Shape (keys,): those of which an evaluation was made at all."""
+    """Shape (keys,): whether a series was evaluated at all."""
     why_not: str
-    """Of the hours that are not judged."""
+    """Why the other hours were not judged."""
     baseline: Floats | None = None
     """Shape (keys, hours of the window)."""
 
     def gaps(self, surveyed: Surveyed, keys: frozenset[str]) -> Iterator[NotJudged]:
-        """The time of these keys that is not judged."""
+        """The time of these keys that was not judged."""
         inside = there(surveyed)
         for row, key in enumerate(surveyed.spans):
             if key not in keys:
@@ -72,7 +72,7 @@ class Raised:
 
 
 def there(surveyed: Surveyed) -> Bools:
-    """The hours in which each key is there, shape (keys, hours of the window)."""
+    """The hours in which each key has data, shape (keys, hours of the window)."""
     grid = Grid.over(surveyed.window, HOUR)
     found = np.zeros((len(surveyed.spans), grid.count), dtype=bool)
     for row, span in enumerate(surveyed.spans.values()):
@@ -81,7 +81,7 @@ def there(surveyed: Surveyed) -> Bools:
 
 
 def walk(history: History, step: int, window: Window) -> Iterator[tuple[Grid, Floats]]:
-    """All series of a time after the other: its grid, and values of shape (keys, buckets), NaN = missing.
+    """All series, one period after the other: its grid, and values of shape (keys, buckets), NaN = missing.
 
     Args:
         step: seconds of a bucket.

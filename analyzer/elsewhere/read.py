@@ -1,4 +1,4 @@
-"""Policies of other engines from what a person named: a file, or `static=5G`."""
+"""Policies of other engines, from a file or from `static=5G`."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _FORMS = "a policy of Kentik (.json), a rule of ElastAlert (.yaml), static=5G, o
 
 
 def policies(named: str, metric: Metric, percentage: Percentage) -> Sequence[Elsewhere]:
-    """What `--policy-of` names, but for an account's.
+    """The policies that `--policy-of` names, except those of an account.
 
     Args:
         metric: what is looked at here.
-        percentage: what a percentage of Kentik's is of.
+        percentage: whether a percentage of Kentik is added to the baseline or taken of it.
 
     Raises:
-        UsageFailure: it is none of the known forms, or not valid.
+        UsageFailure: it is not in one of the known forms, or not valid.
         StorageFailure: the file cannot be read.
     """
     if named.startswith(STATIC):

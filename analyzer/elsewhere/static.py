@@ -17,7 +17,7 @@ def static_policy(said: str) -> Thresholds:
     """The policy of `static=...`.
 
     Args:
-        said: what stands behind `static=`: a value in the metric's unit with or without k, M, G, T, P (and `<` before
+        said: what follows `static=`: a value in the metric's unit with or without k, M, G, T, P (and `<` before
             it for traffic that falls below), then any of matches, within and quiet, with commas between.
 
     Raises:

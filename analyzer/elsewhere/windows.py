@@ -17,7 +17,7 @@ from traffic.model import HOUR, Bools, Floats, Grid, Ints, Metric, Query, Window
 from traffic.text import length
 
 APART = 1800
-"""Notices of a key less than this many seconds apart are one alert where hits and false alarms are counted."""
+"""Notifications of a key less than this many seconds apart count as one alert in hits and false alarms."""
 _AT_ONCE = 10_000_000
 
 
@@ -37,7 +37,7 @@ def judge_windows(policy: Aggregated | Spike, history: History) -> Raised:
     """What the rule raises.
 
     Raises:
-        UsageFailure: its windows are not made of whole buckets.
+        UsageFailure: its windows do not consist of whole buckets.
     """
     source, surveyed, resolution = history.source, history.surveyed, history.resolution
     every = policy.every if isinstance(policy, Aggregated) else policy.window
@@ -77,7 +77,7 @@ def judge_windows(policy: Aggregated | Spike, history: History) -> Raised:
 
 
 def _judged(policy: Aggregated | Spike, surveyed: Surveyed) -> Bools:
-    """The hours in which it can match, shape (keys, hours of the window): a spike where two windows are known."""
+    """The hours in which it can match, shape (keys, hours of the window): for a spike, those with two known windows."""
     inside = there(surveyed)
     if isinstance(policy, Spike):
         ends = Grid.over(surveyed.window, HOUR).times() + HOUR
@@ -87,7 +87,7 @@ def _judged(policy: Aggregated | Spike, surveyed: Surveyed) -> Bools:
 
 
 def _matches(policy: Aggregated | Spike, metric: Metric, grid: Grid, values: Floats, rows: Ints) -> _Matched:
-    """What matches, before anything is silenced."""
+    """All matches, before any is silenced."""
     # The engine adds up documents, not rates.
     fields = values / metric.factor(grid.step)
     if metric.adds_up:

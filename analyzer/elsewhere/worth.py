@@ -1,4 +1,4 @@
-"""What policies of other engines are worth, counted as `tune` counts its own."""
+"""The scores of other engines' policies, counted as `tune` counts its own."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ OWN = "sl"
 def worth(
     raised: Raised, history: History, labels: Sequence[Label] | None, present: Policy
 ) -> tuple[OtherPolicy, list[AlertRow]]:
-    """What a policy came to.
+    """The score of a policy, and its alerts.
 
     Args:
-        labels: the truth; None where there is none.
-        present: whose clock says what is night.
+        labels: the truth; None if there is none.
+        present: the run's policy, in whose time zone the share of alerts at night is counted.
 
     Raises:
-        UsageFailure: it looks back farther than history reaches, all the time.
+        UsageFailure: it looks back farther than history reaches, at any time.
     """
     surveyed, metric, resolution = history.surveyed, history.source.metric, history.resolution
     keys, policy, alerts = list(surveyed.spans), raised.policy, raised.alerts
@@ -158,5 +158,5 @@ def _events(raised: Raised, keys: Sequence[str], metric: Metric) -> Iterator[tup
 
 
 def _blank(values: Floats) -> list[float]:
-    """What is infinite (no limit at all) is no figure."""
+    """Values, NaN in place of infinite ones (no limit at all)."""
     return [value if isfinite(value) else nan for value in values.tolist()]

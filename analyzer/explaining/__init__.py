@@ -1,1 +1,1 @@
-"""Why something is an event, or none: the steps of the judgement, with the numbers to do it again by hand."""
+"""Why something is an event, or is not: the steps of the judgement, with all the numbers to check it by hand."""

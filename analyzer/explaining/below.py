@@ -1,4 +1,4 @@
-"""What is unusual for a key in one hour, below the policy's limit, and what that was reckoned from."""
+"""What is unusual for a key in one hour, below the policy's limit, and how that limit was computed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def unusual_steps(case: Case, judged: Judged, values: Sequence[float]) -> Unusua
     """The steps of the hour of `case`.
 
     Args:
-        judged: what is unusual, as it was judged.
-        values: the buckets that are looked at.
+        judged: the judgement of what is unusual.
+        values: the buckets that are shown.
     """
     hours, stated = case.rollup.hours, case.all_of_them
     found = unusual_of(hours, stated, case.weeks, HOUR // case.resolution, case.settings)
@@ -48,7 +48,7 @@ def unusual_steps(case: Case, judged: Judged, values: Sequence[float]) -> Unusua
 
 
 def _hours(case: Case, found: Unusual) -> Iterator[LevelStep]:
-    """The hours that say at which level the day is, and of which a value must stand out."""
+    """The hours that determine the level of the day, and from which a value must stand out."""
     block = case.hour // BLOCK
     first, last = BLOCK * (block - DAY_BLOCKS // 2), BLOCK * (block + DAY_BLOCKS // 2 + 1)
     if case.live:

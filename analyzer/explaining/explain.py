@@ -1,4 +1,4 @@
-"""Explain an event, or an hour without one: told by the functions that judged, with rules taken in one by one."""
+"""Explain an event, or an hour without one, with the functions that judged it, adding one rule after the other."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ from traffic.text import visible
 from traffic.times import iso
 
 _NEAR = 3
-"""Hours before and after an hour whose days are looked at with it."""
+"""Hours before and after an hour whose days are read with it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Where an hour is looked for: what `find_events` was asked for its block."""
+    """Where to look for an hour: the arguments of `find_events` for its block."""
 
     source: CachedSource
     keys: tuple[str, ...]
-    """Of the block."""
+    """The keys of the block."""
     spans: Mapping[str, Window]
     learned: Window
-    """What the block is learned from."""
+    """The time that the block is learned from."""
     looked: Window
     resolution: int
     policy: Policy
     end: int | None
     labels: tuple[Label, ...] = ()
-    """Of the truth: where one covers the time, all of it is looked at."""
+    """Labels of the truth: all hours of one that covers the time are read."""
     begin: int | None = None
-    """Of the store's first value."""
+    """Time of the store's first value."""
     events: tuple[Event, ...] = ()
-    """Of the run: what a new key comes to depends on the others."""
+    """Events of the run: the result for a new key depends on the others."""
 
 
 @dataclass(frozen=True, eq=False)
 class _OneKey:
-    """A block of one key, and what was found in it."""
+    """A block of a single key, and what was found in it."""
 
     block: JudgedBlock
     pieces: Sequence[Piece]
@@ -63,10 +63,10 @@ class _OneKey:
 
 
 def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanation:
-    """Explain the hour of `key` that holds `moment`; the event that covers it or lies in it, or of that id.
+    """Explain the hour of `key` that contains `moment`, and the event at that time, or with that id.
 
     Raises:
-        UsageFailure: the time lies outside of what is looked at, or there is no such event any more.
+        UsageFailure: the time is outside the window of the run, or the event is no longer found.
     """
     there = place.looked.clip(place.learned)
     if not there.start <= moment < there.end:
@@ -116,7 +116,7 @@ def _event(found: list[Event], moment: int, event_id: str) -> Event | None:
 
 
 def _judged(block: JudgedBlock, event: Event | None) -> Judged:
-    """The judgement that decided; without an event, that of the stated policy."""
+    """The judgement that raised the event; without an event, that of the stated policy."""
     if event is None:
         return block.judged[0]
     sign = -1 if event.direction == "below" else 1

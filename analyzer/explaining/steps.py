@@ -1,4 +1,4 @@
-"""The steps of one hour: the weeks it was compared with, the rules one after the other, the ways to open an event."""
+"""The steps for one hour: the weeks it was compared with, one rule after the other, the ways to open an event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from analyzer.model import Policy
 from traffic.model import HOUR, Direction, Floats, Rollup
 
 PLAIN = "threshold"
-"""In place of a rule's name: the policy without any."""
+"""Shown in place of a rule's name: the policy without any rule."""
 _PLAIN = "The percentile of what was learned in the weeks, times what the policy states, and at least the floor."
 
 
@@ -30,22 +30,22 @@ class Case:
     """One hour of one key, as it was judged."""
 
     rollup: Rollup
-    """Of this key alone."""
+    """Roll-up of this key alone."""
     judged: Judged
     policy: Policy
     resolution: int
     hour: int
-    """Its place among those of the roll-up."""
+    """Its index among the hours of the roll-up."""
     settings: Settings
-    """What the policy says of limits."""
+    """The settings of the policy for limits."""
     learn: Floats
     """What is learned from."""
     factor: Floats | None = None
-    """The level of each hour, where it was learned from something else."""
+    """The level of each hour, if it was learned from something else."""
 
     @classmethod
     def of(cls, rollup: Rollup, judged: Judged, policy: Policy, resolution: int, hour: int) -> Case:
-        """By the policy as it is stated."""
+        """For the policy as stated."""
         falls = judged.sign < 0
         settings = (settings_of_falls if falls else settings_of)(policy, resolution)
         learn = rollup.hours.p20 if falls else rollup.hours.high
@@ -53,17 +53,17 @@ class Case:
 
     @property
     def direction(self) -> Direction:
-        """Which way it was looked."""
+        """The direction that was judged."""
         return "below" if self.judged.sign < 0 else "above"
 
     @property
     def weeks(self) -> Weeks:
-        """Where the hours stand."""
+        """The position of the hours in their weeks."""
         return self.judged.marks.weeks
 
     @property
     def multiple(self) -> float:
-        """Limit over baseline, as it is stated."""
+        """Limit over baseline, as stated in the policy."""
         return 1 - self.policy.under_percent / 100 if self.judged.sign < 0 else self.policy.multiple
 
     @cached_property
@@ -73,11 +73,11 @@ class Case:
 
     @property
     def lookback(self) -> int:
-        """Weeks before that a live alert learns from, or days where an hour is compared with those."""
+        """Earlier weeks that a live alert learns from; earlier days, if hours are compared with other days."""
         return self.policy.lookback * (1 if self.weeks.slots == SLOTS["week"] else 7)
 
     def limits(self, rules: Sequence[str]) -> HourLimits:
-        """Baseline and limits with some of the rules."""
+        """Baseline and limits with only these rules."""
         return limits_of(
             self.rollup.hours,
             self.learn,
@@ -90,16 +90,16 @@ class Case:
 
     @cached_property
     def all_of_them(self) -> HourLimits:
-        """With all the rules that count."""
+        """Baseline and limits with all rules that apply."""
         return self.limits(self.on)
 
     @property
     def live(self) -> bool:
-        """Whether only the past is known."""
+        """Whether only the past is used."""
         return self.policy.baseline == "trailing"
 
     def hours_before(self) -> Iterator[LevelStep]:
-        """With `trailing`, the hours whose level is taken for that of the hour."""
+        """With `trailing`: the hours whose level is used for this hour."""
         if self.live and "level" in self.on:
             usual = self.all_of_them.usual
             for place in range(max(0, self.hour - HOURS_BEFORE), self.hour):
@@ -107,7 +107,7 @@ class Case:
                 yield LevelStep(start, float(usual.learned[0, place]), float(usual.first[0, place]), place)
 
     def same_slot(self) -> Iterator[WeekStep]:
-        """The slot in all weeks, and which of them were learned from."""
+        """The same slot in all weeks, and which of these were learned from."""
         baseline, own = self.policy.baseline, self._week(self.hour)
         for place in np.flatnonzero(self.weeks.slot == self.weeks.slot[self.hour]).tolist():
             back = own - self._week(place)
@@ -119,7 +119,7 @@ class Case:
             yield self._step(place, use)
 
     def same_time(self) -> Iterator[WeekStep]:
-        """The same hour of the days of its kind, working days or weekends."""
+        """The same hour of all days of its kind (working days or weekends)."""
         slots = self.weeks.slot  # The rule `days` is of slots of the week only.
         weekend = slots // 24 >= 5
         same = (slots % 24 == slots[self.hour] % 24) & (weekend == weekend[self.hour])
@@ -148,7 +148,7 @@ class Case:
         )
 
     def rules(self) -> Iterator[RuleStep]:
-        """The threshold as it is stated, then each rule more."""
+        """The threshold as stated, then with each rule added."""
         taken: tuple[str, ...] = ()
         before = self.limits(taken)
         yield self._rule(PLAIN, _PLAIN, before, {})
@@ -169,7 +169,7 @@ class Case:
         return RuleStep(name, sentence, True, float(baseline), float(limit), figures)
 
     def _figures(self, name: str, before: HourLimits, after: HourLimits) -> dict[str, float]:
-        """What a rule reckons with in this hour."""
+        """The values that a rule uses in this hour."""
         usual, rare, hour = after.usual, after.rare, self.hour
 
         def at(array: Floats) -> float:
@@ -199,7 +199,7 @@ class Case:
         return {}
 
     def ways(self, judged: Judged, values: Sequence[float]) -> Iterator[WayStep]:
-        """The ways in which an event opens, and how far the buckets went."""
+        """The ways in which an event can open, and how far the buckets went."""
         sign, stated = judged.sign, (self.policy.needed(self.resolution), self.policy.within)
         turned = sign * np.array(values, dtype=np.float64)
         for way, limit in zip(WAYS, judged.limits[:, 0, self.hour].tolist(), strict=False):

@@ -1,4 +1,4 @@
-"""An hour of a key as a list of steps with numbers: what the text, the JSON and the page draw."""
+"""An hour of a key as a list of steps with numbers, from which text, JSON and page are made."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ class WeekStep:
 
     start: int
     level: float
-    """What the hour was learned by: its p95; where falls are looked for its p20. NaN where it has no bucket."""
+    """What was learned from the hour: its p95, or its p20 for falls; NaN if it has no buckets."""
     buckets: int
     factor: float
-    """The level of the key there, in times of its usual one (rule `level`)."""
+    """The level of the key there, as a multiple of its usual one (rule `level`)."""
     use: str
     """`learned`, or why it was not."""
 
 
 @dataclass(frozen=True)
 class RuleStep:
-    """One rule, after those before it: what it made of the baseline and the limit."""
+    """One rule, applied after those before it: baseline and limit that result."""
 
     rule: str
-    """`threshold` for the policy without any."""
+    """`threshold` for the policy without rules."""
     sentence: str
     on: bool
     baseline: float
     limit: float
-    """For the matches."""
+    """The limit for the matches of the policy."""
     figures: Mapping[str, float]
-    """What it reckons with, by name."""
+    """The values that it uses, by name."""
 
 
 @dataclass(frozen=True)
 class LevelStep:
-    """One of the hours that say at which level a key is."""
+    """One of the hours that determine the level of a key."""
 
     start: int
     level: float
-    """What the hour was learned by: for what is unusual its median."""
+    """What was learned from the hour; for what is unusual, its median."""
     baseline: float
-    """What is usual for it, before the level."""
+    """What is usual for it, before the level is applied."""
     block: int
-    """Hours of a block count once, by their lower median; where there are none, each is its own."""
+    """Hours of one block count once, by their lower median; without blocks, each hour has its own number."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class WayStep:
     name: str
     limit: float
     buckets: int
-    """That must be above it ..."""
+    """Number of buckets that must be above it ..."""
     within: int
-    """... starting less than so many seconds apart."""
+    """... starting less than this many seconds apart."""
     reached: float
-    """The most that so many buckets reached there; NaN where there are not so many."""
+    """The highest value that this many buckets reached; NaN if there are fewer."""
     passed: bool
 
 
@@ -74,7 +74,7 @@ class BucketStep:
     time: int
     value: float
     limit: float
-    """The lowest of its hour; NaN where the hour is not judged."""
+    """The lowest limit of its hour; NaN if the hour is not judged."""
     over: bool
 
 
@@ -83,9 +83,9 @@ class SeverityTerms:
     """least + (most - least) x height x length."""
 
     margin: float | None
-    """Peak over threshold, infinite over 0; None of a fall."""
+    """Peak over threshold; infinite for a threshold of 0, None for a fall."""
     height: float
-    """By that; of a fall the share of the usual volume that is missing."""
+    """Computed from the margin; for a fall, the share of the usual volume that is missing."""
     seconds: int
     length: float
     least: float
@@ -95,23 +95,23 @@ class SeverityTerms:
 
 @dataclass(frozen=True)
 class UnusualSteps:
-    """What is unusual for the key in this hour, and what that was reckoned from."""
+    """What is unusual for the key in this hour, and how that was computed."""
 
     weeks: tuple[WeekStep, ...]
-    """By the hours' medians ..."""
+    """The weeks, by the medians of their hours ..."""
     days: tuple[WeekStep, ...]
     rules: tuple[RuleStep, ...]
-    """... and what each rule made of the baseline of these."""
+    """... and the baseline after each rule."""
     hours: tuple[LevelStep, ...]
-    """Round the hour, or before it: the level of the day, and the hours that a value must stand out of."""
+    """Hours around this hour, or before it: for the level of the day, and from which a value must stand out."""
     figures: Mapping[str, float]
-    """What else it reckons with, by name, in the order in which it does."""
+    """Other values that are used, by name, in the order of their use."""
     ways: tuple[WayStep, ...]
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why an hour of a key holds an event, or none."""
+    """Why an hour of a key contains an event, or does not."""
 
     key: str
     metric: Metric
@@ -119,36 +119,36 @@ class Explanation:
     timezone: str
     direction: Direction
     learned_from: str
-    """`retrospective`, `trailing`, `original`: which weeks."""
+    """Which weeks: `retrospective`, `trailing`, `original`."""
     learned_percentile: float
-    """Of an hour's buckets."""
+    """Percentile of an hour's buckets."""
     percentile: float
-    """Of the weeks."""
+    """Percentile of the weeks."""
     multiple: float
     floor: float
     hour: int
-    """Its start. Of an event, the hour of its peak."""
+    """Start of the hour; for an event, the hour of its peak."""
     slots: str
-    """What hours are compared with: `week`, `workdays`, `day`."""
+    """Which hours are compared with each other: `week`, `workdays`, `day`."""
     slot: int
     not_judged: str
-    """Why not; "" where it was."""
+    """Why the hour was not judged; "" if it was."""
     weeks: tuple[WeekStep, ...]
     days: tuple[WeekStep, ...]
-    """The hours in their place, where too few other weeks are known (rule `days`)."""
+    """The hours of other days that are used instead, if too few other weeks are known (rule `days`)."""
     hours: tuple[LevelStep, ...]
-    """The hours before, which say at which level a key is with `trailing`; none where the rule `level` does not."""
+    """With `trailing`: the hours before, which determine the level of the key; empty without the rule `level`."""
     rules: tuple[RuleStep, ...]
     baseline: float
     ways: tuple[WayStep, ...]
-    """Of the policy as it is stated ..."""
+    """For the policy as stated ..."""
     unusual: UnusualSteps | None
-    """... and what is unusual for the key below it; None where nobody looks for it."""
+    """... and what is unusual for the key below it; None if that is not looked for."""
     buckets: tuple[BucketStep, ...]
-    """Of the event, or of the hour."""
+    """Buckets of the event, or of the hour."""
     event: Event | None
     terms: SeverityTerms | None
     reach: Reach
-    """How near it came, and what would have to differ."""
+    """How near it came to being an event, and what would have to be different."""
     contributors: tuple[Contributor, ...] = ()
-    """By what the event came, as the run found it."""
+    """Contributors of the event, as the run found them."""
