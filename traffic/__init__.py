@@ -1,1 +1,1 @@
-"""What the generator and the analyzer both talk about, and where traffic lives."""
+"""What the generator and the analyzer share, and the stores in which traffic lives."""

@@ -1,4 +1,4 @@
-"""The seam to a log of requests: what `analyze` asks, wherever the lines lie. Values and a protocol, no I/O."""
+"""The interface to a log of requests that `analyze` uses, wherever the lines are. Values and a protocol, no I/O."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ PERCENTS = (25.0, 50.0, 75.0, 95.0, 99.0)
 
 @dataclass(frozen=True)
 class LogColumns:
-    """What a person said of a log; what is not said is told from the names of its fields."""
+    """What the user specified about a log; the rest is recognised from the names of its fields."""
 
     named: Mapping[str, str] = field(default_factory=dict)
     """Role (`log_fields.ROLES`) -> field."""
     errors: str | None = None
     """Which lines are errors: SQL for files, Lucene's query language for an index."""
     where: str | None = None
-    """SQL: the lines of a file that are read."""
+    """SQL condition: only lines of a file that meet it are read."""
     filter_file: Path | None = None
-    """An Elasticsearch query that documents have to meet."""
+    """File with an Elasticsearch query that documents must match."""
     zone: str = "UTC"
-    """What a time in a file means that names no zone."""
+    """Time zone of times in a file that name none."""
     scale: float | None = None
-    """Milliseconds in a unit of the response times; None is told from the name of their field, or from the values."""
+    """Milliseconds in a unit of the response times; None: derived from the name of their field, or from the values."""
     skip_bad_lines: bool = False
-    """Leave lines out that are not recognised, however many they are."""
+    """Leave out lines that are not recognised, however many there are."""
     raw_paths: bool = False
-    """Leave identifiers in paths: `/api/orders/4711` is no `/api/orders/{id}`."""
+    """Keep identifiers in paths: `/api/orders/4711` does not become `/api/orders/{id}`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +43,11 @@ class Traffic:
     grid: Grid
     requests: Ints
     errors: Ints | None
-    """None where nothing says which lines are errors."""
+    """None if it is not known which lines are errors."""
     p95: Floats | None
-    """Of the response times in ms, NaN in an hour without any; None where the log has none."""
+    """p95 of the response times in ms, NaN in an hour without any; None if the log has none."""
     sent: Ints | None = None
-    """Bytes that were sent; None where the log does not say."""
+    """Bytes sent; None if the log does not contain them."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,14 @@ class Top:
     counts: tuple[Count, ...]
     """Most frequent first, then by name."""
     others: int
-    """Lines that have another value."""
+    """Lines with another value."""
     without: int
-    """Lines that have none."""
+    """Lines without a value."""
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How response times lie, in ms; NaN where there are none."""
+    """The distribution of response times in ms; NaN if there are none."""
 
     requests: int
     mean: float = nan
@@ -88,13 +88,13 @@ class Spread:
 
 
 def percentiles(values: Iterable[float]) -> dict[str, float]:
-    """The values of PERCENTS by their names in a Spread."""
+    """Values for PERCENTS, by their names in a `Spread`."""
     return {f"p{percent:g}": value for percent, value in zip(PERCENTS, values, strict=True)}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line of the log, as far as its fields are known; a text that is not there is empty."""
+    """A line of the log, as far as its fields are known; a missing text is empty."""
 
     time: float
     """Epoch seconds."""
@@ -114,29 +114,29 @@ class Fences:
     own: Mapping[str, float]
     """Endpoint -> its limit."""
     rest: float
-    """Of all other endpoints."""
+    """Limit of all other endpoints."""
 
 
 class AccessLog(Protocol):
-    """A log of requests. All figures are made where the lines lie and are of all lines in the window, or an error."""
+    """A log of requests. Figures are computed where the lines are, from all lines in the window, or are an error."""
 
     name: str
-    """How it is called in outputs: no secrets."""
+    """Its name in outputs, without secrets."""
     exact: bool
-    """Whether percentiles are exact; else they are near (docs/log-discovery.md says how near)."""
+    """Whether percentiles are exact; otherwise they are approximate (docs/log-discovery.md says how close)."""
 
     @property
     def errors_told(self) -> str | None:
-        """How errors are told; None where nothing that is understood tells them."""
+        """How errors are recognised; None if they cannot be."""
         ...
 
     def notes(self) -> list[str]:
-        """What a person should know before anything is counted: how the lines are read."""
+        """Notes for a person before anything is counted: how the lines are read."""
         ...
 
     @property
     def roles(self) -> Mapping[str, str]:
-        """Role -> field, of those that the log has."""
+        """Role -> field, for the roles that the log has."""
         ...
 
     def extent(self) -> Window:
@@ -148,26 +148,26 @@ class AccessLog(Protocol):
         ...
 
     def top(self, role: str, window: Window, most: int, status: str | None = None) -> Top:
-        """The most frequent values of a field: exact counts, however many values there are.
+        """The most frequent values of a field, with exact counts, however many values there are.
 
         Args:
-            role: of the field.
-            window: of the lines.
-            most: values.
-            status: only of lines with this one.
+            role: role of the field.
+            window: window of the lines.
+            most: maximum number of values.
+            status: count only lines with this status.
         """
         ...
 
     def spreads(self, window: Window, endpoints: Sequence[str]) -> tuple[Spread, dict[str, Spread]]:
-        """Of all response times, and of those of some endpoints."""
+        """The distribution of all response times, and of those of some endpoints."""
         ...
 
     def histogram(self, window: Window, edges: Sequence[float]) -> Ints:
-        """Response times (ms) below the first edge, from each to the next, and from the last on: edges + 1."""
+        """Requests by response time (ms): below the first edge, between edges, from the last on, shape (edges + 1,)."""
         ...
 
     def beyond(self, window: Window, fences: Fences, most: int) -> tuple[dict[str, int], list[Line]]:
-        """How many requests lie above their limit, by endpoint ("" the rest), and the slowest of them."""
+        """Number of requests above their limit, by endpoint ("" for the rest), and the slowest of them."""
         ...
 
     def latest(self, window: Window, most: int) -> list[Line]:
@@ -175,5 +175,5 @@ class AccessLog(Protocol):
         ...
 
     def remarks(self) -> list[str]:
-        """What a person should know of lines that were not looked at."""
+        """Notes for a person about lines that were left out."""
         ...

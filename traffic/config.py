@@ -1,8 +1,8 @@
 """Files that people edit: strict YAML in, a checked frozen dataclass out, or one line that says what is wrong.
 
-The YAML that is understood is the plain part of it: mappings, lists, texts, numbers, true/false, null. What surprises
-people is left out: `no` is a text and not false, `12:30` is a text and not 750, a date stays a text, `2e8` is a number.
-Anchors, aliases and tags are refused, and so is a setting that stands there twice.
+Only plain YAML is understood: mappings, lists, strings, numbers, true/false, null. What surprises people is left out:
+`no` is a string and not false, `12:30` is a string and not 750, a date stays a string, `2e8` is a number. Anchors,
+aliases and tags are refused, and so is a setting that is given twice.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ Where = tuple[str | int, ...]
 def load(path: Path, cls: type[Loaded]) -> Loaded:
     """Read `path` into `cls`, a frozen dataclass whose fields are scalars, dataclasses, and tuples and dicts of these.
 
-    An empty file gives the defaults. Types are strict (a text is never taken for a number; a whole number will do where
-    a number is asked for).
+    An empty file gives the defaults. Types are strict (a string is never taken for a number; a whole number is accepted
+    as a number).
 
     Raises:
         UsageFailure: the file is not there, is no such YAML, or does not fit `cls`: file, line, setting.
@@ -84,7 +84,7 @@ def load(path: Path, cls: type[Loaded]) -> Loaded:
 
 
 def mapping(path: Path) -> dict[str, Any]:
-    """The settings of a file of another program, as they stand there: plain YAML, nothing checked.
+    """The settings in a file of another program, as written: plain YAML, nothing is checked.
 
     Raises:
         UsageFailure: the file is not there, or is no such YAML: file and line.
@@ -94,13 +94,13 @@ def mapping(path: Path) -> dict[str, Any]:
 
 
 def content_of(path: Path, largest: int, form: str, what: str, said: str = "") -> bytes:
-    """A file that a person named, whole.
+    """The whole content of a file that the user named.
 
     Args:
-        largest: bytes that it may have.
-        form: what it should be written in, for messages: YAML, JSON.
-        what: what it should be, for messages.
-        said: what stands before its name in messages, such as an option.
+        largest: maximum size in bytes.
+        form: expected format, for messages: YAML, JSON.
+        what: expected content, for messages.
+        said: put before its name in messages, such as an option.
 
     Raises:
         UsageFailure: the file is not there, a folder, or too large.
@@ -136,7 +136,7 @@ class _Document:
     lines: dict[Where, int] = field(default_factory=dict)
 
     def parse(self, text: str) -> Any:
-        """The value of the one document in `text`; None where it is empty."""
+        """The value of the one document in `text`; None if it is empty."""
         # The C parser, if it was built in, reads a file of the maximum size in a tenth of the time.
         events = yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         try:
@@ -192,13 +192,13 @@ class _Document:
         return found
 
     def line_of(self, path: Where) -> int:
-        """The line of a setting, or of the nearest thing round it that is in the file."""
+        """The line of a setting, or of the innermost group around it that is in the file."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def failure(self, line: int, message: str) -> UsageFailure:
-        """One line, whatever the file holds."""
+        """An error on a line of the file, in one line whatever the file contains."""
         return UsageFailure(f"{self.path}:{line}: {visible(message)}")
 
 

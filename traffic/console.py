@@ -1,6 +1,6 @@
-"""What commands say on stderr: notes, the progress bar, how far the reading of files is; and what a terminal shows.
+"""What commands write to stderr: notes, the progress bar, the progress of reading files; and what a terminal can show.
 
-stdout carries the result, stderr everything else.
+stdout is for the result, stderr for everything else.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _voice = _Voice()
 
 
 def speak_json(wanted: bool) -> None:
-    """Whether notes are JSON from here on, one object a line, instead of text."""
+    """Write notes as JSON from now on, one object per line, or as text again."""
     _voice.as_json = wanted
 
 
 def note(text: str, level: Literal["info", "error"] = "info", **more: int) -> None:
-    """Something to know that is not the result, one line on stderr."""
+    """Write one line to stderr: something to know that is not the result."""
     if not _voice.as_json:
         click.echo(f"sl: {text}", err=True)
         return
@@ -49,13 +49,13 @@ def note(text: str, level: Literal["info", "error"] = "info", **more: int) -> No
 
 
 def introduce(source: Source, silent: bool) -> None:
-    """Say what a person should know of a store before it is read, such as which columns were taken for what."""
+    """Write what to know about a store before it is read, such as which columns are used for what."""
     for text in source.notes() if not silent else ():
         note(text)
 
 
 def fitted(source: Source, asked: int, silent: bool) -> int:
-    """Seconds of the resolution: as asked for, or the data's own step where that is coarser, which is then said."""
+    """The resolution in seconds: as asked for, or with a note the data's own step if that is coarser."""
     from traffic.text import length
     from traffic.times import fitting
 
@@ -70,12 +70,12 @@ def fitted(source: Source, asked: int, silent: bool) -> int:
 
 
 def width() -> int:
-    """Columns that a table may take."""
+    """Number of columns for a table."""
     return min(shutil.get_terminal_size((100, 24)).columns, 120)
 
 
 def colour() -> bool:
-    """Whether a person is looking who has not asked for none."""
+    """Whether to use colour: on a terminal, unless the user asked for none."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ
 
 
@@ -88,9 +88,9 @@ class _Painted:
 
 @contextmanager
 def bar(label: str, silent: bool, unit: str | None = None) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with ETA on a terminal, silence elsewhere. It is told what is done and what there is.
+    """A progress bar with ETA on a terminal, nothing elsewhere. It is called with what is done and the total.
 
-    `unit`: what is counted, where it is worth knowing how many a second are done.
+    `unit`: what is counted, if its rate per second is worth showing.
     """
     if silent or not sys.stderr.isatty():
         yield lambda _done, _total: None
@@ -114,7 +114,7 @@ def bar(label: str, silent: bool, unit: str | None = None) -> Iterator[Callable[
 
 
 def reading_line() -> Watcher:
-    """A line on stderr that says how many bytes of files are read, and goes when all are."""
+    """A line on stderr with the number of bytes read from files; it disappears when all are read."""
     from traffic.text import si
 
     shown = False

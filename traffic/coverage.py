@@ -1,7 +1,7 @@
-"""What a store holds, against what of it was used: every row accounted for, or the run says by how many it is not.
+"""What a store contains, compared with what was used: every row is accounted for, or the run says how many are not.
 
-A store fills in what it counted, independently of the buckets that it answers with; whoever reads the buckets says how
-many rows fell into them. Pure values, no I/O.
+A store counts its rows independently of the buckets that it answers with; whoever reads the buckets reports how many
+rows were in them. Pure values, no I/O.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from traffic.errors import Contradiction
 
 NOT_EXPLAINED = "are not explained"
-"""The reason of what no reason was found for."""
+"""Reason for rows without a known reason."""
 UNFINISHED = "are missing, because the load of this store was not finished (run ./sl.py generate again)"
-"""The reason of a store of ours that says of itself that it is not whole."""
+"""Reason in a store made by `generate` that is marked as incomplete."""
 LOAD_UNFINISHED = "the load of this store was not finished: run ./sl.py generate again to complete it"
-"""What a person is told before it is read."""
+"""Note on such a store, before it is read."""
 
 _SEVERAL = 1.5
-"""Rows in a bucket from which on they are several."""
+"""Mean number of rows per bucket from which buckets count as means of several rows."""
 OTHER_KEYS = "belong to series that --only, --exclude or --top leave out"
-"""The reason of what nobody asked for."""
+"""Reason for rows of series that were not requested."""
 
 _SINGULAR = {"have": "has", "are": "is", "do": "does", "were": "was"}
 
@@ -31,12 +31,12 @@ class LeftOut:
     """Rows of a part that were not used, and why."""
 
     reason: str
-    """What goes on after a number of them, in the plural: `have no customer`, `lie in a closed index`."""
+    """Follows their number in a sentence, in the plural: `have no customer`, `lie in a closed index`."""
     rows: int | None
-    """None: nobody can count them."""
+    """None: they cannot be counted."""
     first: int | None = None
     last: int | None = None
-    """Times of the first and the last of them, where known."""
+    """Times of the first and the last of them, if known."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Holding:
 
     name: str
     rows: int | None
-    """That it holds in the window; None: it does not say."""
+    """Rows that it contains in the window; None: unknown."""
     used: int | None
     left_out: tuple[LeftOut, ...] = ()
     first: int | None = None
@@ -53,15 +53,15 @@ class Holding:
 
     @property
     def explained(self) -> bool:
-        """Whether what was used and what was left out make all rows, as far as it is known how many there are."""
+        """Whether used and left-out rows add up to all rows; true if the number of rows is unknown."""
         return self.rows is None or self.rows == (self.used or 0) + sum(left.rows or 0 for left in self.left_out)
 
 
 @dataclass(frozen=True)
 class CoverageRow:
-    """A row of coverage.csv: what of a part was used (no reason), or what of it was left out for one reason.
+    """A row of coverage.csv: the rows of a part that were used (no reason), or left out for one reason.
 
-    `rows` is `used` + `left_out` in each, so that every column adds up to its sum.
+    In each, `rows` is `used` + `left_out`, so that each column can be summed up.
     """
 
     part: str
@@ -75,46 +75,46 @@ class CoverageRow:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What was there, what was used, what was left out."""
+    """What a store contains, what was used, what was left out."""
 
     parts: tuple[Holding, ...]
     noun: str = "rows"
     """What is counted, in the plural: `documents`."""
     held: tuple[int, int] | None = None
-    """At least and at most so many rows the buckets have to hold, a row counted once for each series that it belongs
-    to; None where the store cannot say. They differ where the store was written to meanwhile."""
+    """Minimum and maximum number of rows that the buckets must contain, each row counted once for each of its series;
+    None if the store cannot tell. They differ if the store was written to meanwhile."""
     read: int | None = None
-    """So many the buckets did hold; None where that was not counted."""
+    """Number of rows that the buckets did contain; None if that was not counted."""
     averaged: bool = False
-    """Whether a bucket of several rows is their mean, so that how many they are does not show in it."""
+    """Whether a bucket is the mean of its rows, so that their number does not show in it."""
     changed: int = 0
-    """At most so many rows were added, changed or removed while it was read."""
+    """Maximum number of rows that were added, changed or removed while it was read."""
     notes: tuple[str, ...] = ()
-    """What else a person should know of the rows."""
+    """Other notes for a person about the rows."""
 
     @property
     def known(self) -> bool:
-        """Whether every part says how many rows it holds."""
+        """Whether the number of rows is known for every part."""
         return all(part.rows is not None for part in self.parts)
 
     @property
     def rows(self) -> int:
-        """In all parts that say so."""
+        """Rows in all parts for which their number is known."""
         return sum(part.rows or 0 for part in self.parts)
 
     @property
     def used(self) -> int:
-        """Of these."""
+        """Rows of these that were used."""
         return sum(part.used or 0 for part in self.parts)
 
     @property
     def left_out(self) -> int:
-        """Of these, for whatever reason."""
+        """Rows of these that were left out, for any reason."""
         return self.rows - self.used
 
     @property
     def reasons(self) -> dict[str, int | None]:
-        """Reason -> rows left out in all parts, most first; None where some of them cannot be counted."""
+        """Reason -> rows left out in all parts, most first; None if some of them cannot be counted."""
         found: dict[str, int | None] = {}
         for left in (left for part in self.parts for left in _all_of(part)):
             before = found.get(left.reason, 0)
@@ -123,7 +123,7 @@ class Coverage:
 
     @property
     def missing(self) -> int:
-        """Rows that the store counted and its answers lack; below 0: that they have too many."""
+        """Rows that the store counted but did not return; negative if it returned too many."""
         if self.held is None or self.read is None:
             return 0
         least, most = self.held
@@ -131,23 +131,23 @@ class Coverage:
 
     @property
     def explained(self) -> bool:
-        """Whether all adds up: each part, and the rows in the buckets."""
+        """Whether everything adds up: each part, and the rows in the buckets."""
         return abs(self.missing) <= self.changed and all(part.explained for part in self.parts)
 
     @property
     def whole(self) -> bool:
-        """Whether every row that is there was used."""
+        """Whether every row was used."""
         return bool(self.parts) and self.known and self.explained and not self.missing and not self.reasons
 
     def again(self, later: Coverage) -> Coverage:
-        """This with what a second count said: a store that is written to holds something between the two."""
+        """This, combined with a second count: a store that is written to contains something between the two."""
         if self.held is None or later.held is None:
             return later
         both = (*self.held, *later.held)
         return replace(later, held=(min(both), max(both)), read=self.read)
 
     def filled(self, buckets: int) -> Coverage:
-        """This with what is to be said of so many buckets that have a value, where they are means of many rows."""
+        """This, with a note if its `buckets` with a value are means of many rows."""
         if not self.averaged or self.read is None or self.read < _SEVERAL * buckets or not buckets:
             return self
         note = f"a bucket is the mean of {self.read / buckets:.3g} {self.noun}, so a rise in their number does not show"
@@ -178,7 +178,7 @@ class Coverage:
             )
 
     def sentence(self) -> str:
-        """For people: `read 403,058 of 403,080 documents; 22 have no customer`."""
+        """A sentence for people: `read 403,058 of 403,080 documents; 22 have no customer`."""
         if not self.parts:
             return ""
         if not any(part.rows is not None for part in self.parts):
@@ -193,13 +193,13 @@ class Coverage:
 
     @property
     def _held(self) -> str:
-        """How many rows the buckets have to hold, as text."""
+        """How many rows the buckets must contain, as text."""
         assert self.held is not None
         least, most = self.held
         return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
     def table(self) -> Iterator[CoverageRow]:
-        """The rows of coverage.csv: of each part what was used, then a row a reason."""
+        """The rows of coverage.csv: for each part what was used, then one row per reason."""
         for part in self.parts:
             none = 0 if part.used is not None else None
             yield CoverageRow(part.name, part.first, part.last, rows=part.used, used=part.used, left_out=none)
@@ -210,11 +210,11 @@ class Coverage:
 
 
 NOTHING = Coverage(())
-"""Of nowhere."""
+"""Nothing was read."""
 
 
 def uncounted(name: str, noun: str = "rows") -> Coverage:
-    """Of a store that cannot say how many rows it holds."""
+    """The coverage of a store that cannot tell how many rows it contains."""
     return Coverage((Holding(name, None, None),), noun)
 
 
@@ -239,7 +239,7 @@ def from_table(
 
 
 def counted(rows: int | None, reason: str, noun: str) -> str:
-    """A number of rows and what is said of them: `22 have no customer`, `1 has no customer`."""
+    """A number of rows and the reason: `22 have no customer`, `1 has no customer`."""
     if rows is None:
         return f"an unknown number of {noun} {reason}"
     verb, _, rest = reason.partition(" ")
@@ -250,7 +250,7 @@ def counted(rows: int | None, reason: str, noun: str) -> str:
 
 
 def _all_of(part: Holding) -> tuple[LeftOut, ...]:
-    """What was left out, and what no reason was found for."""
+    """What was left out, including rows without a known reason."""
     if part.explained:
         return part.left_out
     assert part.rows is not None

@@ -42,9 +42,9 @@ _REASONS = {
 
 @contextmanager
 def storage(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what the operating system says about `path` into one line.
+    """Turn an error of the operating system about `path` into one line.
 
-    A caller for whom a missing file is no surprise catches FileNotFoundError inside.
+    A caller that expects that the file may be missing catches FileNotFoundError inside.
 
     Raises:
         StorageFailure: instead of any OSError.
@@ -57,10 +57,10 @@ def storage(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
-    """The folder `path`, made with its parents where it is not there yet.
+    """The folder `path`, created with its parents if it does not exist.
 
     Raises:
-        StorageFailure: it cannot be made.
+        StorageFailure: it cannot be created.
     """
     folder = Path(path)
     with storage(folder):
@@ -71,9 +71,9 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def write_atomic(path: str | os.PathLike[str], data: Chunk | Iterable[Chunk]) -> None:
-    """Write `data` (bytes, or pieces of them) to `path`: afterwards it is there as a whole, or as it was before.
+    """Write `data` (bytes, or pieces of them) to `path`: afterwards the file is complete, or as it was before.
 
-    The rename is the commit point; file and folder are synced, so that it outlives a crash of the machine.
+    The rename is the commit point; file and folder are synced, so that it survives a crash of the machine.
 
     Raises:
         StorageFailure: it could not be written; nothing is left of the attempt.
@@ -99,16 +99,16 @@ def write_atomic(path: str | os.PathLike[str], data: Chunk | Iterable[Chunk]) ->
 
 
 def own_prefix(lead: str = "sl-") -> str:
-    """What a temporary file of this process is called by: the process, and its machine, which tells whose it is."""
+    """Prefix of temporary files of this process: its id and machine, which identify the owner."""
     return f"{lead}{os.getpid()}-{_machine()}-"
 
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder of this process for temporary files, removed however it is left; what dead processes left is swept.
+    """A temporary folder of this process, removed however it is left; leftovers of dead processes are removed too.
 
     Raises:
-        StorageFailure: it cannot be made.
+        StorageFailure: it cannot be created.
     """
     sweep_dead(tempfile.gettempdir())
     # Named before it is made, unlike mkdtemp's: a signal that ends the run may arrive between any two steps, and the
@@ -123,9 +123,9 @@ def temporary_folder() -> Iterator[Path]:
 
 
 def sweep_dead(folder: str | os.PathLike[str], lead: str = "sl-") -> int:
-    """Remove what processes of this machine that are gone left directly in `folder` under their `own_prefix`.
+    """Remove what dead processes of this machine left directly in `folder` under their `own_prefix`.
 
-    Of this user only, and whatever the folder belongs to; answers how many files and folders.
+    Only files of this user, whoever owns the folder; returns the number of files and folders removed.
     """
     found = 0
     for stray in Path(folder).glob(f"{lead}*-{_machine()}-*"):
@@ -148,14 +148,14 @@ def _runs(process: int) -> bool:
 
 
 def _machine() -> str:
-    """Short for the name of this machine: the numbers of processes mean nothing on another."""
+    """A short hash of this machine's name: process ids mean nothing on another machine."""
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
 def sweep(folder: str | os.PathLike[str]) -> int:
-    """Remove temporary files that killed runs left directly in `folder`; answers how many.
+    """Remove temporary files that killed runs left directly in `folder`; returns their number.
 
-    Only for the holder of a lock on what the folder belongs to: a running writer's file would go as well.
+    Only for the holder of the lock on the folder: the file of a running writer would be removed as well.
     """
     found = 0
     with storage(folder):
@@ -167,11 +167,11 @@ def sweep(folder: str | os.PathLike[str]) -> int:
 
 @contextmanager
 def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[None]:
-    """Keep other runs out of `folder`, made if need be. `option` is how a person would choose another folder.
+    """Keep other runs out of `folder`, which is created if needed. `option` is how a user chooses another folder.
 
-    What a killed run left half-written directly in it is swept.
-    The kernel lets go of it when the process ends, however it ends; the file `.lock` stays, empty of meaning: removing
-    it would let two runs hold two files of the same name.
+    Half-written files that a killed run left directly in it are removed. The kernel releases the lock when the process
+    ends, however it ends. The file `.lock` stays, without meaning: removing it would let two runs lock two files of the
+    same name.
 
     Raises:
         LockedFailure: another run holds it.
@@ -203,7 +203,7 @@ def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[N
 
 
 def _refuse_pipes(folder: str | os.PathLike[str]) -> None:
-    """Stop where a pipe stands in place of a file: whoever opens it waits for ever."""
+    """Refuse a folder with a pipe in place of a file: whoever opens it would wait for ever."""
     with storage(folder), os.scandir(folder) as entries:
         for entry in entries:
             if stat.S_ISFIFO(entry.stat(follow_symlinks=False).st_mode):
@@ -215,7 +215,7 @@ def _myself() -> str:
 
 
 def _holder(descriptor: int) -> str:
-    """Who wrote itself into the lock file; it may not have got round to it yet."""
+    """The run that wrote its name into the lock file; it may not have done so yet."""
     return os.pread(descriptor, 200, 0).decode("utf-8", "replace").strip() or "just starting"
 
 

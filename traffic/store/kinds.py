@@ -1,4 +1,4 @@
-"""The kinds of stores there are, a row each. A new one is a row here, a folder beside, a Kind in tests."""
+"""The kinds of stores, one row for each. A new one is a row here, a folder beside, a Kind in tests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FLAGS = {
     "missing": "--missing",
     "counter": "--statistic",
 }
-"""Of `Columns` and `LogColumns`: the option that says it."""
+"""Field of `Columns` or `LogColumns` -> its option."""
 
 _EVERY_TABLE = frozenset({"time", "key", "value", "statistic", "unit", "scale", "empty", "preset", "errors"})
 _FILES_ONLY = frozenset(
@@ -58,17 +58,17 @@ class Filling:
     """What is about to be written to a store."""
 
     field: str
-    """What the amounts are, as `network.bytes`."""
+    """Field name of the amounts, such as `network.bytes`."""
     step: int
     """Seconds of a native step."""
     scenario: str
-    """Hash of what is generated; a store that holds another is refused."""
+    """Hash of what is generated; a store that contains another scenario is refused."""
     keys: int
-    """How many keys there are about to be, which decides how they are cut into blocks."""
+    """Number of keys that will be written, which decides how they are divided into blocks."""
     replace: bool
-    """Drop what the store holds first (only what we made)."""
+    """First delete what the store contains (only if it was generated or copied)."""
     refused: Path
-    """The file that lists what a service did not take."""
+    """File that lists what a service did not accept."""
 
 
 @dataclass(frozen=True)
@@ -77,34 +77,34 @@ class StoreKind:
 
     name: str
     shown: str
-    """What one is called on the command line."""
+    """What to write for one on the command line."""
     takes: frozenset[str]
     """Which of the `FLAGS` it understands."""
     instead: str
-    """Why it takes no others: what goes before "leave out --where"."""
+    """Why it takes no others: the start of the message, before "leave out --where"."""
     source: Callable[[str, Columns, Access], Source]
     sink: Callable[[str, Filling, Access], Sink] | None = None
-    """None: it is only read from."""
+    """None: read-only."""
     log: Callable[[str, LogColumns, Access], AccessLog] | None = None
-    """None: it holds no lines of a log."""
+    """None: it contains no log lines."""
     prefix: re.Pattern[str] | None = None
-    """What a name of a service begins with; None: it lies in a folder or a file."""
+    """How the name of a service begins; None: it is a folder or a file."""
     login: Callable[[Entry], Access] | None = None
-    """By options, and where they say nothing by the environment; None: there is nothing to log in to."""
+    """Credentials from options, or else from the environment; None: it needs no login."""
     originals: bool = False
-    """Whether the files of kentik_event_discovery are written unless one says otherwise."""
+    """Whether the files of kentik_event_discovery are written by default."""
 
     def enter(self, said: Entry) -> Access | None:
-        """How to get in; None where that needs nothing."""
+        """Credentials and trust; None if it needs none."""
         return None if self.login is None else self.login(said)
 
     def check(self, said: Columns | LogColumns) -> None:
-        """Raises UsageFailure where an option was given that it does not understand."""
+        """Raises UsageFailure if an option was given that it does not take."""
         refuse_options(said, self.takes, self.instead)
 
 
 def refuse_options(said: Columns | LogColumns, takes: frozenset[str], instead: str) -> None:
-    """Raises UsageFailure where an option was given that is not among those that are taken."""
+    """Raises UsageFailure if an option was given that is not in `takes`."""
     given = [one.name for one in fields(said) if one.name in FLAGS and vars(said)[one.name] != one.default]
     wrong = [FLAGS[name] for name in FLAGS if name in given and name not in takes]
     if wrong:
@@ -242,10 +242,10 @@ KNOWN = ", ".join(kind.shown for kind in KINDS[:-1]) + f", or {KINDS[-1].shown}"
 
 
 def kind_of(name: str) -> StoreKind:
-    """What kind of store is called `name`; whether there is one shows when it is opened.
+    """The kind of the store `name`; whether it exists shows only when it is opened.
 
     Raises:
-        NoSuchStore: it names a service that no kind is of.
+        NoSuchStore: it is the address of an unsupported service.
     """
     if (service := service_of(name)) is not None:
         return service
@@ -254,10 +254,10 @@ def kind_of(name: str) -> StoreKind:
 
 
 def service_of(name: str) -> StoreKind | None:
-    """The service that `name` is an address of; None where it names a folder or a file.
+    """The kind of service that `name` is an address of; None if it is a folder or a file.
 
     Raises:
-        NoSuchStore: it names a service that no kind is of.
+        NoSuchStore: it is the address of an unsupported service.
     """
     for kind in KINDS:
         if kind.prefix is not None and kind.prefix.match(name):

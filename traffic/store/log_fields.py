@@ -1,4 +1,4 @@
-"""What the fields of a log mean: told from their names, for the layouts that are usual. Pure.
+"""What the fields of a log mean, recognised from their names in common layouts. Pure.
 
 Known are the JSON and ECS lines of `./sl.py logs`, the six fields of a web-traffic index (timestamp, ip, method,
 endpoint, response_code, response_time), Apache's combined format, and what resembles them.
@@ -20,16 +20,16 @@ from traffic.store.log_units import Unit, unit_of_name
 __all__ = ["ERROR_LEVELS", "ERROR_STATUS", "PRESETS", "ROLES", "SERIES", "SERIES_MOST", "LogFields", "Preset"]
 
 ERROR_STATUS = 500
-"""A line with a status of this and more is an error, and so is one of a level that `log_levels` knows as one."""
+"""A line with this status or a higher one is an error, and so is one with an error level (`log_levels`)."""
 NO_ERRORS = "no line counts as an error: if some are, define errors with --errors"
-"""What is said where a log has none."""
+"""Note on a log without known errors."""
 SERIES_MOST = 5_000
-"""As many series a log may come to where nobody named the field that they are told apart by."""
+"""Maximum number of series if the user did not name the field that identifies them."""
 
 
 @dataclass(frozen=True)
 class LogFields:
-    """Which field says what of a line; None where there is none."""
+    """The field for each role; None if there is none."""
 
     time: str | None = None
     service: str | None = None
@@ -40,22 +40,22 @@ class LogFields:
     latency: str | None = None
     address: str | None = None
     host: str | None = None
-    """The virtual host that was asked, else the machine."""
+    """The virtual host of the request, or else the machine."""
     agent: str | None = None
     referrer: str | None = None
     bytes: str | None = None
     unit: Unit = field(default=Unit("ms", "by default"), metadata={"role": False})
-    """What the latency counts, as far as names tell."""
+    """The unit of the latency, as far as names determine it."""
 
     @property
     def milliseconds(self) -> float:
-        """What a latency is multiplied with."""
+        """Factor that converts a latency to milliseconds."""
         return self.unit.milliseconds
 
 
 ROLES = tuple(one.name for one in fields(LogFields) if one.metadata.get("role", True))
 SERIES = ("service", "host", "endpoint")
-"""Roles that tell series apart, the first that a log has."""
+"""Roles that can identify series; the first that a log has is used."""
 
 
 def recognise(names: Collection[str] | Mapping[str, str]) -> LogFields:
@@ -70,20 +70,20 @@ def recognise(names: Collection[str] | Mapping[str, str]) -> LogFields:
 
 
 def renamed(recognised: LogFields, said: Mapping[str, str]) -> LogFields:
-    """With what a person said: role -> field, or nothing where the log has none that is meant."""
+    """With the fields that the user named: role -> field, empty if the log has none for that role."""
     named: dict[str, Any] = {role: field or None for role, field in said.items()}
     return _measured(replace(recognised, **named), ())
 
 
 def _measured(known: LogFields, names: Collection[str]) -> LogFields:
-    """With the unit of its latency, if a name tells it."""
+    """With the unit of its latency, if a name determines it."""
     unit = None if known.latency is None else unit_of_name(known.latency, names)
     return known if unit is None else replace(known, unit=unit)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """What a name of --metric stands for."""
+    """The meaning of a name of --metric."""
 
     statistic: Statistic
     unit: str
@@ -91,9 +91,9 @@ class Preset:
     """What a list of incidents calls it."""
     scale: float = 1.0
     errors: bool = False
-    """Whether it asks which lines are errors."""
+    """Whether it needs to know which lines are errors."""
     latency: bool = False
-    """Whether it reads how long a request took."""
+    """Whether it reads response times."""
 
 
 PRESETS: Mapping[str, Preset] = {
@@ -103,19 +103,19 @@ PRESETS: Mapping[str, Preset] = {
     "latency": Preset("avg", "ms", "latency", latency=True),
     "latency-p95": Preset("p95", "ms", "latency", latency=True),
 }
-"""What --metric can be."""
+"""The values of --metric."""
 
 
 def understood(said: Columns, known: LogFields, name: str) -> Columns:
-    """What was said, with what --metric stands for filled in.
+    """The columns as specified, completed with what --metric implies.
 
     Args:
-        said: by options.
+        said: the columns as specified by options.
         known: what the fields of the log mean.
         name: of the log, for messages.
 
     Raises:
-        UsageFailure: the log has no such field, or what was said contradicts itself.
+        UsageFailure: the log has no such field, or options contradict each other.
     """
     if said.preset is not None:
         return _with_preset(said, known, name)
@@ -124,10 +124,10 @@ def understood(said: Columns, known: LogFields, name: str) -> Columns:
 
 
 def check_errors(said: Columns) -> None:
-    """Whether what was said about errors can be done.
+    """Check the options about errors.
 
     Raises:
-        UsageFailure: it contradicts itself.
+        UsageFailure: they contradict each other.
     """
     if said.statistic == "share" and said.errors is None:
         raise UsageFailure("--statistic share is the share of errors: define errors with --errors")
@@ -138,14 +138,14 @@ def check_errors(said: Columns) -> None:
 
 
 def errors_told(known: LogFields) -> str | None:
-    """How errors are told by these fields, in words; None where there are none that tell them."""
+    """How these fields determine errors, in words; None if they do not."""
     told = [f"status >= {ERROR_STATUS} ({known.status})"] if known.status else []
     told += [f"level ERROR, CRITICAL, FATAL and the like ({known.level})"] if known.level else []
     return ", ".join(told) or None
 
 
 def asks_errors(said: Columns) -> bool:
-    """Whether it takes to know which lines are errors, and nobody said which."""
+    """Whether it must be known which lines are errors, and the user did not say which."""
     return said.preset is not None and PRESETS[said.preset].errors and said.errors is None
 
 
@@ -199,5 +199,5 @@ def _with_preset(said: Columns, known: LogFields, name: str) -> Columns:
 
 
 def roles(known: LogFields) -> dict[str, str]:
-    """Role -> field, of those that are there."""
+    """Role -> field, for the roles that have one."""
     return {role: field for role in ROLES if (field := getattr(known, role)) is not None}

@@ -7,16 +7,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 ID = "{id}"
-"""Stands for what looks like an identifier."""
+"""Placeholder for what looks like an identifier."""
 ANY = "{...}"
-"""Stands for what does not, but has too many values to be a name."""
+"""Placeholder for what does not, but has too many values to be a name."""
 
 _MANY = 100
-"""Different names below one path, from which on those that are hardly asked for are folded."""
+"""Number of names below one path from which rarely requested ones are folded."""
 _OFTEN = 0.005
-"""Share of the requests below a path that keeps a name as it is."""
+"""A name with this share of the requests below its path is not folded."""
 FEW = 500
-"""Endpoints that are left as they are."""
+"""Up to this many endpoints are left as they are."""
 
 _IDENTIFIERS = (
     r"[0-9]+",
@@ -38,10 +38,10 @@ def folded_sql(path: str) -> str:
 
 
 def folded(requests: Mapping[str, int]) -> dict[str, str]:
-    """Path -> the endpoint that it belongs to, where it is another: below each path at most about a hundred.
+    """Path -> its endpoint, if that is different: at most about a hundred below each path.
 
     Args:
-        requests: of each path.
+        requests: path -> number of requests.
     """
     if len(requests) <= FEW:
         return {}
@@ -67,10 +67,10 @@ _ADDRESS = re.compile(r"^[a-z]+://[^/?#]*")
 
 
 def path_of(written: str, lines: bool = False) -> str:
-    """The path that a log wrote down, without what follows the question mark; what is no path stays as it is.
+    """The path in a log, without the query string; what is not a path stays as it is.
 
     Args:
-        written: a path, an address, or for `lines` the first line of a request as well; empty and `-` are none.
+        written: a path, an address, or with `lines` also the first line of a request; empty and `-` are missing.
         lines: whether the field may hold such lines.
     """
     path = _LINE.sub(r"\2", written) if lines else written

@@ -1,4 +1,4 @@
-"""The unit of response times: told from the name of their field, from who writes it, or from the values. Pure."""
+"""The unit of response times, derived from the name of their field, the tool that wrote it, or the values. Pure."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ _WRITERS: tuple[tuple[str, frozenset[str], str], ...] = (
     ("Serilog", frozenset({"@mt"}), "ms"),
     ("Serilog", frozenset({"@m"}), "ms"),
 )
-"""Who writes a log, by fields that it has, and what it counts durations in."""
+"""Tool that wrote a log, the fields that identify it, and its unit of durations."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Of response times."""
+    """A unit of response times."""
 
     name: str
     """One of `UNITS`."""
     why: str
-    """How it was told; said to people."""
+    """How it was determined, for people."""
 
     @property
     def milliseconds(self) -> float:
-        """In one of it."""
+        """Milliseconds in one unit."""
         return UNITS[self.name]
 
 
 def unit_of_name(field: str, others: Collection[str] = ()) -> Unit | None:
-    """What a field counts in, by its name and by the log that it is in; None where neither tells.
+    """The unit of a field, from its name or the log that it is in; None if neither determines it.
 
     Args:
-        field: that holds response times.
+        field: the field with the response times.
         others: names of all fields of the log.
     """
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|µs|μs", field)]
@@ -79,13 +79,13 @@ def unit_of_name(field: str, others: Collection[str] = ()) -> Unit | None:
 
 
 def unit_of_values(median: float, p99: float, whole: bool) -> Unit:
-    """What values are most likely in, where no name tells.
+    """The most likely unit of values, if no name determines it.
 
-    Nobody's median response takes a second, and nobody counts whole seconds: small numbers with decimals are seconds.
+    A median response does not take a second, and nobody counts whole seconds: small numbers with decimals are seconds.
 
     Args:
-        median: of those above 0.
-        p99: of them.
+        median: of the values above 0.
+        p99: of the same values.
         whole: whether all are whole numbers.
     """
     if whole:

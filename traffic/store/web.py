@@ -1,4 +1,4 @@
-"""What services of plain HTTP have in common: how an address is read, and bodies that are bounded in bytes and time."""
+"""Shared by clients of plain HTTP: addresses, and bodies that are bounded in bytes and time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class WebAddress:
-    """An address without a secret in it."""
+    """An address without secrets."""
 
     scheme: str
     host: str
@@ -27,26 +27,26 @@ class WebAddress:
 
     @property
     def url(self) -> str:
-        """As it is written."""
+        """The address as a URL."""
         shown = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{shown}" + (f":{self.port}" if self.port else "") + self.path
 
     @property
     def open(self) -> bool:
-        """Whether what is sent there can be read on the way: plain HTTP to another machine."""
+        """Whether what is sent there can be read in transit: plain HTTP to another machine."""
         return self.scheme == "http" and not is_loopback(self.host)
 
 
 def web_address(text: str, wrong: str, credentials: str) -> WebAddress:
-    """The address that `text` is.
+    """Read an address.
 
     Args:
-        text: what somebody wrote.
-        wrong: what is said of what is none: it is not repeated, as a password may stand in it.
-        credentials: what is said of one with a user or a password in it.
+        text: as the user wrote it.
+        wrong: message if it is not an address; it is not repeated, since it may contain a password.
+        credentials: message if it contains a user or a password.
 
     Raises:
-        UsageFailure: it is none, or holds credentials.
+        UsageFailure: it is not an address, or contains credentials.
     """
     try:
         parts = urlsplit(text)
@@ -61,7 +61,7 @@ def web_address(text: str, wrong: str, credentials: str) -> WebAddress:
 
 
 class Streamed(Protocol):
-    """An answer whose body comes piece by piece."""
+    """A response whose body arrives in pieces."""
 
     def iter_content(self, chunk_size: int) -> Iterator[bytes]:
         """The pieces."""
@@ -69,13 +69,13 @@ class Streamed(Protocol):
 
 
 def body_of(answer: Streamed, name: str, most: int, seconds: float) -> bytes:
-    """The body of an answer.
+    """Read the body of a response.
 
     Args:
-        answer: whose head has come.
-        name: of who answers, for messages.
-        most: bytes.
-        seconds: until it has to be there.
+        answer: the response, after its headers.
+        name: of the server, for messages.
+        most: maximum size in bytes.
+        seconds: time limit.
 
     Raises:
         TooLarge: it is larger.
