@@ -109,7 +109,7 @@ def _store(name: str, columns: Columns, entry: Access | None) -> Iterator[Check]
     yield _gaps(whole, step)
 
 
-def _coverage(coverage: Coverage, lately: str = "") -> Iterator[Check]:
+def _coverage(coverage: Coverage, lately: str) -> Iterator[Check]:
     """What can be read of it, then each part and reason for which it cannot."""
     yield Check("coverage", visible(coverage.sentence()) + lately, ok=coverage.explained)
     for part in coverage.parts:

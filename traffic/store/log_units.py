@@ -59,7 +59,7 @@ class Unit:
         return UNITS[self.name]
 
 
-def unit_of_name(field: str, others: Collection[str] = ()) -> Unit | None:
+def unit_of_name(field: str, others: Collection[str]) -> Unit | None:
     """The unit of a field, from its name or the log that it is in; None if neither determines it.
 
     Args:

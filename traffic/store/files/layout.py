@@ -50,9 +50,7 @@ class TableText:
     """Whether cells are filled up with blanks that mean nothing."""
 
 
-def find_layout(
-    name: str, text: str, blocks: Sequence[str], wanted: Sequence[str], delimiter: str | None = None
-) -> TableText:
+def find_layout(name: str, text: str, blocks: Sequence[str], wanted: Sequence[str], delimiter: str | None) -> TableText:
     """The table in a text.
 
     Args:

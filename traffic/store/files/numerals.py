@@ -107,7 +107,7 @@ def _cell_pattern(decimal: str, units: bool) -> re.Pattern[str]:
     return re.compile(number + (rf"(?:\s*{_UNIT})?" if units else ""))
 
 
-def numbers_of(columns: Iterable[Sequence[str]], decimal: str | None = None) -> Numbers | None:
+def numbers_of(columns: Iterable[Sequence[str]], decimal: str | None) -> Numbers | None:
     """How numbers are written, where a plain point does not do; None where nothing but plain numbers and texts occurs.
 
     Args:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import IO
 
 import numpy as np
@@ -44,9 +43,7 @@ class Opened:
     kept: tuple[IO[bytes], ...]
 
 
-def open_files(
-    paths: Sequence[str], said: Columns, database: Database, names: Mapping[str, str] = MappingProxyType({})
-) -> Opened:
+def open_files(paths: Sequence[str], said: Columns, database: Database, names: Mapping[str, str]) -> Opened:
     """Look at files, and tell which of their columns are meant.
 
     Args:

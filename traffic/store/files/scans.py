@@ -11,7 +11,7 @@ from traffic.store.files.numerals import PLAIN, Numbers
 from traffic.store.files.table import FILE, ISO, Table, identifier, text
 
 
-def csv_table(file: Input, numbers: Sequence[str] = (), types: Mapping[str, str] | None = None) -> Table:
+def csv_table(file: Input, numbers: Sequence[str], types: Mapping[str, str] | None) -> Table:
     """Everything is text and nothing guessed: a later row may contradict a sample, and 007 stays 007.
 
     Args:
@@ -53,7 +53,7 @@ def lines_may_differ(file: Input) -> bool:
     return file.kind == "csv" and (file.marked or bool(trailer_of(file.columns)))
 
 
-def json_table(file: Input, numbers: Sequence[str] = ()) -> Table:
+def json_table(file: Input, numbers: Sequence[str]) -> Table:
     """The same for objects: their members as text, `a.b` for the member b of a member a."""
     tops = {path[0]: "JSON" if len(path) > 1 else "VARCHAR" for path in sorted(file.paths, key=len)}
     layout = ", ".join(f"{text(top)}: '{kind}'" for top, kind in tops.items())
@@ -89,7 +89,7 @@ def objects_scan(packed: bool, array: bool) -> str:
     return f"read_json_objects(?, format = '{form}', compression = '{compression}')"
 
 
-def lines_table(file: Input, numbers: Sequence[str] = ()) -> Table:
+def lines_table(file: Input, numbers: Sequence[str]) -> Table:
     """Lines of a log that are no table: text, but for the time."""
     names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
     types = dict.fromkeys(names, "VARCHAR") | {patterns.TIME: "TIMESTAMPTZ"}

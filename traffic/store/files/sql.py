@@ -58,9 +58,7 @@ def file_place(places: Mapping[str, int]) -> str:
     return f"CAST(list_extract([{numbers}], list_position([{listed}], {FILE})) AS UINTEGER)"
 
 
-def select_rows(
-    file: Input, table: Table, columns: Columns, series: Sequence[str] = (), place: str | None = None
-) -> str:
+def select_rows(file: Input, table: Table, columns: Columns, series: Sequence[str], place: str | None) -> str:
     """The query for k, t and v.
 
     Args:
@@ -100,7 +98,7 @@ def select_rows(
         FROM {rows}"""  # noqa: S608
 
 
-def rates_of(rows: str, several: bool = False) -> str:
+def rates_of(rows: str, several: bool) -> str:
     """Of rows of counters (a query for k, t, v) their rates a second, each at the middle of the time that it is of.
 
     `several`: the rows have a column f, which is kept.
