@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from analyzer.judging.blocks import JudgedBlock
+from analyzer.judging.blocks import Aside, JudgedBlock
 from analyzer.judging.breaches import above, breaches_of, raised
 from analyzer.judging.events import events_of, figures
 from analyzer.judging.reach import counted, highest_percent
@@ -21,13 +21,13 @@ from analyzer.judging.tries import OtherSetting, Trial, Try
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.breach import held, held_in_each
 from analyzer.kernels.match import last_is_met, one_to_one
-from analyzer.model import Event, Policy
+from analyzer.model import Event, Looking, Policy
 from analyzer.outcome import Outcome
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from analyzer.verdict import LONGEST_EXTRA
 from tests.worlds import MONDAY, MemorySource
-from traffic.model import DAY, HOUR, WEEK, Floats, Grid, Ints, Label, Matrix, Metric, Window
+from traffic.model import DAY, HOUR, WEEK, Direction, Floats, Grid, Ints, Label, Matrix, Metric, Window
 
 GAUGE = Metric(name="load", field="load", statistic="sum", unit="req/s")
 NOW = MONDAY + 60 * WEEK
@@ -197,26 +197,42 @@ def test_the_highest_percentage_is_looked_for_downwards(reached: float, highest:
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("policy", [Policy(), ALONE, replace(ALONE, rules=(), within=1800)])
+@pytest.mark.parametrize("looking", ["above", "below", "both"])
+@pytest.mark.parametrize("direction", ["above", "below"])
 def test_hours_that_roll_ups_decide_are_not_looked_at_and_nothing_is_told_otherwise(
-    seed: int, policy: Policy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seed: int,
+    policy: Policy,
+    looking: Looking,
+    direction: Direction,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     chance = np.random.default_rng(seed)
-    lifts = [(int(chance.integers(-1000, 1000)), int(chance.integers(1, 9)), 1 + 2 * chance.random()) for _ in range(6)]
+    factor = (1, 2) if direction == "above" else (1, -0.99)
+    policy = replace(policy, direction=looking, missing_is_fallen=seed > 2)
+    lifts = [
+        (int(chance.integers(-1000, 1000)), int(chance.integers(1, 9)), factor[0] + factor[1] * chance.random())
+        for _ in range(6)
+    ]
     source = world(*lifts)
+    if seed % 2:
+        source.values["a"][int(chance.integers(3000, 4000)) :][:3] = np.nan
     start, buckets = int(chance.integers(-900, 0)), int(chance.integers(1, 900))
-    labels = [replace(label(start, buckets), kind=("decoy", "optional", "ignore")[seed % 3])]
+    kind = ("decoy", "optional", "ignore")[seed % 3]
+    labels = [replace(label(start, buckets), kind=kind, direction=direction)]
     told = outcome(source, policy, tmp_path / "few", labels)
     picked: list[int] = []
 
-    def all_around(of_labels: dict[str, list[Label]], block: JudgedBlock) -> tuple[int, Ints]:
-        picked.extend(wanted_hours(of_labels, block)[1].tolist())
+    def all_around(of_labels: dict[str, list[Label]], block: JudgedBlock, aside: Aside | None) -> tuple[int, Ints]:
+        picked.extend(wanted_hours(of_labels, block, aside)[1].tolist())
         return 0, np.arange(Grid.over(block.query.window, HOUR).count)
 
     monkeypatch.setattr("analyzer.judging.detect.wanted_hours", all_around)
     assert outcome(source, policy, tmp_path / "all", labels) == told
     assert 0 < len(picked) <= max(2, buckets // 6 + 2) + 6, "its own hours, and three on either side"
-    if buckets > 300 and told.reached is not None and told.reached > 1.2:
-        assert len(picked) < buckets // 12, "most of its hours lie below the best of the medians"
+    far = told.reached is not None and (told.reached > 1.2 or told.reached < 0.8)
+    if buckets > 300 and far:
+        assert len(picked) < buckets // 12, "most of its hours lie on this side of the best of the medians"
 
 
 @pytest.mark.parametrize("kind", ["required", "optional", "ignore", "decoy"])

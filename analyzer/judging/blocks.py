@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from analyzer.judging.judged import Judged, Learning, inside, judge
 from analyzer.judging.silence import silences, until_the_end
@@ -21,6 +21,10 @@ class Known:
     """Of the store's last value."""
     learned: Learning
 
+    def of(self, rows: Sequence[int]) -> Known:
+        """The same of some of the keys."""
+        return replace(self, learned=self.learned.rows(rows))
+
 
 @dataclass(frozen=True, eq=False)
 class JudgedBlock:
@@ -31,6 +35,16 @@ class JudgedBlock:
     alive: Mapping[str, Window]
     """Spans of the keys, up to the end for those whose silence is judged."""
     judged: tuple[Judged, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Aside:
+    """Keys of a block whose labels lie in a direction that its policy does not look in, by one that looks in both."""
+
+    rows: tuple[int, ...]
+    """Of the keys in the block, ascending."""
+    block: JudgedBlock
+    known: Known
 
 
 def judged_blocks(
@@ -70,6 +84,23 @@ def judged_block(
         for one in judge(rollup, policy, resolution, silent, known.learned, remaining)
     )
     return JudgedBlock(Query(metric, keys, rollup.grid.window, resolution), policy, alive, judged)
+
+
+def in_both(block: JudgedBlock, known: Known, rows: Sequence[int]) -> Aside:
+    """Some keys of a block, by the same policy, but that it looks in both directions."""
+    policy = replace(block.policy, direction="both")
+    of_rows = known.of(rows)
+    return Aside(tuple(rows), judged_again(block, rows, policy, of_rows), of_rows)
+
+
+def judged_again(
+    block: JudgedBlock, rows: Sequence[int], policy: Policy, known: Known, remaining: Floats | None = None
+) -> JudgedBlock:
+    """Some keys of a block by another policy, and by what it states alone; `remaining` as in `judge`."""
+    query = block.query
+    rollup = rows_of(block.judged[0].rollup, tuple(query.keys[row] for row in rows), list(rows))
+    stated = replace(policy, classes=("policy", "suspect"))
+    return judged_block(rollup, query.metric, query.resolution, stated, known, remaining)
 
 
 def by_policy(keys: tuple[str, ...], policy: Policy) -> list[tuple[Policy, list[int]]]:

@@ -24,7 +24,7 @@ from analyzer.judging.judged import (
 )
 from analyzer.judging.reaches import merged, reaches
 from analyzer.judging.suspects import suspect_days
-from analyzer.judging.wanted import wanted_hours
+from analyzer.judging.wanted import aside_of, wanted_hours
 from analyzer.kernels.baseline import suspects
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace
@@ -124,7 +124,8 @@ def _find(
     query, judged, policy = part.query, part.judged, part.policy
     hot = suspect_hours(part)
     wanted = np.ones_like(hot) if full_scan else hot.copy()
-    wanted[wanted_hours(labels, part)] = True
+    aside = aside_of(labels, part, known)
+    wanted[wanted_hours(labels, part, aside)] = True
     pieces = read_days(source, query, wanted)
     kept = traced_in(part, pieces)
     stated, events = judged[0], [one.event for one in kept]
@@ -136,7 +137,7 @@ def _find(
         judged_hours=int((~np.isnan(stated.threshold)).sum()),
         suspect_hours=int(hot.sum()),
         suppressed=tuple(suppressed(without_events(stated, events, query.keys), query.keys, policy)),
-        reaches=dict(reaches(part, pieces, labels, gaps, known, events)),
+        reaches=dict(reaches(part, pieces, labels, gaps, known, events, aside)),
     )
 
 

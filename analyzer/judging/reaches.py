@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from analyzer.judging.blocks import JudgedBlock, Known
+from analyzer.judging.blocks import Aside, JudgedBlock, Known, in_both
 from analyzer.judging.breaches import Piece
 from analyzer.judging.buckets import Buckets
 from analyzer.judging.judged import not_judged
@@ -35,6 +35,7 @@ def reaches(
     gaps: Sequence[NotJudged],
     known: Known,
     present: Sequence[Event],
+    beside: Aside | None = None,
 ) -> Iterator[tuple[str, Reach]]:
     """How near each label of a block's keys came: its id, and that. A label of all keys: how near the nearest one came.
 
@@ -44,6 +45,7 @@ def reaches(
         pieces: the buckets of the days of the labels at least.
         gaps: what was not judged of the block.
         present: what was found in it.
+        beside: keys that were judged aside (`wanted.aside_of`), where that was done before.
     """
     keys, query = block.query.keys, block.query
     trial = Trial(block, Buckets.of(pieces, len(keys), block.judged[0].rollup.grid, query.resolution), known)
@@ -58,8 +60,11 @@ def reaches(
     if aside:
         alone = _met([one._replace(targets=one.targets[-1:]) for one in aside], there, trial)
         rows = sorted({one.row for one in aside})
-        both = trial.in_both(rows)
-        own = [one._replace(row=rows.index(one.row)) for one in aside]
+        # A label of all keys may be told of another key than was looked at.
+        if beside is None or not set(rows) <= set(beside.rows):
+            beside = in_both(block, known, rows)
+        both, row = trial.aside(beside), {one: place for place, one in enumerate(beside.rows)}
+        own = [one._replace(row=row[one.row]) for one in aside]
         cases = _cases_aside(own, both)
         yield from _told([replace(case, met=met) for case, met in zip(cases, alone, strict=True)], both)
 

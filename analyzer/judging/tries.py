@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analyzer.judging.blocks import JudgedBlock, Known, judged_block, rows_of
+from analyzer.judging.blocks import Aside, JudgedBlock, Known, judged_again
 from analyzer.judging.breaches import Breaches, filled, raised
 from analyzer.judging.buckets import Buckets
 from analyzer.judging.events import suspect
@@ -53,23 +53,11 @@ class Trial:
 
     def again(self, rows: Sequence[int], policy: Policy, remaining: Floats | None = None) -> JudgedBlock:
         """Some of its keys, judged by another policy; `remaining` as in `judge`."""
-        return self._judged(rows, policy, self._known(rows), remaining)
+        return judged_again(self.block, rows, policy, self.known.of(rows), remaining)
 
-    def in_both(self, rows: Sequence[int]) -> Trial:
-        """Some of its keys, by the same policy, but that it looks in both directions."""
-        known, policy = self._known(rows), replace(self.block.policy, direction="both")
-        return Trial(self._judged(rows, policy, known), self.buckets.rows(rows), known)
-
-    def _known(self, rows: Sequence[int]) -> Known:
-        return replace(self.known, learned=self.known.learned.rows(rows))
-
-    def _judged(
-        self, rows: Sequence[int], policy: Policy, known: Known, remaining: Floats | None = None
-    ) -> JudgedBlock:
-        query = self.block.query
-        rollup = rows_of(self.rollup, tuple(query.keys[row] for row in rows), list(rows))
-        classes = replace(policy, classes=("policy", "suspect"))
-        return judged_block(rollup, query.metric, query.resolution, classes, known, remaining)
+    def aside(self, of: Aside) -> Trial:
+        """Those of its keys that are judged aside."""
+        return Trial(of.block, self.buckets.rows(list(of.rows)), of.known)
 
 
 class OtherSetting(NamedTuple):
