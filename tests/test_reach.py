@@ -20,7 +20,7 @@ from analyzer.judging.reaches import in_lockstep
 from analyzer.judging.tries import OtherSetting, Trial, Try
 from analyzer.judging.wanted import wanted_hours
 from analyzer.kernels.breach import held, held_in_each
-from analyzer.kernels.match import last_is_met, one_to_one
+from analyzer.kernels.match import each_last, last_is_met, one_to_one
 from analyzer.model import Event, Looking, Policy
 from analyzer.outcome import Outcome
 from analyzer.pipeline import Ledger, Search, discover
@@ -425,3 +425,10 @@ def test_the_last_label_of_each_group_is_met_as_in_the_group_alone(
         for some, there in zip(events, labels, strict=True)
     ]
     assert together.tolist() == alone
+
+
+@given(SPANS)
+def test_intervals_are_there_once_for_each_with_that_one_last(spans: list[tuple[int, int]]) -> None:
+    found = each_last(np.array(spans, dtype=np.int64).reshape(-1, 2))
+    expected = [[*spans[:place], *spans[place + 1 :], own] for place, own in enumerate(spans)]
+    assert found.tolist() == [[list(span) for span in spans] for spans in expected]

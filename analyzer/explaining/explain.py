@@ -14,7 +14,7 @@ from analyzer.explaining.values import BucketStep, Explanation, SeverityTerms
 from analyzer.judging.blocks import JudgedBlock, Known, judged_blocks, rows_of
 from analyzer.judging.breaches import Piece
 from analyzer.judging.classes import SEVERITY
-from analyzer.judging.detect import read_days, suspect_hours, traced_in
+from analyzer.judging.detect import buckets_of, read_days, suspect_hours, traced_in
 from analyzer.judging.first import with_new
 from analyzer.judging.judged import Judged, Learning, not_judged
 from analyzer.judging.reaches import reaches
@@ -176,7 +176,9 @@ def _told(there: _OneKey, moment: int, event: Event | None, label: Label | None)
         buckets=shown,
         event=event,
         terms=None if event is None or event.event_class == "new" else _terms(event, block.query),
-        reach=dict(reaches(block, there.pieces, {whole.key: [whole]}, gaps, there.known, there.events))[whole.id],
+        reach=dict(
+            reaches(block, buckets_of(there.pieces, block), {whole.key: [whole]}, gaps, there.known, there.events)
+        )[whole.id],
     )
 
 

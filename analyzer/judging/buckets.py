@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analyzer.judging.breaches import Piece
+from analyzer.judging.breaches import Candidates, Piece, filled
+from analyzer.judging.judged import Judged, highest
+from analyzer.kernels.baseline import suspects
 from traffic.model import DAY, HOUR, Bools, Floats, Grid, Ints
 
 
@@ -58,6 +60,21 @@ class Buckets:
             within = hour[some] - (matrix.grid.start - self.hours.start) // HOUR
             found[some] = cube[place[some], within]
         return found
+
+    def above(self, judged: Judged) -> Candidates:
+        """The buckets above the thresholds of a judgement, in order of key, then time: of hours that can hold one."""
+        row, hour = np.nonzero(suspects(highest(judged, self.resolution), judged.threshold))
+        there = self.there(row, hour)
+        row, hour = row[there], hour[there]
+        times = self.times(hour)
+        values = filled(judged, row[:, None], times, self.at(row, hour)) * judged.sign
+        which, bucket = np.nonzero(values > judged.threshold[row, hour][:, None])
+        return Candidates(row[which], hour[which], times[which, bucket], values[which, bucket])
+
+    def times(self, hour: Ints) -> Ints:
+        """When the buckets of hours start: shape (hours, buckets of an hour)."""
+        starts: Ints = (self.hours.start + hour * HOUR)[:, None] + np.arange(0, HOUR, self.resolution)
+        return starts
 
     def _day(self, hour: Ints) -> Ints:
         """The place of its day; of an hour outside of the roll-ups the last one, that nothing was read of."""

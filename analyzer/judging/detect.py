@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 
 from analyzer.judging.blocks import JudgedBlock, Known, judged_blocks
-from analyzer.judging.breaches import Piece, above, breaches_of, raised
+from analyzer.judging.breaches import Breaches, Piece, above, breaches_of, raised
+from analyzer.judging.buckets import Buckets
 from analyzer.judging.classes import Traced, settled
 from analyzer.judging.events import events_of, figures
 from analyzer.judging.first import with_new
@@ -29,7 +30,7 @@ from analyzer.kernels.baseline import suspects
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace
 from analyzer.outcome import Reach
-from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Ints, Label, Matrix, Metric, Query, Rollup, Window
+from traffic.model import HOUR, WEEK, Bools, Floats, Grid, Label, Matrix, Metric, Query, Rollup, Window
 
 CONTEXT = 3 * HOUR
 """What a picture shows before and after an event, at least."""
@@ -127,7 +128,8 @@ def _find(
     aside = aside_of(labels, part, known)
     wanted[wanted_hours(labels, part, aside)] = True
     pieces = read_days(source, query, wanted)
-    kept = traced_in(part, pieces)
+    buckets = buckets_of(pieces, part)
+    kept = traced_in(part, pieces, None if full_scan else buckets)
     stated, events = judged[0], [one.event for one in kept]
     gaps = tuple(not_judged(stated, query.keys, part.alive, policy))
     return Found(
@@ -137,14 +139,35 @@ def _find(
         judged_hours=int((~np.isnan(stated.threshold)).sum()),
         suspect_hours=int(hot.sum()),
         suppressed=tuple(suppressed(without_events(stated, events, query.keys), query.keys, policy)),
-        reaches=dict(reaches(part, pieces, labels, gaps, known, events, aside)),
+        reaches=dict(reaches(part, buckets, labels, gaps, known, events, aside)),
     )
 
 
-def traced_in(block: JudgedBlock, pieces: Sequence[Piece]) -> list[Traced]:
-    """The events that a policy asks for, in order of key and start, with their surroundings."""
-    raised = [event for one in block.judged for event in _traced(one, pieces, block.query, block.policy)]
-    return settled(raised, block.policy)
+def buckets_of(pieces: Sequence[Piece], block: JudgedBlock) -> Buckets:
+    """What was read of the days of a block, by key and hour."""
+    return Buckets.of(pieces, len(block.query.keys), block.judged[0].rollup.grid, block.query.resolution)
+
+
+def traced_in(block: JudgedBlock, pieces: Sequence[Piece], buckets: Buckets | None = None) -> list[Traced]:
+    """The events that a policy asks for, in order of key and start, with their surroundings.
+
+    Args:
+        buckets: the same as the pieces, to look only at the hours whose roll-ups can hold a breach; None: at all that
+            were read.
+    """
+    days: dict[int, list[tuple[int, Matrix]]] = {}
+    for rows, matrix in pieces:
+        for index, row in enumerate(rows):
+            days.setdefault(row, []).append((index, matrix))
+    traced: list[Traced] = []
+    for judged in block.judged:
+        found = (
+            above(pieces, judged, block.query.resolution, judged.threshold)
+            if buckets is None
+            else buckets.above(judged)
+        )
+        traced += _traced(judged, breaches_of(found, judged), days, block.query, block.policy)
+    return settled(traced, block.policy)
 
 
 def suspect_hours(part: JudgedBlock) -> Bools:
@@ -184,25 +207,15 @@ def read_days(source: Asked, query: Query, hot: Bools) -> list[Piece]:
     return [(rows, matrix) for (_, rows), matrix in zip(days, matrices, strict=True)]
 
 
-def _traced(judged: Judged, pieces: Sequence[Piece], query: Query, policy: Policy) -> Iterator[Traced]:
-    """What passes the limits of one judgement, with its surroundings."""
-    breaches = breaches_of(above(pieces, judged, query.resolution, judged.threshold), judged)
+def _traced(
+    judged: Judged, breaches: Breaches, days: Mapping[int, Sequence[tuple[int, Matrix]]], query: Query, policy: Policy
+) -> Iterator[Traced]:
+    """What passes the limits of one judgement, with its surroundings; `days` are those of each row."""
     found = raised(breaches, policy, query.resolution)
     events = events_of(figures(found, breaches, query, judged), query, judged)
-    traces = _traces(events, breaches.row[found.first], pieces, judged, query.resolution)
-    by_policy = judged.raises == "policy"
-    return (Traced(event, trace, by_policy) for event, trace in zip(events, traces, strict=True))
-
-
-def _traces(
-    events: list[Event], rows: Ints, pieces: Sequence[Piece], judged: Judged, resolution: int
-) -> Iterator[Callable[[], Trace]]:
-    of_row: dict[int, list[tuple[int, Matrix]]] = {}
-    for piece_rows, matrix in pieces:
-        for index, row in enumerate(piece_rows):
-            of_row.setdefault(row, []).append((index, matrix))
-    for event, row in zip(events, rows.tolist(), strict=True):
-        yield partial(_trace, event, row, of_row[row], judged, resolution)
+    for event, row in zip(events, breaches.row[found.first].tolist(), strict=True):
+        trace = partial(_trace, event, row, days[row], judged, query.resolution)
+        yield Traced(event, trace, judged.raises == "policy")
 
 
 def _trace(event: Event, row: int, days: Sequence[tuple[int, Matrix]], judged: Judged, resolution: int) -> Trace:

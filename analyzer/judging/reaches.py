@@ -11,13 +11,13 @@ from typing import TypeVar
 import numpy as np
 
 from analyzer.judging.blocks import Aside, JudgedBlock, Known, in_both
-from analyzer.judging.breaches import Piece
 from analyzer.judging.buckets import Buckets
 from analyzer.judging.judged import not_judged
 from analyzer.judging.nearest import Near, nearest
 from analyzer.judging.reach import LookedFor, Search, There, counted, not_looked_for, reach_of
 from analyzer.judging.tries import PERCENTAGES, OtherSetting, Trial, TriedEvents, Try, are_met, raised_there, tried
 from analyzer.judging.wanted import looked_for, nearest_row
+from analyzer.kernels.match import each_last
 from analyzer.model import Event, NotJudged, event_id
 from analyzer.outcome import Reach
 from analyzer.verdict import COUNTED, meet, targets
@@ -30,7 +30,7 @@ _Row = TypeVar("_Row", Event, NotJudged)
 
 def reaches(
     block: JudgedBlock,
-    pieces: Sequence[Piece],
+    buckets: Buckets,
     labels: Mapping[str, Sequence[Label]],
     gaps: Sequence[NotJudged],
     known: Known,
@@ -42,13 +42,13 @@ def reaches(
     By the policy of its key; in a direction that this does not look in, by one that does.
 
     Args:
-        pieces: the buckets of the days of the labels at least.
+        buckets: those of the days of the labels at least.
         gaps: what was not judged of the block.
         present: what was found in it.
         beside: keys that were judged aside (`wanted.aside_of`), where that was done before.
     """
-    keys, query = block.query.keys, block.query
-    trial = Trial(block, Buckets.of(pieces, len(keys), block.judged[0].rollup.grid, query.resolution), known)
+    keys = block.query.keys
+    trial = Trial(block, buckets, known)
     looked: list[Try] = []
     aside: list[Try] = []
     for one in _sought(block, labels, known.looked, present):
@@ -125,9 +125,11 @@ def _sought(
     for row, key in enumerate(block.query.keys):
         own = [label for label in labels.get(key, ()) if label.start < looked.end and label.end > looked.start]
         met = targets(own)
+        spans = np.array([(other.start, other.end) for other in met], dtype=np.int64).reshape(-1, 2)
+        last = dict(zip((other.id for other in met), each_last(spans), strict=True))
         for label in (*own, *common[row]):
-            spans = [(other.start, other.end) for other in met if other.id != label.id]
-            yield Try(row, label, np.array([*spans, (label.start, label.end)], dtype=np.int64))
+            there = last.get(label.id)
+            yield Try(row, label, np.concatenate([spans, [(label.start, label.end)]]) if there is None else there)
 
 
 def _met(sought: Sequence[Try], there: Mapping[str, Sequence[Event]], trial: Trial) -> list[bool]:

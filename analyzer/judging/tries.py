@@ -257,11 +257,9 @@ def _joined(parts: Sequence[TriedEvents]) -> TriedEvents:
 
 def _breaches(found: _TriedLimits, trial: Trial) -> Breaches:
     """The buckets above the limits of their hours, of each try as of a key."""
-    hours, judged, resolution = found.hours, found.judged, trial.block.query.resolution
-    values = trial.buckets.at(hours.row, hours.hour)
-    starts = judged.rollup.grid.start + hours.hour * HOUR
-    times = starts[:, None] + resolution * np.arange(values.shape[1])
-    values = filled(judged, found.row[:, None], times, values) * judged.sign
+    hours, judged = found.hours, found.judged
+    times = trial.buckets.times(hours.hour)
+    values = filled(judged, found.row[:, None], times, trial.buckets.at(hours.row, hours.hour)) * judged.sign
     which, bucket = np.nonzero(values > found.threshold[:, None])
     return Breaches(
         row=hours.of[which],

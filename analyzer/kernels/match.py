@@ -55,6 +55,25 @@ def last_is_met(group: Ints, events: Ints, labels: Sequence[Ints], tolerance: in
         labels: those of each group, at least one.
     """
     met = np.zeros(len(labels), dtype=bool)
+    # Most labels fit no event at all: nothing has to be paired to know that.
+    last = np.array([some[-1] for some in labels], dtype=np.int64).reshape(-1, 2)
+    fits = fitting(events, last[group], tolerance, longest_extra) > 0
+    able = np.unique(group[fits])
+    own = np.isin(group, able)
+    some = [labels[one] for one in able.tolist()]
+    met[able] = _last_is_paired(np.searchsorted(able, group[own]), events[own], some, tolerance, longest_extra)
+    return met
+
+
+def each_last(intervals: Ints) -> Ints:
+    """Intervals, shape (n, 2), once for each of them: in their order, but that one last. Shape (n, n, 2)."""
+    place = np.arange(len(intervals))
+    others = place[:-1] + (place[:-1] >= place[:, None])
+    return intervals[np.concatenate([others, place[:, None]], axis=1)]
+
+
+def _last_is_paired(group: Ints, events: Ints, labels: Sequence[Ints], tolerance: int, longest_extra: int) -> Bools:
+    met = np.zeros(len(labels), dtype=bool)
     counts = np.array([len(some) for some in labels], dtype=np.int64)
     pairs = np.cumsum(np.bincount(group, minlength=len(labels)) * counts)
     for groups in portions(pairs, TOGETHER) if len(group) else ():
