@@ -46,6 +46,52 @@ RIGHT: dict[str, Right] = {
         },
         {"a": {"00:00": 5.0, "00:01": 6.0, "00:02": 7.0}},
     ),
+    # --- times and headers ------------------------------------------------------------------------------
+    "a short year behind the day": Right(
+        rows("time;key;load", *(f"{at(n + 20 * 1440, '%d.%m.%y %H:%M')};a;{n % 3 + 1}" for n in range(5))),
+        {"a": {at(n, "%H:%M"): float(n % 3 + 1) for n in range(5)}},
+    ),
+    "UTC in the name of the times": Right(
+        rows("Time (UTC+00:00),key,load", *(f"{at(n, '%Y-%m-%d %H:%M:%S')},a,{n % 3 + 1}" for n in range(5))),
+        {"a": {at(n, "%H:%M"): float(n % 3 + 1) for n in range(5)}},
+    ),
+    "four lines above the rows, of CloudWatch": Right(
+        rows(
+            "Full label,In i-1,In i-2\nLabel,In i-1,In i-2\nStatistic,Sum,Sum\nPeriod,60,60",
+            *(f"{at(n, '%Y/%m/%d %H:%M:%S')},{n % 3 + 1},7" for n in range(9)),
+        ),
+        {
+            "In i-1": {at(n, "%H:%M"): float(n % 3 + 1) for n in range(9)},
+            "In i-2": {at(n, "%H:%M"): 7.0 for n in range(9)},
+        },
+    ),
+    "numbers as names below a title": Right(
+        rows("site,x,y\ntime,1,2", *(f"{at(n)},{n % 3 + 1},7" for n in range(9))),
+        {"1": {at(n, "%H:%M"): float(n % 3 + 1) for n in range(9)}, "2": {at(n, "%H:%M"): 7.0 for n in range(9)}},
+    ),
+    # --- what values count ------------------------------------------------------------------------------
+    "a percentile of bytes": Right(
+        rows("time,key,bytes 95th percentile", *(f"{at(n / 4)},a,{n // 4 + 1}" for n in range(20))),
+        {"a": {at(n, "%H:%M"): n + 1.0 for n in range(5)}},
+    ),
+    "bytes that are in use": Right(
+        rows("time,key,node_filesystem_bytes", *(f"{at(n / 4)},a,{n // 4 % 3 + 1}" for n in range(20))),
+        {"a": {at(n, "%H:%M"): n % 3 + 1.0 for n in range(5)}},
+    ),
+    "kilobytes of flows": Right(
+        rows("time,key,kbytes", *(f"{at(n / 4)},a,{n // 4 % 3 + 1}" for n in range(20))),
+        {"a": {at(n, "%H:%M"): 4.0 * (n % 3 + 1) for n in range(5)}},
+    ),
+    "a unit for each row": Right(
+        rows("time,key,load,unit", *(f"{at(n)},{key},{n % 3 + 1},{key}bps" for n in range(9) for key in "KM")),
+        {key: {at(n, "%H:%M"): n % 3 + 1.0 for n in range(9)} for key in "KM"},
+        told="unit names several units (Kbps, Mbps), and the values are not converted: read the rows of one with",
+    ),
+    "a percent sign in some values": Right(
+        rows("time,key,load", *(f"{at(n)},a,{n % 3 + 1}{'%' if n % 2 else ''}" for n in range(9))),
+        {"a": {at(n, "%H:%M"): n % 3 + 1.0 for n in range(9)}},
+        told="some values of load end in % and others do not: all are read as one unit",
+    ),
     # --- columns that are none of the series -----------------------------------------------------------
     "numbers of rows beside columns of values": Right(
         rows("#,time,in,out", *(f"{n + 1},{at(n)},{7 * n % 5 + 1},3" for n in range(9))),
@@ -155,6 +201,40 @@ REFUSED: dict[str, tuple[dict[str, str | bytes] | str, Columns, str]] = {
         rows("host," + ",".join(map(at, range(24))), *(f"{key},{CELLS}" for key in "abcd")),
         Columns(),
         "2025-01-06T00:00:00Z, 2025-01-06T00:01:00Z, 2025-01-06T00:02:00Z and 21 more columns are times",
+    ),
+    "a year before the month": (
+        rows("time;key;load", *(f"{at(n, '%y.%m.%d %H:%M')};a;{n % 3}" for n in range(5))),
+        Columns(),
+        "'25.01.06 00:00' in time can have its year first or last: use --time-format %y.%m.%d or",
+    ),
+    "years before the month, over days": (
+        rows("time;key;load", *(f"{at(600 * n, '%y.%m.%d')};a;{n % 3}" for n in range(60))),
+        Columns(),
+        "can have its year first or last",
+    ),
+    "seconds of a day": (
+        rows("date,seconds,key,load", *(f"2025-01-06,{60 * n},a,{n % 3}" for n in range(20))),
+        Columns(),
+        "date contains dates, and seconds (0 to 1140) may be the time of day",
+    ),
+    **{
+        f"{name} as the name of the times": (
+            rows(f"{name};key;load", *(f"{at(n, '%Y-%m-%d %H:%M:%S')};a;{n % 3}" for n in range(5))),
+            Columns(),
+            f"the name of {name} says that its times are {zone}: use --timezone-of-data {advice}, or --time",
+        )
+        for name, zone, advice in (
+            ("Time (CET)", "CET", "Europe/Berlin"),
+            ("timestamp [America/New_York]", "America/New_York", "America/New_York"),
+            ("Zeit (UTC+1)", "UTC+1", "Etc/GMT-1"),
+            ("(PDH-CSV 4.0) (W. Europe Standard Time)", "W. Europe Standard Time", "ZONE"),
+            ("time_local", "local", "ZONE"),
+        )
+    },
+    "objects that hold a list": (
+        {"rows.json": ndjson({"resourceMetrics": [{"a": 1, "b": [1, 2]}]} for _ in range(3))},
+        Columns(),
+        "its objects contain only resourceMetrics: if that is a list of rows, write one per line, as jq",
     ),
     "a word among the numbers of a column": (
         rows("time,in,out", *(f"{at(n)},{n % 7},{'ERR' if n % 5 == 3 else 10 + 7 * n % 11}" for n in range(20))),

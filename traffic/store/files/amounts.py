@@ -8,6 +8,7 @@ from dataclasses import dataclass
 _OCTETS = {"bytes", "byte", "octets", "octet", "ibyt", "obyt", "byt", "sbytes", "dbytes"}
 _AMOUNTS = {
     *_OCTETS,
+    *("kbytes", "mbytes", "gbytes", "kilobytes", "megabytes", "gigabytes"),
     *("packets", "packet", "pkts", "pkt", "ipkt", "opkt", "frames", "flows", "flow"),
     *("requests", "request", "reqs", "hits", "count", "counts", "views", "visits", "clicks", "queries", "calls"),
     *("errors", "orders", "messages", "msgs", "events", "downloads", "logins", "transactions"),
@@ -27,9 +28,23 @@ _AMOUNTS = {
 # A word that says that the value is a level or already a rate, whatever else its name says.
 _LEVELS = {
     *("per", "rate", "avg", "average", "mean", "max", "min", "median", "peak", "p50", "p90", "p95", "p99"),
+    *(
+        "percentile",
+        "percentiles",
+        "quantile",
+        "stddev",
+        "stdev",
+        "variance",
+        "lowest",
+        "highest",
+        "minimum",
+        "maximum",
+    ),
+    *("mittel", "mittelwert", "durchschnitt", "moyenne", "promedio"),
     *("bps", "kbps", "mbps", "gbps", "pps", "s", "sec", "second", "speed", "throughput", "bandwidth"),
     *("used", "usage", "free", "available", "avail", "limit", "size", "mem", "memory", "heap", "rss", "disk", "cache"),
     *("pct", "percent", "ratio", "share", "utilization", "util", "load", "ms", "latency", "duration", "time"),
+    *("filesystem", "memstats", "alloc", "resident", "capacity", "quota"),
     *("active", "open", "current", "concurrent", "inflight", "pending", "queue", "queued", "depth", "length"),
 }
 

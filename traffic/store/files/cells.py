@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from traffic.store.files.numerals import NUMBER, Numbers, is_blank
@@ -22,6 +22,7 @@ _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?: ?[AaPp][Mm])?")
 # 1995 to 2100, in seconds and in finer units: what a number has to be to be taken for a time.
 _SECONDS = (8e8, 4.1e9)
+_MOST_DAYS, _RECENT = 31, 10
 EXCEL = ("excel",)
 """The format of times that are days since 30 December 1899."""
 _EXCEL_DAYS = (36526, 55153)
@@ -145,14 +146,14 @@ def _stamp(cells: Sequence[str], known: Sequence[Stamp]) -> Stamp | None:
     return None
 
 
-def time_format(cells: Iterable[str | None]) -> tuple[str, ...] | Literal["ambiguous"] | None:
+def time_format(cells: Iterable[str | None]) -> tuple[str, ...] | Literal["ambiguous", "year first"] | None:
     """The formats of a column of times for strptime; None where it is ISO 8601 or a number.
 
-    `ambiguous`: day and month cannot be told apart.
+    `ambiguous`: day and month cannot be told apart. `year first`: what seems to be the day may be the year.
     """
     there = [cell.strip() for cell in cells if cell is not None and not is_blank(cell)]
     if stamp := stamp_of(there):
-        return stamp.formats
+        return "year first" if "%d.%m.%y" in stamp.formats[0] and _year_first(there) else stamp.formats
     slashed = [_SLASHED.fullmatch(SUFFIX.sub("", cell)) for cell in there]
     if not there or not all(slashed):
         return None
@@ -171,6 +172,16 @@ def time_format(cells: Iterable[str | None]) -> tuple[str, ...] | Literal["ambig
     if all(SUFFIX.search(cell) for cell in there) and not twelve:
         return tuple(f"{one}{blank}%Z" for one in formats for blank in ("", " "))
     return formats
+
+
+def _year_first(cells: Sequence[str]) -> bool:
+    """Whether dates of six digits have the year in front, or may have: a year moves less than a day, and is recent."""
+    parts = [re.split(r"[.,\s]", cell)[:3] for cell in cells]
+    first, last = ({int(part[place]) for part in parts} for place in (0, 2))
+    if max(last) > _MOST_DAYS or len(first) != len(last):
+        return len(first) < len(last)
+    newest = datetime.now(UTC).year % 100 + 1
+    return all(newest - year < _RECENT for year in first if year <= newest) and min(last) <= newest - _RECENT
 
 
 def excel_days(cells: Iterable[str | None]) -> bool:

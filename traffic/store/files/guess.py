@@ -215,6 +215,12 @@ def _refuse_missing(table: Sampled, holds: dict[str, Holds], missing: dict[str, 
 
 
 def _unclear(table: Sampled, holds: dict[str, Holds], options: Sequence[str]) -> str:
+    if len(table.columns) == 1 and table.objects:
+        only = table.columns[0]
+        return (
+            f"{table.name}: its objects contain only {only}: if that is a list of rows, write one per line, as "
+            f"jq -c '.{only}[]' does"
+        )
     if len(table.columns) == 1:
         return (
             f"{table.name} has only one column, {table.columns[0][:60]!r}: columns of a CSV are separated by comma, "

@@ -6,13 +6,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from traffic.errors import UsageFailure
 from traffic.store.base import DamagedStore
 from traffic.store.files.cells import held_by
-from traffic.store.files.numerals import UNIT_WORD, is_blank
+from traffic.store.files.header import find_header
 from traffic.store.files.whole import NotUtf8
 
 Row = tuple[str | None, ...]
@@ -22,15 +22,11 @@ SAMPLE = 200
 """Rows of the beginning from which columns are guessed."""
 _LOOKED_AT = 400
 _OF_A_BLOCK = 60
-_LAST = 100
-"""Rows from which it is told what the columns hold."""
-_NEARLY = 0.9
 _ROWS_OF_A_TABLE = 5
 _FIELDS = re.compile(r"#fields:?\s", re.IGNORECASE)
 _SEP = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 # Amazon writes its fields with blanks between them.
 _VPC = re.compile(r"(?=.*\bsrcaddr\b)[a-z-]+(?: [a-z0-9-]+){4,}\s*$")
-_TIMELY = ("time", "date", "clock", "epoch")
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ def find_layout(name: str, text: str, blocks: Sequence[str], wanted: Sequence[st
     marks = delimiter or (" " if _VPC.match(text.partition("\n")[0]) else DELIMITERS)
     found = [(mark, _records(name, text, mark, _LOOKED_AT)) for mark in marks]
     mark, records = max(found, key=lambda one: _score(one[1], wanted))
-    header, first, names = _header(records)
+    header, first, names = find_header(records)
     _refuse_second(name, records, header, lead)
     rows = [row for row in records[first:] if row]
     width = len(names)
@@ -130,41 +126,6 @@ def _score(records: Sequence[Sequence[str]], wanted: Sequence[str]) -> tuple[flo
     return (named, round(often / len(body), 1), float(headed), float(width))
 
 
-def _header(records: Sequence[Sequence[str]]) -> tuple[int, int, list[str]]:
-    """Index of the header, index of the first row, and the names of the columns."""
-    there = [index for index, row in enumerate(records) if row and not _rule(row)]
-    if len(there) < 2:
-        first = there[0] if there else 0
-        return first, len(records), _stripped(records[first]) if records else []
-    width = Counter(len(records[index]) for index in there[len(there) // 2 :]).most_common(1)[0][0]
-    wide = [index for index in there if len(records[index]) == width]
-    # In a short file, half of the lines may be text above the table.
-    last = [records[index] for index in wide[-max(1, min(len(wide) - 1, len(there) // 2, _LAST)) :]]
-    body = [row for row in last if not _units(row) and not row[0].startswith("#")]
-    kinds = [_mostly([row[column] for row in body]) for column in range(width)]
-    timely = [column for column, kind in enumerate(kinds) if kind in _TIMELY]
-    plain = there[0], there[1], _stripped(records[there[0]])
-    if width < 2 or not wide or not timely:
-        return plain
-    first = next((index for index in wide if _is_row(records[index], {c: kinds[c] for c in timely})), wide[-1])
-    above = [index for index in wide if index < first]
-    if not above:
-        return plain
-    # Lines below the header that are not rows of the table are reported when they are read.
-    first = min([first, *(index for index in there if index > above[-1] and not records[index][0].startswith("#"))])
-    names = _stripped(records[above[-1]])
-    if len(above) > 1:
-        # The line right above the rows may contain units or types for the names in the line above it.
-        upper = _stripped(records[above[-2]])
-        several, distinct = len(set(names)) < len(names), len(set(upper)) == len(upper) and all(upper)
-        if _units(names) or (distinct and several):
-            return above[-2], first, upper
-        both = [" ".join(filter(None, pair)) for pair in zip(upper, names, strict=True)]
-        if several and len(set(both)) == len(both):
-            return above[-2], first, both
-    return above[-1], first, names
-
-
 def _refuse_second(name: str, records: Sequence[Sequence[str]], header: int, lead: int) -> None:
     """Stop where rows of another table stand above the header: they would be taken for its title.
 
@@ -181,34 +142,6 @@ def _refuse_second(name: str, records: Sequence[Sequence[str]], header: int, lea
             f"{name}, line {lead + header + 1}: a header ({shown}) follows other rows: split the file there, and read "
             "the parts one by one"
         )
-
-
-def _stripped(row: Sequence[str]) -> list[str]:
-    return [cell.strip() for cell in row]
-
-
-def _rule(row: Sequence[str]) -> bool:
-    """Whether a record is a line of a drawn table."""
-    cells = "".join(row)
-    return len(cells) > 2 and not cells.strip("-=+: |")
-
-
-def _mostly(cells: Sequence[str]) -> str:
-    """What nearly all of these cells hold: among the rows of a file a header may come again."""
-    kinds = Counter(held_by([cell]) for cell in cells if not is_blank(cell))
-    kind, often = kinds.most_common(1)[0] if kinds else ("nothing", 0)
-    return kind if often >= _NEARLY * sum(kinds.values()) else "text"
-
-
-def _is_row(row: Sequence[str], timely: Mapping[int, str]) -> bool:
-    """Whether a record has times where the rows of the table have them."""
-    found = [held_by([row[column]]) for column in timely]
-    return not row[0].startswith("#") and any(one in _TIMELY for one in found) and "text" not in found
-
-
-def _units(row: Sequence[str]) -> bool:
-    cells = [cell.strip() for cell in row if not is_blank(cell)]
-    return bool(cells) and all(UNIT_WORD.fullmatch(cell) for cell in cells)
 
 
 def _timely(row: Iterable[str]) -> bool:

@@ -12,13 +12,20 @@ from traffic.store.files.cells import Holds
 from traffic.store.files.look import Input
 from traffic.store.files.naming import columns_in, plain
 from traffic.store.files.sampled import Sampled
-from traffic.store.files.zones import SUFFIX
+from traffic.store.files.zones import SUFFIX, zone_meant
 
 _ZONE_NAMES = re.compile(r"(?:.*[\W_])?(?:tz|time_?zone|zone|utc_?offset|tz_?offset|gmt_?offset|offset|zeitzone)")
 _ZONE = re.compile(
     r"(?:UTC|GMT)?[-+]\d{1,2}(?::?\d\d)?|[A-Z]{3,5}|Z|(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe"
     r"|Indian|Pacific|Etc|US)/[\w/+-]+"
 )
+_NAMED_IN = re.compile(
+    r"(?:UTC|GMT) ?[-+]\d{1,2}(?::?\d\d)?|(?:Africa|America|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[\w/+-]+"
+    r"|\b(?:CES?T|MES?Z|E[SD]T|C[SD]T|M[SD]T|P[SD]T|BST|IST|JST|HKT|MSK|EES?T|WES?T|AE[SD]T|NZ[SD]T|A[SD]T)\b"
+    r"|[\w. ]*(?:Standard|Daylight) Time"
+    r"|(?i:(?:^|[\W_])local(?:[\W_]?(?:date)?time)?$|^local[\W_]?(?:date|time)|\bortszeit\b)"
+)
+"""How the name of a column says in which zone its times are."""
 _UTC = re.compile(r"(?:UTC|GMT|Z|Etc/UTC)?(?:[-+]?0{1,2}(?::?00)?)?")
 _NUMBERED = re.compile(
     r"(?:asn?|(?:src|dst|peer|origin)as|vlan(?:id)?|if(?:index)?|index|port|[sd]port|(?:src|dst)port|slot|cell|pop|site"
@@ -49,12 +56,32 @@ def zones_beside(table: Sampled, holds: dict[str, Holds], used: Columns) -> str 
     return None
 
 
+def zone_in_name(table: Sampled, holds: dict[str, Holds], used: Columns) -> str | None:
+    """The zone that the name of the times tells, where these name none themselves; None where it tells none, or UTC."""
+    times = columns_in(used.time, table.columns)
+    if not times or holds[times[0]] == "epoch" or used.zone != "UTC":
+        return None
+    if any(SUFFIX.search(cell) for cell in table.cells(times[-1])[:50]):
+        return None
+    found = next(filter(None, map(_NAMED_IN.search, times)), None)
+    return None if found is None or _UTC.fullmatch(found[0].replace(" ", "")) else found[0].strip("_- ")
+
+
 def refuse_zones(table: Sampled, holds: dict[str, Holds], found: Columns, said: Columns) -> None:
     """Stop where the times were guessed, and another column says of which zone they are.
 
     Raises:
         UsageFailure: one does.
     """
+    if said.time is None and (zone := zone_in_name(table, holds, found)) is not None:
+        hours = re.search(r"([-+])(\d{1,2})(?::?00)?$", zone)
+        # The offsets of these names point the other way.
+        fixed = f"Etc/GMT{'-' if hours[1] == '+' else '+'}{int(hours[2])}" if hours else "ZONE"
+        likely = zone if "/" in zone else zone_meant(zone) or fixed
+        raise UsageFailure(
+            f"{table.name}: the name of {found.time} says that its times are {zone}: use --timezone-of-data {likely}, "
+            f"or --time '{found.time}' if they are UTC"
+        )
     if said.time is None and (column := zones_beside(table, holds, found)) is not None:
         cells = list(dict.fromkeys(table.cells(column)))[:3]
         raise UsageFailure(

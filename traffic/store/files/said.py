@@ -23,6 +23,7 @@ from traffic.times import iso
 _EARLY = 788_918_400
 """1995: what lies before it is rarely meant."""
 _MOST = 6
+_UNITS = re.compile(r"(?:\w*_)?units?|einheit|uom|unité|unidad", re.IGNORECASE)
 _SAMPLING = re.compile(r"sampl\w*[_ -]?(?:rate|interval)|sampling$", re.IGNORECASE)
 
 
@@ -69,6 +70,7 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
                 f"{taken}: use --decimal '{say}' if it separates {other}"
             )
             break
+    found += _units(table, used)
     rate = next((column for column in table.columns if _SAMPLING.search(column)), None)
     if rate and said.value is None and used.value in table.columns and set(table.cells(rate)) - {"1", "0"}:
         found.append(f"{rate} is not used: use --value '{used.value}*{rate}' if the rows are sampled")
@@ -86,6 +88,24 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
         clocks = [column for column, held in table.holds().items() if held == "clock"]
         if clocks:
             found.append(f"{said.time} contains only dates: --time {said.time},{clocks[0]} adds the time of day")
+    return found
+
+
+def _units(table: Sampled, used: Columns) -> list[str]:
+    """What is odd about the units of the values."""
+    found = []
+    for column in table.columns:
+        units = sorted(set(table.cells(column))) if _UNITS.fullmatch(column) else []
+        if len(units) > 1 and not used.wide and column not in columns_in(used.key, table.columns):
+            found.append(
+                f"{column} names several units ({', '.join(units[:3])}), and the values are not converted: read the "
+                f"rows of one with --where \"{column} = '{units[0]}'\""
+            )
+    if used.value in table.columns:
+        cells = table.cells(used.value or "")
+        share = sum(cell.endswith("%") for cell in cells)
+        if 0 < share < len(cells):
+            found.append(f"some values of {used.value} end in % and others do not: all are read as one unit")
     return found
 
 

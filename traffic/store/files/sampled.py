@@ -21,6 +21,8 @@ class Sampled:
     """Whether these are all rows."""
     numbers: Numbers | None = None
     files: int = 1
+    objects: bool = False
+    """Whether the rows are JSON objects."""
 
     def cells(self, column: str) -> list[str]:
         """What is there in a column."""

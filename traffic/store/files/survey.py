@@ -121,7 +121,8 @@ def table_of(inputs: Sequence[Input]) -> Sampled:
     alike = [file for file in inputs if file.columns == first.columns]
     rows = tuple(row for file in alike for row in file.sample)
     numbers = next((file.numbers for file in alike if file.numbers is not None), None)
-    return Sampled(first.name, first.columns, rows, all(file.whole for file in inputs), numbers, len(inputs))
+    whole = all(file.whole for file in inputs)
+    return Sampled(first.name, first.columns, rows, whole, numbers, len(inputs), objects=first.kind == "json")
 
 
 def _with_paths(file: Input, paths: tuple[tuple[str, ...], ...]) -> Input:

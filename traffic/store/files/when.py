@@ -32,7 +32,19 @@ _DAYS = ("day", "dd", "dayofmonth", "tag", "jour", "dia", "día", "giorno", "日
 _HOURS = ("hour", "hr", "hh", "hourofday", "stunde", "heure", "hora", "ora", "小时", "時")
 _MINUTES = ("minute", "min", "mi", "minuto", "minuten", "分")
 _CLOCKS = ("time", "clock", "timeofday", "hhmm", "hhmmss", "zeit", "uhrzeit", "时间", "時刻", *_HOURS)
-_PERIODS = (*_CLOCKS, *_MINUTES, "period", "interval", "slot", "block", "quarter", "halfhour", "periode", "intervall")
+_PERIODS = (
+    *_CLOCKS,
+    *_MINUTES,
+    *("second", "seconds", "sec", "secondofday", "minuteofday"),
+    "period",
+    "interval",
+    "slot",
+    "block",
+    "quarter",
+    "halfhour",
+    "periode",
+    "intervall",
+)
 """What a column may be called that numbers the parts of a day."""
 MIDNIGHT = r"[T ]0?0:00(?::00(?:[.,]0+)?)?(?:Z|[+]00:?00)?$"
 """A time of day that says nothing."""
@@ -90,6 +102,11 @@ def format_of(table: Sampled, time: str) -> tuple[str, ...] | None:
         raise UsageFailure(
             f"{table.name}: {texts[0]!r} in {time} can be day or month first: use --time-format %d/%m/%Y or "
             "--time-format %m/%d/%Y (with the time of day, as '%d/%m/%Y %H:%M')"
+        )
+    if found == "year first":
+        raise UsageFailure(
+            f"{table.name}: {texts[0]!r} in {time} can have its year first or last: use --time-format %y.%m.%d or "
+            "--time-format %d.%m.%y (with the time of day, as '%y.%m.%d %H:%M')"
         )
     if width and texts:
         days = found or (("%Y/%m/%d",) if "/" in texts[0] else ("%Y-%m-%d",))
