@@ -219,7 +219,7 @@ def test_hours_that_roll_ups_decide_are_not_looked_at_and_nothing_is_told_otherw
         source.values["a"][int(chance.integers(3000, 4000)) :][:3] = np.nan
     start, buckets = int(chance.integers(-900, 0)), int(chance.integers(1, 900))
     kind = ("decoy", "optional", "ignore")[seed % 3]
-    labels = [replace(label(start, buckets), kind=kind, direction=direction)]
+    labels = [replace(label(start, buckets), kind=kind, direction=direction)]  # type: ignore[arg-type]
     told = outcome(source, policy, tmp_path / "few", labels)
     picked: list[int] = []
 

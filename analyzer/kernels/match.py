@@ -69,7 +69,8 @@ def each_last(intervals: Ints) -> Ints:
     """Intervals, shape (n, 2), once for each of them: in their order, but that one last. Shape (n, n, 2)."""
     place = np.arange(len(intervals))
     others = place[:-1] + (place[:-1] >= place[:, None])
-    return intervals[np.concatenate([others, place[:, None]], axis=1)]
+    found: Ints = intervals[np.concatenate([others, place[:, None]], axis=1)]
+    return found
 
 
 def _last_is_paired(group: Ints, events: Ints, labels: Sequence[Ints], tolerance: int, longest_extra: int) -> Bools:
