@@ -1,4 +1,4 @@
-"""Guesses held against all rows, once they were read: what the first rows did not show, and what has to be said."""
+"""Guesses checked on all rows, once these were read: what the first rows did not show, and notes for the user."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from traffic.store.files.sql import BETWEEN, select_cells
 from traffic.store.files.staged import Staged
 
 _OFTEN = 0.01
-"""Share of the times of a series with several rows from which on a guess is taken back."""
+"""A guess is withdrawn if this share of the times of series has several rows."""
 _ONCE = 2.0
-"""Rows a series below which a column names rows, not series."""
+"""With fewer rows per series, a column identifies rows instead of series."""
 _FEWEST, _SEVERAL, _MOMENT = 100, 20, 0.01
-"""Series, rows of each and the share of the time that it lasts, from which on it is told that they come and go."""
+"""Series that come and go: at least so many series, with fewer rows each, over a smaller share of the time."""
 _RESETS = 0.02
 _MERGED = 0.5
-"""Share of the rows without a key or a time from which on a guess is taken back."""
+"""A guess is withdrawn if this share of the rows has no key or no time."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What reading all rows has shown."""
+    """What all rows show."""
 
     rows: int
     series: int
     repeated: float
     """Share of (series, time) with several rows."""
     most: int
-    """Rows of one series at one time, at most."""
+    """Maximum number of rows of one series at one time."""
     times: tuple[int, ...]
-    """Some of the times at which there are several."""
+    """Some of the times with several rows of one series."""
     resets: int
-    """Of counters: rows in which they fell."""
+    """Rows in which a counter fell."""
     lasting: float
-    """Share of the time of all rows that half of the series last for, at most."""
+    """Median length of the series, as a share of the time of all rows."""
     following: int
-    """Series that are files, where each begins after the one before it ends; else 0."""
+    """Number of files that are series, if each begins after the one before it ends; else 0."""
     read: int
     """Rows that were read."""
     keyless: int
@@ -56,11 +56,11 @@ class Seen:
     timeless: int
     """... and without a time."""
     regular: bool
-    """Whether the first rows of a series follow a beat."""
+    """Whether the first rows of a series are regular."""
 
     @classmethod
     def of(cls, rows: Staged, inputs: Sequence[Input], used: Columns, *, regular: bool) -> Seen:
-        """Of all rows."""
+        """From all rows."""
         repeated, most, times = rows.instants.repeated()
         whole = int(rows.last.max()) - int(rows.first.min())
         return cls(
@@ -89,19 +89,19 @@ def check_all(
     *,
     regular: bool,
 ) -> list[str]:
-    """What has to be said of the rows.
+    """Check the guesses, and return notes for a person about the rows.
 
     Args:
         name: of the store, for messages.
         database: to look rows up.
         inputs: the files.
-        used: which columns are read.
-        said: by options.
+        used: the columns that are read.
+        said: the columns as specified by options.
         rows: all of them.
-        regular: whether the first rows of a series follow a beat.
+        regular: whether the first rows of a series are regular.
 
     Raises:
-        UsageFailure: what was guessed is contradicted by the rows.
+        UsageFailure: the rows contradict a guess.
     """
     found = remarks_on(rows.markers, used.value or "the columns")
     found += _contradictions(name, database, inputs, used, said, Seen.of(rows, inputs, used, regular=regular))
@@ -151,7 +151,7 @@ def _contradictions(
 
 
 def _following(inputs: Sequence[Input], used: Columns, rows: Staged) -> int:
-    """How many files are series of their own and follow each other in time; 0 where they do not."""
+    """Number of files that are series and follow each other in time; 0 if they do not."""
     series = {file.series for file in inputs if file.several}
     if used.total or (used.key is not None and not used.wide) or len(series) < 2:
         return 0
@@ -167,7 +167,7 @@ def _following(inputs: Sequence[Input], used: Columns, rows: Staged) -> int:
 
 
 def _refuse_merged(name: str, inputs: Sequence[Input], used: Columns, said: Columns, seen: Seen) -> None:
-    """Stop where most rows of a CSV lack what was guessed: a spreadsheet writes merged cells once."""
+    """Refuse a guess that most rows of a CSV have no value for: a spreadsheet writes merged cells only once."""
     if any(file.kind != "csv" for file in inputs):
         return
     for what, guessed, column, rows in (
@@ -196,7 +196,7 @@ def _refuse_identifiers(name: str, inputs: Sequence[Input], used: Columns, seen:
 
 
 def _differing(database: Database, inputs: Sequence[Input], used: Columns, seen: Seen) -> tuple[list[str], int]:
-    """Columns in which rows of one series at one time differ, looked up at some of these times."""
+    """Columns in which rows of one series at one time differ, looked up at some times; and the most such rows."""
     if used.wide:
         return [], seen.most
     rows: list[tuple[str | None, ...]] = []

@@ -1,4 +1,4 @@
-"""What DuckDB complains about, as one line for people."""
+"""Errors of DuckDB, as one line for people."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ _FULL = re.compile(r"No space left|max_temp_directory_size|Disk quota", re.IGNOR
 _SQL_ERRORS = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException, duckdb.ConversionException)
 
 Objection = Callable[[Input, str], str | None]
-"""What the database has against an expression on the columns of a file; None: nothing."""
+"""Why an expression on the columns of a file is not valid; None if it is."""
 Find = Callable[[Input, str, str], tuple[int, str] | None]
-"""The first row of a file whose column ("": any) holds a text, and that column; None: there is none."""
+"""The first row of a file with a text in a column ("": in any), and that column; None if there is none."""
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What was read when it went wrong."""
+    """What was being read when the error occurred."""
 
     name: str
     """Of the store."""
     columns: Columns
     inputs: Sequence[Input]
     memory: str
-    """What DuckDB may hold."""
+    """Memory limit of DuckDB."""
 
 
 def complaint(error: Exception, attempt: Attempt, objection: Objection, find: Find) -> Failure:
-    """One line for whatever DuckDB had to complain about."""
+    """The failure to raise for an error of DuckDB."""
     said = str(error)
     if stopped := _STOPPED.search(said):
         return _stopped(stopped[1], stopped[2], attempt, find)
@@ -62,12 +62,12 @@ def complaint(error: Exception, attempt: Attempt, objection: Objection, find: Fi
 
 
 def first_line(error: Exception) -> str:
-    """What it says, without the kind of error in front."""
+    """The first line of its message, without the type of error."""
     return str(error).partition("\n")[0].partition(": ")[2] or str(error)
 
 
 def _unreadable(said: str, name: str, inputs: Sequence[Input]) -> Failure:
-    """A file that is not what it seemed to be."""
+    """A file that cannot be read in the way in which it began."""
     line, file, fields = _CSV_LINE.search(said), _CSV_FILE.search(said), _CSV_FIELDS.search(said)
     if format_ := _FORMAT.search(said):
         return UsageFailure(
@@ -97,7 +97,7 @@ def _unreadable(said: str, name: str, inputs: Sequence[Input]) -> Failure:
 
 
 def _bad_sql(error: Exception, attempt: Attempt, objection: Objection) -> Failure | None:
-    """What is wrong with a condition or an expression of a person; None where nothing is."""
+    """What is wrong with a condition or an expression of the user; None if nothing is."""
     columns = attempt.columns
     conditions = {"--where": columns.where, "--errors": columns.errors}
     texts = {**conditions, "--key": columns.key, "--value": columns.value}
@@ -122,7 +122,7 @@ def _bad_sql(error: Exception, attempt: Attempt, objection: Objection) -> Failur
 
 
 def _stopped(wanted: str, cell: str, attempt: Attempt, find: Find) -> Failure:
-    """Where the text is that should have been a time or a number."""
+    """A text that is not a valid time or number, and where it is."""
     time = wanted == "time"
     columns = attempt.columns
     name = columns.time if time else None if columns.wide else columns.value

@@ -22,26 +22,26 @@ from traffic.store.files.table import Table, identifier, text
 from traffic.watched import watcher
 
 MEMORY = "512MiB"
-"""What DuckDB may hold: it only reads, rows are handed on as they come."""
+"""Memory limit of DuckDB: it only reads, and rows are passed on as they arrive."""
 _THREADS = 4
-"""At most: each holds buffers of its own."""
+"""Maximum number of threads: each has its own buffers."""
 _SAMPLE = 200
 _MOST_MEMBERS = 300
 _DEEPEST = 6
 
 
 class Database:
-    """One connection, in memory, that reads files of these columns."""
+    """One in-memory connection that reads files with certain columns."""
 
     def __init__(self, name: str, columns: Columns) -> None:
         """Open it.
 
         Args:
             name: of the store, for messages.
-            columns: what is read; the zone of their times is the database's.
+            columns: the columns to read; their time zone becomes that of the database.
 
         Raises:
-            UsageFailure: there is no such time zone.
+            UsageFailure: unknown time zone.
         """
         self._name = name
         self._threads = min(_THREADS, os.cpu_count() or 1)
@@ -58,23 +58,23 @@ class Database:
         self._connection = duckdb.connect(config=settings)
         self._watcher = watcher.get()
         self.zone = self._set_zone(columns.zone)
-        """Called as it is in its list."""
+        """The time zone, by its name in DuckDB's list."""
 
     def reads(self, columns: Columns) -> None:
-        """Know which columns are read, the guessed ones too: for messages."""
+        """Set the columns that are read, including guessed ones: for messages."""
         self._columns = columns
 
     def rows(
         self, sql: str, parameters: Sequence[object], inputs: Sequence[Input], size: int, ordered: bool = False
     ) -> Iterator[Any]:
-        """The answer as Arrow record batches of about `size` rows, made while they are taken.
+        """The result of a query as Arrow record batches of about `size` rows, produced while they are consumed.
 
         Args:
             sql: with ? for parameters.
-            parameters: of it.
-            inputs: the files that it reads, to tell where an error is.
-            size: rows of a batch.
-            ordered: keep the rows as they stand in the files, which is slower.
+            parameters: its parameters.
+            inputs: the files that it reads, to locate errors.
+            size: rows per batch.
+            ordered: keep the order of the rows in the files, which is slower.
         """
         # A few rows in order are a first look, which is too short to report progress.
         with told(self._connection, inputs, None if ordered else self._watcher):
@@ -93,13 +93,13 @@ class Database:
         inputs: Sequence[Input] = (),
         whole: bool = False,
     ) -> duckdb.DuckDBPyConnection:
-        """A cursor with the answer.
+        """A cursor with the result of a query.
 
         Args:
             sql: with ? for parameters.
-            parameters: of it.
-            inputs: the files that it reads, to tell where an error is.
-            whole: it reads all of them, and it is told how far it is.
+            parameters: its parameters.
+            inputs: the files that it reads, to locate errors.
+            whole: whether it reads them completely, so that progress is shown.
         """
         cursor = self._connection.cursor()
         try:
@@ -221,12 +221,12 @@ class Database:
         return str(known[zone.lower()])
 
     def failure(self, error: Exception, inputs: Sequence[Input]) -> Failure:
-        """One line for whatever DuckDB had to complain about."""
+        """An error of DuckDB as one line for people."""
         attempt = Attempt(self._name, self._columns, inputs, MEMORY)
         return complaint(error, attempt, self._objection, self._find)
 
     def _objection(self, file: Input, expression: str) -> str | None:
-        """What the database has against an expression on the columns of a file; None: nothing."""
+        """Why an expression on the columns of a file is not valid; None if it is."""
         sql = f"SELECT {computed(self.table(file), expression)} LIMIT 0"
         try:
             self._connection.cursor().execute(sql, [paths([file])])
@@ -235,7 +235,7 @@ class Database:
         return None
 
     def _find(self, file: Input, column: str, cell: str) -> tuple[int, str] | None:
-        """The first row of a file that holds this text, from 1, and the column; "": of any column."""
+        """The first row of a file with this text, from 1, and its column, searched in `column` ("": in all)."""
         table = self.table(file)
         for name in [column] if column else table.names:
             if name in table.names and table.types[name] == "VARCHAR":
@@ -252,5 +252,5 @@ class Database:
 
 
 def paths(inputs: Sequence[Input]) -> list[str]:
-    """Names of files as a parameter: nothing in them is a wildcard."""
+    """Names of files as a query parameter, with wildcards escaped."""
     return [glob.escape(file.path) for file in inputs]

@@ -1,4 +1,4 @@
-"""What rows say of the guesses made about them: whether values only grow, and how many rows a series has at a time."""
+"""What rows show about guesses: whether values only grow, and how many rows a series has at one time."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from traffic.model import Bools, Floats, Ints
 from traffic.store.files.step import own_step
 
 _FEWEST = 10
-"""Rows of a series from which on it is told whether it only grows."""
+"""Minimum number of rows to decide whether a series only grows."""
 _CALLED_SO = 2
 _GROWS = 0.5
-"""Share of its steps in which a counter that counts anything grows."""
+"""Minimum share of its steps in which a counter grows."""
 _RESETS = 0.02
-"""Share of its steps in which a counter may fall: it began anew."""
+"""Maximum share of its steps in which a counter may fall, because it was reset."""
 _MOSTLY, _FAR = 0.9, 0.8
 _SELDOM, _LONG = 3, 30
-"""Of a series that never falls, how often it has to grow in how many steps to be a counter of what is rare."""
+"""A series that never falls counts something rare if it grows this often, within at least this many steps."""
 _MOST = 300_000
-"""Rows of which it is kept when they were."""
+"""Maximum number of rows whose times are kept."""
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
 class Directions:
-    """How the values of series move."""
+    """Numbers of series by how their values move."""
 
     fast: int
-    """Series that grow in most steps and never fall, but for a counter that ran over or began anew."""
+    """Series that grow in most steps and never fall, except for overflows and resets of a counter."""
     slow: int
-    """Series that never fall, and grow now and then."""
+    """Series that never fall and grow occasionally."""
     saws: int
-    """Series that grow in most steps and fall back to nearly nothing again and again."""
+    """Series that grow in most steps and repeatedly fall back to almost nothing."""
     others: int
     """All other series that move."""
 
@@ -50,24 +50,24 @@ class Directions:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the first rows say."""
+    """What the first rows show."""
 
     rows: int
     step: int | None
-    """Seconds between the values of a series; None where they follow no beat."""
+    """Seconds between the values of a series; None if they are irregular."""
     moves: Directions
     a_minute: float
-    """Rows of a series in a minute that has any."""
+    """Rows of a series per minute, in minutes with any."""
 
 
 def evidence_of(row: Ints, time: Ints, value: Floats, called_so: bool = False) -> Evidence:
-    """What rows say.
+    """What rows show.
 
     Args:
-        row: shape (n,), which series.
+        row: shape (n,), index of the series.
         time: shape (n,), epoch seconds.
         value: shape (n,); NaN where there is none.
-        called_so: whether the name of the values says that they are counters: then a few rows will do.
+        called_so: whether the values are named like counters: then a few rows are enough.
     """
     there = np.isfinite(value)
     moves = directions(row[there], time[there], value[there], _CALLED_SO if called_so else _FEWEST)
@@ -76,7 +76,7 @@ def evidence_of(row: Ints, time: Ints, value: Floats, called_so: bool = False) -
 
 
 def directions(row: Ints, time: Ints, value: Floats, fewest: int = _FEWEST) -> Directions:
-    """How many series only grow, and how many do not. One that never changes, or has few rows, says nothing."""
+    """How many series only grow, and how many do not; without series that never change or have few rows."""
     if not len(row):
         return Directions(0, 0, 0, 0)
     order = np.lexsort((value, time, row))
@@ -106,13 +106,13 @@ class Instants:
     """
 
     def __init__(self) -> None:
-        """Nothing was seen."""
+        """Without rows."""
         self._kept: list[tuple[Ints, Ints]] = []
         self._count = 0
         self._shift = np.uint64(0)
 
     def add(self, ids: Ints, time: Ints) -> None:
-        """Take notice of rows: shape (n,) each, which series and when."""
+        """Add rows: index of the series and epoch seconds, shape (n,) each."""
         ids, time = self._chosen(ids, time)
         self._kept.append((ids.astype(np.int64), time))
         self._count += len(ids)
@@ -122,7 +122,7 @@ class Instants:
             self._count = sum(len(pair[0]) for pair in self._kept)
 
     def repeated(self) -> tuple[float, int, list[int]]:
-        """Share of (series, time) that have several rows, the most rows of one, and some of their times."""
+        """Share of (series, time) pairs with several rows, the most rows of one pair, and some of their times."""
         if not self._count:
             return 0.0, 1, []
         ids, time = (np.concatenate([pair[place] for pair in self._kept]) for place in (0, 1))

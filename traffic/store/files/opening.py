@@ -1,4 +1,4 @@
-"""From the names of files to what is read of them: a look, a guess, and what the first rows say of it."""
+"""From the names of files to the columns that are read: inspect, guess, and check on the first rows."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from traffic.store.files.survey import survey, table_of, with_members
 from traffic.store.log_fields import check_errors
 
 HEAD = 200_000
-"""Rows at which guesses are tried."""
+"""Number of rows on which guesses are checked."""
 _LOOKED_AT = 20_000
-"""Rows of which other columns are looked at as well."""
+"""Number of rows of which other columns are inspected as well."""
 _SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Opened:
-    """Files that were looked at, and what is read of them."""
+    """Files that were inspected, and the columns to read."""
 
     inputs: tuple[Input, ...]
     table: Sampled
@@ -50,7 +50,7 @@ def open_files(paths: Sequence[str], said: Columns, database: Database, names: M
         paths: of the files.
         said: by options.
         database: that reads what cannot be looked at otherwise.
-        names: of those that are called otherwise in messages than by their paths.
+        names: path -> name in messages, for files that are not named by their paths.
 
     Raises:
         NoSuchStore: all are empty.
@@ -107,7 +107,7 @@ def head_of(database: Database, inputs: Sequence[Input], columns: Columns) -> tu
 
 
 def values_called(inputs: Sequence[Input], table: Sampled, used: Columns) -> list[str]:
-    """What the values are called."""
+    """The names of the values."""
     if not used.wide:
         return [used.value or ""]
     columns = series_of(table.columns, table.rows, used.time or "", table.numbers)[0]
@@ -115,18 +115,17 @@ def values_called(inputs: Sequence[Input], table: Sampled, used: Columns) -> lis
 
 
 def without_markers(values: Floats) -> Floats:
-    """Values, NaN where one stands for none: a counter that could not be read did not fall."""
+    """Values, with NaN for those that stand for a missing one: a counter that could not be read did not fall."""
     looked_at = Markers()
     looked_at.add(values[np.isfinite(values)])
     return np.where(np.isin(values, [one.value for one in looked_at.found() if one.sure]), np.nan, values)
 
 
 def told_apart(database: Database, inputs: Sequence[Input], table: Sampled, used: Columns, said: Columns) -> list[str]:
-    """Hold the key against the other columns of the first rows: what a person should know of it.
+    """Check the key against the other columns of the first rows; returns notes for a person.
 
     Raises:
-        UsageFailure: rows of one series differ in a column that makes a series of each of its values, and nobody said
-            what tells series apart.
+        UsageFailure: the key was guessed, and rows of one series differ in a column that may have to be part of it.
     """
     others = able_to_tell(table, table.holds(), used)
     if not others or inputs[0].columns != table.columns:
@@ -141,7 +140,7 @@ def told_apart(database: Database, inputs: Sequence[Input], table: Sampled, used
 
 
 def _head_apart(database: Database, inputs: Sequence[Input], columns: Columns, others: Sequence[str]) -> FirstRows:
-    """The first rows, and what stands in other columns of them."""
+    """The first rows, with the values of other columns."""
     file = inputs[0]
     sql = f"SELECT * FROM ({select_cells(database.table(file), file, columns, others)}) LIMIT {_LOOKED_AT}"  # noqa: S608
     rows = [row for row in database.run(sql, [paths([file])], [file]).fetchall() if row[0] and row[1] is not None]
@@ -156,15 +155,15 @@ def _head_apart(database: Database, inputs: Sequence[Input], columns: Columns, o
 
 
 def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Sequence[str]) -> Columns:
-    """What the first rows make of the statistic, where nobody said it: counters become rates.
+    """Derive the statistic from the first rows, unless it was specified: counters become rates.
 
-    Amounts that come regularly, one at a time, are missing where there is none; those of flows are 0 there.
+    In an empty bucket, amounts that arrive regularly are missing; those of flows are 0.
 
     Args:
-        columns: as they were guessed.
-        said: by options.
-        found: in the first rows.
-        names: of what the values are.
+        columns: as guessed.
+        said: as specified by options.
+        found: what the first rows show.
+        names: of the values.
     """
     if said.statistic is not None or said.counter is not None or columns.statistic in ("count", "share"):
         return columns

@@ -44,10 +44,10 @@ from traffic.store.files.whole import NotUtf8
 
 
 class FilesSource(SizedSource, FlowSource):
-    """One row per time and key, or per time, in files of a user's own.
+    """A user's own files with one row per time and key, or per time.
 
-    Times may lie off any grid, a bucket may hold several rows, keys may have spans of their own. The files are read
-    once, at the first question, and answered from a copy in a temporary file.
+    Times need not be on a grid, a bucket may contain several rows, and keys may cover different spans. The files are
+    read once, when they are first needed, and queries are answered from a copy in a temporary file.
     """
 
     settling: int | None = None
@@ -57,12 +57,12 @@ class FilesSource(SizedSource, FlowSource):
 
         Args:
             pattern: a file, a glob of files, or `-` for what is piped in.
-            columns: which of their columns are meant; those that are not said are guessed.
+            columns: which of their columns to use; those that are not specified are guessed.
 
         Raises:
             NoSuchStore: there is none, or it is empty.
-            UsageFailure: a column is not there, or it is not clear which is meant.
-            DamagedStore: one is no table.
+            UsageFailure: a column is missing, or it is not clear which one to use.
+            DamagedStore: one is not a table.
             StorageFailure: one cannot be read.
         """
         self.name = STDIN_SHOWN if pattern == STDIN else shown(pattern)
@@ -89,7 +89,7 @@ class FilesSource(SizedSource, FlowSource):
         self._staging = Lock()
 
     def _open(self) -> None:
-        """Look at the files, guess, and hold the guess against the first rows."""
+        """Inspect the files, guess their columns, and check the guess on the first rows."""
         piped = STDIN_SHOWN if self._piped else None
         names = ({self._files[0]: piped} if piped else {}) | self._copies.names(piped)
         opened = open_files([*map(self._copies.path, self._files)], self._said, self._database(), names)
@@ -106,26 +106,26 @@ class FilesSource(SizedSource, FlowSource):
 
     @property
     def columns(self) -> Columns:
-        """Which columns are read, the guessed ones too."""
+        """The columns that are read, including guessed ones."""
         return self._columns
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Why rows are not looked at -> how many."""
+        """Reason -> number of rows that are left out."""
         return self._rows().left_out
 
     @override
     def place(self) -> str:
-        """Of files their fingerprint says where they lie, whatever path, link or glob leads to them."""
+        """The same for all files: the fingerprint contains their location, whatever path, link or glob leads there."""
         return STDIN_SHOWN if self._piped else "files"
 
     def limits(self, resolution: int) -> Limits:  # noqa: ARG002 - the same for all
-        """What is held in memory, and nothing else."""
+        """No limits except what fits into memory."""
         return Limits()
 
     @override
     def notes(self) -> list[str]:
-        """What a person should know before anything is read: which columns were taken for what."""
+        """Notes for a person before anything is read: which columns are used for what."""
         found = [f"{name} is empty: left out" for name in self._empty]
         found += how_read(self._table, self._columns, self._said)
         found += doubts(self._table, self._columns, self._said)
@@ -135,19 +135,19 @@ class FilesSource(SizedSource, FlowSource):
 
     @override
     def remarks(self) -> list[str]:
-        """What a person should know of the rows; nothing where none were read, for the answers were known already."""
+        """Notes for a person about the rows; none if no rows were read because all answers were cached."""
         if (rows := self._staged) is None:
             return []
         lost = rows.left_out.items()
         return [*(f"{n:,} {'row' if n == 1 else 'rows'} left out: {reason}" for reason, n in lost), *self._doubts()]
 
     def _doubts(self) -> list[str]:
-        """What may not be what it seems."""
+        """Notes on what may not be what it seems."""
         rows = self._rows()
         return [*dated(self._columns.time, int(rows.first.min()), int(rows.last.max())), *self._checked]
 
     def step(self) -> int | None:
-        """Seconds between the values of a key; None where rows come as they like. Told from the first rows."""
+        """Seconds between the values of a key, from the first rows; None if they are irregular."""
         row, times, _ = self._head()
         if len(row) >= HEAD and not in_order(row, times):
             # The file is not in order of time, so its first rows say little: take some whole series instead.
@@ -155,18 +155,18 @@ class FilesSource(SizedSource, FlowSource):
         return own_step(row, times)
 
     def glimpse(self) -> tuple[int, int, Window]:
-        """Of the first rows at once: how many they are, how many keys they have, and from when to when they are."""
+        """For the first rows, without reading the rest: their number, the number of their keys, and their time span."""
         row, times, _ = self._head()
         span = Window(int(times.min()), int(times.max()) + 1) if len(times) else Window(0, 0)
         return len(row), len(np.unique(row)), span
 
     def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
-        """From the first to a second after the last row: how long a value holds is not written in it."""
+        """From the first row to a second after the last: rows do not say how long a value is valid."""
         rows = self._rows()
         return Window(int(rows.first.min()), int(rows.last.max()) + 1)
 
     def keys(self, window: Window) -> Mapping[str, Window]:
-        """Every key whose first to last row reaches into `window`, in order of name, and that span."""
+        """Every key with its span from first to last row, if that overlaps `window`, in order of name."""
         rows = self._rows()
         spans = {
             key: Window(first, last + 1)
@@ -200,9 +200,9 @@ class FilesSource(SizedSource, FlowSource):
         return Matrix(query.keys, grid, values)
 
     def fingerprint(self, window: Window) -> str:  # noqa: ARG002
-        """A hash over what is read, what the files are called as series, and place, size and time of change of each.
+        """A hash of the columns, the names of files as series, and location, size and modification time of each file.
 
-        Of what was piped in, over its content.
+        For standard input, of its content.
         """
         piped = self._piped is not None
         stamps = [(path if piped else os.path.realpath(path), size, time) for path, size, time in self._stamps]
@@ -210,22 +210,22 @@ class FilesSource(SizedSource, FlowSource):
         return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
     def identity(self) -> str | None:
-        """None: the data is a user's own."""
+        """None: the data are a user's own."""
         return None
 
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002 - all was read
-        """All rows of each file, of which those in the window that have a key, a time and a value are used."""
+        """All rows of each file; used are those in the window that have a key, a time and a value."""
         return coverage_of(self._inputs, self._empty, self._rows(), window, only, self._doubts())
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Columns that are called like ports, protocols, ASs ...; any other where it is asked for."""
+        """Columns named like ports, protocols, ASs and the like; any other column if it is asked for."""
         if wanted is not None:
             check_dimensions(self.name, wanted, self._inputs, self._columns)
             return tuple(wanted)
         return default_dimensions(self._inputs, self._columns, self.metric)
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """From the files, which are read once more for all queries together."""
+        """Answers from the files, which are read once more for all queries together."""
         if not queries:
             return
         if self._piped is None and stamps_of(self._files) != self._stamps:
@@ -262,7 +262,7 @@ class FilesSource(SizedSource, FlowSource):
         return self._database_opened
 
     def _head(self) -> tuple[Ints, Ints, Floats]:
-        """Of the first rows: which series, when, what."""
+        """The first rows: index of the series, epoch seconds, value, shape (n,) each."""
         if self._first_rows is None:
             self._first_rows = head_of(self._database(), self._inputs, self._columns)
         return self._first_rows
@@ -296,7 +296,7 @@ class FilesSource(SizedSource, FlowSource):
             return Staged(self._database(), self.name, self._inputs, self._columns)
 
     def _check(self, rows: Staged) -> list[str]:
-        """Hold the guesses against all rows."""
+        """Check the guesses on all rows."""
         regular = self._evidence is not None and self._evidence.step is not None
         found = self._copies.remarks(STDIN_SHOWN if self._piped else None)
         return found + check_all(
@@ -304,7 +304,7 @@ class FilesSource(SizedSource, FlowSource):
         )
 
     def _try_guess(self) -> None:
-        """Hold the guess against the first rows.
+        """Check the guess on the first rows.
 
         Raises:
             UsageFailure: rows of one series differ in a column that makes a series of each of its values.

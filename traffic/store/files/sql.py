@@ -1,8 +1,8 @@
 """SQL that reads a user's table as the columns k (key), t (epoch seconds) and v (number).
 
 Nothing is null: a row without a key has the key '', one without a time `NO_TIME`, one without a value NaN. A text that
-is no time or no number stops the reading, with `STOP`, what was wanted and the text itself as the message.
-Identifiers and texts are always quoted; names of files travel as parameters.
+is not a valid time or number raises an error, whose message is `STOP`, what was expected, and the text itself.
+Identifiers and texts are always quoted; names of files are passed as parameters.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from traffic.store.files.when_sql import time_sql
 STOP = "this is no"
 NO_TIME = -(2**63)
 FIRST, RESET = "'-infinity'::DOUBLE", "'infinity'::DOUBLE"
-"""What stands for the rate of a counter where there is none: at its first row, and where it fell."""
+"""In place of the rate of a counter that has none: at its first row, and where it fell."""
 
 
 def seeming_types(table: Table, holds: Mapping[str, str], columns: Columns, series: Sequence[str]) -> dict[str, str]:
-    """The types that the columns which are read seem to have; none where texts are needed all the same.
+    """The apparent types of the columns that are read; empty if they have to be read as text.
 
-    Times that are texts are not read as times by the database, which would take any zone that they name.
+    Times in text are not parsed by the database, which would accept any zone that they name.
     """
     names = [*columns_in(columns.time, table.names), *columns_in(columns.key, table.names)]
     if columns.value is not None and columns.value not in table.names:
@@ -46,10 +46,10 @@ def seeming_types(table: Table, holds: Mapping[str, str], columns: Columns, seri
 
 
 def file_place(places: Mapping[str, int]) -> str:
-    """SQL of the number of the file that a row is of.
+    """SQL for the number of the file that contains a row.
 
     Args:
-        places: path -> its number, of all files that are read together.
+        places: path -> number, for all files that are read together.
     """
     if len(places) == 1:
         return f"CAST({next(iter(places.values()))} AS UINTEGER)"
@@ -143,7 +143,7 @@ def is_list(table: Table, column: str) -> bool:
 
 
 def find_row(table: Table, column: str) -> str:
-    """The query for the number of the first row, from 1, in which `column` holds a text (the second parameter)."""
+    """The query for the number of the first row, from 1, with a text (the second parameter) in `column`."""
     return f"""
         SELECT row FROM (SELECT row_number() OVER () AS row, {table.names[column]} AS raw FROM {table.scan})
         WHERE raw = ? LIMIT 1"""  # noqa: S608
@@ -194,7 +194,7 @@ def _key(file: Input, table: Table, columns: Columns) -> str:
 
 
 BETWEEN = " / "
-"""What parts the columns of a series' name."""
+"""Separator between the columns in the name of a series."""
 
 
 def _value(file: Input, table: Table, columns: Columns) -> tuple[str, str]:
@@ -226,7 +226,7 @@ def _numeric(table: Table, cell: str) -> str:
 
 
 def _but(value: str, columns: Columns) -> str:
-    """SQL of a value; null where it is one that stands for none."""
+    """SQL of a value; null if it stands for a missing one."""
     for one in columns.missing or ():
         value = f"nullif({value}, {one!r}::DOUBLE)"
     return value

@@ -1,8 +1,8 @@
-"""A user's rows, read once: parsed by DuckDB, numbered, and laid down in parts of a temporary file.
+"""A user's rows, read once: parsed by DuckDB, numbered, and stored in parts of a temporary file.
 
-Text is parsed a single time, however often it is asked. Nothing is sorted and nothing joined: rows go to the part of
-their key (by its hash, so that a block of keys reads one part or a few), together with what says which pieces of a part
-a question can leave out. What several rows of a bucket come to does not depend on their order.
+Text is parsed only once, however many queries there are. Nothing is sorted or joined: rows go to the part of their key
+(by its hash, so that a block of keys reads one part or a few), with an index of which pieces of a part a query can
+skip. The value of a bucket with several rows does not depend on their order.
 """
 
 from __future__ import annotations
@@ -29,53 +29,53 @@ from traffic.store.files.rows import batches, odd_lines
 from traffic.store.files.sql import NO_TIME
 
 _BATCH = 500_000
-"""Rows that are taken at once."""
+"""Rows per batch."""
 _AT_ONCE = 2_000_000
-"""Rows that a question looks at together: what bounds its memory, at about 100 bytes each."""
+"""Rows that a query processes together, which bounds its memory: about 100 bytes each."""
 _YEARS = (-62_135_596_800, 253_402_300_800)
 """Seconds of the years 1 to 9999."""
 
 _RESET = "at a counter reset"
 REASONS = ("without a key", "without a time", "without a finite value", _RESET)
-"""Why rows are not looked at."""
+"""Reasons why rows are left out."""
 
 _Numbers = NDArray[np.uint32]
 
 
 class Staged:
-    """The rows of some files that can be used, in a temporary file that goes with this object."""
+    """The usable rows of some files, in a temporary file that lives as long as this object."""
 
     ids: dict[str, int]
     """Key -> its number."""
     first: Ints
-    """When the first row of each key is, epoch seconds, by number."""
+    """Time of the first row of each key, epoch seconds, by its number."""
     last: Ints
-    """When its last row is."""
+    """Time of its last row."""
     lost: dict[str, Ints]
-    """Reason -> rows that are not looked at, of each file."""
+    """Reason -> rows of each file that are left out."""
     used: Ints
-    """Rows that are, of each file."""
+    """Rows of each file that are used."""
     read: Ints
-    """Rows that were read, of each file."""
+    """Rows of each file that were read."""
     begin: Ints
-    """When the first row of each file that is looked at is."""
+    """Time of the first used row of each file."""
     end: Ints
-    """When the last one is."""
+    """Time of the last one."""
     instants: Instants
-    """How many rows series have at one time."""
+    """How many rows series have at the same time."""
     begun: Ints
-    """Of counters: first rows, from which the next one is counted, of each file."""
+    """For counters: first rows of each file, from which the increase of the next is computed."""
     markers: list[Marker]
-    """Values that were taken for missing ones, or may be."""
+    """Values that stand for missing ones, or may do so."""
     odd_lines: Ints
-    """Lines that are no rows, where a format has such, of each file."""
+    """Lines of each file that are not rows, in formats that have such lines."""
 
     def __init__(self, database: Database, name: str, inputs: Sequence[Input], columns: Columns) -> None:
         """Read all `inputs`.
 
         Raises:
-            NoSuchStore: there is no row that can be used.
-            UsageFailure: a column is missing, or holds what it cannot mean.
+            NoSuchStore: there is no usable row.
+            UsageFailure: a column is missing, or its content is not valid.
             DamagedStore: a file cannot be read.
             StorageFailure: the temporary folder is full.
         """
@@ -115,32 +115,32 @@ class Staged:
 
     @property
     def rows(self) -> int:
-        """Rows that are looked at."""
+        """Number of rows that are used."""
         return int(self.used.sum())
 
     @property
     def seen(self) -> int:
-        """Rows that were read."""
+        """Number of rows that were read."""
         return int(self.read.sum())
 
     @property
     def left_out(self) -> dict[str, int]:
-        """Reason -> rows that are not looked at."""
+        """Reason -> number of rows that are left out."""
         return {reason: int(rows.sum()) for reason, rows in self.lost.items() if rows.any()}
 
     @property
     def resets(self) -> int:
-        """Of counters: rows in which they fell."""
+        """Number of rows in which a counter fell."""
         return int(self.lost[_RESET].sum())
 
     def buckets(self, statistic: Statistic, ids: Ints, grid: Grid, values: Floats) -> None:
         """Fill the buckets that have a row.
 
         Args:
-            statistic: what a bucket of several rows comes to.
-            ids: of the keys, one for each row of `values`.
+            statistic: how several rows of a bucket are combined.
+            ids: numbers of the keys, one per row of `values`.
             grid: of the buckets.
-            values: shape (keys, buckets); buckets without a row stay as they are.
+            values: is filled in, shape (keys, buckets); buckets without a row are not changed.
         """
         place = np.full(len(self.ids), -1, dtype=np.int64)
         place[ids] = np.arange(len(ids))
@@ -163,7 +163,7 @@ class Staged:
                 fill(there, row, bucket, value, statistic)
 
     def some(self, rows: int) -> tuple[Ints, Ints]:
-        """Key and time of all rows of a few keys, about `rows` of them."""
+        """Number of the key and time of all rows of a few keys, about `rows` rows."""
         few = max(1, rows * len(self.ids) // max(1, self.rows))
         place = np.full(len(self.ids), -1, dtype=np.int64)
         place[:few] = np.arange(few)
@@ -176,7 +176,7 @@ class Staged:
         return np.concatenate([one[0] for one in there]), np.concatenate([one[1] for one in there])
 
     def inside(self, window: Window, only: Iterable[str] | None = None) -> Ints:
-        """Rows in a window, of these keys (None: of all): shape (files,)."""
+        """Number of rows in a window, of these keys (None: of all), by file: shape (files,)."""
         found = np.zeros(self._files, dtype=np.int64)
         chosen = np.zeros(len(self.ids), dtype=bool)
         chosen[[self.ids[key] for key in only or () if key in self.ids]] = True
@@ -200,7 +200,7 @@ class Staged:
         self._parts.close()
 
     def _read_all(self, rows: Iterable[Any]) -> None:
-        """Lay down all batches, from nothing."""
+        """Store all batches, starting with an empty file."""
         self.ids = {}
         self.first = self.last = np.zeros(0, dtype=np.int64)
         self.read, self.used, self.begun = (np.zeros(self._files, dtype=np.int64) for _ in range(3))
@@ -217,7 +217,7 @@ class Staged:
             self.begin, self.end = np.array([self.first.min()]), np.array([self.last.max()])
 
     def _take(self, batch: Any) -> None:
-        """Lay down the rows of an Arrow record batch with the columns k, t and v, and f where files are several."""
+        """Store the rows of an Arrow record batch with the columns k, t and v, and f if there are several files."""
         encoded = batch.column(0).dictionary_encode()
         names = encoded.dictionary.to_pylist()
         codes, t, v = encoded.indices.to_numpy(), batch.column(1).to_numpy(), batch.column(2).to_numpy()
@@ -257,13 +257,13 @@ class Staged:
         self._parts.add(self._part_of[ids], ids, t, v, file)
 
     def _by_file(self, file: Ints) -> Ints:
-        """How many of some rows each file has: shape (files,)."""
+        """Number of rows of each file: shape (files,)."""
         if self._files == 1:
             return np.array([len(file)])
         return np.bincount(file, minlength=self._files)
 
     def _number(self, names: Sequence[str]) -> list[int]:
-        """The numbers of these keys; those that were not seen before get one."""
+        """The numbers of these keys; new keys get one."""
         found = [self.ids.setdefault(name, len(self.ids)) for name in names]
         new = len(self.ids) - len(self.first)
         if new:
