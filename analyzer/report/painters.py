@@ -7,6 +7,7 @@ It ends when its line to the run is cut, so it outlives no run, however that end
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -26,7 +27,8 @@ _MOST = 4
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _PROGRAM = """
-import sys
+import gc, sys
+gc.disable()
 sys.path[0] = sys.argv[1]
 from analyzer.report.painters import be_painters
 be_painters([int(line) for line in sys.argv[2:]])
@@ -125,6 +127,9 @@ def be_painters(lines: Sequence[int]) -> None:
     from analyzer.report.chart.picture import rehearse
 
     rehearse()
+    # What is loaded is no garbage: it is not looked through, and pages of it stay shared between painters.
+    gc.freeze()
+    gc.enable()
     mine, others = lines[0], lines[1:]
     for place, other in enumerate(others):
         if os.fork() == 0:

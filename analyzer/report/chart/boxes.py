@@ -33,7 +33,8 @@ def add_boxes(axes: Axes, boxes: Floats, pixel: float, **look: Any) -> None:
             PathCollection(_joined(corners, layers(boxes / [pixel, 1, pixel, 1])), **look), autolim=False
         )
     else:
-        axes.add_collection(PolyCollection(list(corners), **look), autolim=False)
+        # An array is taken at once: `PolyCollection` would look at every one of a list.
+        axes.add_collection(PolyCollection(corners, **look), autolim=False)  # type: ignore[arg-type]
 
 
 def layers(boxes: Floats) -> Ints:

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -161,7 +162,7 @@ def _draw_lanes(
 
     for below in (True, False):
         these = [event for event in mild_first if (event.event_class != "policy") == below]
-        colours = [_COLOURS[event.direction][event.band] for event in these]
+        colours = _colours(these)
         look = _HOLLOW | {"edgecolor": colours} if below else {"facecolor": colours}
         _boxes(axes, these, place, pixel, _LEAST_MARK, half, zorder=2, **look)
     verdicts = zip(events, _verdicts(findings, events), strict=True)
@@ -228,7 +229,7 @@ def _draw_peaks(sheet: Sheet, findings: Findings, events: Sequence[Event]) -> No
                 for index, event in enumerate(mild_first)
                 if event.direction == direction and (event.event_class == "policy") == stated
             ]
-            colours = [_COLOURS[direction][mild_first[index].band] for index in these]
+            colours = _colours([mild_first[index] for index in these])
             look: dict[str, Any] = {"c": colours, "edgecolors": "white", "linewidths": 0.5}
             if not stated:
                 look = {"facecolors": "none", "edgecolors": colours, "linewidths": 1.2}
@@ -243,6 +244,12 @@ def _draw_peaks(sheet: Sheet, findings: Findings, events: Sequence[Event]) -> No
         size=9,
         color=GREY,
     )
+
+
+def _colours(events: Sequence[Event]) -> Floats:
+    """The colours of events as shares of red, green, blue and opacity, shape (events, 4)."""
+    rgba = {direction: {band: to_rgba(one) for band, one in of.items()} for direction, of in _COLOURS.items()}
+    return np.array([rgba[event.direction][event.band] for event in events]).reshape(-1, 4)
 
 
 def _verdicts(findings: Findings, events: Sequence[Event]) -> list[EventVerdict]:
