@@ -12,8 +12,8 @@ from traffic.model import Label, Window
 from traffic.program import program
 
 _CODE = ("generator/*.py", "traffic/model.py", "traffic/times.py", "traffic/truth.py", "traffic/program.py")
-_NAMES = [field.name for field in fields(Label)]
-_VALUES = attrgetter(*_NAMES)
+_VALUES = attrgetter(*(field.name for field in fields(Label)))
+"""All that a label is made of, in the order in which it is made."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def labels_of(note: bytes | None, scenario: str, window: Window) -> KnownLabels 
         end, digest = about.pop("end"), about.pop("digest")
         if about != _about(scenario, window.start) or digest != _digest(rows) or end > window.end:
             return None
-        return KnownLabels([Label(**dict(zip(_NAMES, row, strict=True))) for row in json.loads(rows)], end)
+        return KnownLabels([Label(*row) for row in json.loads(rows)], end)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -99,8 +99,7 @@ class TrafficNoise:
 
     def most(self, customer: Customer) -> float:
         """The largest noise that there can be."""
-        tables = [lognormal_table(sigma)[-1] for sigma in self._sigmas(customer)]
-        return min(float(np.prod(tables)), HIGHEST) * self.highest_burst(customer)
+        return min(_highest(self._sigmas(customer)), HIGHEST) * self.highest_burst(customer)
 
     def steady(self, customers: Sequence[Customer], week: int, part: range = WHOLE) -> Iterator[Floats]:
         """What the level of some minutes of a week is multiplied with but for bursts, the mean being 1.
@@ -111,16 +110,18 @@ class TrafficNoise:
         spans = SPANS[:-1]
         knots = self._knots(customers, week, part)
         values = knots[0]
-        for own, span, wider in zip(knots[1:], spans[1:], spans, strict=False):
+        for finer, span, wider in zip(knots[1:], spans[1:], spans, strict=False):
             first = _lattice(part, span).start - _lattice(part, wider).start * (wider // span)
-            values = own * _between(values, wider // span)[:, first : first + own.shape[1]]
+            values = finer * _between(values, wider // span)[:, first : first + finer.shape[1]]
         first = part.start - _lattice(part, spans[-1]).start * spans[-1]
         for customer, row in zip(customers, values, strict=True):
             minutes = _between(row, spans[-1])[first : first + len(part)]
-            if sigma := self._sigmas(customer)[-1]:
+            own = self._sigmas(customer)
+            if sigma := own[-1]:
                 draws = bits(part.stop, self._scenario.seed, "minute", week, customer.key)[part.start :]
                 minutes *= lognormal_table(sigma).take(draws >> _UNUSED)
-            yield np.minimum(minutes, HIGHEST, out=minutes)
+            # Rounding may take a product a little further than its highest.
+            yield minutes if _highest(own) < 0.999 * HIGHEST else np.minimum(minutes, HIGHEST, out=minutes)
 
     def _knots(self, customers: Sequence[Customer], week: int, part: range) -> list[Floats]:
         """The knots of each of `SPANS` but the last on which some minutes lie, of shape (customers, knots).
@@ -194,6 +195,12 @@ class TrafficNoise:
             minutes = values[max(first - begin, 0) : last - begin]
             np.maximum(minutes, height, out=minutes)
         return begin, values
+
+
+@lru_cache(maxsize=256)
+def _highest(deviations: tuple[float, ...]) -> float:
+    """The product of lattices that are all at their highest at once."""
+    return float(np.prod([lognormal_table(sigma)[-1] for sigma in deviations]))
 
 
 def _lattice(part: range, span: int) -> range:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import pairwise
 from sys import intern
@@ -172,11 +172,9 @@ def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:
     ends = list(zip(meta["first"], meta["last"], strict=True))
     different = {(a, b): Window(a, b + manifest.step) for a, b in ends}
     spans = tuple(different[end] for end in ends)
-    places = [(block_of(key, 32), key) for key in keys]
-    if not keys or len(spans) != len(keys) or any(before >= after for before, after in pairwise(places)):
-        raise ValueError("its keys are not in order")
-    if any(place >> (32 - manifest.bits) != file.block for place, _ in places):
-        raise ValueError("it holds keys of another block")
+    if len(spans) != len(keys):
+        raise ValueError("it does not say of each key from when to when it is there")
+    _check_keys(keys, manifest.bits, file.block)
     if any(span.start < file.week or span.end > file.week + WEEK for span in spans):
         raise ValueError("it holds values outside of its week")
     if (parquet.metadata.num_rows, parquet.num_row_groups) != (len(keys), math.ceil(len(keys) / GROUP)):
@@ -186,6 +184,16 @@ def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:
         raise ValueError("it does not count the values of each key")
     last = file.week + WEEK if manifest.format == FORMAT else max(span.end for span in spans)
     return Head(keys, spans, (last - file.week) // manifest.step, counts)
+
+
+@lru_cache(maxsize=64)
+def _check_keys(keys: tuple[str, ...], bits: int, block: int) -> None:
+    """In order, and of this block. What fits is remembered: most weeks have the same keys."""
+    places = [(block_of(key, 32), key) for key in keys]
+    if not keys or any(before >= after for before, after in pairwise(places)):
+        raise ValueError("its keys are not in order")
+    if any(place >> (32 - bits) != block for place, _ in places):
+        raise ValueError("it holds keys of another block")
 
 
 def _matrix(column: pa.ListArray, steps: int) -> Ints:
