@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, fields
 from hashlib import blake2b
+from itertools import starmap
 from operator import attrgetter
 
 from generator.incident import GROWTH
@@ -54,7 +55,7 @@ def labels_of(note: bytes | None, scenario: str, window: Window) -> KnownLabels 
         end, digest = about.pop("end"), about.pop("digest")
         if about != _about(scenario, window.start) or digest != _digest(rows) or end > window.end:
             return None
-        return KnownLabels([Label(*row) for row in json.loads(rows)], end)
+        return KnownLabels(list(starmap(Label, json.loads(rows))), end)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -170,12 +170,10 @@ class TrafficNoise:
         heights = _heights(own.factor).take(four[:, 3] >> _UNUSED)
         return list(zip(first.tolist(), last.tolist(), heights.tolist(), strict=True))
 
-    def of(self, customers: Sequence[Customer], week: int, part: range = WHOLE) -> Iterator[Floats]:
-        """What the level of some minutes of a week is multiplied by, one customer after the other."""
-        for customer, values in zip(customers, self.steady(customers, week, part), strict=True):
-            first, raised = self.raised(customer, week, part)
-            values[first - part.start :][: len(raised)] *= raised
-            yield values
+    def raise_by_bursts(self, steady: Floats, customer: Customer, week: int, part: range) -> None:
+        """Multiply what `steady` says of some minutes of a week by what bursts make of them."""
+        first, raised = self.raised(customer, week, part)
+        steady[first - part.start :][: len(raised)] *= raised
 
     def raised(self, customer: Customer, week: int, part: range) -> tuple[int, Floats]:
         """How many times its level bursts make some minutes of a week: from which of them on, and the times.

@@ -87,14 +87,14 @@ class Shape:
         # A customer that peaks later lives later: its whole week is turned, nights and weekends too.
         later = (customer.peak_hour - self._peaks[customer.profile] + 12) % 24 - 12
         curve, turned = self._curves[customer.profile], MINUTES - round(60 * later)
+        base = customer.rate / (1.0 + (customer.multiplier - 1.0) * self._means[customer.profile])
         values = np.empty(len(part))
         for minutes, local in local_stretches(self.zone, week):
             first, last = max(minutes.start, part.start), min(minutes.stop, part.stop)
             if first < last:
                 place = local + turned + first - minutes.start
-                values[first - part.start : last - part.start] = curve[place : place + last - first]
-        base = customer.rate / (1.0 + (customer.multiplier - 1.0) * self._means[customer.profile])
-        values *= base * (customer.multiplier - 1.0)
+                mine = values[first - part.start : last - part.start]
+                np.multiply(curve[place : place + last - first], base * (customer.multiplier - 1.0), out=mine)
         values += base
         first_trend = trend(self.scenario, customer, week)
         growing = _THROUGH_WEEK[part.start : part.stop] * (trend(self.scenario, customer, week + WEEK) - first_trend)

@@ -74,10 +74,14 @@ class World:
         """Bytes of some minutes of a week, shape (keys, minutes)."""
         customers = [self.customers[key] for key in keys]
         found = np.empty((len(keys), len(part)), dtype=np.int64)
-        for row, customer, noise in zip(found, customers, self._shape.noise.of(customers, week, part), strict=True):
-            values = self._shape.level(customer, week, part)
+        shape = self._shape
+        for row, customer, noise in zip(found, customers, shape.noise.steady(customers, week, part), strict=True):
+            values = shape.level(customer, week, part)
+            incidents = self._incidents.touching(customer, week)
+            self._labels.look(customer, week, part, incidents, values, noise)
+            shape.noise.raise_by_bursts(noise, customer, week, part)
             gaps: list[slice] = []
-            for one in self._incidents.touching(customer, week):
+            for one in incidents:
                 first = (one.start - week) // 60
                 begin, end = max(first, part.start), min(first + one.minutes, part.stop)
                 if begin >= end:

@@ -17,6 +17,7 @@ from generator.incident import MARGIN, Incidents, TrafficIncident
 from generator.scenario import CustomerSettings, Noise, Scenario
 from generator.shape import Shape
 from generator.world import MISSING, World
+from tests.noise import noise_of
 from traffic.model import HOUR, WEEK, Floats, Grid, Label, Window, week_start
 from traffic.times import instant
 
@@ -292,6 +293,19 @@ def test_nothing_is_required_before_there_is_a_history() -> None:
     assert min(required) >= WINDOW.start + 2 * WEEK
 
 
+@pytest.mark.parametrize("step", ["1m", "5m"])
+@pytest.mark.parametrize("made", [WINDOW, Window(MONDAY + 3 * WEEK + 10 * HOUR, WINDOW.end + 20 * HOUR)])
+def test_labels_are_the_same_whatever_traffic_was_made_before(made: Window, step: str) -> None:
+    scenario = replace(Scenario(), step=step, customers=CustomerSettings(count=60))
+    world = World(scenario)
+    for week in made.weeks():
+        world.block(tuple(world.customers), Grid.over(week, scenario.seconds))
+    labels = world.labels(WINDOW)
+    assert labels == World(scenario).labels(WINDOW)
+    assert {"required", "optional"} <= {label.kind for label in labels if label.shape in EVENTS}
+    assert "burst" in {label.shape for label in labels}
+
+
 def test_the_default_scenario_has_enough_to_find_and_enough_to_leave_alone() -> None:
     window = Window(MONDAY, MONDAY + 6 * WEEK)
     labels = World(Scenario()).labels(window)
@@ -312,7 +326,7 @@ def test_own_bursts_are_neutral_where_they_reach_the_policy_and_no_incident_is_n
         if WINDOW.start < label.start and label.end < WINDOW.end:
             week, customer = week_start(label.start), world.customers[label.key]
             first, last = (label.start - week) // 60, (label.end - week) // 60
-            both = [one for at in (week, week + WEEK) for one in shape.noise.of([customer], at)]
+            both = [noise_of(shape.noise, customer, at) for at in (week, week + WEEK)]
             assert (np.concatenate(both)[first:last] >= 3).sum() > 1
         near = [one for one in others if one.key == label.key]
         assert all(one.end + MARGIN <= label.start or label.end + MARGIN <= one.start for one in near)

@@ -18,6 +18,7 @@ from generator.noise import MINUTES, TrafficNoise, sigmas
 from generator.rng import Rng, bits, bits_of, few, few_bits, lognormal_table, poisson
 from generator.scenario import Bursts, CustomerSettings, Growth, Noise, RelativeNoise, Scenario, TrafficProfile
 from generator.shape import Shape, heights, local_minutes
+from tests.noise import noise_of
 from traffic.model import DAY, HOUR, WEEK, Floats, Window, week_start
 from traffic.times import instant
 
@@ -316,7 +317,7 @@ def kind_of(noise: Noise, own: RelativeNoise = PLAIN, bursts: Bursts = NEVER) ->
 
 
 def weeks_of(noise: TrafficNoise, count: int) -> Floats:
-    return np.concatenate([one for week in range(count) for one in noise.of([ACME], SPRING + week * WEEK)])
+    return np.concatenate([noise_of(noise, ACME, SPRING + week * WEEK) for week in range(count)])
 
 
 def obvious(scenario: Scenario, customer: Customer, week: int) -> Floats:
@@ -424,8 +425,8 @@ def test_a_week_of_a_customer_is_the_same_whenever_it_is_asked_for(week: int, ke
     one = replace(ACME, key=key)
     shape, other = Shape(Scenario()), Shape(Scenario())
     one = replace(one, profile="bursty")
-    list(other.noise.of([one], monday + WEEK))
-    assert np.array_equal(next(shape.noise.of([one], monday)), next(other.noise.of([one], monday)))
+    noise_of(other.noise, one, monday + WEEK)
+    assert np.array_equal(noise_of(shape.noise, one, monday), noise_of(other.noise, one, monday))
     assert np.array_equal(shape.level(one, monday), other.level(one, monday))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from dataclasses import dataclass
@@ -19,6 +20,11 @@ from traffic.errors import UsageFailure
 if TYPE_CHECKING:
     from generator.pipeline import GenerationResult
     from generator.scenario import Scenario
+
+
+_OBJECTS = 100_000
+"""That are made before Python looks for cycles again. There are hardly any here, and to look for them as often as it
+usually does (every 700) is a tenth of what a run costs that has little to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +95,7 @@ def generate(**given: Any) -> None:
       ./sl.py generate --store /tmp/other --output /tmp/other --seed 7
       ./sl.py generate --background flows.csv --store output/attacked/traffic --output output/attacked
     """
+    gc.set_threshold(_OBJECTS)
     from generator.scenario import configured
 
     options = GenerateOptions(**given)
