@@ -59,11 +59,15 @@ def _warm() -> Warm:
 
 
 def start(*arguments: str | Path, **more: str) -> subprocess.Popen[str]:
-    """The same, running."""
+    """The same, running; a closed terminal ends it even where the tests run under nohup."""
     command = [sys.executable, str(ROOT / "sl.py"), *map(str, arguments)]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a child inherits what is ignored
+    try:
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment(**more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def well(answer: Answer) -> Answer:

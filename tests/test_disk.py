@@ -219,6 +219,15 @@ def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path: Path) -> None:
         find_files(str(tmp_path / "run.json"))
 
 
+@pytest.fixture
+def nohup() -> Iterator[None]:
+    """The tests themselves run on when their terminal is closed."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("nohup")
 def test_a_closed_terminal_unwinds_a_run(tmp_path: Path) -> None:
     rows = "".join(f"{1736121600 + place},a,{place % 7}\n" for place in range(400_000))
     (tmp_path / "rows.csv").write_text("ts,key,value\n" + rows)
