@@ -3,7 +3,8 @@
     home = prepare("9.5.3")                     # some seconds the first time, nothing afterwards
     home = prepare("opensearch-2.19.6")
 
-Homes are kept outside the repository, in $XDG_CACHE_HOME/sl-tests or ~/.cache/sl-tests: 45 MB each.
+Homes are kept outside the repository, in $XDG_CACHE_HOME/sl-tests or ~/.cache/sl-tests: 45 MB each, and 90 MB for the
+classes of a node that were loaded once (node.py).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 VERSIONS = {9: "9.5.3", 8: "8.19.21"}  # tests that do not care run on the first one
 JVM_FOLDERS = ("/usr/lib/jvm", "/usr/java", "/opt/java", "/Library/Java/JavaVirtualMachines")
-LAYOUT = 2  # counts the changes of _make: a home that was laid out otherwise is not used any more
+LAYOUT = 3  # counts the changes of _make: a home that was laid out otherwise is not used any more
 ARCHITECTURES = {("Linux", "x86_64"): "linux-x64", ("Linux", "aarch64"): "linux-aarch64"}
 
 
@@ -93,7 +94,7 @@ def prepare(version: str) -> Home:
     key = hashlib.sha256(b"\0".join([b"%d" % LAYOUT, *(source.read_bytes() for source in product.sources)]))
     path = cache_folder() / f"{product.name}-{number_of(version)}-{key.hexdigest()[:12]}"
     if not path.is_dir():
-        with _lock(path.with_name(f"{path.name}.lock")):
+        with locked(path.with_name(f"{path.name}.lock")):
             if not path.is_dir():
                 _make(path, number_of(version), java, product)
     return Home(version, path, java, product)
@@ -106,7 +107,8 @@ def cache_folder() -> Path:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """For one process at a time."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -144,11 +146,14 @@ def _make(path: Path, version: str, java: Path, product: Product) -> None:
             "-nowarn",
             "-proc:none",
             "-d",
-            launcher,
+            work / "classes",
             "-cp",
             classpath,
         ]
         _run([*compile_, product.folder / "Launcher.java"], "compile the launcher")
+        # A class path with a folder of classes cannot be archived.
+        shutil.make_archive(str(work / "launcher"), "zip", work / "classes")
+        (work / "launcher.zip").rename(launcher / "launcher.jar")
         home.rename(path)
     finally:
         shutil.rmtree(work, ignore_errors=True)

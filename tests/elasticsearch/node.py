@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from tests.elasticsearch.home import HERE, Home
+from tests.elasticsearch.home import HERE, Home, locked
 from tests.elasticsearch.server import Server
 
 START_SECONDS = 120.0  # one node takes 3 s on an idle machine, three take 8; the cores may have other work
@@ -31,6 +31,7 @@ JVM = (
     "--enable-native-access=ALL-UNNAMED",
     "-Dorg.elasticsearch.nativeaccess.enableVectorLibrary=false",  # its library is not on Maven Central
     f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}",
+    "-Xlog:cds=off",  # a Java that cannot use all of an archive calls that an error, and does without
 )
 # Half the time to start, and faster through the first minute of work. Slower after that: not for measuring.
 QUICK = "-XX:TieredStopAtLevel=1"
@@ -67,7 +68,7 @@ class Node:
         paths = {"path.home": home.path, "path.data": folder / "data", "path.logs": self._logs}
         self._settings = {**SETTINGS, "node.name": self.name, **{key: str(path) for key, path in paths.items()}}
         self._settings |= settings
-        classpath = f"{home.path / 'launcher'}:{home.path / 'lib'}/*"
+        classpath = f"{home.path / 'launcher'}/*:{home.path / 'lib'}/*"
         self._java: list[str | Path] = [home.java, f"-Xms{heap}", f"-Xmx{heap}", *JVM, *([QUICK] if quick else [])]
         self._java += [f"-D{home.product.home_property}={home.path}", f"-Djava.io.tmpdir={folder}", "-cp", classpath]
         self._process: subprocess.Popen | None = None
@@ -88,8 +89,8 @@ class Node:
         assert self._process is not None, f"{self.name} is not running"
         return self._process.pid
 
-    def launch(self) -> None:
-        """Start the process and return at once."""
+    def launch(self, *options: str) -> None:
+        """Start the process, with these options of the JVM besides its own, and return at once."""
         for folder in (self._config, self._logs):
             folder.mkdir(parents=True, exist_ok=True)
         for ports in self._logs.glob("*.ports"):
@@ -97,7 +98,7 @@ class Node:
         settings = [f"{key}={value}" for key, value in self._settings.items()]
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                [*self._java, "Launcher", self._config, *settings],
+                [*self._java, *options, "Launcher", self._config, *settings],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -122,26 +123,29 @@ class Node:
         """Where to look for the others: read again and again while the node looks for a cluster."""
         (self._config / "unicast_hosts.txt").write_text("".join(address + "\n" for address in addresses))
 
-    def stop(self) -> None:
-        """Close it in order (leave the cluster, close the indices), as an administrator would."""
-        self._end(signal.SIGTERM)
+    def stop(self, seconds: float = STOP_SECONDS) -> bool:
+        """Close it in order (leave the cluster, close the indices), as an administrator would; whether it did so."""
+        return self._end(signal.SIGTERM, seconds)
 
     def kill(self) -> None:
         """End it as a power failure would: kill -9."""
         self._end(signal.SIGKILL)
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, how: signal.Signals, seconds: float = STOP_SECONDS) -> bool:
         process, self._process = self._process, None
         if process is None:
-            return
+            return True
         process.send_signal(how)  # does nothing to a process that has ended
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(seconds)
+            in_time = True
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+            in_time = False
         if process.stdin is not None:
             process.stdin.close()
+        return in_time
 
     def trouble(self) -> str:
         """What the log says about a failure: its errors, else its last lines."""
@@ -186,11 +190,14 @@ class Cluster(Server):
 
     def start(self) -> Cluster:
         """Start every node that does not run, and wait until all are members and all shards are there."""
+        return self._start(f"-XX:SharedArchiveFile={shared_classes(self.home)}")
+
+    def _start(self, *options: str) -> Cluster:
         deadline = time.monotonic() + START_SECONDS
         try:
             missing = [node for node in self.nodes if not node.alive]
             for node in missing:
-                node.launch()
+                node.launch(*options)
             for node in missing:
                 self._addresses[node.name] = node.await_ports(deadline)
             for node in self.nodes:
@@ -241,3 +248,29 @@ class Cluster(Server):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.discard()
+
+
+def shared_classes(home: Home) -> Path:
+    """The archive of a node's classes: parsed and verified once, which is half of what a start costs a processor.
+
+    The first who asks makes it, with a node of its own. A JVM does without if it cannot be made.
+    """
+    java = home.java.stat()
+    archive = home.path / f"classes-{java.st_size}-{java.st_mtime_ns}.jsa"  # another Java cannot use it
+    if not archive.exists():
+        with locked(home.path.with_name(f"{home.path.name}.lock")):
+            if not archive.exists():
+                _write_archive(home, archive)
+    return archive
+
+
+def _write_archive(home: Home, archive: Path) -> None:
+    made, cluster = archive.with_suffix(".tmp"), Cluster(home)
+    try:
+        cluster._start(f"-XX:ArchiveClassesAtExit={made}")
+        cluster.call("PUT", "/x/_doc/1?refresh=true", {"x": 1})
+        cluster.call("POST", "/x/_search", {"aggs": {"x": {"terms": {"field": "x"}}}})
+        if cluster.nodes[0].stop(START_SECONDS) and made.exists():
+            made.rename(archive)
+    finally:
+        cluster.discard()

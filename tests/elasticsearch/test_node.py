@@ -17,7 +17,7 @@ from elasticsearch.helpers import bulk
 
 from tests.elasticsearch.fixtures import Nodes, both_majors
 from tests.elasticsearch.home import VERSIONS, Unavailable, find_java
-from tests.elasticsearch.node import Cluster, NodeFailed
+from tests.elasticsearch.node import Cluster, NodeFailed, shared_classes
 from tests.elasticsearch.server import Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -115,6 +115,12 @@ def test_a_killed_node_comes_back_under_its_url_with_its_data(elasticsearch_clus
     assert cluster.call("GET", "/flows/_count")["count"] == 1
 
 
+def test_a_node_takes_its_classes_from_the_archive_of_its_home(elasticsearch_cluster: Cluster):
+    archive = shared_classes(elasticsearch_cluster.home)
+    for node in elasticsearch_cluster.nodes:
+        assert str(archive) in Path(f"/proc/{node.pid}/maps").read_text()
+
+
 def test_a_cluster_that_loses_a_node_still_gives_complete_answers(elasticsearch_cluster: Cluster):
     cluster = elasticsearch_cluster
     cluster.call("PUT", "/flows", {"settings": {"number_of_shards": 3, "number_of_replicas": 1}})
@@ -133,10 +139,10 @@ def test_a_cluster_that_loses_a_node_still_gives_complete_answers(elasticsearch_
     assert answer["aggregations"]["sum"]["value"] == sum(range(300))
 
 
-@pytest.fixture(params=VERSIONS.values())
-def own(request: pytest.FixtureRequest, elasticsearch_nodes: Nodes, tmp_path: Path) -> Iterator[Cluster]:
+@pytest.fixture
+def own(elasticsearch_nodes: Nodes, tmp_path: Path) -> Iterator[Cluster]:
     """A node for this test alone, not started yet."""
-    cluster = Cluster(elasticsearch_nodes.home(request.param), folder=tmp_path / "own")
+    cluster = Cluster(elasticsearch_nodes.home(VERSIONS[9]), folder=tmp_path / "own")
     yield cluster
     cluster.discard()
 
