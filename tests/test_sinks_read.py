@@ -16,11 +16,11 @@ from tests.elasticsearch.fixtures import every_product
 from tests.elasticsearch.server import Server
 from tests.test_analyze_notebook import run as notebook
 
-WEEKS = ("--start", "2026-09-07", "--end", "2026-10-05", "--rate", "0.01")
+WEEKS = ("--start", "2026-09-07", "--end", "2026-10-05", "--rate", "0.0025")
 LINES: dict[str, tuple[str, ...]] = {
     "json": (*WEEKS, "-a", "0.1"),
     "ecs": (*WEEKS, "-a", "0.1", "-f", "ecs"),
-    "web": ("--web", *WEEKS[:4], "-n", "20000"),
+    "web": ("--web", *WEEKS[:4], "-n", "10000"),
     "smoke": ("--smoke", "--start", "2026-09-07", "--end", "2026-09-08"),
 }
 
@@ -59,7 +59,8 @@ def rounded(value: Any) -> Any:
 def events(store: str, metric: str, folder: Path) -> list[dict[str, str]]:
     # Without the rules that keep it quiet, so that there is something to compare.
     loud = [word for rule in RULES for word in ("--without", rule)]
-    options = ("--resolution", "60m", "--charts", "0", "--over-percent", "20", "--floor", "1", *loud)
+    quick = ("--charts", "0", "--no-html", "--by", "none")
+    options = (*quick, "--resolution", "60m", "--over-percent", "20", "--floor", "1", *loud)
     well(sl("discover", "--store", store, "--metric", metric, "--output", folder, *options))
     with (folder / "not_judged.csv").open(newline="") as file:
         gaps = list(csv.DictReader(file))
