@@ -31,10 +31,10 @@ class Alerting:
     def __init__(
         self, name: str, access: Access, pace: Pace | None = None, sleep: Callable[[float], None] | None = None
     ) -> None:
-        """Nothing is sent yet.
+        """Sends nothing yet.
 
         Args:
-            name: as a store's: `kentik:`, `kentik:eu`, `kentik:http://127.0.0.1:PORT`.
+            name: as for a store: `kentik:`, `kentik:eu`, `kentik:http://127.0.0.1:PORT`.
 
         Raises:
             UsageFailure: the name is not valid.
@@ -48,7 +48,7 @@ class Alerting:
 
         Raises:
             AccessDenied: the user may not see them.
-            StoreError: they are not told.
+            StoreError: they cannot be read.
         """
         return self._all(POLICIES, {}, "policies", "alert policies")
 
@@ -58,7 +58,7 @@ class Alerting:
         return self._all(ALERTS, {"filters": {"startedAt": between}}, "alerts", "alerts that fired")
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._client.close()
 
     def _all(self, path: str, body: Mapping[str, Any], name: str, what: str) -> list[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""What Kentik answers, as arrays. Pure functions: JSON in, keys and buckets out, or a line that says what is wrong."""
+"""Answers of Kentik as arrays. Pure functions: JSON in, keys and buckets out, or an error of one line."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Row = Mapping[str, Any]
 _ASN = re.compile(r"\((\d{1,10})\)\s*$")
 _MOST = 2**32
 _ABSURD = 1e18
-"""What no network carries: an exabit a second."""
+"""More than any network carries: an exabit per second."""
 
 
 class Malformed(StoreError):
-    """An answer that is not of the documented form."""
+    """An answer that does not have the documented form."""
 
 
 @dataclass(frozen=True)
 class Customers:
-    """What a list of customers came to."""
+    """The content of a list of customers."""
 
     keys: Mapping[int, str]
-    """AS number -> the row's key, as Kentik names it."""
+    """AS number -> key of the row, as Kentik writes it."""
     nameless: tuple[str, ...]
     """Keys without an AS number."""
     doubled: tuple[str, ...]
@@ -38,16 +38,16 @@ class Customers:
 
 
 def asn_of(key: str) -> int | None:
-    """The AS number of a key like `NAME,CC (64500)`; None where there is none."""
+    """The AS number of a key like `NAME,CC (64500)`; None if there is none."""
     match = _ASN.search(key)
     return int(match[1]) if match and int(match[1]) < _MOST else None
 
 
 def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
-    """The rows of a query's bucket; none where the bucket is missing: there is no data in it.
+    """The rows of a query's bucket; none if the bucket is missing, which means no data.
 
     Raises:
-        Malformed: it does not answer like Kentik.
+        Malformed: the answer does not have the form of Kentik's.
     """
     results = _results(answer)
     ours = [result for result in results if result.get("bucket", bucket) == bucket]
@@ -58,10 +58,10 @@ def rows_of(answer: Mapping[str, Any], bucket: str) -> list[Row]:
 
 
 def rows_by_bucket(answer: Mapping[str, Any], buckets: Sequence[str]) -> list[list[Row]]:
-    """The rows of each of several queries in a call; none where a bucket is missing.
+    """The rows of each of several queries in one call; none for a missing bucket.
 
     Raises:
-        Malformed: it does not answer like Kentik, or with a bucket that was not asked for.
+        Malformed: the answer does not have the form of Kentik's, or contains a bucket that was not requested.
     """
     rows: dict[str, list[Row]] = {bucket: [] for bucket in buckets}
     for result in _results(answer):
@@ -101,23 +101,23 @@ def customers_of(rows: Iterable[Row]) -> Customers:
 
 
 def without_series(rows: Iterable[Row], asns: Sequence[int]) -> list[int]:
-    """AS numbers that were asked for and came as a bare row."""
+    """Requested AS numbers whose rows have no series."""
     wanted = set(asns)
     return [asn for row in rows if (asn := asn_of(row["key"])) in wanted and not row.get("timeSeries")]
 
 
 def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Floats, set[int]]:
-    """The buckets of the customers that were asked for, and which of them came.
+    """The buckets of the requested customers, and which of them were in the answer.
 
-    A point goes to its bucket by its own time. Of several points in a bucket the mean counts, by their widths; null is
-    no point. Two rows of one AS number (it was renamed meanwhile) are added up.
+    A point belongs to a bucket by its own time. Several points in a bucket are averaged, weighted by their widths; null
+    is not a point. Two rows of one AS number (it was renamed meanwhile) are added up.
 
     Returns:
         values of shape (asns, buckets), NaN where there is no point; the AS numbers that had a series.
 
     Raises:
-        TooLong: a point is wider than a bucket: the window was too long to be answered so finely.
-        Malformed: a series is none, or not one that was requested.
+        TooLong: a point is wider than a bucket: the window was too long for this resolution.
+        Malformed: a series is not valid, or was not requested.
     """
     values = np.full((len(asns), grid.count), np.nan)
     place = {asn: number for number, asn in enumerate(asns)}
@@ -166,7 +166,7 @@ def flow_of(row: Row) -> tuple[str, Floats]:
 
 
 def bucketed(flow: Floats, grid: Grid) -> Floats:
-    """The points of a series as buckets, NaN where there is none.
+    """The points of a series as buckets, shape (buckets,), NaN where there is none.
 
     Raises:
         TooLong: a point is wider than a bucket.

@@ -1,4 +1,4 @@
-"""Bodies of requests, as pure functions of the files in input/ and of what is asked."""
+"""Bodies of requests, as pure functions of the files in input/ and of what is requested."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def fill(template: Template, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def customers_body(template: Template, window: Window, known: Sequence[int] = ()) -> dict[str, Any]:
-    """Which customers have traffic in `window`; without those whose AS numbers are `known`."""
+    """Query for the customers with traffic in `window`, except those with `known` AS numbers."""
     body = fill(template, _times(window))
     if known:
         query = body["queries"][0]["query"]
@@ -31,7 +31,7 @@ def customers_body(template: Template, window: Window, known: Sequence[int] = ()
 
 
 def series_body(template: Template, asns: Sequence[int], window: Window, width: Width) -> dict[str, Any]:
-    """The series of some customers in `window`."""
+    """Query for the series of some customers in `window`."""
     values = {
         **_times(window),
         "customers": _listed(asns),
@@ -45,7 +45,7 @@ def series_body(template: Template, asns: Sequence[int], window: Window, width: 
 def breakdown_body(
     template: Template, by: Sequence[Sequence[str]], asn: int, window: Window, width: Width
 ) -> dict[str, Any]:
-    """The series of one customer in `window` by other dimensions than its own: a query for each, called like them."""
+    """Queries for the series of one customer in `window` by other dimensions: one for each, named after it."""
     body = series_body(template, [asn], window, width)
     (one,) = body["queries"]
     queries = [

@@ -1,7 +1,7 @@
-"""What a customer's traffic in some windows is made of, by dimensions of the API: as many values as have a series.
+"""What a customer's traffic in some windows consists of, by dimensions of the API: as many values as have a series.
 
-A call holds several queries, the total and two dimensions: the vendor's own Grafana plugin sends three at most. Series
-are asked for, not sums: they are cut to the windows exactly, also where Kentik answers by whole hours.
+A call contains several queries, the total and two dimensions: the vendor's own Grafana plugin sends three at most.
+Series are requested, not sums: they can be cut to the windows exactly, even if Kentik answers in whole hours.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KNOWN: Mapping[str, str] = {
     "dst_as": "AS_dst",
     "country": "Geography_src",
 }
-"""Dimension, as it is called everywhere -> as the API calls it."""
+"""Common name of a dimension -> its name in the API."""
 # As the vendor's SDK lists them (DimensionType), without what is no property of a single flow.
 _PLACES = ("AS", "Geography", "InterfaceID", "Port", "VLAN", "IP")
 _OF_EACH_END = (
@@ -46,19 +46,19 @@ NAMES = frozenset(
     + list(_OTHERS)
 )
 _CUSTOM = "c_"
-"""What the names of an account's own dimensions begin with."""
+"""Prefix of an account's own dimensions."""
 IN_A_CALL = 3
 _TOTAL = ("Traffic",)
 _BETWEEN = " ---- "
-"""Between the values of several dimensions, in the key of a row."""
+"""Separator between the values of several dimensions in the key of a row."""
 _ROUNDED = 1e-9
 
 
 def api_name(name: str, store: str) -> str:
-    """What the API calls a dimension.
+    """The name of a dimension in the API.
 
     Raises:
-        UsageFailure: it has none of that name.
+        UsageFailure: there is none of that name.
     """
     found = KNOWN.get(name, name)
     if found not in NAMES and not found.startswith(_CUSTOM):
@@ -70,7 +70,7 @@ def api_name(name: str, store: str) -> str:
 
 
 def calls(dimensions: int, windows: int) -> int:
-    """How many calls an event takes at the most, with the pairs of its dimensions; the hour before adds none."""
+    """Maximum number of calls for an event, including pairs of its dimensions; the hour before needs none."""
     pairs = dimensions * (dimensions - 1) // 2
     rounds = -(-(1 + dimensions) // IN_A_CALL) + (-(-(1 + pairs) // IN_A_CALL) if pairs else 0)
     return rounds * (windows - 1)
@@ -81,24 +81,24 @@ class _Listed:
     """What the rows of a query list."""
 
     series: Mapping[tuple[str, ...], Floats]
-    """Of each value that has a series its buckets, NaN where there is no point."""
+    """The buckets of each value that has a series, NaN where there is no point."""
     cut: bool
-    """Whether there are others."""
+    """Whether there are other values."""
 
 
 class Breakdown:
-    """Asks an account what the traffic of its customers is made of."""
+    """Queries an account for what the traffic of its customers consists of."""
 
     def __init__(self, client: Client, template: Template) -> None:
-        """Nothing is sent yet."""
+        """Sends nothing yet."""
         self._client = client
         self._template = template
 
     def answers(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """An answer for each query; those of the same customer and windows that follow each other share their calls.
+        """An answer for each query; consecutive queries for the same customer and windows share their calls.
 
         Raises:
-            StoreError: Kentik cannot answer that, or answers what cannot be read.
+            StoreError: Kentik cannot answer, or sent an answer that cannot be read.
         """
         for _, group in groupby(queries, key=lambda one: (one.key, one.windows, one.resolution)):
             yield from self._alike(list(group))
@@ -132,14 +132,14 @@ class Breakdown:
             yield FlowAnswer(tuple(found), amounts, totals, there, cut=partly)
 
     def _asked(self, asn: int, grid: Grid, by: Sequence[tuple[str, ...]]) -> list[_Listed]:
-        """What each query lists in a window: a few of them in a call."""
+        """What each query lists in a window, with a few queries per call."""
         rest, found = iter(by), list[_Listed]()
         while some := list(islice(rest, IN_A_CALL)):
             found += self._call(asn, grid, some)
         return found
 
     def _call(self, asn: int, grid: Grid, by: Sequence[tuple[str, ...]]) -> list[_Listed]:
-        """One call; in halves of the window where that is too much at once."""
+        """One call, or one for each half of the window if that is too large."""
         width = self._template.width(grid.step)
         window = asked_window(grid.window, width)
         what = f"AS{asn} by {' and '.join(' & '.join(one) for one in by)}, {iso(window.start)} to {iso(window.end)}"
@@ -171,7 +171,7 @@ class Breakdown:
 
 
 def _joined(parts: Sequence[_Listed], counts: Sequence[int]) -> _Listed:
-    """The series of windows that follow each other, of so many buckets, as those of one."""
+    """The series of consecutive windows, with these numbers of buckets, joined into one."""
     series = {
         value: np.concatenate(
             [one.series.get(value, np.full(count, np.nan)) for one, count in zip(parts, counts, strict=True)]
@@ -182,7 +182,7 @@ def _joined(parts: Sequence[_Listed], counts: Sequence[int]) -> _Listed:
 
 
 def _spans(windows: Sequence[Window], reach: int, step: int) -> Iterator[Window]:
-    """The windows, joined where they meet, in parts that are answered so finely."""
+    """The windows, joined if they touch, in parts that are short enough for this resolution."""
     whole: list[Window] = []
     for window in sorted(window for window in windows if window.seconds):
         if whole and window.start <= whole[-1].end:
@@ -194,10 +194,10 @@ def _spans(windows: Sequence[Window], reach: int, step: int) -> Iterator[Window]
 
 
 def dimensions(wanted: Sequence[str] | None, store: str, adds_up: bool) -> tuple[str, ...]:
-    """Those that are asked for; without a word none, for each costs calls.
+    """The dimensions that are asked for; none by default, since each costs calls.
 
     Raises:
-        UsageFailure: the API has none of that name, or what is read has no parts.
+        UsageFailure: the API has none of that name, or the metric has no parts.
     """
     if wanted and not adds_up:
         raise UsageFailure(f"{store} is read for what does not add up: only bytes have parts; leave out --by")

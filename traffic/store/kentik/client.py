@@ -1,4 +1,4 @@
-"""The connection: requests to Kentik within its limits, and what can go wrong with them in one line each."""
+"""The connection: requests to Kentik within its limits, and what can go wrong with them, in one line each."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from traffic.store.kentik.place import ApiAddress
 from traffic.store.web import body_of
 
 CONNECT, READ = 10.0, 120.0
-"""Seconds until a connection stands, and until an answer begins or goes on."""
+"""Seconds to connect, and until an answer begins or continues."""
 TRIES = 6
 PATIENCE = 3700.0
-"""The longest that a server may ask us to wait: its longest window is an hour."""
+"""The longest wait in seconds that a server may ask for: its longest window is an hour."""
 
 _PASSING = (429, 502, 503, 504)
 _LARGEST = 256 << 20
 _SILENT = 6
-"""Rounds of time-outs after which it is not the size of a query that keeps the server from answering."""
+"""After this many rounds of time-outs, the size of queries is not the reason."""
 
 
 class Refused(StoreError):
-    """The server will not answer that, however often it is asked."""
+    """An error that repeating the request cannot change."""
 
 
 class _Passing(StoreError):
-    """What may be gone at the next try."""
+    """A problem that may be gone at the next attempt."""
 
     after: float | None = None
-    """Seconds that the server asked for."""
+    """Seconds to wait that the server asked for."""
 
 
 class _Silence(_Passing):
@@ -51,7 +51,7 @@ class _Silence(_Passing):
 
 
 class _Staying(requests.Session):
-    """Does not even read where a redirect leads: it may be no address at all."""
+    """Never reads the target of a redirect, which may not even be an address."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """Nowhere."""
@@ -68,12 +68,12 @@ class Client:
         sleep: Callable[[float], None] | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
-        """Nothing is sent yet.
+        """Sends nothing yet.
 
         Args:
-            pace: how fast requests may follow each other; None is as published.
-            sleep: how to wait between tries; None is until another request fails for good, at the most.
-            now: the clock of the day.
+            pace: limits on requests; None: as published.
+            sleep: how to wait between attempts; None: at most until another request fails for good.
+            now: the clock.
         """
         self.name = place.name
         self._base = place.base
@@ -94,18 +94,18 @@ class Client:
         self.slowed = 0
         """How often the server asked to slow down."""
         self.sent = 0
-        """Requests that were sent, those that were tried again too."""
+        """Number of requests sent, including repeated ones."""
 
     def query(self, body: object, what: str) -> dict[str, Any]:
         """The answer to `query/topXdata`.
 
         Args:
-            what: which window and customers are asked for, for messages.
+            what: window and customers of the query, for messages.
 
         Raises:
             AccessDenied: not logged in, not allowed, or TLS fails.
             TooLarge: it asks for too much, or takes too long.
-            Away: it cannot be reached, or has too much to do for long.
+            Away: it cannot be reached, or is overloaded for too long.
             StoreError: anything else.
         """
         with self._together.one():
@@ -115,19 +115,19 @@ class Client:
             return answer
 
     def get(self, path: str) -> Any:
-        """The answer to a GET of what is no query. Raises like `query`."""
+        """The answer to a GET request that is not a query. Raises like `query`."""
         return self._asked("GET", path, None, path.strip("/"), self._others)
 
     def post(self, path: str, body: object, what: str) -> Any:
-        """The answer to a POST of what is no query. Raises like `query`."""
+        """The answer to a POST request that is not a query. Raises like `query`."""
         return self._asked("POST", path, body, what, self._others)
 
     def abandon(self) -> None:
-        """Whoever waits need not: nobody wants the answers any more."""
+        """Stop waiting: the answers are no longer needed."""
         self._together.abandon(StoreError(f"{self.name} receives no more requests"))
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
     def _asked(self, method: str, path: str, body: object, what: str, pace: Pace) -> Any:
@@ -148,7 +148,7 @@ class Client:
             raise Away(f"{error}; tried {TRIES} times: try again later, the run resumes where it stopped") from None
 
     def _enough(self, state: RetryCallState) -> bool:
-        """A query that takes too long will take as long again: cut it, rather than insist."""
+        """A query that timed out would time out again: have it split instead of repeating it."""
         error = state.outcome.exception() if state.outcome else None
         return state.attempt_number >= (2 if isinstance(error, _Silence) else TRIES) or self._silent >= _SILENT
 
@@ -191,14 +191,14 @@ class Client:
             raise _Passing(f"{self.name} sent an answer that is not JSON ({begin!r}; {what})") from None
 
     def _unanswered(self, number: int) -> None:
-        """Request `number` timed out. Those that were under way with another that did are of the same round."""
+        """Request `number` timed out. Requests that were sent before an earlier time-out belong to the same round."""
         with self._lock:
             if number > self._heard_out:
                 self._silent += 1
                 self._heard_out = self.sent
 
     def _exchange(self, method: str, path: str, body: object) -> tuple[int, Mapping[str, str], bytes]:
-        """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
+        """Send one request; redirects are not followed, since they would take the credentials along."""
         headers = {
             "X-CH-Auth-Email": self._access.user or "",
             "X-CH-Auth-API-Token": self._access.password or "",
@@ -256,7 +256,7 @@ class Client:
 
 
 def retry_after(text: str, now: float) -> float | None:
-    """Seconds that `Retry-After` asks for, as a number or as a date; None where it says neither."""
+    """Seconds that `Retry-After` asks for, as a number or as a date; None if it is neither."""
     text = text.strip()
     if text.isdecimal():
         return float(text[:9])
@@ -268,7 +268,7 @@ def retry_after(text: str, now: float) -> float | None:
 
 
 def _pause(state: RetryCallState) -> float:
-    """What the server asked for, and a bit more by chance; else 1 to 2 s, then twice that, up to a minute."""
+    """The pause that the server asked for and a random part; otherwise 1 to 2 s, doubled each time up to a minute."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.after if isinstance(error, _Passing) else None
     spread = random.random()  # noqa: S311  # so that two clients do not come back at the same moment
@@ -276,7 +276,7 @@ def _pause(state: RetryCallState) -> float:
 
 
 def _host(address: str) -> str | None:
-    """The host of an address; None where it is none."""
+    """The host of an address; None if it is not valid."""
     try:
         return urlsplit(address).hostname
     except ValueError:
@@ -284,7 +284,7 @@ def _host(address: str) -> str | None:
 
 
 def _reason(content: bytes) -> str:
-    """What an error says, where it says it like Kentik."""
+    """The message of an error response in Kentik's form; else empty."""
     try:
         said = json.loads(content)
     except (ValueError, RecursionError):
@@ -298,7 +298,7 @@ def _no_number(text: str) -> None:
 
 
 def _short(error: Exception) -> str:
-    """What happened: what is said innermost, without the objects that the library wraps round it."""
+    """The innermost message of an error, without the objects that the library wraps around it."""
     quoted = re.findall(r"'([^']+)'|\"([^\"]+)\"", str(error))
     text = "".join(quoted[-1]) if quoted else str(error)
     # A proxy's address may hold a password.

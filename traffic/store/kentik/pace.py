@@ -1,4 +1,4 @@
-"""The published limits, kept before they are felt: so many at once, so many in any minute, so many in any hour."""
+"""Keeps to the published limits in advance: requests at once, in any minute, and in any hour."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from traffic.errors import Failure
 from traffic.store.base import TooLarge
 
 AT_ONCE = 4
-"""Queries that Kentik answers at once."""
+"""Number of queries that Kentik answers in parallel."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Pace:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait until one more request may be sent; it is under way until the block ends."""
+        """Wait until one more request may be sent; it counts as in progress until the block ends."""
         with self._room:
             # One thread waits for all: those behind it could not go before it anyway.
             with self._turn:
@@ -61,7 +61,7 @@ class Pace:
             yield
 
     def hold(self, seconds: float) -> None:
-        """The server asked to be left alone for so long."""
+        """The server asked for a pause."""
         self._not_before = max(self._not_before, self._clock() + seconds)
 
     def _next(self) -> float:
@@ -69,9 +69,9 @@ class Pace:
 
 
 class Together:
-    """Requests that are under way together: when one fails for good, those that wait fail with it.
+    """Requests that run in parallel: if one fails for good, those that wait fail with it.
 
-    Nobody would use their answers, and a wait can be an hour long.
+    Their answers would not be used, and a wait can take an hour.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Together:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """A request; what is raised in it, but that it was too large, is the failure of all."""
+        """A request; any error in it, except that it was too large, fails all of them."""
         with self._lock:
             if not self._under_way:
                 self._failed.clear()
@@ -99,25 +99,25 @@ class Together:
                 self._under_way -= 1
 
     def abandon(self, why: Failure) -> None:
-        """Nobody wants the answers any more."""
+        """The answers are no longer needed."""
         self._why = why
         self._failed.set()
 
     def sleep(self, seconds: float) -> None:
-        """Wait, unless another one fails meanwhile: then raises what that one did."""
+        """Wait; if another request fails meanwhile, raise its error."""
         if self._failed.wait(seconds) and self._why is not None:
             raise self._why
 
 
 def earliest(sent: Sequence[float], limits: Sequence[Limit]) -> Iterator[float]:
-    """By each limit, when the next request may go if the last ones went at these times."""
+    """For each limit, when the next request may be sent, given the times of the last ones."""
     for limit in limits:
         if len(sent) >= limit.count:
             yield sent[-limit.count] + limit.seconds
 
 
 def duration(requests: int, each: float, at_once: int = AT_ONCE, limits: Sequence[Limit] = QUERIES) -> float:
-    """Seconds that so many requests take under the limits if the server needs `each` seconds for one."""
+    """Seconds that a number of requests take within the limits, if the server needs `each` seconds for one."""
     sent: list[float] = []
     for number in range(requests):
         free = sent[number - at_once] + each if number >= at_once else 0.0

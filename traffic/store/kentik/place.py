@@ -1,4 +1,4 @@
-"""What a name like `kentik:eu` means: the address of an API, and how to call it in outputs."""
+"""The meaning of a name like `kentik:eu`: the address of an API, and its name in outputs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _PATH = "/api/v5"
 
 @dataclass(frozen=True)
 class ApiAddress:
-    """An API that speaks like Kentik's."""
+    """The address of an API like Kentik's."""
 
     name: str
-    """How it is called in outputs."""
+    """Its name in outputs."""
     base: str
-    """What stands before `/query/topXdata`."""
+    """The part of the address before `/query/topXdata`."""
 
 
 def find_place(name: str) -> ApiAddress:
-    """What `name` means: `kentik:`, `kentik:eu`, or `kentik:http://127.0.0.1:PORT` for a stand-in.
+    """Parse `name`: `kentik:`, `kentik:eu`, or `kentik:http://127.0.0.1:PORT` for a stand-in.
 
     Raises:
-        UsageFailure: it is none of these, holds a password, or would send the token in clear over a network.
+        UsageFailure: it is not one of these, contains a password, or would send the token unencrypted over a network.
     """
     rest = name[len(SCHEME) :].strip().rstrip("/")
     if rest.lower() in REGIONS:

@@ -1,4 +1,4 @@
-"""Asking for series, and making sure that the answer is what was requested: as fine, and of all customers."""
+"""Requests series, and ensures that the answer has the requested resolution and contains all customers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from traffic.store.kentik.widths import asked_window
 from traffic.times import iso
 
 LEAST = 25
-"""The fewest rows that Kentik says an answer may be limited to."""
+"""The smallest limit on the rows of an answer that Kentik documents."""
 
 
 class Series:
-    """What one account is asked for, and what was learned from its answers. Safe to use from several threads."""
+    """Queries an account for series, and learns from its answers. Safe to use from several threads."""
 
     def __init__(self, client: Client, template: Template) -> None:
-        """Nothing is sent yet."""
+        """Sends nothing yet."""
         self.max_keys = template.most
-        """The most customers of a request; less once an answer turned out to be cut off."""
+        """Maximum number of customers per request; reduced if an answer turns out to be cut off."""
         self.answered: Window | None = None
-        """From the first to the last window that was answered with a series."""
+        """From the first to the last window whose answer contained a series."""
         self.empty: list[Window] = []
-        """Windows in which none of those who were asked for had any."""
+        """Windows in which none of the requested customers had one."""
         self._client = client
         self._template = template
         self._lock = Lock()
@@ -37,11 +37,11 @@ class Series:
         self._proven = LEAST - 1
 
     def reach(self, resolution: int) -> int:
-        """Seconds of the longest window that is answered in buckets of that width."""
+        """The longest window in seconds that is answered in buckets of this width."""
         return self._longest.get(resolution) or self._template.width(resolution).reach
 
     def ask(self, asns: Sequence[int], grid: Grid) -> Floats:
-        """Bits per second, or whatever the query asks for: shape (asns, buckets), NaN where Kentik says nothing.
+        """Bits per second, or whatever the query asks for: shape (asns, buckets), NaN where Kentik has no value.
 
         Raises:
             TooLarge: ask for fewer customers.
@@ -97,19 +97,19 @@ class Series:
         return values, came
 
     def _fewer(self, most: int) -> None:
-        """So many were too many: do not ask for as many again."""
+        """This number of customers was too large: request fewer from now on."""
         with self._lock:
             self.max_keys = max(1, min(self.max_keys, most))
 
     def _shorter(self, grid: Grid) -> None:
-        """Windows as long as this one come too coarse: do not ask for as long ones again."""
+        """Windows of this length are answered too coarsely: request shorter ones from now on."""
         half = floor_to(grid.window.seconds // 2, HOUR)
         with self._lock:
             self._longest[grid.step] = max(HOUR, min(self.reach(grid.step), half))
 
 
 def ask_rows(client: Client, bucket: str, body: Mapping[str, Any], what: str) -> list[Mapping[str, Any]]:
-    """The rows that a query is answered with. Raises as `Client.query`."""
+    """The rows of the answer to a query. Raises as `Client.query`."""
     try:
         return rows_of(client.query(body, what), bucket)
     except Malformed as error:
@@ -117,5 +117,5 @@ def ask_rows(client: Client, bucket: str, body: Mapping[str, Any], what: str) ->
 
 
 def unreadable(client: Client, error: Malformed, what: str) -> StoreError:
-    """An answer that is not of the documented form."""
+    """The error for an answer that does not have the documented form."""
     return StoreError(f"{client.name} sent an unreadable answer ({error}; {what}); nothing was used")

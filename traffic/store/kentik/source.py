@@ -33,15 +33,15 @@ from traffic.times import iso
 INPUT = PLACES[0] if PLACES[0].is_dir() else PLACES[1]
 
 LOOK = 28 * DAY
-"""What is looked at where nothing is said and the account does not tell for how long it keeps data."""
+"""Window to read if none is given and the account does not tell how long it keeps data."""
 LISTED = 250
-"""Rows that Kentik says an answer may have: a list that is not shorter may have been cut."""
+"""Maximum number of rows in an answer, according to Kentik: a list of this length may have been cut."""
 EACH = 2.0
-"""Seconds that a query is taken to need, where what a run will take is estimated."""
+"""Assumed seconds per query, for estimating the duration of a run."""
 
 
 class KentikSource(ScarceSource, FlowSource):
-    """The customers of an account. It makes no roll-ups, and its requests are few."""
+    """The customers of an account. It makes no roll-ups, and its number of requests is limited."""
 
     settling: int | None = HOUR // 2
 
@@ -54,15 +54,15 @@ class KentikSource(ScarceSource, FlowSource):
         pace: Pace | None = None,
         sleep: Callable[[float], None] | None = None,
     ) -> None:
-        """Read the queries; nothing is sent yet.
+        """Read the queries; sends nothing yet.
 
         Args:
             name: `kentik:`, `kentik:eu`, `kentik:http://127.0.0.1:PORT`.
             access: e-mail address as user, API token as password.
-            folder: where the queries lie.
-            now: the clock of the day.
-            pace: how fast requests may follow each other; None is as published.
-            sleep: how to wait between tries; None is the real time.
+            folder: folder of the queries.
+            now: the clock.
+            pace: limits on requests; None: as published.
+            sleep: how to wait between attempts; None: in real time.
 
         Raises:
             UsageFailure: the name or a query is not valid.
@@ -89,25 +89,25 @@ class KentikSource(ScarceSource, FlowSource):
         self._said: list[str] = []
 
     def limits(self, resolution: int) -> Limits:
-        """So many customers, and the longest window that is answered in buckets of that width."""
+        """The maximum number of customers, and the longest window that is answered in buckets of this width."""
         return Limits(self._series.max_keys, self._series.reach(resolution), at_once=AT_ONCE)
 
     def step(self) -> int:
-        """Seconds between the finest points that there are."""
+        """Seconds between points at the finest resolution."""
         return min(WIDTHS)
 
     def duration(self, requests: int, at_once: int) -> float:
-        """About how many seconds the list of customers and so many requests take, as fast as the limits allow."""
+        """Seconds, approximately, that the list of customers and this many requests take within the limits."""
         return duration(1 + requests, EACH, min(at_once, AT_ONCE))
 
     @override
     def notes(self) -> list[str]:
-        """What of the queries of input/ is set in every request, whatever stands there."""
+        """What is set in every request, whatever the queries in input/ contain."""
         return [f"{one.path.name}: set for each request: {', '.join(one.filled)}" for one in self._files if one.filled]
 
     @override
     def remarks(self) -> list[str]:
-        """What a person should know of the answers."""
+        """Notes for a person about the answers."""
         found = list(self._said)
         if self._client.slowed:
             found.append(
@@ -125,9 +125,9 @@ class KentikSource(ScarceSource, FlowSource):
         return found
 
     def extent(self, since: int | None, resolution: int) -> Window:
-        """From as long ago as the account keeps such data (where it does not tell: from `since`) to the last full hour.
+        """From as far back as the account keeps such data (if unknown: from `since`) to the last full hour.
 
-        The same for as long as the store is open, whatever the clock says.
+        It does not change while the store is open.
         """
         fast = self._template.width(resolution).data == FAST
         with self._finding:
@@ -136,7 +136,7 @@ class KentikSource(ScarceSource, FlowSource):
             return self._extents[since, fast]
 
     def keys(self, window: Window) -> Mapping[str, Window]:
-        """Every customer with traffic in `window`, in order of name, and that window: when they begin is not told."""
+        """Every customer with traffic in `window`, in order of name, with that window: actual spans are unknown."""
         if not window.seconds:
             return {}
         # Kentik takes whole minutes only.
@@ -145,7 +145,7 @@ class KentikSource(ScarceSource, FlowSource):
         return dict.fromkeys(sorted(found.keys.values()), window)
 
     def _listed(self, window: Window) -> list[Row]:
-        """The rows of all customers with traffic in `window`; by halves where that is too much at once."""
+        """The rows of all customers with traffic in `window`, split in two if that is too large."""
         try:
             return self._pages(window)
         except TooLarge:
@@ -172,7 +172,7 @@ class KentikSource(ScarceSource, FlowSource):
             known |= dict.fromkeys(new)
 
     def series(self, query: Query) -> Matrix:
-        """The buckets of `query.keys`: what Kentik says of them; times of which it does not speak are missing."""
+        """The buckets of `query.keys`; times for which Kentik has no value are missing."""
         grid = Grid.over(query.window, query.resolution)
         if query.metric.field != self.metric.field:
             raise StoreError(f"{self.name} was opened for {self.metric.field}, not for {query.metric.field}")
@@ -188,25 +188,25 @@ class KentikSource(ScarceSource, FlowSource):
         return Matrix(query.keys, grid, values)
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Dimensions of the API, where they are asked for."""
+        """The dimensions of the API that are asked for."""
         return dimensions(wanted, self.name, self.metric.adds_up)
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """By the values that have a series; what lies beyond these is one more."""
+        """Answers by the values that have a series; all others together are one more."""
         return self._breakdown.answers(queries)
 
     @override
     def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:
-        """Calls: a few dimensions in each, for every window."""
+        """Number of calls: a few dimensions in each, for every window."""
         return events * calls(dimensions, windows)
 
     def fingerprint(self, window: Window) -> str:  # noqa: ARG002
-        """A hash over whose account it is, and what it is asked: the queries as they stand in their files."""
+        """A hash of the account and of the queries as they are in their files."""
         told = (self._who, self._customers.text, self._template.text, WIDTHS)
         return blake2b(repr(told).encode(), digest_size=16).hexdigest()
 
     def identity(self) -> str | None:
-        """None: the data is a user's own."""
+        """None: the data are a user's own."""
         return None
 
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002 - of none
@@ -214,11 +214,11 @@ class KentikSource(ScarceSource, FlowSource):
         return uncounted(self.name, "flows")
 
     def abandon(self) -> None:
-        """Nobody wants the answers of what is under way any more: do not wait for a turn to ask for them."""
+        """The answers to pending requests are no longer needed: do not wait for a turn to send them."""
         self._client.abandon()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def _report(self, found: Customers) -> None:
@@ -244,7 +244,7 @@ class KentikSource(ScarceSource, FlowSource):
         return Window(min(oldest, now), now)
 
     def _kept(self, name: str) -> int | None:
-        """Seconds for which the account keeps what is read, by its plans; None where it does not tell."""
+        """Seconds for which the account keeps the data, according to its plans; None if unknown."""
         try:
             if self._plans is None:
                 self._plans = self._client.get("/plans")["plans"]

@@ -1,8 +1,8 @@
-"""The queries of input/, which a person may edit: read, and checked before anything is sent.
+"""The queries in input/, which users may edit: they are read and checked before anything is sent.
 
-A placeholder is an object that stands for a whole value, `{"$": "start"}`. It is replaced by a value of its type, so
-nothing that is asked for can become a part of the query's text. Where a file has a value instead, as those of
-kentik_event_discovery do, the placeholder is put in its place by the key.
+A placeholder is an object in place of a whole value, `{"$": "start"}`. It is replaced by a value of its type, so
+nothing that is inserted can become part of the query's syntax. If a file has a value instead, as those of
+kentik_event_discovery do, the value is replaced by the placeholder, identified by its key.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ CUSTOMERS = "kentik_query_customers.json"
 SERIES = "kentik_query_tsData.json"
 
 MOST = 40
-"""Rows of an answer that may carry a series, and so customers of a request."""
+"""Rows of an answer that may have a series, and therefore customers per request."""
 FILTERS = ("filters_obj", "filters")
-"""How the portal and the SDK call the filters of a query."""
+"""Names of the filters of a query in the portal and the SDK."""
 _MARK = "$"
 _WINDOW = frozenset(("start", "end"))
 _NEEDED = {CUSTOMERS: _WINDOW, SERIES: _WINDOW | {"customers", "minsPolling", "forceMinsPolling"}}
@@ -39,46 +39,46 @@ _UNITS = {"packets": "packet/s", "in_packets": "packet/s", "out_packets": "packe
 
 @dataclass(frozen=True)
 class Template:
-    """A file of input/: a request with placeholders."""
+    """A file in input/: a request with placeholders."""
 
     path: Path
     text: str
-    """As read: it decides what is answered, so it is a part of the store's fingerprint."""
+    """Its text as read: it determines the answers, so it is part of the store's fingerprint."""
     body: Mapping[str, Any]
     filled: tuple[str, ...] = ()
-    """What stood there as a value, or not at all, and is set in every request."""
+    """What had a value, or was missing, and is set in every request."""
 
     @property
     def query(self) -> Mapping[str, Any]:
-        """Its one query."""
+        """Its only query."""
         found: Mapping[str, Any] = self.body["queries"][0]["query"]
         return found
 
     @property
     def bucket(self) -> str:
-        """The name under which the answer comes."""
+        """The name of its bucket in the answer."""
         return str(self.body["queries"][0].get("bucket", ""))
 
     @property
     def field(self) -> str:
-        """The field that chooses customers."""
+        """The field that selects customers."""
         return _FIELDS[_names(self.query["dimension"])[0]]
 
     @property
     def most(self) -> int:
-        """Rows that it lets an answer have with a series each."""
+        """Number of rows with a series that it allows in an answer."""
         limits = [self.query.get(name) for name in ("topx", "depth")]
         return max(1, min([MOST, *(limit for limit in limits if isinstance(limit, int))]))
 
     @property
     def data(self) -> str | None:
-        """Full or Fast where the file insists on one."""
+        """Full or Fast, if the file requires one."""
         said = self.query.get("fastData")
         return said if isinstance(said, str) else None
 
     @property
     def metric(self) -> Metric:
-        """What it asks for: bits per second, unless it says something else than bytes."""
+        """Its metric: bits per second, unless it is for something other than bytes."""
         name = _names(self.query["metric"])[0]
         if name in _BYTES:
             # Like our own stores: bytes, added up, in bit/s. But an empty bucket is missing here, not zero.
@@ -86,7 +86,7 @@ class Template:
         return Metric(name, name, "avg", unit=_UNITS.get(name, ""), empty="missing")
 
     def width(self, resolution: int) -> Width:
-        """How buckets of `resolution` seconds are asked for, as far as the file leaves it open.
+        """How buckets of `resolution` seconds are requested, as far as the file leaves that open.
 
         Raises:
             UsageFailure: Kentik has no such points.
@@ -104,8 +104,8 @@ def read_template(folder: Path, name: str) -> Template:
     """The file `name` of `folder`, checked.
 
     Raises:
-        UsageFailure: it is not there, is no such query, or its placeholders are not those that it must have.
-        StorageFailure: it is there but cannot be read.
+        UsageFailure: it is missing, is not such a query, or does not have the required placeholders.
+        StorageFailure: it exists but cannot be read.
     """
     path = folder / name
     with storage(path):
@@ -158,10 +158,10 @@ def _check(path: Path, body: Any) -> None:
 
 
 def _fill_in(path: Path, query: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Put placeholders where the query has values of one time or of one width, or none; answers which.
+    """Insert placeholders for fixed or missing times and widths; returns which.
 
     Raises:
-        UsageFailure: the customers that are asked for have no place among its filters.
+        UsageFailure: its filters leave no room for the requested customers.
     """
     keys = {"starting_time": "start", "ending_time": "end"}
     if name == SERIES:
@@ -192,7 +192,7 @@ def _check_limits(template: Template) -> None:
 
 
 def _check_filters(path: Path, query: Mapping[str, Any]) -> None:
-    """Customers are chosen, or left out, by a group of filters of its own: there has to be room for it."""
+    """Check that there is room for a separate group of filters, which selects or excludes customers."""
     for name in FILTERS:
         held = query.get(name, {})
         if not isinstance(held, dict) or not isinstance(held.get("filterGroups", []), list):
@@ -217,7 +217,7 @@ def _names(value: Any) -> list[str]:
 
 
 def mark_of(value: Any) -> str | None:
-    """The name of a placeholder, where the value is one."""
+    """The name of a placeholder, if the value is one."""
     return value[_MARK] if isinstance(value, dict) and set(value) == {_MARK} else None
 
 

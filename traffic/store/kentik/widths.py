@@ -1,4 +1,4 @@
-"""How long a window may be so that it is answered in points of a width, and from which of the two kinds of data."""
+"""How long a window may be to be answered in points of a certain width, and from which of the two kinds of data."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ FAST_LEAST = 3 * HOUR
 
 @dataclass(frozen=True)
 class Width:
-    """How buckets of a resolution are asked for."""
+    """How buckets of a resolution are requested."""
 
     minutes: int
-    """The polling width that is named ..."""
+    """The requested polling width ..."""
     forced: bool
-    """... and whether it is insisted on; else the width follows from the length of the window."""
+    """... and whether it is enforced; otherwise the width follows from the length of the window."""
     reach: int
-    """The longest window, in seconds, that is answered so finely."""
+    """The longest window, in seconds, that is answered at this resolution."""
     data: str
     """Full, or Fast: down-sampled, on whole hours, and much quicker over long windows."""
 
@@ -36,11 +36,11 @@ WIDTHS: Mapping[int, Width] = {
     # Windows of more than three days are answered by the hour; shorter ones in finer steps, which are averaged.
     3600: Width(20, False, 60 * DAY, FAST),
 }
-"""Seconds of a bucket -> how it is asked for. Sources: docs/kentik.md."""
+"""Seconds of a bucket -> how it is requested. Sources: docs/kentik.md."""
 
 
 def asked_window(window: Window, width: Width) -> Window:
-    """What is asked for so that `window` is answered: fast data come by whole hours, and at least three of them."""
+    """The window to request so that `window` is answered: fast data come in whole hours, at least three of them."""
     if width.data != FAST:
         return window
     wide = window.widen(HOUR)

@@ -1,4 +1,4 @@
-"""What a server answers, as arrays. Pure functions: JSON in, series out, or a line that says what is wrong."""
+"""Answers of a server as arrays. Pure functions: JSON in, series out, or an error of one line."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from traffic.model import Floats, Ints
 from traffic.store.base import StoreError
 
 _NEAR = 1e-9
-"""How far figures may lie beside those that they lie between, and sums beside each other, relative to their sizes."""
+"""Relative tolerance when figures are compared with their bounds, and sums with each other."""
 
 
 class NoPromAnswer(StoreError):
-    """An answer that is not of the documented form."""
+    """An answer that does not have the documented form."""
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A series of an answer."""
+    """A series in an answer."""
 
     labels: dict[str, str]
     columns: Ints
-    """Which of the moments that were asked about, shape (n,)."""
+    """Indices of the requested moments, shape (n,)."""
     values: Floats
     """Finite or not, shape (n,)."""
 
@@ -35,13 +35,13 @@ def lines(data: Any, first: int, step: int, count: int) -> Iterator[Answered]:
     """The series of an answer to `query_range`.
 
     Args:
-        data: what came.
-        first: the first moment that was asked about.
-        step: seconds to the next.
-        count: how many.
+        data: the answer.
+        first: the first requested moment, epoch seconds.
+        step: seconds between moments.
+        count: number of moments.
 
     Raises:
-        NoPromAnswer: it is no matrix, or of other moments.
+        NoPromAnswer: it is not a matrix, or is for other moments.
     """
     for labels, flat in _series(data, "matrix"):
         times = np.fromiter(map(_number, flat[0::2]), np.float64, len(flat) // 2)
@@ -55,17 +55,17 @@ def lines(data: Any, first: int, step: int, count: int) -> Iterator[Answered]:
 
 
 def pairs(data: Any, kind: str) -> Iterator[tuple[dict[str, str], Mapping[float, float]]]:
-    """The series of an answer, as time -> value: for small ones."""
+    """The series of an answer as time -> value, for small answers."""
     for labels, flat in _series(data, kind):
         yield labels, dict(zip(map(_number, flat[0::2]), map(_number, flat[1::2]), strict=True))
 
 
 def agrees(hours: Mapping[str, Floats], most: int) -> bool:
-    """Whether the figures of hours fit together: a figure that was lost or changed on the way does not.
+    """Whether the figures of hours are consistent with each other; lost or altered figures are not.
 
     Args:
-        hours: by their names, of the hours that are there.
-        most: buckets of an hour.
+        hours: figures by name, for the hours that have data.
+        most: buckets in an hour.
     """
     low, high, count = hours["minimum"], hours["maximum"], hours["count"]
     if not (((count >= 1) & (count <= most)).all() and all(np.isfinite(each).all() for each in hours.values())):
@@ -82,7 +82,7 @@ def agrees(hours: Mapping[str, Floats], most: int) -> bool:
 
 
 def adds_up(values: Floats, count: float, total: float) -> bool:
-    """Whether buckets, NaN where there is none, are as many as that and come to that."""
+    """Whether buckets (NaN where there is none) have this number and this total."""
     there = values[~np.isnan(values)]
     if len(there) != count:
         return False

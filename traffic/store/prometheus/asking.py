@@ -1,4 +1,4 @@
-"""Questions to a server, and their answers as series; in parts where it is asked for too much."""
+"""Queries to a server, and their answers as series; in parts if a query is too large."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Labels = dict[str, str]
 
 
 class Asking:
-    """A server, and which one it is."""
+    """A server, and what kind of server it is."""
 
     def __init__(self, connection: Connection, flavour: Flavour) -> None:
         self.name = connection.name
@@ -23,7 +23,7 @@ class Asking:
 
     @property
     def closed(self) -> bool:
-        """Whether a window holds its left end."""
+        """Whether a window includes its left end."""
         return self.flavour.closed
 
     def at(self, promql: str, time: int) -> Iterator[tuple[Labels, float]]:
@@ -35,13 +35,13 @@ class Asking:
             yield labels, next(iter(found.values()))
 
     def raw(self, promql: str, time: int) -> Iterator[tuple[Labels, list[float]]]:
-        """The times of the samples of each series that a range holds."""
+        """The times of the samples of each series in a range."""
         answer = self._connection.ask("query", query=promql, time=time, **FRESH)
         for labels, found in pairs(answer, "matrix"):
             yield labels, list(found)
 
     def over(self, promql: str, grid: Grid) -> Iterator[Answered]:
-        """The series of an expression, asked for at the end of each bucket."""
+        """The series of an expression, evaluated at the end of each bucket."""
         first = grid.start + grid.step
         fields = {"query": promql, "start": first, "end": grid.window.end, "step": grid.step, **FRESH}
         return lines(self._connection.ask("query_range", **fields), first, grid.step, grid.count)
@@ -52,7 +52,7 @@ class Asking:
         return lines(self._connection.ask("query_range", **fields), first, WEEK, count)
 
     def labels(self, series: Sequence[str], window: Window) -> set[str]:
-        """The labels of what some selectors choose in a window.
+        """The labels of the series that some selectors match in a window.
 
         Raises:
             NoPromAnswer: it does not list them.
@@ -66,10 +66,10 @@ class Asking:
         return found - {"__name__"}
 
     def parts(self, promql: str, grid: Grid) -> Iterator[tuple[Grid, Answered]]:
-        """The same, in halves where it is too much.
+        """The same, split in two if it is too large.
 
         Raises:
-            StoreError: one bucket alone is.
+            StoreError: a single bucket is too large.
         """
         try:
             if grid.count > self.flavour.points:
@@ -86,10 +86,10 @@ class Asking:
 
 
 def halves(window: Window, step: int) -> tuple[Window, Window]:
-    """A window in two, between two multiples of `step`.
+    """A window split in two, at a multiple of `step`.
 
     Raises:
-        ValueError: there is nothing between.
+        ValueError: there is no such multiple inside.
     """
     middle = (window.start + window.end) // (2 * step) * step
     if not window.start < middle < window.end:

@@ -1,4 +1,4 @@
-"""The connection: requests to a server, and what can go wrong with them in one line each."""
+"""The connection: requests to a server, and what can go wrong with them, in one line each."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ from traffic.store.prometheus.place import ServerAddress
 from traffic.store.web import body_of
 
 CONNECT, READ = 10.0, 125.0
-"""Seconds until a connection stands, and until an answer begins: a little more than a query may take by default."""
+"""Seconds to connect, and until an answer begins: a little more than the default limit of a query."""
 _PASSING = (429, 500, 502, 503)
 _LARGEST = 512 << 20
 _MOST_SAID = 300
-"""Signs of what a server says, in a message."""
+"""Maximum number of characters of a server's message that are shown."""
 _PAGES = ("/metrics", "/flags")
-"""Of VictoriaMetrics, which are no part of the API."""
+"""Pages of VictoriaMetrics that are not part of the API."""
 _LONGEST = 10.0
-"""Of the pauses between two tries, in seconds."""
+"""Longest pause between two attempts, in seconds."""
 _POINTS = ("maximum resolution", "too many points")
-"""What a server says of an answer with too many points a series: less time is what helps."""
+"""Message of a server about too many points per series: a shorter window helps."""
 _TOO_LARGE = ("too many", "cannot exceed", "exceed", "limit", "timed out", "timeout", "not enough memory", "too long")
-"""What a server says, among other things, of a query that is too much for it."""
+"""Part of the messages of servers about queries that are too large."""
 
 
 class _Unready(StoreError):
-    """What may be gone at the next try."""
+    """A problem that may be gone at the next attempt."""
 
     after: float = 0.0
-    """Seconds that the server asked for."""
+    """Seconds to wait that the server asked for."""
 
 
 class Connection:
-    """A server, and how to talk to it. Safe to use from several threads."""
+    """A server and the connection to it. Safe to use from several threads."""
 
     def __init__(self, place: ServerAddress, access: Access) -> None:
-        """Nothing is sent yet.
+        """Sends nothing yet.
 
         Raises:
-            AccessDenied: what logs in would be sent in clear to another machine.
+            AccessDenied: credentials would be sent unencrypted to another machine.
         """
         self.name = place.name
         self._base = place.base
@@ -62,7 +62,7 @@ class Connection:
         self._wait = access.wait
         self._answered = False
         self.headers: Mapping[str, str] = {}
-        """Of the last answer."""
+        """Headers of the last answer."""
         self._session = requests.Session()
         # A .netrc must not add credentials of its own, and what goes in clear to this machine must not take a proxy.
         self._session.trust_env = place.base.startswith("https:")
@@ -77,14 +77,14 @@ class Connection:
         self._verify: str | bool = access.ca_file or True
 
     def ask(self, path: str, **fields: object) -> Any:
-        """What `/api/v1/PATH` answers as its data; what can pass is asked again for a while.
+        """The data of the answer from `/api/v1/PATH`; temporary problems are retried for a while.
 
         Raises:
             AccessDenied: not logged in, not allowed, or TLS fails.
             UsageFailure: the server does not understand the query.
             TooLarge: it asks for too much, or takes too long.
             PartialAnswer: the server says that it answered in part.
-            Away: it cannot be reached, or has too much to do.
+            Away: it cannot be reached, or is overloaded.
             StoreError: anything else.
         """
         since, tries = time.monotonic(), 0
@@ -101,7 +101,7 @@ class Connection:
                 time.sleep(pause)
 
     def page(self, path: str) -> str:
-        """What a path of the server's own says; nothing where it does not say it to us."""
+        """The content of a page of the server; empty if it is not available to us."""
         try:
             status, content = self._answer(path, b"")
         except (StoreError, AccessDenied):
@@ -109,11 +109,11 @@ class Connection:
         return content.decode("utf-8", "replace") if status == 200 else ""
 
     def send(self, path: str, body: bytes) -> None:
-        """Send something to a path of the server's own, whose answer says nothing.
+        """Send data to a path of the server, whose answer is empty.
 
         Raises:
             AccessDenied, TooLarge: as `ask`.
-            Away, StoreError: the server does not take it.
+            Away, StoreError: the server does not accept it.
         """
         try:
             status, _ = self._answer(path, body)
@@ -125,7 +125,7 @@ class Connection:
             raise StoreError(f"{self.name} does not accept data at {path} ({status}): check the address")
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
     def _once(self, path: str, fields: Mapping[str, object]) -> Any:
@@ -152,7 +152,7 @@ class Connection:
         return answer["data"]
 
     def _answer(self, path: str, fields: Mapping[str, object] | bytes) -> tuple[int, bytes]:
-        """Status and body, or what went wrong on the way."""
+        """Status and body, or the error of the connection."""
         try:
             return self._exchange(path, fields)
         except requests.exceptions.SSLError:
@@ -171,7 +171,7 @@ class Connection:
             raise _Unready(f"{self.name} closed the connection during its answer ({type(error).__name__})") from None
 
     def _exchange(self, path: str, fields: Mapping[str, object] | bytes) -> tuple[int, bytes]:
-        """One request, as it comes: no redirect is followed, for it would carry the credentials along."""
+        """Send one request; redirects are not followed, since they would take the credentials along."""
         with self._session.request(
             "GET" if path.startswith("/api/v1/status/") or path in _PAGES else "POST",
             f"{self._base}{path}",
@@ -211,7 +211,7 @@ def _no_other(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _line(told: Any) -> str:
-    """What a server says, as a part of a line."""
+    """A message of a server, as part of a line."""
     text = " ".join(("; ".join(map(str, told)) if isinstance(told, list) else str(told)).split())
     # VictoriaMetrics quotes the query before it says what is wrong.
     return text if len(text) <= _MOST_SAID else f"... {text[-_MOST_SAID:]}"

@@ -1,7 +1,7 @@
-"""What a key's traffic is made of, by labels: sums of the same expression by the key and a label more.
+"""What the traffic of a key consists of, by labels: sums of the same expression by the key and one more label.
 
-Windows of an event and of other weeks are as far apart as whole weeks, so one question answers for all of them; the
-hour before is asked for in the same one, further back.
+The windows of an event and of other weeks are whole weeks apart, so that one query covers all of them; the hour before
+is part of the same query, with another offset.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from traffic.store.prometheus.reading import PromReading
 _AMOUNT, _ROWS, _ALL, _ALL_ROWS = "amount", "rows", "total", "total_rows"
 
 _Places = Sequence[tuple[int, Window]]
-"""Windows, each with its place among those of a query."""
+"""Windows, each with its index among those of a query."""
 _Told = tuple[str, tuple[str, ...], int, float]
-"""Which figure, of which values of the dimensions, of which window, and how much."""
+"""Name of the figure, values of the dimensions, index of the window, and value."""
 
 
 @dataclass(frozen=True)
 class LabelParts:
-    """A server whose labels tell traffic apart."""
+    """A server whose labels break traffic down."""
 
     asking: Asking
     reading: PromReading
@@ -42,15 +42,15 @@ class LabelParts:
 
     @property
     def split(self) -> Split:
-        """A rate, and a sum of anything, has parts that add up; of samples that are averaged it is their mean."""
+        """A rate or a sum has parts that add up; averaged samples are split by their mean."""
         means = self.reading.plain is not None and self.reading.statistic == "avg"
         return "mean" if means else "excess"
 
     def dimensions(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """The labels that were asked for, where each can be told apart.
+        """The labels that were asked for, if traffic can be broken down by each.
 
         Raises:
-            UsageFailure: one is no label of these series, or what is read has no parts.
+            UsageFailure: one is not a label of these series, or the metric has no parts.
         """
         name = self.asking.name
         if self.reading.statistic in ("max", "p95"):
@@ -68,7 +68,7 @@ class LabelParts:
         return tuple(wanted)
 
     def answer(self, query: FlowQuery) -> FlowAnswer:
-        """What the store says of a query, in one request; in more where that is too much."""
+        """The answer to a query, in one request, or in several if that is too large."""
         labels = self.history.days().get(query.key, (None, None))[0]
         count = len(query.windows)
         found: dict[tuple[str, ...], dict[str, Floats]] = {}
@@ -97,7 +97,7 @@ class LabelParts:
         )
 
     def _asked(self, query: FlowQuery, labels: Labels, windows: _Places) -> Iterator[_Told]:
-        """What there is of each window, and in its halves where that is too much: summed up by whoever asks."""
+        """The values of each window, or of its halves if it is too large; the caller sums them up."""
         step = self._step([window for _, window in windows])
         try:
             yield from list(self._once(query, labels, windows, step))
@@ -139,7 +139,7 @@ class LabelParts:
                     yield field, cells, place, value * (lasts if field in (_AMOUNT, _ALL) else 1)
 
     def _questions(self, by: Sequence[str], step: int) -> Mapping[str, tuple[str, Question]]:
-        """Of each figure the bucket, by the dimensions or of all, and whether buckets are summed up or counted."""
+        """For each figure: its buckets, by the dimensions or overall, and whether buckets are summed up or counted."""
         naming, closed, plain = self.reading.naming, self.asking.closed, self.reading.plain
         if plain is None:
             whole: Question = Evaluated(self.reading.expression, naming, "avg", step, closed)
@@ -154,10 +154,10 @@ class LabelParts:
         return {**found, _ROWS: ("sum", rows), _ALL_ROWS: ("sum", all_rows)}
 
     def _expression(self, by: Sequence[str], step: int) -> Evaluated:
-        """The expression, summed by some labels more.
+        """The expression, summed by some additional labels.
 
         Raises:
-            UsageFailure: it is no sum.
+            UsageFailure: it is not a sum.
         """
         text = summed(self.reading.expression, by)
         if text is None:
@@ -168,12 +168,12 @@ class LabelParts:
         return Evaluated(read(text), self.reading.naming, "avg", step, self.asking.closed)
 
     def _step(self, windows: Sequence[Window]) -> int:
-        """Seconds of the buckets that are summed up: those that the samples fill, and that windows are made of."""
+        """Width in seconds of the buckets that are summed up: one that samples fill, and that divides the windows."""
         step = self.history.evaluated if self.reading.plain is None else max(60, self.history.step() or 60)
         return gcd(step, *(bound for window in windows for bound in (window.start, window.end)))
 
     def _seconds(self, step: int) -> int:
-        """What a bucket counts for: a rate holds for so long."""
+        """Seconds that a bucket counts for: how long a rate lasts."""
         return 1 if self.metric.adds_up or self.split == "mean" else step
 
     def _lately(self) -> Window:
@@ -184,7 +184,7 @@ class LabelParts:
 def _most(
     values: tuple[tuple[str, ...], ...], amounts: Floats, rows: Floats, width: int
 ) -> tuple[tuple[tuple[str, ...], ...], Floats, Floats]:
-    """Those values that differ most between the first window and the others; what is beyond them is one more."""
+    """The values that differ most between the first window and the others; all others together are one more."""
     if len(values) <= MOST:
         return values, amounts, rows
     weights = np.full(amounts.shape[1], -1.0 / max(1, amounts.shape[1] - 1))

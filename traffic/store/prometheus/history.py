@@ -1,4 +1,4 @@
-"""What a server holds of an expression: from when to when, which keys on which days, how often, how many samples."""
+"""What a server contains for an expression: time span, keys by day, interval, number of samples."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from traffic.store.prometheus.reading import PromReading
 from traffic.times import fitting
 
 LOOK = 3650 * DAY
-"""How far back the first sample is looked for."""
+"""How far back to look for the first sample."""
 _ASKED_OF = 8
-"""Series that are looked at to see how often there is a sample."""
+"""Number of series from which the interval of samples is determined."""
 
 
 class SampleHistory:
-    """Asked once each. Safe to use from several threads."""
+    """Each of these is queried once. Safe to use from several threads."""
 
     def __init__(self, asking: Asking, reading: PromReading, now: int) -> None:
         self._asking = asking
@@ -37,26 +37,26 @@ class SampleHistory:
         self._question: Question | None = None
         self._days: dict[str, tuple[Labels, Window]] = {}
         self.remarks: list[str] = []
-        """What a person should know of the series."""
+        """Notes for a person about the series."""
 
     @property
     def evaluated(self) -> int:
-        """Seconds between two evaluations of an expression; 1 of a selector, whose samples are all looked at."""
+        """Seconds between two evaluations of an expression; 1 for a selector, of which all samples are used."""
         if self._reading.plain is not None:
             return 1
         return self._reading.step or fitting(max(60, self.step() or 60), 1, adds_up=False)
 
     def step(self) -> int | None:
-        """Seconds between two samples, as the newest tell; of an expression no less than a minute."""
+        """Seconds between two samples, from the newest ones; for an expression at least a minute."""
         if self._told is None:
             self._told = self._ask_step() or 0
         return self._told or None
 
     def question(self) -> Question:
-        """How buckets are asked for.
+        """How buckets are queried.
 
         Raises:
-            UsageFailure: several series of one key cannot be made one.
+            UsageFailure: several series of one key cannot be combined.
         """
         if self._question is None:
             found = self._reading.question(self.evaluated, closed=self._asking.closed)
@@ -66,10 +66,10 @@ class SampleHistory:
         return self._question
 
     def extent(self) -> Window:
-        """By days, then by the hours of the first and of the last of them.
+        """The time span: found by days, then by the hours of the first and the last day.
 
         Raises:
-            NoSuchStore: there is no sample.
+            NoSuchStore: there are no samples.
         """
         if self._extent is None:
             days = self._hull(Grid.over(Window(max(0, self._now - LOOK), self._now + DAY), DAY))
@@ -83,7 +83,7 @@ class SampleHistory:
         return self._extent
 
     def days(self) -> Mapping[str, tuple[Labels, Window]]:
-        """Of every key its labels, and the days from its first to its last."""
+        """For every key its labels, and the span from its first to its last day."""
         whole, question, naming = self.extent(), self.question(), self._reading.naming
         with self._lock:
             if not self._days:
@@ -101,7 +101,7 @@ class SampleHistory:
             return self._days
 
     def coverage(self, window: Window, only: Sequence[str] | None) -> Coverage:
-        """The samples of a window, counted apart from the buckets and by another question; by what became of them."""
+        """The samples of a window, counted by a separate query, by what became of them."""
         counts = self._counts(window)
         chosen = None if only is None else frozenset(only)
         naming, noun = self._reading.naming, "samples" if self._reading.plain is not None else "values"
@@ -115,7 +115,7 @@ class SampleHistory:
         return Coverage((part,), noun, (used, used), notes=notes)
 
     def series(self) -> int:
-        """How many series were read on the last day, of all selectors."""
+        """Number of series that were read on the last day, for all selectors."""
         within = span(DAY, closed=self._asking.closed)
         each = {one.series for one in self._reading.expression.selectors}
         promql = [f"count(count_over_time({one}{within} offset 1ms))" for one in sorted(each)]
@@ -123,7 +123,7 @@ class SampleHistory:
         return sum(int(value) for one in promql for _, value in self._asking.at(one, end))
 
     def _counts(self, window: Window) -> dict[str, int]:
-        """Key -> samples; in halves where that is too much. "" is whatever has no key."""
+        """Key -> number of samples, split in two if that is too large; "" for series without a key."""
         if not window.seconds:
             return {}
         found: dict[str, int] = {}
@@ -147,7 +147,7 @@ class SampleHistory:
         return found
 
     def _odd(self, window: Window) -> tuple[str, ...]:
-        """Whether some values are no numbers: how many there are nobody counts."""
+        """A note if some values are not numbers; how many cannot be counted."""
         assert self._reading.plain is not None
         promql = odd(self._reading.plain, window.seconds, closed=self._asking.closed)
         try:
@@ -159,10 +159,10 @@ class SampleHistory:
         return (f"{count} series {'has' if count == 1 else 'have'} NaN or infinite values, which count as missing",)
 
     def _look_at_sharing(self, question: Samples) -> None:
-        """Say what becomes of several series of one key.
+        """Note what becomes of several series of one key.
 
         Raises:
-            UsageFailure: nothing can.
+            UsageFailure: they cannot be combined.
         """
         naming, statistic = self._reading.naming, self._reading.statistic
         if naming.labels is None or statistic not in ("avg", "p95"):
@@ -195,7 +195,7 @@ class SampleHistory:
         return self._reading.expression.selectors
 
     def _ask_step(self) -> int | None:
-        """Seconds between the newest samples of a few series; the longest of several selectors."""
+        """Seconds between the newest samples of a few series; the longest of all selectors."""
         found, end = [], self.extent().end
         within = span(HOUR, closed=self._asking.closed)
         for one in self._selectors:
@@ -219,7 +219,7 @@ class SampleHistory:
 
 
 def several(name: str, naming: Naming, key: str) -> StoreError:
-    """The line for several series of one key."""
+    """The note on several series of one key."""
     labels = ", ".join(naming.labels or ())
     return StoreError(
         f"{name} answers with several series of {key!r:.80}: make one of them in the expression, as with "

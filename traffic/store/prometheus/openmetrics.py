@@ -1,4 +1,4 @@
-"""Generated traffic as lines of OpenMetrics, and what says what they are. Pure functions."""
+"""Generated traffic as lines of OpenMetrics, and their manifest. Pure functions."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from traffic.model import Grid, Ints, Window
 from traffic.store.folder import FORMAT, Manifest
 
 INFO = "sl_traffic_info"
-"""A series that says in its labels what was generated beside it."""
+"""Series whose labels are the manifest of what was generated."""
 KEY = "key"
 END = b"# EOF\n"
 """The last line of a file."""
 
 
 def metric_name(field: str) -> str:
-    """What the amounts of a field are called: `sl_network_bytes`."""
+    """The metric name for the amounts of a field: `sl_network_bytes`."""
     return "sl_" + "".join(sign if sign.isalnum() and sign.isascii() else "_" for sign in field)
 
 
 def text_of(field: str, keys: tuple[str, ...], grid: Grid, amounts: Ints, ticks: int) -> bytes:
-    """A line a step that is there, at its start.
+    """One line for each step with a value, at its start.
 
     Args:
-        field: what the amounts are.
-        keys: a label each.
+        field: field name of the amounts.
+        keys: the values of the label.
         grid: of the steps.
         amounts: shape (keys, steps), -1 = missing.
-        ticks: of a time, in a second: 1 in OpenMetrics, 1000 in the import API of VictoriaMetrics.
+        ticks: time units per second: 1 in OpenMetrics, 1000 in the import API of VictoriaMetrics.
     """
     name, times, parts = metric_name(field), grid.times() * ticks, []
     for key, row in zip(keys, amounts, strict=True):
@@ -40,10 +40,10 @@ def text_of(field: str, keys: tuple[str, ...], grid: Grid, amounts: Ints, ticks:
 
 
 def info_of(manifest: Manifest, ticks: int) -> bytes:
-    """The line that says what was generated.
+    """The line with the manifest.
 
     Raises:
-        ValueError: it is not there as a whole.
+        ValueError: the manifest is incomplete.
     """
     window = manifest.window
     if window is None:
@@ -60,15 +60,15 @@ def info_of(manifest: Manifest, ticks: int) -> bytes:
 
 
 def manifest_of(labels: Mapping[str, str]) -> Manifest:
-    """What the labels of such a series say.
+    """The manifest in the labels of such a series.
 
     Raises:
-        ValueError, KeyError: they are of another.
+        ValueError, KeyError: it is a different series.
     """
     window = Window(int(labels["start"]), int(labels["end"]))
     return Manifest(FORMAT, labels["field"], int(labels["step"]), 0, labels["scenario"], window)
 
 
 def _escaped(text: str) -> str:
-    """As a value of a label: this format escapes three signs, PromQL more."""
+    """Escape a value of a label: this format escapes three characters, PromQL more."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,4 +1,4 @@
-"""What a name like `prometheus:http://HOST:9090` means: where its API lies, and how to call it in outputs."""
+"""The meaning of a name like `prometheus:http://HOST:9090`: the address of its API, and its name in outputs."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ class ServerAddress:
     """A server that speaks the HTTP API of Prometheus."""
 
     address: WebAddress
-    """What stands before `/api/v1/query`: where a path was named, with it."""
+    """What precedes `/api/v1/query`, including the path if there is one."""
 
     @property
     def base(self) -> str:
-        """As it is written."""
+        """The address as a URL."""
         return self.address.url
 
     @property
     def name(self) -> str:
-        """How it is called in outputs: no secrets."""
+        """Its name in outputs, without secrets."""
         return SCHEME + self.base
 
 
 def is_address(name: str) -> bool:
-    """Whether `name` is that of a server, and not of a folder that one may be filled from."""
+    """Whether `name` is a server, rather than a folder from which one can be filled."""
     rest = name[len(SCHEME) :].strip()
     return not rest or "://" in rest
 
 
 def find_place(name: str) -> ServerAddress:
-    """What `name` means: `prometheus:http(s)://HOST:PORT`, a path behind it where there is one, or `prometheus:`.
+    """Parse `name`: `prometheus:http(s)://HOST:PORT`, optionally with a path, or `prometheus:`.
 
     Raises:
-        UsageFailure: it is none of these, or holds a password.
+        UsageFailure: it is not one of these, or contains a password.
     """
     rest = name[len(SCHEME) :].strip()
     if not rest:

@@ -1,7 +1,7 @@
-"""PromQL as far as it has to be understood: where the selectors of an expression are. Pure functions.
+"""The part of PromQL that has to be understood: where the selectors of an expression are. Pure functions.
 
-The server checks the language. What is found here is which series an expression reads, so that their times can be
-moved by a millisecond, and a sample is not carried on into a gap.
+The server checks the language. This module finds which series an expression reads, so that their times can be shifted
+by a millisecond, and a sample does not extend into a gap.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Selector:
-    """A selector as it stands in an expression."""
+    """A selector in an expression."""
 
     series: str
     """Name and matchers: `up{job="a"}`."""
     start: int
     end: int
-    """Of all that belongs to it in the text."""
+    """Where the text of the whole selector begins and ends."""
     within: str = ""
-    """Its range, as `[5m]`; nothing: one sample."""
+    """Its range, such as `[5m]`; empty for an instant selector."""
     offset: int = 0
-    """Milliseconds that it looks further back."""
+    """Its offset in milliseconds."""
     fixed: bool = False
-    """Whether it names a time of its own with `@`."""
+    """Whether it has a fixed time (`@`)."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Expression:
 
     @property
     def plain(self) -> str | None:
-        """The selector, where that is all of it."""
+        """The selector, if the expression is nothing else."""
         if len(self.selectors) != 1:
             return None
         (one,) = self.selectors
@@ -72,7 +72,7 @@ class Expression:
         return one.series if alone else None
 
     def replaced(self, by: Callable[[Selector], str]) -> str:
-        """The text with each selector replaced by what `by` makes of it."""
+        """The text with each selector replaced by the result of `by`."""
         parts, at = [], 0
         for one in self.selectors:
             parts += [self.text[at : one.start], by(one)]
@@ -97,10 +97,10 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def read(text: str) -> Expression:
-    """The expression that `text` is.
+    """Parse an expression.
 
     Raises:
-        UsageFailure: it reads no series, or tells the time by the clock of the moment.
+        UsageFailure: it reads no series, or depends on the current time.
     """
     text = text.strip()
     tokens = _tokens(text)
@@ -132,9 +132,9 @@ def read(text: str) -> Expression:
 
 
 def summed(expression: Expression, by: Sequence[str]) -> str | None:
-    """A `sum` of whatever, times or over a number at the most, by some labels more; None where it is nothing of that.
+    """A `sum`, possibly multiplied or divided by a number, by some additional labels; None if it is not such a sum.
 
-    Whatever is added up, its parts by a label add up to it.
+    Whatever is summed up, its parts by a label add up to it.
     """
     tokens = _tokens(expression.text)
     at = 0
@@ -168,7 +168,7 @@ def summed(expression: Expression, by: Sequence[str]) -> str | None:
 
 
 def _selector(text: str, tokens: list[_Token], at: int) -> tuple[Selector, int]:
-    """The selector that begins at a token, and the token behind it."""
+    """The selector that begins at a token, and the index of the token after it."""
     start = tokens[at].start
     at += tokens[at].kind == "word"
     if _sign(tokens, at) == "{":
@@ -200,10 +200,10 @@ def _sign(tokens: list[_Token], at: int) -> str:
 
 
 def _closing(tokens: list[_Token], at: int, opens: str, closes: str) -> int:
-    """The token behind the bracket that closes the one at `at`.
+    """The index of the token after the bracket that closes the one at `at`.
 
     Raises:
-        UsageFailure: none does.
+        UsageFailure: it is never closed.
     """
     depth = 0
     for place in range(at, len(tokens)):
@@ -214,10 +214,10 @@ def _closing(tokens: list[_Token], at: int, opens: str, closes: str) -> int:
 
 
 def milliseconds(text: str) -> int:
-    """Of a duration like `1h30m`.
+    """A duration like `1h30m` in milliseconds.
 
     Raises:
-        UsageFailure: it is none.
+        UsageFailure: it is not a duration.
     """
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
@@ -240,7 +240,7 @@ def with_matcher(series: str, matcher: str) -> str:
 
 
 def one_of(label: str, values: list[str]) -> str:
-    """A matcher for these values, none of which means anything to a regular expression."""
+    """A matcher for exactly these values, escaped for a regular expression."""
     # RE2 knows an escaped sign of ASCII that is no letter and no digit; anything else stands for itself.
     escaped = (re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", value) for value in values)
     return f"{label}=~{quoted('|'.join(escaped))}" if len(values) > 1 else f"{label}={quoted(values[0])}"

@@ -1,8 +1,8 @@
-"""What a server is asked, as PromQL. Pure functions.
+"""Queries to a server in PromQL. Pure functions.
 
-Every question is asked at the end of its bucket, and each selector looks a millisecond further back: so a bucket holds
-the samples of [t - width, t), and one at t falls into the next. A window is open at its left in VictoriaMetrics and
-Prometheus 3, but closed in Prometheus 2, where it is a millisecond shorter to be the same.
+Every query is evaluated at the end of its bucket, and each selector is shifted back by a millisecond: so a bucket
+contains the samples of [t - width, t), and one at t falls into the next. A window excludes its left end in
+VictoriaMetrics and Prometheus 3, but includes it in Prometheus 2, where it is made a millisecond shorter.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from traffic.model import HOUR, second_percent
 from traffic.store.prometheus.promql import Expression, Selector, one_of, quoted, with_matcher
 
 FIELD = "sl_field"
-"""The label that says which figure of a roll-up a series is."""
+"""The label that names the figure of a roll-up."""
 ROOM = 4096
-"""More than the buckets of an hour: what the number of samples is multiplied with, to stand in one figure with them."""
+"""More than the buckets of an hour: the number of samples is multiplied by it, to pack both into one figure."""
 TOTAL = "total"
-"""The key of what has no labels."""
+"""The key of a series without labels."""
 BETWEEN = " / "
-"""What parts the labels of a key, as the columns of a file."""
+"""Separator between the labels of a key, as for columns of a file."""
 _NONE = "-"
 
 
@@ -30,15 +30,15 @@ class Naming:
     """How a series becomes a key."""
 
     labels: tuple[str, ...] | None
-    """Those that make it; None: all of them."""
+    """The labels that form the key; None: all of them."""
 
     @property
     def clause(self) -> str:
-        """Of an aggregation that leaves a series a key."""
+        """The clause of an aggregation that leaves one series per key."""
         return "without (__name__)" if self.labels is None else f"by ({', '.join(self.labels)})"
 
     def key(self, found: dict[str, str]) -> str:
-        """Of a series with these labels; empty where it has none of those that make a key."""
+        """The key of a series with these labels; empty if it has none of the labels that form a key."""
         if self.labels is None:
             said = ",".join(
                 f"{name}={quoted(found[name])}" for name in sorted(found) if name not in ("__name__", FIELD)
@@ -51,25 +51,25 @@ class Naming:
 
 
 class Question(Protocol):
-    """How the buckets of a store are asked for. `series`: the label sets of the keys that are wanted; None: all."""
+    """How the buckets of a store are queried. `series`: the label sets of the wanted keys; None: all."""
 
     def bucket(self, series: Sequence[dict[str, str]] | None, width: int) -> str:
-        """The value of each key in the `width` seconds before the moment that is asked about."""
+        """The value of each key in the `width` seconds before the time of evaluation."""
         ...
 
     def seen(self, seconds: int, series: Sequence[dict[str, str]] | None = None) -> str:
-        """How many samples, or values of an expression, each key had in the time before."""
+        """Number of samples, or of values of an expression, of each key in the time before."""
         ...
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of a selector: a bucket is a statistic of all that fall into it."""
+    """The samples of a selector: a bucket is a statistic of all samples in it."""
 
     selector: str
     naming: Naming
     statistic: str
-    """`avg`, `sum`, `count`, `max`, `p95`, or `rate`: how fast a counter grows, a second."""
+    """`avg`, `sum`, `count`, `max`, `p95`, or `rate`: the increase of a counter per second."""
     closed: bool
 
     def bucket(self, series: Sequence[dict[str, str]] | None, width: int) -> str:
@@ -87,17 +87,17 @@ class Samples:
         return f"{outer} {by} ({self.statistic}_over_time({x}{within} offset 1ms))"
 
     def seen(self, seconds: int, series: Sequence[dict[str, str]] | None = None) -> str:
-        """How many samples each key has."""
+        """Number of samples of each key."""
         within = span(seconds, closed=self.closed)
         return f"sum {self.naming.clause} (count_over_time({self._chosen(series)}{within} offset 1ms))"
 
     def sharing(self, seconds: int) -> str:
-        """How many series there are of the key that has most."""
+        """Number of series of the key with the most."""
         within = span(seconds, closed=self.closed)
         return f"max(count {self.naming.clause} (count_over_time({self.selector}{within} offset 1ms)))"
 
     def only(self, labels: dict[str, str]) -> str:
-        """The selector of just the series with these labels."""
+        """A selector for exactly the series with these labels."""
         return self._chosen([labels]) if labels else self.selector
 
     def _chosen(self, series: Sequence[dict[str, str]] | None) -> str:
@@ -111,7 +111,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class Evaluated:
-    """An expression, evaluated at the end of every step: a bucket is a statistic of its values in it."""
+    """An expression, evaluated at the end of every step: a bucket is a statistic of the values in it."""
 
     expression: Expression
     naming: Naming
@@ -130,14 +130,14 @@ class Evaluated:
         return f"{function}({finite(found)}){every(width, self.step, closed=self.closed)})"
 
     def seen(self, seconds: int, series: Sequence[dict[str, str]] | None = None) -> str:
-        """How many values each key has."""
+        """Number of values of each key."""
         return f"count_over_time(({finite(self._chosen(series))}){every(seconds, self.step, closed=self.closed)})"
 
     def _chosen(self, series: Sequence[dict[str, str]] | None) -> str:
         return self._moved() if series is None else f"({self._moved()}) {self._among(series)}"
 
     def _moved(self) -> str:
-        """Each selector a millisecond earlier, and one of a single sample without what lies before the step."""
+        """Each selector a millisecond earlier, and instant selectors limited to samples within the step."""
 
         def earlier(one: Selector) -> str:
             if one.fixed:
@@ -150,7 +150,7 @@ class Evaluated:
         return self.expression.replaced(earlier)
 
     def _among(self, series: Sequence[dict[str, str]]) -> str:
-        """What leaves these keys of a vector."""
+        """A filter that leaves only these keys of a vector."""
         labels = self.naming.labels or tuple(sorted({label for one in series for label in one}))
         if not labels:
             return ""
@@ -167,14 +167,14 @@ class Evaluated:
 def rollup(
     question: Question, series: Sequence[dict[str, str]] | None, width: int, *, percent: float, closed: bool
 ) -> str:
-    """The figures of the hour before, of its buckets of `width` seconds: of each key a series a figure, by `FIELD`.
+    """The figures of the hour before, from its buckets of `width` seconds: one series per key and figure (`FIELD`).
 
-    `count` is the number of buckets, and `ROOM` times that of the samples: so that samples of which no bucket can be
-    made are told of too, and no more points are answered with.
+    `count` is the number of buckets plus `ROOM` times the number of samples: so samples that form no bucket are counted
+    too, without more points in the answer.
 
     Args:
-        question: how a bucket is asked for.
-        series: the label sets of the keys that are wanted; None: all.
+        question: how a bucket is queried.
+        series: the label sets of the wanted keys; None: all.
         width: seconds of a bucket.
         percent: which percentile `high` is.
         closed: whether a window holds its left end.
@@ -196,20 +196,20 @@ def rollup(
 
 
 def checks(question: Question, series: Sequence[dict[str, str]], width: int, seconds: int, *, closed: bool) -> str:
-    """How many buckets of `width` seconds each key had in the time before, and their sum: by `FIELD`."""
+    """Number of buckets of `width` seconds of each key in the time before, and their sum, by `FIELD`."""
     buckets = f"({finite(question.bucket(series, width))}){every(seconds, width, closed=closed)}"
     return told_apart({"count": f"count_over_time({buckets})", "sum": f"sum_over_time({buckets})"})
 
 
 def odd(selector: str, seconds: int, *, closed: bool) -> str:
-    """How many series had values that are no number or infinite: there a sum less itself is not 0."""
+    """Number of series with NaN or infinite values: for these, a sum minus itself is not 0."""
     window = f"({selector}{span(seconds, closed=closed)} offset 1ms)"
     total = f"sum_over_time{window}"
     return f"count(count_over_time{window} unless ({total} - {total}) == 0)"
 
 
 def told_apart(figures: Mapping[str, str]) -> str:
-    """Expressions as one, each with its name as a label."""
+    """Several expressions as one, each with its name as a label."""
     return " or ".join(f'label_replace({text}, "{FIELD}", "{name}", "", "")' for name, text in figures.items())
 
 
@@ -224,15 +224,15 @@ def every(seconds: int, step: int, *, closed: bool) -> str:
 
 
 def finite(text: str) -> str:
-    """Without values that are no number, or infinite: they are missing."""
+    """An expression without NaN and infinite values, which count as missing."""
     return f"(({text}) > -Inf) < Inf"
 
 
 def grown(x: str, width: int, *, closed: bool) -> str:
-    """How much a counter grew from its last sample before the bucket to the last in it; none where either is missing.
+    """The increase of a counter from its last sample before the bucket to its last in it; nothing if either is missing.
 
-    Nothing is extrapolated, and what grew between two buckets is in one of them. Where the counter began anew
-    between the two it counts from 0; where it did in the bucket, it is what `increase` says of the bucket alone.
+    Nothing is extrapolated, and an increase between two buckets is in one of them. If the counter was reset between the
+    two samples, it counts from 0; if within the bucket, the increase is what `increase` returns for the bucket alone.
     """
     within = span(width, closed=closed)
     last = f"last_over_time({x}{within} offset 1ms)"

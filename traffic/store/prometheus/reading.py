@@ -23,30 +23,30 @@ _OCTETS = re.compile(r"bytes|octets", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class PromReading:
-    """What is read of a server."""
+    """What is read from a server."""
 
     expression: Expression
     naming: Naming
     statistic: str
-    """`avg`, `sum`, `count`, `max`, `p95`, or `rate`: how fast a counter grows."""
+    """`avg`, `sum`, `count`, `max`, `p95`, or `rate`: the increase of a counter per second."""
     metric: Metric
     step: int | None
-    """Seconds between two values, where somebody said so."""
+    """Seconds between two values, if specified."""
     notes: tuple[str, ...] = ()
     ours: Manifest | None = None
-    """What was generated into the server, where that is what is read."""
+    """What was generated into the server, if that is read."""
 
     @property
     def plain(self) -> str | None:
-        """The selector, where that is all of the expression."""
+        """The selector, if the expression is nothing else."""
         return self.expression.plain
 
     def question(self, evaluated: int, *, closed: bool) -> Question:
-        """How buckets are asked for.
+        """How buckets are queried.
 
         Args:
             evaluated: seconds between two evaluations of an expression.
-            closed: whether a window holds its left end.
+            closed: whether a window includes its left end.
         """
         if self.plain is not None:
             return Samples(self.plain, self.naming, self.statistic, closed)
@@ -54,10 +54,10 @@ class PromReading:
 
 
 def reading_of(connection: Connection, columns: Columns) -> PromReading:
-    """How a server is read, as it was said, and as what was generated into it says where nothing was.
+    """How a server is read: as specified, or else by the manifest of what was generated into it.
 
     Raises:
-        UsageFailure: value or key is not valid; or nothing was said, and nothing generated.
+        UsageFailure: value or key is not valid; or nothing was specified, and nothing generated.
     """
     if columns.value is None:
         ours = _generated(connection, columns)
@@ -71,10 +71,10 @@ def reading_of(connection: Connection, columns: Columns) -> PromReading:
 
 
 def _generated(connection: Connection, columns: Columns) -> Manifest:
-    """What was generated into a server.
+    """The manifest of what was generated into a server.
 
     Raises:
-        UsageFailure: nothing was, or an option was given that it does not take.
+        UsageFailure: nothing was generated, or an option was given that does not apply to it.
     """
     found = held(connection)
     if found is None:
@@ -84,7 +84,7 @@ def _generated(connection: Connection, columns: Columns) -> Manifest:
 
 
 def _fitted(columns: Columns, expression: Expression) -> tuple[Columns, tuple[str, ...]]:
-    """What the name of a metric says that nobody else did, and what a person should know of it."""
+    """The columns, completed by what the name of a metric implies, and notes for a person on that."""
     plain, notes = expression.plain, []
     if columns.step is not None and HOUR % columns.step:
         raise UsageFailure("--document-step must divide an hour")

@@ -1,4 +1,4 @@
-"""What the servers that speak PromQL differ in."""
+"""The differences between servers that speak PromQL."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _SCRAPES = re.compile(r"^  scrape_interval: (\w+)$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Flavour:
-    """Which server it is."""
+    """The kind of a server."""
 
     name: str
     version: str
     closed: bool
-    """Whether a window holds the sample at its left end too, as in Prometheus 2."""
+    """Whether a window includes the sample at its left end, as in Prometheus 2."""
     kept: str = ""
-    """For how long it keeps samples, as it says it."""
+    """Its retention, as it reports it."""
 
     @property
     def imports(self) -> bool:
-        """Whether it takes samples of the past."""
+        """Whether it accepts samples of the past."""
         return self.name == VICTORIA
 
     @property
     def points(self) -> int:
-        """Of a series in an answer, at the most, unless it was set up otherwise."""
+        """Maximum number of points per series in an answer, unless configured otherwise."""
         return _POINTS[self.name]
 
     def __str__(self) -> str:
@@ -48,7 +48,7 @@ class Flavour:
 
 
 def flavour_of(connection: Connection) -> Flavour:
-    """Asks: how wide a window is by an expression of no series, the rest by what it says of itself."""
+    """Query it: the width of a window by an expression without series, the rest from what it reports about itself."""
     answer = connection.ask("query", query="count_over_time(vector(1)[2m:1m])", time=_NOON, **FRESH)
     found = [value for _, values in pairs(answer, "vector") for value in values.values()]
     if found not in ([2.0], [3.0]):
@@ -63,7 +63,7 @@ def flavour_of(connection: Connection) -> Flavour:
 
 
 def facts_of(connection: Connection, flavour: Flavour) -> list[str]:
-    """What a server says of itself, for a person; what it does not say is left out."""
+    """What a server reports about itself, for a person; without what it does not report."""
     found = [f"{flavour.name} {flavour.version or 'of an unknown version'}"]
     if flavour.kept:
         found.append(f"it keeps samples for {flavour.kept}")
@@ -79,7 +79,7 @@ def facts_of(connection: Connection, flavour: Flavour) -> list[str]:
 
 
 def kept_of(flags: str) -> str:
-    """What VictoriaMetrics says of it: a number alone means months, and where nothing is said it is one."""
+    """The retention of VictoriaMetrics: a number without unit means months, and the default is one month."""
     if not flags:
         return ""
     found = _RETENTION.search(flags)
@@ -90,7 +90,7 @@ def kept_of(flags: str) -> str:
 
 
 def _said(connection: Connection, path: str) -> dict[str, Any]:
-    """Of itself; nothing where it has no such page, or we may not see it."""
+    """A page of the server about itself; empty if there is none, or we may not see it."""
     try:
         data = connection.ask(path)
     except (StoreError, AccessDenied, UsageFailure):

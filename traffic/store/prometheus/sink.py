@@ -1,4 +1,4 @@
-"""Generated traffic for who has Prometheus or VictoriaMetrics: a folder of blocks, or what an import API takes."""
+"""Generated traffic for Prometheus (a folder of blocks) or VictoriaMetrics (its import API)."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from traffic.store.prometheus.servers import FRESH, flavour_of
 from traffic.store.sinks import Sink
 
 BLOCK = 64
-"""Keys a block, about."""
+"""Keys per block, approximately."""
 _TEXTS, _MADE, _SAYS = "openmetrics", ".blocks", "sl.json"
 
 
 class _Whole(Sink):
-    """What is written anew each time: neither of the two can be told what it holds already."""
+    """Sinks that are written as a whole each time: neither can tell what it already contains."""
 
     writers = 1
 
@@ -54,7 +54,7 @@ class _Whole(Sink):
         return self._manifest.window
 
     def _take(self, found: Manifest, replace: bool) -> None:
-        """What is there already: its window goes on, unless it is dropped or of another scenario."""
+        """What it already contains: its window is extended, unless it is replaced or of another scenario."""
         wanted = self._manifest
         if replace:
             return
@@ -74,13 +74,13 @@ class _Whole(Sink):
 
 
 class BlocksSink(_Whole):
-    """A folder of blocks, the data of a Prometheus: made by promtool, else left as OpenMetrics for it."""
+    """A folder of blocks, the data of a Prometheus: made by promtool, or without it left as OpenMetrics."""
 
     def __init__(self, folder: Path, field: str, step: int, scenario: str, keys: int, replace: bool) -> None:
-        """Open the folder, made if need be.
+        """Open the folder, which is created if needed.
 
         Raises:
-            ForeignStore: it holds another scenario, or something else.
+            ForeignStore: it contains another scenario, or something else.
             LockedFailure: another run writes to it.
             StorageFailure: it cannot be written.
         """
@@ -98,7 +98,7 @@ class BlocksSink(_Whole):
             raise
 
     def begin(self, window: Window) -> Window:
-        """Begin anew; the answer is the hull of what is asked and what is there."""
+        """Start from the beginning; returns the hull of the requested window and the stored one."""
         with storage(self._folder):
             for name in (_TEXTS, _MADE):
                 shutil.rmtree(self._folder / name, ignore_errors=True)
@@ -106,17 +106,17 @@ class BlocksSink(_Whole):
         return self._hull(window)
 
     def write(self, keys: tuple[str, ...], grid: Grid, amounts: Ints) -> int:
-        """Add to the text of a week."""
+        """Append to the text of a week."""
         path = self._text(grid.start)
         with storage(path), path.open("ab") as file:
             file.write(text_of(self._manifest.field, keys, grid, amounts, ticks=1))
         return int(np.count_nonzero(amounts >= 0))
 
     def finish(self) -> str:
-        """Make blocks of the texts where promtool is there, and answer the identity.
+        """Convert the texts to blocks if promtool is available, and return the identity.
 
         Raises:
-            StoreError: promtool does not take them.
+            StoreError: promtool does not accept them.
         """
         window = self._manifest.window
         if window is None:
@@ -147,7 +147,7 @@ class BlocksSink(_Whole):
         return self._folder / _TEXTS / f"{week}.metrics"
 
     def _blocks(self, promtool: str, texts: list[Path]) -> list[str]:
-        """The blocks of the texts, in the place of those of before; the texts go."""
+        """Replace earlier blocks with those of the texts, and delete the texts."""
         made = self._folder / _MADE
         for path in texts:
             command = [promtool, "tsdb", "create-blocks-from", "--max-block-duration=1000h", "-q", "openmetrics"]
@@ -168,7 +168,7 @@ class BlocksSink(_Whole):
         return names
 
     def _look(self, replace: bool) -> None:
-        """What is in the folder: nothing, or what was made here."""
+        """The manifest in the folder, if it contains anything made here."""
         path = self._folder / _SAYS
         with storage(self._folder):
             there = {one.name for one in self._folder.iterdir() if not one.name.startswith(".")}
@@ -188,16 +188,16 @@ class BlocksSink(_Whole):
 
 
 class ImportSink(_Whole):
-    """A VictoriaMetrics, by its import API. What was generated into it before is deleted first."""
+    """A VictoriaMetrics, through its import API. What was generated into it before is deleted first."""
 
     def __init__(
         self, name: str, field: str, step: int, scenario: str, keys: int, replace: bool, access: Access
     ) -> None:
-        """Ask what it holds.
+        """Query what it contains.
 
         Raises:
-            UsageFailure: it is a Prometheus, which takes no samples of the past.
-            ForeignStore: it holds another scenario.
+            UsageFailure: it is a Prometheus, which accepts no samples of the past.
+            ForeignStore: it contains another scenario.
         """
         super().__init__(field, step, scenario, keys)
         place = find_place(name)
@@ -212,7 +212,7 @@ class ImportSink(_Whole):
             self._take(found, replace)
 
     def begin(self, window: Window) -> Window:
-        """Delete what was generated before; the answer is the hull of it and of what is asked."""
+        """Delete what was generated before; returns the hull of its window and the requested one."""
         for metric in (INFO, metric_name(self._manifest.field)):
             self._connection.send(f"/api/v1/admin/tsdb/delete_series?match[]={metric}", b"")
         return self._hull(window)
@@ -226,10 +226,10 @@ class ImportSink(_Whole):
         return count
 
     def finish(self) -> str:
-        """Make it searchable, count it, say what it is, and answer its identity.
+        """Make it searchable, count it, write the manifest, and return the identity.
 
         Raises:
-            StoreError: it does not hold just what was sent.
+            StoreError: it does not contain exactly what was sent.
         """
         window = self._manifest.window
         if window is None:
@@ -254,10 +254,10 @@ class ImportSink(_Whole):
 
 
 def held(connection: Connection) -> Manifest | None:
-    """What was generated into a server; None where nothing was.
+    """The manifest of what was generated into a server; None if there is none.
 
     Raises:
-        StoreError: several were, or it cannot be read.
+        StoreError: there are several, or it cannot be read.
     """
     # VictoriaMetrics ignores a start of 0 and then looks at the last five minutes.
     found = connection.ask("series", **{"match[]": INFO, "start": 1, "end": 4_102_444_800})

@@ -28,31 +28,31 @@ from traffic.store.prometheus.reading import reading_of
 from traffic.store.prometheus.servers import facts_of, flavour_of
 
 AT_ONCE = 4
-"""Requests under way together: a fifth of what Prometheus evaluates at once by default."""
+"""Parallel requests: a fifth of what Prometheus evaluates at once by default."""
 _BUCKETS = 1_000_000
-"""Of an answer: about 30 MB."""
+"""Buckets per answer: about 30 MB."""
 _SETTLING = HOUR // 4
 _TRIES = 3
-"""How often buckets are asked for that do not add up: samples may have come between two questions."""
+"""How often buckets that do not add up are requested: samples may have arrived between two queries."""
 
 
 class PrometheusSource(RollupSource, ServedSource, FlowSource):
-    """What a metric, or an expression, was."""
+    """The history of a metric or an expression."""
 
     settling: int | None = _SETTLING
 
     def __init__(self, name: str, columns: Columns, access: Access, now: Callable[[], float] = time.time) -> None:
-        """Ask which server it is.
+        """Find out what kind of server it is.
 
         Args:
             name: `prometheus:http://HOST:9090`.
-            columns: `value` is PromQL; `key` are labels with commas between, else every series is a key.
-            access: who one is.
-            now: the clock of the day.
+            columns: `value` is PromQL; `key` lists labels, separated by commas; without it, every series is a key.
+            access: credentials and trust.
+            now: the clock.
 
         Raises:
             UsageFailure: value or key is not valid.
-            AccessDenied, Away, StoreError: the server does not let us, or is none.
+            AccessDenied, Away, StoreError: the server denies access, or is not such a server.
         """
         place = find_place(name)
         self.name = place.name
@@ -66,52 +66,52 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         self._infinite = 0
 
     def limits(self, resolution: int) -> Limits:
-        """As many points of a series as the server answers with."""
+        """Limited by the points per series that the server returns."""
         # A roll-up reads as many samples as the buckets do, and some before them.
         seconds = max(HOUR, self._asking.flavour.points * resolution // HOUR * HOUR - 2 * HOUR)
         return Limits(seconds=seconds, buckets=_BUCKETS, at_once=AT_ONCE)
 
     def step(self) -> int | None:
-        """Seconds between two samples, as the newest tell; of an expression no less than a minute."""
+        """Seconds between two samples, from the newest ones; for an expression at least a minute."""
         return self._history.step()
 
     def rolls_up(self, resolution: int) -> bool:
-        """Whether the server makes roll-ups: of any buckets that it can make."""
+        """Whether the server can make roll-ups: from any buckets that it can make."""
         return HOUR % resolution == 0 and resolution % self._history.evaluated == 0
 
     @override
     def notes(self) -> list[str]:
-        """Which server it is, and what was taken for what."""
+        """The kind of server, and what is used for what."""
         return [f"{self._asking.flavour}", *self._reading.notes]
 
     @override
     def remarks(self) -> list[str]:
-        """What became of series that share a key, and of values that are none."""
+        """What became of series that share a key, and of NaN or infinite values."""
         found = list(self._history.remarks)
         if self._infinite:
             found.append(f"{self._infinite} values are NaN or infinite and count as missing")
         return found
 
     def facts(self) -> list[str]:
-        """Version, retention, scrape interval and series, as far as the server says them."""
+        """Version, retention, scrape interval and number of series, as far as the server reports them."""
         count = self._history.series()
         read = f"{count:,} series {'is' if count == 1 else 'are'} read, as of their last day"
         return [*facts_of(self._connection, self._asking.flavour), read]
 
     def extent(self, since: int | None, resolution: int) -> Window:  # noqa: ARG002 - the same for all
-        """The hours from the first sample to the last one."""
+        """From the hour of the first sample to that of the last."""
         return self._history.extent()
 
     def keys(self, window: Window) -> Mapping[str, Window]:
-        """Every key with data on a day of `window`, in order of name, from its first day to its last."""
+        """Every key with data on a day of `window`, in order of name, with the span from its first to its last day."""
         found = self._history.days()
         return {key: found[key][1] for key in sorted(found) if found[key][1].overlap(window)}
 
     def series(self, query: Query) -> Matrix:
-        """The buckets of `query.keys`, each made by the server of the samples in it.
+        """The buckets of `query.keys`, each computed by the server from its samples.
 
         Raises:
-            Contradiction: they are not those that the server counts.
+            Contradiction: they do not match what the server counts.
         """
         grid = Grid.over(query.window, query.resolution)
         self._check(query, grid)
@@ -130,7 +130,7 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         return Matrix(query.keys, grid, values * query.metric.factor(query.resolution))
 
     def rollup(self, query: Query) -> Rollup:
-        """Hours of buckets, rolled up by the server from buckets that it makes for that; with the samples of each.
+        """Hourly roll-ups, made by the server from buckets; with the number of samples in each.
 
         Raises:
             NoPromAnswer: figures of an hour are missing, or contradict each other.
@@ -164,25 +164,25 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         return Rollup(query.keys, grid, Hours(**rolled), rows)
 
     def fingerprint(self, window: Window) -> str:  # noqa: ARG002
-        """A hash over whose data it is, and what is asked."""
+        """A hash of whose data it is, and of what is queried."""
         reading = self._reading
         told = (self.name, self._connection.identity, reading.expression.text, reading.naming, reading.statistic)
         return blake2b(repr((*told, self._history.evaluated)).encode(), digest_size=16).hexdigest()
 
     def identity(self) -> str | None:
-        """What was generated into it; None where the data is a user's own."""
+        """What was generated into it; None if the data are a user's own."""
         return None if self._reading.ours is None else self._reading.ours.identity
 
     def coverage(self, window: Window, reach: Window, only: Sequence[str] | None = None) -> Coverage:  # noqa: ARG002
-        """Its samples in that window, or the values of an expression, counted in a question of their own."""
+        """Its samples in that window, or the values of an expression, counted by a separate query."""
         return self._history.coverage(window, only)
 
     def dimensions(self, wanted: Sequence[str] | None = None) -> tuple[str, ...]:
-        """Labels, where they are asked for: which of them matter nobody knows."""
+        """The labels that are asked for; none by default, since it is not known which of them matter."""
         return self._parts.dimensions(wanted) if wanted else ()
 
     def flows(self, queries: Sequence[FlowQuery]) -> Iterator[FlowAnswer]:
-        """A request for each, and for its halves where that is too much."""
+        """One request for each query, or for its halves if it is too large."""
         return map(self._parts.answer, queries)
 
     @override
@@ -192,16 +192,16 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
 
     @override
     def lasting(self, resolution: int) -> int:
-        """Rates were summed up over their time."""
+        """Rates are summed up over their duration."""
         return super().lasting(resolution) if self.metric.adds_up else 1
 
     @override
     def flow_requests(self, dimensions: int, windows: int, events: int = 1) -> int:
-        """One for a dimension of an event, and one for each pair."""
+        """One for each dimension of an event, and one for each pair."""
         return events * (dimensions + comb(dimensions, 2))
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._connection.close()
 
     def _check(self, query: Query, grid: Grid) -> None:
@@ -215,14 +215,14 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         check_size(query, grid)
 
     def _known(self, query: Query, grid: Grid) -> list[Labels]:
-        """The labels of the keys that are there; none where nothing is to be asked."""
+        """The labels of the known keys; none if nothing has to be queried."""
         if not query.keys or not grid.count:
             return []
         found = self._history.days()
         return [found[key][0] for key in query.keys if key in found]
 
     def _buckets(self, query: Query, known: Sequence[Labels], grid: Grid) -> Floats:
-        """Shape (keys, buckets), NaN where there is no number."""
+        """Buckets, shape (keys, buckets), NaN where there is no value."""
         values = np.full((len(query.keys), grid.count), np.nan)
         promql = self._history.question().bucket(known, query.resolution)
         for row, line in self._rows(query, promql, grid):
@@ -233,9 +233,9 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         return values
 
     def _adds_up(self, query: Query, known: Sequence[Labels], grid: Grid, values: Floats) -> bool:
-        """Whether buckets are as many as the server counts, and come to the sum that it makes of them.
+        """Whether buckets have the number and the sum that the server computes separately.
 
-        Of those that may still change nothing is said.
+        Buckets that may still change are not checked.
         """
         settled = int(self._now()) - _SETTLING
         count = max(0, min(grid.count, grid.index(settled)))
@@ -252,7 +252,7 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         )
 
     def _rows(self, query: Query, promql: str, grid: Grid) -> Iterator[tuple[int, Answered]]:
-        """The series that were asked for, each with the row of its key."""
+        """The requested series, each with the row of its key."""
         naming, place = self._reading.naming, {key: row for row, key in enumerate(query.keys)}
         seen: set[tuple[str, str]] = set()
         for line in self._asking.over(promql, grid):
