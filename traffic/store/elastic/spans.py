@@ -103,8 +103,6 @@ def _list_at_once(cluster: Cluster, fields: Fields, most: int) -> _Listing | Non
     with understood(cluster.name):
         listing.totals.append(total_of(answer))
         found = answer.get("aggregations", {})
-        if listing.totals[0]:
-            listing.keyless = whole(found["keyless"]["doc_count"])
         keys = found.get("keys", {})
         if keys.get("sum_other_doc_count") or keys.get("doc_count_error_upper_bound"):
             return None
