@@ -23,6 +23,7 @@ BUCKETS = [
     {"key_as_string": at(n), "key": 1000 * (MONDAY + 60 * n), "doc_count": 7 + n % 2}  # as Elasticsearch answers
     for n in range(9)
 ]
+AUTUMN = ["01:30", "02:00", "02:30", "02:00", "02:30", "03:00", "03:30", "04:00", "04:30"]
 HOURS = {"a": {f"{hour:02}:00": float(10 + hour) for hour in range(24)}}
 
 RIGHT: dict[str, Right] = {
@@ -68,6 +69,25 @@ RIGHT: dict[str, Right] = {
     "numbers as names below a title": Right(
         rows("site,x,y\ntime,1,2", *(f"{at(n)},{n % 3 + 1},7" for n in range(9))),
         {"1": {at(n, "%H:%M"): float(n % 3 + 1) for n in range(9)}, "2": {at(n, "%H:%M"): 7.0 for n in range(9)}},
+    ),
+    "when a file was written beside the times of its rows": Right(
+        rows("timestamp,event_timestamp,key,load", *(f"{at(999)},{at(n)},a,{n % 3 + 1}" for n in range(9))),
+        {"a": {at(n, "%H:%M"): n % 3 + 1.0 for n in range(9)}},
+    ),
+    "when a file was written beside days": Right(
+        rows("updated_at,date,key,load", *(f"{at(9999)},2025-01-0{n},a,{n}" for n in (6, 7, 8))),
+        {"a": {"00:00": 6.0}},
+    ),
+    "clocks that are set back": Right(
+        rows("time,key,load", *(f"2024-10-27 {clock},a,{n + 1}" for n, clock in enumerate(AUTUMN))),
+        {"a": {"01:30": 1.0, "02:00": 3.0, "02:30": 4.0, "03:00": 6.0, "03:30": 7.0, "04:00": 8.0, "04:30": 9.0}},
+        told="the times go back by an hour after 2024-10-27T02:30:00Z, as clocks do in autumn: --timezone-of-data ZONE",
+    ),
+    "clocks that are set back in a zone that is known": Right(
+        rows("time,key,load", *(f"2024-10-27 {clock},a,{n + 1}" for n, clock in enumerate(AUTUMN))),
+        {"a": {"23:30": 1.0, "01:00": 3.0, "01:30": 4.0, "02:00": 6.0, "02:30": 7.0, "03:00": 8.0, "03:30": 9.0}},
+        Columns(zone="Europe/Berlin"),
+        told="the clocks of Europe/Berlin change at 2024-10-27T01:30:00Z, where the times go back: some rows may be",
     ),
     # --- what values count ------------------------------------------------------------------------------
     "a percentile of bytes": Right(
@@ -142,6 +162,22 @@ RIGHT: dict[str, Right] = {
     "sites that are mostly numbers": Right(
         rows("time,site,load", *(f"{at(n // 3)},{('12', '15', 'north')[n % 3]},{n % 3 + 1}" for n in range(60))),
         {site: {at(n, "%H:%M"): load for n in range(20)} for site, load in (("12", 1.0), ("15", 2.0), ("north", 3.0))},
+    ),
+    **{
+        f"series that look alike, {what}": Right(
+            rows("time,key,load", *(f"{at(n)},{key},{n % 3 + 1}" for n in range(9) for key in names)),
+            {key: {at(n, "%H:%M"): n % 3 + 1.0 for n in range(9)} for key in names},
+            told="1 series look like others but are written in other characters, such as",
+        )
+        for what, names in (
+            ("with an accent on its own", ("caf\u00e9", "cafe\u0301")),
+            ("with a character of no width", ("a", "a\u200b")),
+            ("with a blank that holds words together", ("a b", "a\u00a0b")),
+        )
+    },
+    "a temperature that rises": Right(
+        rows("time,key,temperature", *(f"{at(n)},a,{20 + n / 2}" for n in range(40))),
+        {"a": {at(n, "%H:%M"): 20 + n / 2 for n in range(40)}},
     ),
     # --- numbers ---------------------------------------------------------------------------------------
     "commas for thousands that begin late": Right(
@@ -235,6 +271,14 @@ REFUSED: dict[str, tuple[dict[str, str | bytes] | str, Columns, str]] = {
         {"rows.json": ndjson({"resourceMetrics": [{"a": 1, "b": [1, 2]}]} for _ in range(3))},
         Columns(),
         "its objects contain only resourceMetrics: if that is a list of rows, write one per line, as jq",
+    ),
+    "bounds of buckets as numbers": (
+        rows(
+            "time,le,duration_seconds_bucket",
+            *(f"{at(n)},{le},{n * count}" for n in range(20) for le, count in (("0.1", 6), ("0.5", 12), ("+Inf", 18))),
+        ),
+        Columns(),
+        "up to 3 rows of the file have the same time and differ in le: use --key le to make each a series",
     ),
     "a word among the numbers of a column": (
         rows("time,in,out", *(f"{at(n)},{n % 7},{'ERR' if n % 5 == 3 else 10 + 7 * n % 11}" for n in range(20))),

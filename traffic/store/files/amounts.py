@@ -44,6 +44,7 @@ _LEVELS = {
     *("bps", "kbps", "mbps", "gbps", "pps", "s", "sec", "second", "speed", "throughput", "bandwidth"),
     *("used", "usage", "free", "available", "avail", "limit", "size", "mem", "memory", "heap", "rss", "disk", "cache"),
     *("pct", "percent", "ratio", "share", "utilization", "util", "load", "ms", "latency", "duration", "time"),
+    *("temperature", "temp", "humidity", "pressure", "voltage", "price"),
     *("filesystem", "memstats", "alloc", "resident", "capacity", "quota"),
     *("active", "open", "current", "concurrent", "inflight", "pending", "queue", "queued", "depth", "length"),
 }

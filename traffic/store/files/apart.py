@@ -41,6 +41,30 @@ def refuse_rivals(table: Sampled, holds: dict[str, Holds], found: Columns, said:
         raise UsageFailure(not_told_apart(table.name, found.key, rivals, most))
 
 
+def refuse_labels(table: Sampled, found: Columns) -> None:
+    """Stop where columns were taken for series, and one of them only tells the rows of a time apart.
+
+    Raises:
+        UsageFailure: it holds the same values at nearly every time, each of them once.
+    """
+    times = [table.columns.index(column) for column in columns_in(found.time, table.columns)]
+    groups: dict[tuple[str | None, ...], list[Row]] = defaultdict(list)
+    for row in table.rows:
+        groups[tuple(row[place] for place in times)].append(row)
+    several = [rows for rows in groups.values() if len(rows) > 1]
+    if len(several) < _FEWEST or 2 * len(several) < len(groups):
+        return
+    labels = []
+    for place, column in enumerate(table.columns):
+        values = [frozenset(row[place] for row in rows) for rows in several]
+        _, often = Counter(values).most_common(1)[0]
+        once = all(len(one) == len(rows) for one, rows in zip(values, several, strict=True))
+        if place not in times and once and often >= _NEARLY_ALL * len(several):
+            labels.append(column)
+    if labels:
+        raise UsageFailure(not_told_apart(table.name, None, labels, max(map(len, several))))
+
+
 def not_told_apart(name: str, key: str | None, rivals: Sequence[str], most: int) -> str:
     """The line for rows of one series at one time that would be averaged away."""
     all_of = joined([*([key] if key else []), *rivals[:1]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -107,9 +108,17 @@ def check_all(
     found += _contradictions(name, database, inputs, used, said, Seen.of(rows, inputs, used, regular=regular))
     if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
         found.append(f"{len(alike):,} series differ from others only in blanks, such as {alike[0]!r}")
+    if seen := [key for key in rows.ids if not key.isascii() and _as_seen(key) != key and _as_seen(key) in rows.ids]:
+        found.append(f"{len(seen):,} series look like others but are written in other characters, such as {seen[0]!a}")
     if totals := totals_among(list(rows.ids)):
         found.append(f"a series is called {totals[0]}: if it is the sum of the others, exclude it with --exclude")
     return found
+
+
+def _as_seen(key: str) -> str:
+    """A key in the characters that it looks like: without those of no width, blanks as blanks, letters in one piece."""
+    shown = "".join(letter for letter in key if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFKC", shown).strip()
 
 
 def _contradictions(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from traffic.model import Bools, Floats, Ints
+from traffic.model import DAY, HOUR, Bools, Floats, Ints
 from traffic.store.files.step import own_step
 
 _FEWEST = 10
@@ -58,6 +58,8 @@ class Evidence:
     moves: Directions
     a_minute: float
     """Rows of a series per minute, in minutes with any."""
+    set_back: int | None = None
+    """When the times go back by an hour, as those of clocks do in autumn, in seconds since 1970."""
 
 
 def evidence_of(row: Ints, time: Ints, value: Floats, called_so: bool = False) -> Evidence:
@@ -72,7 +74,28 @@ def evidence_of(row: Ints, time: Ints, value: Floats, called_so: bool = False) -
     there = np.isfinite(value)
     moves = directions(row[there], time[there], value[there], _CALLED_SO if called_so else _FEWEST)
     minutes = np.unique(np.stack([row, time // 60]), axis=1).shape[1] if len(row) else 0
-    return Evidence(len(row), own_step(row, time), moves, len(row) / minutes if minutes else 0.0)
+    a_minute = len(row) / minutes if minutes else 0.0
+    return Evidence(len(row), own_step(row, time), moves, a_minute, clock_set_back(row, time))
+
+
+def clock_set_back(row: Ints, time: Ints) -> int | None:
+    """When the times of rows go back by up to an hour, once on a Sunday and never else; None if they do not.
+
+    Args:
+        row: shape (n,), which series, in the order of the file.
+        time: shape (n,), epoch seconds.
+    """
+    order = np.argsort(row, kind="stable")
+    row, time = row[order], time[order]
+    change = np.where(row[1:] == row[:-1], np.diff(time), 0)
+    before = time[:-1][change < 0]
+    if not len(before) or change.min() < -HOUR or before.max() - before.min() > HOUR:
+        return None
+    once = np.bincount(row[1:][change < 0]).max() == 1
+    first = int(before.min())
+    # 1 January 1970 was a Thursday; in UTC the night begins on the day before, west of Greenwich it ends later.
+    sunday = (first + 4 * DAY + 3 * HOUR) // DAY % 7 == 0
+    return first if once and sunday else None
 
 
 def directions(row: Ints, time: Ints, value: Floats, fewest: int = _FEWEST) -> Directions:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from traffic.errors import UsageFailure
 from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.apart import refuse_rivals
+from traffic.store.files.apart import refuse_labels, refuse_rivals
 from traffic.store.files.beside import no_values, refuse_times_across
 from traffic.store.files.cells import Holds, held_by
 from traffic.store.files.formats import Recognised, recognise_format
@@ -69,6 +69,8 @@ def complete(table: Sampled, said: Columns) -> Columns:
     if not found.wide:
         found = _with_statistic(found, said, known)
         refuse_rivals(table, holds, found, said)
+    elif not said.wide:
+        refuse_labels(table, found)
     return found
 
 

@@ -124,7 +124,7 @@ def of_several(inputs: Sequence[Input], used: Columns) -> list[str]:
 
 def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
     """What the first rows say of the statistic."""
-    lines, moves = [], found.moves
+    lines, moves = _clocks(used, found), found.moves
     if used.counter and said.counter is None and said.statistic is None:
         lines.append(
             "the values only grow, so they are read as counters and their rate is used (--statistic avg: use them as "
@@ -148,6 +148,16 @@ def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
             f"about {found.a_minute:.3g} rows of a series in a minute are averaged: --statistic sum adds them up"
         )
     return lines
+
+
+def _clocks(used: Columns, found: Evidence) -> list[str]:
+    if found.set_back is None:
+        return []
+    when = iso(found.set_back)
+    if used.zone == "UTC":
+        way = "--timezone-of-data ZONE reads them as those of a zone"
+        return [f"the times go back by an hour after {when}, as clocks do in autumn: {way}"]
+    return [f"the clocks of {used.zone} change at {when}, where the times go back: some rows may be an hour off"]
 
 
 def dated(column: str | None, first: int, last: int) -> list[str]:

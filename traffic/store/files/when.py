@@ -63,6 +63,9 @@ def time_of(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str
     """
     stamps = [column for column in free if holds[column] in ("time", "epoch") and not _midnights(table, column)]
     days = [column for column in free if holds[column] in ("date", "time") and column not in stamps]
+    if any(_changes(table, column) for column in free if holds[column] in ("time", "date", "clock")):
+        # A time that is the same in all rows is when the file was written.
+        stamps = [column for column in stamps if holds[column] == "epoch" or _changes(table, column)]
     written = [column for column in stamps if holds[column] == "time"]
     # A column that changes within a day wins over one that does not, whatever they are called.
     found = named(TIMES, written) or (written[0] if len(written) == 1 else None)
@@ -79,6 +82,10 @@ def time_of(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str
         # Without rows there is only the name; a column that is called a time but holds none is reported with its row.
         or (None if days else named(TIMES, [c for c in free if holds[c] in ("nothing", "text")], whole=True))
     )
+
+
+def _changes(table: Sampled, column: str) -> bool:
+    return len(set(table.cells(column))) > 1
 
 
 def format_of(table: Sampled, time: str) -> tuple[str, ...] | None:
