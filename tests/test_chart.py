@@ -16,11 +16,12 @@ from PIL import Image
 from analyzer.model import Event, Findings, NotJudged, Policy, Trace
 from analyzer.outcome import Outcome, Verdict
 from analyzer.report.chart import ALL, LONG, SINGLE, draw
+from analyzer.report.chart import style as style_module
 from analyzer.report.chart.event import asked, draw_event, steps
 from analyzer.report.chart.events import draw_events, size_class
 from analyzer.report.chart.lanes import draw_lanes
 from analyzer.report.chart.letters import plain
-from analyzer.report.chart.picture import AllEvents, OneEvent
+from analyzer.report.chart.picture import AllEvents, OneEvent, of_event
 from analyzer.report.chart.png import texts
 from analyzer.report.chart.style import (
     Sheet,
@@ -506,3 +507,26 @@ def test_names_are_one_line_and_end_to_end():
 
 def test_length_classes_do_not_leave_anything_out():
     assert [size_class(s) for s in (0, 60, 300, 301, 900, 1800, 3600, 3 * 3600, 10**9)] == [0, 0, 0, 1, 1, 2, 3, 4, 5]
+
+
+def test_a_picture_is_the_same_whatever_was_drawn_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of a kind are used again: nothing of the picture before may be left in them."""
+    monkeypatch.setattr(style_module, "_BLANK", {})
+    cases = [
+        *map(made, NAMES),
+        *[only(event := make_event(key, AT, 25, ratio), make_trace(event)) for key in NASTY_KEYS for ratio in (4, 90)],
+        *[only(event, make_trace(event)) for event in [replace(make_event("fall", AT), direction="below")]],
+    ]
+    pictures = [of_event(findings, event, trace, outcomes) for findings, event, trace, outcomes in cases]
+    fresh = []
+    for picture in pictures:
+        style_module._BLANK.clear()
+        fresh.append(picture.png())
+    assert len(set(fresh)) == len(fresh)
+    kept = 0
+    for seed in range(2):
+        for place in np.random.default_rng(seed).permutation(len(pictures)).tolist():
+            kept += bool(style_module._BLANK)
+            assert pictures[place].png() == fresh[place]
+    assert kept > len(pictures)
+    assert len(style_module._BLANK) <= 4

@@ -134,10 +134,7 @@ def _draw_other_weeks(sheet: Sheet, others: Sequence[tuple[int, Floats]], low: f
 def _draw_strip(sheet: Sheet, findings: Findings, event: Event, trace: Trace) -> None:
     """Six weeks of the key in hourly means, with the event marked."""
     place = (_MARGIN["left"] / WIDTH, 46 / sheet.height, sheet.plot_width / WIDTH, 58 / sheet.height)
-    axes = sheet.figure.add_axes(place)
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.tick_params(length=3, color="#9A9A9A")
-    axes.set_yticks([])
+    axes = sheet.strip(place)
     scale_x(sheet, trace.weeks.start, trace.weeks.end, axes=axes)
     # One large event must not press all the days flat.
     top = float(min(np.nanmax(trace.hourly), 3 * np.nanpercentile(trace.hourly, 95))) or 1.0

@@ -83,7 +83,9 @@ class OneEvent:
 
         with style():
             sheet = draw_event(self.findings, self.event, self.trace, self.outcomes, self.title)
-            return sheet.png(event_id=self.event.id)
+            png = sheet.png(event_id=self.event.id)
+            sheet.wipe()
+            return png
 
 
 def as_shown(findings: Findings) -> Findings:

@@ -83,20 +83,56 @@ def _settings() -> dict[Any, Any]:
         return {name: mpl.rcParams[name] for name in mpl.rcParams if name != "backend"}
 
 
+_KINDS = 4
+"""Blank figures that are kept; most pictures of a run are of one kind."""
+_BLANK: dict[tuple[Any, ...], Figure] = {}
+
+
 class Sheet:
     """A picture of `width` x `height` pixels: one plot, `left`, `right`, `top` and `bottom` pixels from the edges."""
 
     def __init__(self, width: int, height: int, *, left: int, right: int, top: int, bottom: int) -> None:
         self.width, self.height = width, height
-        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
-        self.canvas: Any = _Canvas(self.figure)
-        box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
-        self.axes: Axes = self.figure.add_axes(box)
         self.plot_width, self.plot_height = width - left - right, height - top - bottom
+        # Of ticks, and of all that a figure begins with, the font is the one of its time.
+        self._kind = (width, height, left, right, top, bottom, *mpl.rcParams["font.family"])
+        blank = _BLANK.pop(self._kind, None)
+        if blank is not None:
+            self.figure, self.axes = blank, blank.axes[0]
+            self.canvas: Any = blank.canvas
+            return
+        self.figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
+        self.canvas = _Canvas(self.figure)
+        box = (left / width, bottom / height, self.plot_width / width, self.plot_height / height)
+        self.axes = self.figure.add_axes(box)
         self.axes.spines[["top", "right"]].set_visible(False)
         self.axes.grid(axis="y", color=PALE, linewidth=0.8)
         self.axes.set_axisbelow(True)
         self.axes.tick_params(length=3, color="#9A9A9A")
+
+    def strip(self, box: tuple[float, float, float, float]) -> Axes:
+        """Axes with nothing but dates below them, at a place of this kind of picture."""
+        if len(self.figure.axes) > 1:
+            return self.figure.axes[1]
+        axes = self.figure.add_axes(box)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+        axes.tick_params(length=3, color="#9A9A9A")
+        axes.set_yticks([])
+        return axes
+
+    def wipe(self) -> None:
+        """Leave the figure to the next picture of this kind, without what was drawn; this one is done for.
+
+        Axes and ticks are a fifth of the time of a picture. An axis that was made logarithmic is not undone.
+        """
+        if any(axes.get_yscale() != "linear" for axes in self.figure.axes):
+            return
+        drawn = [artist for axes in self.figure.axes for artist in (*axes.lines, *axes.patches, *axes.collections)]
+        for artist in (*drawn, *self.figure.texts, *self.figure.legends):
+            artist.remove()
+        while len(_BLANK) >= _KINDS:
+            del _BLANK[next(iter(_BLANK))]
+        _BLANK[self._kind] = self.figure
 
     def write(self, x: float, y: float, text: str, fit: float = 0, **look: Any) -> None:
         """Text at a place in pixels from the left and from the top; shortened to `fit` pixels if it is wider."""
