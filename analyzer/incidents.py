@@ -45,22 +45,25 @@ def incidents(
     for row in made_of:
         rows[row.event_id].append(row)
     order = sorted(events, key=lambda event: (event.start, event.key))
-    links = [_links(event, rows, (group_of or {}).get(event.key)) for event in order]
+    # Most events have the same in common with others: it is held once.
+    alike: dict[frozenset[str], frozenset[str]] = {}
+    found = (_links(event, rows, (group_of or {}).get(event.key)) for event in order)
+    links = [alike.setdefault(one, one) for one in found]
     near = max(NEAR, BUCKETS * resolution)
     starts, ends = [event.start for event in order], [event.end for event in order]
     of = together(starts, ends, links, {"above", "below"}, near)
     members: dict[int, list[int]] = defaultdict(list)
     for place, first in enumerate(of):
         members[first].append(place)
-    found = []
+    groups = []
     for first in sorted(members):
         mine = [order[place] for place in members[first]]
         common = frozenset.intersection(*(links[place] for place in members[first])) - {"above", "below"}
-        found.append(_incident(mine, common, len(members), window))
+        groups.append(_incident(mine, common, len(members), window))
     names = {
-        order[place].id: one.id for one, first in zip(found, sorted(members), strict=True) for place in members[first]
+        order[place].id: one.id for one, first in zip(groups, sorted(members), strict=True) for place in members[first]
     }
-    return tuple(replace(event, incident_id=names[event.id]) for event in events), tuple(found)
+    return tuple(replace(event, incident_id=names[event.id]) for event in events), tuple(groups)
 
 
 def groups_by(pattern: str, keys: Iterable[str]) -> dict[str, str]:

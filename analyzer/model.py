@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from analyzer.columnar import Columnar
 from analyzer.outcome import Verdict
 from traffic.coverage import NOTHING, Coverage
 from traffic.model import HOUR, Direction, Floats, Grid, Label, Metric, Split, Window
@@ -299,7 +300,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Findings:
+class Findings(Columnar):
     """Everything that a run of discover passes to the reports."""
 
     store: str

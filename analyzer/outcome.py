@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 from typing import Literal
 
+from analyzer.columnar import Columnar
 from traffic.model import Label
 
 EventVerdict = Literal["hit", "false alarm", "neutral", ""]
 LabelVerdict = Literal["hit", "miss", "neutral", "not judged", "quiet", "fired"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reach:
     """How close a label came to being an event; the fields are those of `Outcome`."""
 
@@ -47,21 +48,13 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Verdict(Columnar):
     """The comparison of a run's events with the truth."""
 
     outcomes: tuple[Outcome, ...]
     """One per label in the window, in order of start, key, id."""
     of_event: Mapping[str, tuple[EventVerdict, str]]
     """Event id -> its verdict and the id of the label that it matches ("" if none)."""
-
-    def with_reasons(self, reaches: Mapping[str, Reach]) -> Verdict:
-        """The same, with how close each label came; `reaches` is by label id."""
-        outcomes = (
-            replace(outcome, **vars(reaches[outcome.label.id])) if outcome.label.id in reaches else outcome
-            for outcome in self.outcomes
-        )
-        return Verdict(tuple(outcomes), self.of_event)
 
     def _labels(self, verdict: LabelVerdict) -> int:
         return sum(o.verdict == verdict for o in self.outcomes)

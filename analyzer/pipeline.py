@@ -15,7 +15,7 @@ from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
 from analyzer.judging.reaches import merged
 from analyzer.judging.silence import until_the_end
-from analyzer.model import Event, Findings, NotJudged, Policy, Suppressed, Trace
+from analyzer.model import Contributor, Event, Findings, NotJudged, Policy, Suppressed, Trace
 from analyzer.outcome import Reach
 from analyzer.reading.account import Tally
 from analyzer.reading.blocks import groups
@@ -24,7 +24,9 @@ from analyzer.reading.cache.log import write_log
 from analyzer.reading.scope import Progress, Scope, chosen, opened, topmost, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
+from traffic.coverage import Coverage
 from traffic.errors import Contradiction
+from traffic.heap import give_back
 from traffic.model import HOUR, Label, Window
 from traffic.store.base import Source
 
@@ -115,6 +117,60 @@ def discover(
         UsageFailure: there is nothing in that window, or no key is left to look at.
         StoreError: the store cannot answer in full.
     """
+    read = _read(store, job, labels or (), ledger, progress)
+    # What answered is gone by now: the buckets of the last block, and where the cache has what.
+    give_back()
+    return _told(read, store, job, labels is not None, ledger)
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """All that a run has of its store."""
+
+    surveyed: Surveyed
+    truth: tuple[Label, ...]
+    """Of what was looked at."""
+    found: Found
+    """Of all blocks."""
+    traces: tuple[Trace, ...]
+    """Of the worst events, in order of start and key."""
+    coverage: Coverage
+    contributors: tuple[Contributor, ...]
+    group_of: Mapping[str, str] | None
+    """Key -> its group; None: no groups are asked for."""
+
+
+def _told(read: _Read, store: Source, job: Search, compared: bool, ledger: Ledger) -> Findings:
+    """What all that was found comes to; nothing is asked any more."""
+    found, window, resolution, keys = read.found, read.surveyed.window, job.scope.resolution, read.surveyed.spans
+    with ledger.stage("incidents"):
+        events, groups = incidents(found.events, read.contributors, window, resolution, read.group_of)
+    verdict = None
+    with ledger.stage("compare"):
+        if compared:
+            verdict = compare(found.events, read.truth, found.not_judged, window, resolution, keys, found.reaches)
+    return Findings(
+        store=store.name,
+        metric=store.metric,
+        window=window,
+        resolution=resolution,
+        policy=job.policy,
+        keys=tuple(keys),
+        events=events,
+        not_judged=found.not_judged,
+        labels=tuple(label for label in read.truth if label.window.overlap(window)),
+        verdict=verdict,
+        traces=read.traces,
+        suppressed=found.suppressed,
+        coverage=read.coverage,
+        key_hours=read.surveyed.key_hours,
+        contributors=read.contributors,
+        incidents=groups,
+    )
+
+
+def _read(store: Source, job: Search, labels: Sequence[Label], ledger: Ledger, progress: Progress) -> _Read:
+    """Ask the store all that a run asks of it; arguments as for `discover`."""
     resolution = job.scope.resolution
     # A name that is not there is said before anything is asked for.
     dimensions_of(store, job.by)
@@ -122,7 +178,7 @@ def discover(
     try:
         with ledger.stage("keys"):
             surveyed = survey(source, job.scope)
-            window, learned, spans = surveyed.window, surveyed.learned, surveyed.spans
+            learned, spans = surveyed.learned, surveyed.spans
             if job.group:
                 check_group(store, job.group, spans)
         with ledger.stage("coverage"):
@@ -130,9 +186,8 @@ def discover(
             reach = source.extent(job.scope.start, resolution)
             account = Tally(source, store, learned, reach, only)
         with ledger.stage("search"):
-            truth = [label for label in labels or () if label.key in spans or not label.key]
-            searched = _search(source, surveyed, job, progress, truth)
-            found = searched.found
+            truth = tuple(label for label in labels if label.key in spans or not label.key)
+            found, traces = _search(source, surveyed, job, progress, truth)
     except Contradiction:
         files.doubt()
         raise
@@ -152,27 +207,14 @@ def discover(
     with ledger.stage("incidents"):
         keys = sorted({event.key for event in found.events})
         group_of = key_groups(source, store, keys, learned, job.group) if job.group and keys else None
-        events, groups = incidents(found.events, made_of, window, resolution, group_of)
-    with ledger.stage("compare"):
-        verdict = None if labels is None else compare(found.events, truth, found.not_judged, window, resolution, spans)
-        verdict = verdict and verdict.with_reasons(found.reaches)
-    return Findings(
-        store=source.name,
-        metric=source.metric,
-        window=window,
-        resolution=resolution,
-        policy=job.policy,
-        keys=tuple(spans),
-        events=events,
-        not_judged=found.not_judged,
-        labels=tuple(label for label in truth if label.window.overlap(window)),
-        verdict=verdict,
-        traces=searched.traces,
-        suppressed=found.suppressed,
+    return _Read(
+        surveyed,
+        truth=truth,
+        found=found,
+        traces=traces,
         coverage=coverage,
-        key_hours=surveyed.key_hours,
         contributors=made_of,
-        incidents=groups,
+        group_of=group_of,
     )
 
 
@@ -200,21 +242,12 @@ def survey(source: CachedSource, scope: Scope) -> Surveyed:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Searched:
-    """What all blocks came to."""
-
-    found: Found
-    traces: tuple[Trace, ...]
-    """Of the worst events, in order of start and key."""
-
-
 def _search(
     source: CachedSource, surveyed: Surveyed, job: Search, progress: Progress, truth: Sequence[Label]
-) -> _Searched:
-    """Block by block; what is kept of each is its events."""
+) -> tuple[Found, tuple[Trace, ...]]:
+    """Block by block; what is kept of each is its events. With the traces of the worst, in order of start and key."""
     events: list[Event] = []
-    reaches: list[tuple[str, Reach]] = []
+    reaches: dict[str, Reach] = {}
     labels: dict[str, list[Label]] = {}
     for label in truth:
         labels.setdefault(label.key, []).append(label)
@@ -241,7 +274,9 @@ def _search(
             begin=surveyed.begin,
         )
         events += found.events
-        reaches += found.reaches.items()
+        # A label of all keys is spoken of by each block.
+        before = [(label, reaches[label]) for label in found.reaches if label in reaches]
+        reaches |= merged([*before, *found.reaches.items()])
         not_judged += found.not_judged
         suppressed += found.suppressed
         judged += found.judged_hours
@@ -263,8 +298,8 @@ def _search(
         judged_hours=judged,
         suspect_hours=suspects,
         suppressed=tuple(sorted(suppressed)),
-        reaches=merged(reaches),
+        reaches=reaches,
         rows=rows,
         buckets=buckets,
     )
-    return _Searched(whole, tuple(traces[event.id] for event in events if event.id in traces))
+    return whole, tuple(traces[event.id] for event in events if event.id in traces)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from analyzer.kernels.match import covered, one_to_one
 from analyzer.model import Event, EventClass, NotJudged
-from analyzer.outcome import EventVerdict, LabelVerdict, Outcome, Verdict
+from analyzer.outcome import EventVerdict, LabelVerdict, Outcome, Reach, Verdict
 from traffic.model import HOUR, Direction, Ints, Label, Window
 
 LONGEST_EXTRA = 3 * HOUR
@@ -24,6 +24,7 @@ COUNTED: EventClass = "policy"
 """The class of events that are hits or false alarms: what an alert with this policy would have raised."""
 WHOLE_BUCKETS = 3
 """A label that holds fewer whole buckets than this cannot be required at that resolution."""
+_UNKNOWN = Reach(None, None, None, "")
 
 
 _Row = TypeVar("_Row", Event, Label, NotJudged)
@@ -56,6 +57,7 @@ def compare(
     window: Window,
     resolution: int,
     keys: Collection[str] = (),
+    reaches: Mapping[str, Reach] | None = None,
 ) -> Verdict:
     """Compare a run's events with the labels that touch its window.
 
@@ -69,7 +71,9 @@ def compare(
         window: what the run looked at.
         resolution: seconds of a bucket; also the tolerance at the edges.
         keys: all that were looked at. A label of all keys is one that could be missed where one of them was judged.
+        reaches: by the id of a label how close it came to being an event, where that is known.
     """
+    reaches = reaches or {}
     told = [event for event in events if event.event_class == COUNTED]
     labels = list(labels)
     marks_alone = bool(labels) and all(label.shape == MARKED for label in labels)
@@ -98,13 +102,16 @@ def compare(
             of_event.setdefault(event.id, ("false alarm" if known and not half_inside else "neutral", ""))
         alarms = [event for event in found if of_event[event.id][0] == "false alarm"]
         gaps = gaps_of.get(key, [])
-        outcomes += [_outcome(label, met.get(label.id), alarms, gaps, window, resolution) for label in truth]
+        for label in truth:
+            near = reaches.get(label.id, _UNKNOWN)
+            outcomes.append(_outcome(label, met.get(label.id), alarms, gaps, window, resolution, near))
     hit_by = {label_id: event for event in reversed(told) if (label_id := of_event[event.id][1])}
     alarms = [event for event in told if of_event[event.id][0] == "false alarm"]
     for label in of_all:
         # The gaps of the key that could have shown it best.
         gaps = min((gaps_of.get(key, []) for key in keys), key=lambda one: blind(label, one), default=[])
-        outcomes.append(_outcome(label, hit_by.get(label.id), alarms, gaps, window, resolution))
+        near = reaches.get(label.id, _UNKNOWN)
+        outcomes.append(_outcome(label, hit_by.get(label.id), alarms, gaps, window, resolution, near))
     unusual = _by_key(event for event in events if event.event_class == "unusual")
     outcomes = [_seen_below(outcome, unusual.get(outcome.label.key, []), of_event, resolution) for outcome in outcomes]
     outcomes.sort(key=lambda o: (o.label.start, o.label.key, o.label.id))
@@ -133,18 +140,30 @@ def _outcome(
     gaps: Sequence[NotJudged],
     window: Window,
     resolution: int,
+    near: Reach,
 ) -> Outcome:
+    def outcome(verdict: LabelVerdict, by: Event | None = None, delay: int | None = None) -> Outcome:
+        return Outcome(
+            label,
+            verdict,
+            event_id="" if by is None else by.id,
+            onset_delay=delay,
+            overlap=0 if by is None else by.window.overlap(label.window),
+            reached=near.reached,
+            needed=near.needed,
+            found_at_percent=near.found_at_percent,
+            why=near.why,
+        )
+
     if event is not None:
-        verdict: LabelVerdict = "hit" if is_required(label, window, resolution) else "neutral"
-        return Outcome(label, verdict, event.id, event.detected - label.start, event.window.overlap(label.window))
+        hit = is_required(label, window, resolution)
+        return outcome("hit" if hit else "neutral", event, event.detected - label.start)
     if label.kind == "decoy":
         fired = next((e for e in alarms if e.window.overlap(label.window)), None)
-        if fired is None:
-            return Outcome(label, "quiet")
-        return Outcome(label, "fired", fired.id, overlap=fired.window.overlap(label.window))
+        return outcome("quiet" if fired is None else "fired", fired)
     if not is_required(label, window, resolution):
-        return Outcome(label, "neutral")
-    return Outcome(label, "not judged" if 2 * blind(label, gaps) >= label.end - label.start else "miss")
+        return outcome("neutral")
+    return outcome("not judged" if 2 * blind(label, gaps) >= label.end - label.start else "miss")
 
 
 def blind(label: Label, gaps: Sequence[NotJudged]) -> int:

@@ -37,8 +37,11 @@ DIRECTIONS: Table = {
         "names that people know, and nothing behind them that is not elsewhere",
     ),
     "analyzer": ({"analyzer", "traffic"}, "a detector that knows how events were drawn proves nothing"),
-    "analyzer.model": ({"analyzer.outcome", "traffic.model", "traffic.coverage"}, "values know only values"),
-    "analyzer.outcome": ({"traffic.model"}, "values know only values"),
+    "analyzer.model": (
+        {"analyzer.columnar", "analyzer.outcome", "traffic.model", "traffic.coverage"},
+        "values know only values",
+    ),
+    "analyzer.outcome": ({"analyzer.columnar", "traffic.model"}, "values know only values"),
     "analyzer.kernels": (
         {"analyzer.kernels", "traffic.model"},
         "numpy in, numpy out, besides the frozen values that hold arrays: measured and tested without a store",

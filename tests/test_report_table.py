@@ -4,6 +4,7 @@ import csv
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from analyzer.report.table import (
     SUPPRESSED,
     TABLES,
     as_written,
+    event_rows,
     made,
     read_comparison,
     write_tables,
@@ -33,6 +35,7 @@ from tests.findings_maker import NASTY_KEYS, make_event, make_findings
 from tests.golden_file import golden
 from traffic.errors import StorageFailure
 from traffic.text import uncell
+from traffic.times import iso
 
 
 def nasty() -> Findings:
@@ -247,3 +250,18 @@ def test_a_hundred_thousand_events_are_written_and_read_in_seconds(tmp_path):
     write_tables(replace(make_findings(0), events=events), tmp_path)
     assert len(EVENTS.read(tmp_path / EVENTS.file)) == 100_000
     assert time.process_time() - began < 8
+
+
+def test_a_table_is_written_in_pieces_of_some_rows(tmp_path):
+    findings = make_findings(2300, traces=0)
+    pieces = list(EVENTS.pieces(event_rows(findings)))
+    lines = [piece.count(b"\n") for piece in pieces]
+    assert lines == [1000, 1000, len(findings.events) + 1 - 2000]
+    assert b"".join(pieces) == EVENTS.encode(event_rows(findings))
+    write_tables(findings, tmp_path)
+    assert (tmp_path / EVENTS.file).read_bytes() == b"".join(pieces)
+
+
+@given(st.integers(-(10**10), 10**11))
+def test_times_are_written_as_the_calendar_has_them(time):
+    assert iso(time) == datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

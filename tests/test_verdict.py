@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from analyzer.model import Event, NotJudged, event_id
-from analyzer.outcome import Verdict
+from analyzer.outcome import Reach, Verdict
 from analyzer.verdict import compare
 from tests.worlds import MONDAY
 from traffic.model import DAY, HOUR, Kind, Label, Window
@@ -212,3 +212,23 @@ def test_the_outcome_says_when_it_was_detected_and_what_is_shared() -> None:
     outcome = compare([event(10.1, 10.9)], [label(10, 11)], [], WINDOW, 60).outcomes[0]
     assert outcome.onset_delay == 360 + 120
     assert outcome.overlap == round(0.8 * HOUR)
+
+
+def test_how_near_labels_came_is_told_with_their_verdicts() -> None:
+    labels = [
+        label(10, 11, name="found"),
+        label(20, 21, name="missed"),
+        label(30, 31, "decoy", name="decoy"),
+        label(40, 41, "optional", name="optional"),
+        label(10, 11, key="", name="outage"),
+        label(50, 51, name="unknown"),
+    ]
+    near = {one.id: Reach(2.5 + place, 3.0, 40.0 + place, f"why {one.id}") for place, one in enumerate(labels[:-1])}
+    bare = compare([event(10, 11), event(10, 11, "b")], labels, [], WINDOW, 60)
+    told = compare([event(10, 11), event(10, 11, "b")], labels, [], WINDOW, 60, reaches=near)
+    assert [replace(one, reached=None, needed=None, found_at_percent=None, why="") for one in told.outcomes] == list(
+        bare.outcomes
+    )
+    for one in told.outcomes:
+        expected = near.get(one.label.id, Reach(None, None, None, ""))
+        assert Reach(one.reached, one.needed, one.found_at_percent, one.why) == expected

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from traffic.errors import UsageFailure
@@ -19,7 +20,13 @@ _LATEST = 253402300799
 
 def iso(time: int) -> str:
     """`2026-11-22T10:00:00Z`."""
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    days, second = divmod(int(time), 86400)
+    return f"{_day(days)}T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}Z"
+
+
+@lru_cache(maxsize=4096)
+def _day(days: int) -> str:
+    return datetime.fromtimestamp(86400 * days, UTC).strftime("%Y-%m-%d")
 
 
 def duration(text: str) -> int:

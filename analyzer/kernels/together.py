@@ -31,8 +31,10 @@ def together(
     """
     pairs = []
     for one, start in enumerate(starts):
+        # By what is weak alone, only those that begin together belong together.
+        last = max(ends[one], start + near) if links[one] - weak else start + near
         for other in range(one + 1, len(starts)):
-            if starts[other] > max(ends[one], start + near):
+            if starts[other] > last:
                 # The rest begins later still.
                 break
             shared = links[one] & links[other]

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain, islice
 from math import isfinite, isnan, nan
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
@@ -21,6 +22,9 @@ from traffic.text import quoted, uncell, visible
 from traffic.times import iso
 
 Row = TypeVar("Row")
+
+_TOGETHER = 1000
+"""Lines of a file that are in memory at once while it is written."""
 
 
 def number(value: float) -> str:
@@ -120,8 +124,12 @@ class CsvTable(Generic[Row]):
 
     def encode(self, rows: Iterable[Row]) -> bytes:
         """The bytes of the file."""
+        return b"".join(self.pieces(rows))
+
+    def pieces(self, rows: Iterable[Row]) -> Iterator[bytes]:
+        """The same in pieces of some rows, as a file can be written without being held as a whole."""
         writers = [(column.value, column.notation.write) for column in self.written]
-        return encode(self.names, (",".join([write(value(row)) for value, write in writers]) for row in rows))
+        return pieces(self.names, (",".join([write(value(row)) for value, write in writers]) for row in rows))
 
     def document(self, row: Row) -> dict[str, Any]:
         """A row as a value for `json.dumps`."""
@@ -143,8 +151,15 @@ class CsvTable(Generic[Row]):
 
 def encode(columns: Sequence[str], lines: Iterable[str]) -> bytes:
     """The bytes of a CSV file: its header and its lines."""
-    # A lone surrogate would make the whole file unreadable for others: it is written as its escape.
-    return ("\n".join((",".join(columns), *lines)) + "\n").encode("utf-8", "backslashreplace")
+    return b"".join(pieces(columns, lines))
+
+
+def pieces(columns: Sequence[str], lines: Iterable[str]) -> Iterator[bytes]:
+    """The bytes of a CSV file, some lines at a time."""
+    left = chain([",".join(columns)], lines)
+    while some := list(islice(left, _TOGETHER)):
+        # A lone surrogate would make the whole file unreadable for others: it is written as its escape.
+        yield ("\n".join(some) + "\n").encode("utf-8", "backslashreplace")
 
 
 @contextmanager

@@ -7,9 +7,11 @@ of that holds, they are loaded; where one file is not as it was written, they ar
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 _CODE = tuple(f"{folder}/**/*.{kind}" for folder in ("analyzer", "traffic") for kind in ("py", "j2", "js", "css"))
 _PACKAGES = ("numpy", "pyarrow", "duckdb")
+_FIELDS = attrgetter(*(field.name for field in fields(Label)))
+_PIECE = 2**20
+"""Bytes of a file that are read at once."""
 _LOADED = {SERIES, *(table.file for table in TABLES)}
 """The files of a run that `load` reads, beside run.json."""
 
@@ -80,10 +85,12 @@ def asked(source: Source, job: Search, labels: Sequence[Label] | None, most: int
         job.group,
         by,
         most,
-        None if labels is None else [tuple(vars(label).values()) for label in labels],
+        labels is None,
     )
     state = None if source.settling is not None else f"{source.fingerprint(EVER)} {source.identity()}"
-    return Request(_hash(program(_CODE, _PACKAGES), repr(said).encode("utf-8", "backslashreplace")), state)
+    # Label by label: of ten thousand series there are many.
+    told = (repr(one).encode("utf-8", "backslashreplace") for one in (said, *map(_FIELDS, labels or ())))
+    return Request(_hash(chain([program(_CODE, _PACKAGES)], told)), state)
 
 
 def record(
@@ -100,8 +107,8 @@ def record(
         "state": asked.state,
         "report": dict(report),
         "findings": _hash_of_findings(describe(findings)),
-        "series": _hash((folder / SERIES).read_bytes()),
-        "files": {path.relative_to(folder).as_posix(): _hash(path.read_bytes()) for path in files},
+        "series": _hash_of_file(folder / SERIES),
+        "files": {path.relative_to(folder).as_posix(): _hash_of_file(path) for path in files},
     }
 
 
@@ -116,7 +123,7 @@ def before(asked: Request, folder: Path, report: Mapping[str, Any]) -> Before:
         if not same or not any((folder / BUFFER_CACHE).glob("*/*")):
             return Before(earlier)
         files = {**kept["files"], SERIES: kept["series"]}
-        whole = {name for name, hashed in files.items() if _hash_of_file(folder / name) == hashed}
+        whole = {name for name, hashed in files.items() if _is(folder / name, hashed)}
         if not whole >= _LOADED & set(files):
             return Before(earlier)
         points = {name: int(count) for name, count in run["points"].items()}
@@ -139,14 +146,19 @@ def _others(folder: Path, files: Sequence[Path], report: Mapping[str, Any]) -> b
 
 
 def _hash_of_findings(described: Mapping[str, Any]) -> str:
-    return _hash(json.dumps(described).encode())
+    return _hash([json.dumps(described).encode()])
 
 
-def _hash_of_file(path: Path) -> str | None:
-    return _hash(path.read_bytes()) if path.is_file() else None
+def _is(path: Path, hashed: str) -> bool:
+    return path.is_file() and _hash_of_file(path) == hashed
 
 
-def _hash(*parts: bytes) -> str:
+def _hash_of_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return _hash(iter(lambda: file.read(_PIECE), b""))
+
+
+def _hash(parts: Iterable[bytes]) -> str:
     hashed = blake2b(digest_size=16)
     for part in parts:
         hashed.update(part)

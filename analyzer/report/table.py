@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -179,18 +179,23 @@ ELSEWHERE: CsvTable[OtherPolicy] = CsvTable(
 
 TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE, CONTRIBUTORS, INCIDENTS, ELSEWHERE)
 
+_FIGURES = tuple(one.name for one in fields(Event) if one.type in ("float", "float | None"))
 
-def event_rows(findings: Findings) -> list[JudgedEvent]:
+
+def event_rows(findings: Findings) -> Iterator[JudgedEvent]:
     """The rows of events.csv: in order of start and key."""
     of_event: Mapping[str, tuple[EventVerdict, str]] = findings.verdict.of_event if findings.verdict is not None else {}
-    events = sorted(findings.events, key=lambda event: (event.start, event.key))
-    return [JudgedEvent(event, findings.metric, *of_event.get(event.id, ("", ""))) for event in events]
+    for event in sorted(findings.events, key=lambda event: (event.start, event.key)):
+        yield JudgedEvent(event, findings.metric, *of_event.get(event.id, ("", "")))
 
 
 def as_written(event: Event) -> Event:
     """The event with the figures that events.csv shows: what is told from a run and from its files is then the same."""
-    figures: dict[str, Any] = {name: rounded(value) for name, value in vars(event).items() if isinstance(value, float)}
-    return Event(**(vars(event) | figures))
+    # Not by `vars`, which gives each event a dict that stays.
+    figures: dict[str, Any] = {
+        name: rounded(value) for name in _FIGURES if isinstance(value := getattr(event, name), float)
+    }
+    return replace(event, **figures)
 
 
 def write_tables(findings: Findings, folder: Path) -> list[Path]:
@@ -202,23 +207,23 @@ def write_tables(findings: Findings, folder: Path) -> list[Path]:
         StorageFailure: the folder cannot be written.
     """
     files = {
-        EVENTS.file: EVENTS.encode(event_rows(findings)),
-        NOT_JUDGED.file: NOT_JUDGED.encode(sorted(findings.not_judged)),
-        SUPPRESSED.file: SUPPRESSED.encode(sorted(findings.suppressed)),
-        COVERAGE.file: COVERAGE.encode(findings.coverage.table()),
-        INCIDENTS.file: INCIDENTS.encode(findings.incidents),
+        EVENTS.file: EVENTS.pieces(event_rows(findings)),
+        NOT_JUDGED.file: NOT_JUDGED.pieces(sorted(findings.not_judged)),
+        SUPPRESSED.file: SUPPRESSED.pieces(sorted(findings.suppressed)),
+        COVERAGE.file: COVERAGE.pieces(findings.coverage.table()),
+        INCIDENTS.file: INCIDENTS.pieces(findings.incidents),
     }
     if findings.verdict is None:
         remove(folder / COMPARISON.file)
     else:
         outcomes = sorted(findings.verdict.outcomes, key=lambda o: (o.label.start, o.label.key, o.label.id))
-        files[COMPARISON.file] = COMPARISON.encode(outcomes)
+        files[COMPARISON.file] = COMPARISON.pieces(outcomes)
     if findings.contributors:
-        files[CONTRIBUTORS.file] = CONTRIBUTORS.encode(findings.contributors)
+        files[CONTRIBUTORS.file] = CONTRIBUTORS.pieces(findings.contributors)
     else:
         remove(folder / CONTRIBUTORS.file)
     if findings.elsewhere:
-        files[ELSEWHERE.file] = ELSEWHERE.encode(findings.elsewhere)
+        files[ELSEWHERE.file] = ELSEWHERE.pieces(findings.elsewhere)
     else:
         remove(folder / ELSEWHERE.file)
     for name, content in files.items():
