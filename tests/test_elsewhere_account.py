@@ -133,16 +133,32 @@ def test_what_is_raised_is_held_against_what_fired(
     history = history_of(source, Scope(60, MONDAY + 60 * WEEK), tmp_path)
     (policy,) = account_policies([LIVE], "kentik:policies", source.metric, percentage)[0]
     raised = judge(policy, history)
-    assert against_fired(raised, fired_of(told), history.surveyed) == words
+    assert against_fired(raised, fired_of(told)[0], history.surveyed) == words
 
 
 def test_alerts_without_a_time_or_a_baseline_are_no_measure() -> None:
     lowest = fired(64512, 0, 1e7)
     lowest["flow"]["activationStatus"] = "ACTIVATION_STATUS_BASELINE_MISSING_LOWEST"
-    (found,) = fired_of([lowest, {"id": "x"}, {"startTimeAt": "soon"}])
+    (found,), left_out = fired_of([lowest, {"id": "x"}, {"startTimeAt": "soon"}])
+    assert left_out == 2
     assert (found.baseline, found.value) == (None, 4e7)
     assert found.window == Window(MONDAY + AT, MONDAY + AT + 1200)
     assert "SOMEBODY,US (64512)" in found.names
+
+
+@pytest.mark.parametrize(
+    "odd", [{"flow": ["x"]}, {"source": "x"}, {"flow": {"alertKeyDetails": ["AS_dst"]}}, {"flow": {"metricValues": 7}}]
+)
+def test_alerts_of_another_form_are_left_out_and_counted(odd: dict[str, Any]) -> None:
+    assert fired_of([fired(64512, 0, 1e7) | odd]) == ([], 1)
+
+
+@pytest.mark.parametrize("values", [[], [None], [{"name": "bits"}], [{"value": "many"}]])
+def test_an_alert_without_a_value_has_none(values: list[Any]) -> None:
+    said = fired(64512, 0, 1e7)
+    said["flow"]["metricValues"] = values
+    (found,), _ = fired_of([said])
+    assert found.value is None
 
 
 def run(kentik: Kentik, output: Path, *more: str) -> Answer:
@@ -163,7 +179,7 @@ def run(kentik: Kentik, output: Path, *more: str) -> Answer:
 def test_a_live_policy_is_judged_beside_ours(fake: Kentik, tmp_path: Path) -> None:
     fake.policies = [said("Traffic up"), said("Old", enabled=False)]
     fake.policies[0]["flow"]["evaluation"]["keyCount"] = "2"
-    fake.fired = [fired(64512, 0, 1e7)]
+    fake.fired = [fired(64512, 0, 1e7), fired(64512, 5, 1e7) | {"flow": {"alertKeyDetails": ["AS_dst"]}}]
     labels = [f"{NAMES[0]!r},0,10", f"{NAMES[1]!r},100,110"]
     rows = [label.replace("'", '"').rsplit(",", 2) for label in labels]
     times = [(key, *(iso(MONDAY + AT + 60 * int(minute)) for minute in span)) for key, *span in rows]
@@ -175,6 +191,7 @@ def test_a_live_policy_is_judged_beside_ours(fake: Kentik, tmp_path: Path) -> No
     assert "series it never evaluated: 1 of 3" in told
     assert "1 of these are raised here as well; our baseline is within 1 % of theirs for 1 of 1" in told
     assert "Old is disabled and not judged" in done.err
+    assert "1 of the account's 2 alerts are left out" in done.err
     assert TOKEN not in done.out + done.err
     with (tmp_path / "out" / "elsewhere_alerts.csv").open(newline="") as file:
         assert [(row["verdict"], row["baseline"]) for row in csv.DictReader(file)] == [("hit", "10000000")] * 2

@@ -153,9 +153,15 @@ def _fired(account: Alerting | None, window: Window) -> list[FiredThere] | None:
     if account is None:
         return None
     try:
-        return fired_of(account.fired(window))
+        documents = account.fired(window)
     except Failure as error:
         console.note(f"{error}; alerts are not compared with those that fired there")
         return None
     finally:
         account.close()
+    found, left_out = fired_of(documents)
+    if left_out:
+        console.note(
+            f"{left_out} of the account's {len(documents)} alerts are left out: they have no time or an unknown form"
+        )
+    return found

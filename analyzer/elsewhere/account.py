@@ -67,40 +67,45 @@ class FiredThere:
     """Value of the first metric when it was activated."""
 
 
-def fired_of(documents: Sequence[Mapping[str, Any]]) -> list[FiredThere]:
-    """Alerts as the account reports them; those without a time are left out."""
-    return [one for document in documents for one in _fired(document)]
+def fired_of(documents: Sequence[Mapping[str, Any]]) -> tuple[list[FiredThere], int]:
+    """Alerts as the account reports them, and how many are left out: those without a time or of another shape."""
+    found = [one for document in documents if (one := _fired(document)) is not None]
+    return found, len(documents) - len(found)
 
 
-def _fired(said: Mapping[str, Any]) -> Iterator[FiredThere]:
-    def get(of: Any, camel: str, snake: str) -> Any:
-        return of.get(camel, of.get(snake)) if isinstance(of, dict) else None
-
-    def time(camel: str, snake: str) -> int | None:
-        text = get(said, camel, snake)
-        try:
-            return instant(text, 0) if isinstance(text, str) and text else None
-        except UsageFailure:
-            return None
-
-    activated = time("startTimeAt", "start_time_at")
-    if activated is None:
-        return
-    start = time("eventStartTimeAt", "event_start_time_at") or activated
-    end = time("endTimeAt", "end_time_at") or activated
-    flow = said.get("flow")
-    details = get(flow, "alertKeyDetails", "alert_key_details") or {}
-    names = [*map(str, details), *(str(get(one, "extendedValue", "extended_value") or "") for one in details.values())]
-    values = get(flow, "metricValues", "metric_values") or [{}]
-    used = get(flow, "activationStatus", "activation_status") in _USED
-    yield FiredThere(
-        policy=str((said.get("source") or {}).get("id") or ""),
+def _fired(said: Mapping[str, Any]) -> FiredThere | None:
+    activated = _time(said, "startTimeAt", "start_time_at")
+    flow, source = said.get("flow") or {}, said.get("source") or {}
+    details = _get(flow, "alertKeyDetails", "alert_key_details") or {}
+    values = _get(flow, "metricValues", "metric_values") or []
+    if activated is None or not isinstance(source, dict) or not isinstance(flow, dict):
+        return None
+    if not isinstance(details, dict) or not isinstance(values, list):
+        return None
+    start = _time(said, "eventStartTimeAt", "event_start_time_at") or activated
+    end = _time(said, "endTimeAt", "end_time_at") or activated
+    names = [*details, *(str(_get(one, "extendedValue", "extended_value") or "") for one in details.values())]
+    used = _get(flow, "activationStatus", "activation_status") in _USED
+    return FiredThere(
+        policy=str(source.get("id") or ""),
         names=tuple(name for name in names if name),
         window=Window(min(start, activated), max(end, activated)),
         activated=activated,
-        baseline=_number(get(flow, "baselineValue", "baseline_value")) if used else None,
-        value=_number(values[0].get("value")),
+        baseline=_number(_get(flow, "baselineValue", "baseline_value")) if used else None,
+        value=_number(_get(values[0], "value", "value")) if values else None,
     )
+
+
+def _get(of: Any, camel: str, snake: str) -> Any:
+    return of.get(camel, of.get(snake)) if isinstance(of, dict) else None
+
+
+def _time(said: Mapping[str, Any], camel: str, snake: str) -> int | None:
+    text = _get(said, camel, snake)
+    try:
+        return instant(text, 0) if isinstance(text, str) and text else None
+    except UsageFailure:
+        return None
 
 
 def _number(value: Any) -> float | None:
