@@ -14,6 +14,7 @@ from tests.conformance import MONDAY
 from tests.test_file_situations import Right, at, laid, many, ndjson, parquet, read, rows
 from traffic.errors import Failure, UsageFailure
 from traffic.store import Columns
+from traffic.store.base import SEVERAL
 
 WIDE = {
     "in": {at(n, "%H:%M"): float(7 * n % 5 + 1) for n in range(9)},
@@ -316,3 +317,31 @@ def test_what_was_misread_is_refused_with_what_helps(situation: str, tmp_path: P
     assert isinstance(refused.value, UsageFailure)
     assert line in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+CLF = '10.0.0.{} - - [06/Jan/2025:00:{:02}:00 +0000] "GET /a HTTP/1.1" 200 15 "-" "curl/8"\n'
+
+
+def test_an_access_log_is_a_table_too(tmp_path: Path) -> None:
+    content = "".join(CLF.format(n % 2, n // 2) for n in range(40))
+    found, told = read(laid(tmp_path, {"access.log": content}), Columns(key="ip"))
+    assert found == {key: {at(n, "%H:%M"): 2.0 for n in range(20)} for key in ("10.0.0.0", "10.0.0.1")}
+    assert "not used: method (text, 1+ value), endpoint" in told[0]
+
+
+@pytest.mark.parametrize("name", ["latest.csv", "z.csv"])
+def test_a_file_under_two_names_is_read_once(name: str, tmp_path: Path) -> None:
+    (tmp_path / "flows.csv").write_text(many("time,key,requests", "{t},a,{i}", 3))
+    (tmp_path / name).symlink_to("flows.csv")
+    (tmp_path / "flows-too.csv").hardlink_to(tmp_path / "flows.csv")
+    both = f"{tmp_path}/flows.csv{SEVERAL}{tmp_path}/./flows.csv"
+    for place in (str(tmp_path), f"{tmp_path}/*.csv", both):
+        found, told = read(place, Columns())
+        assert found == {"a": {"00:00": 10.0, "00:01": 17.0, "00:02": 13.0}}
+        assert told == ["using time, key, requests (summed)"]
+
+
+def test_a_copy_of_a_parquet_file_is_said(tmp_path: Path) -> None:
+    content = parquet(time=[MONDAY + 60 * n for n in range(9)], key=["a"] * 9, requests=[n % 4 for n in range(9)])
+    _, told = read(laid(tmp_path, {"a.parquet": content, "b.parquet": content}), Columns())
+    assert any("begin with the same rows: if one is a copy, its rows count twice" in line for line in told)

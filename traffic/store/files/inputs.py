@@ -33,7 +33,7 @@ _CHUNK = 1 << 20
 
 
 def find_files(pattern: str) -> list[str]:
-    """The files that `pattern` means, in order of name.
+    """The files that `pattern` means, in order of name, each of them once.
 
     The file of that name; the tables in the folder of that name and below it; those that fit it as a glob; or, with
     line breaks between them, the files of several such names.
@@ -41,8 +41,24 @@ def find_files(pattern: str) -> list[str]:
     Raises:
         NoSuchStore: none.
     """
-    if SEVERAL in pattern:
-        return list(dict.fromkeys(path for one in pattern.split(SEVERAL) for path in find_files(one)))
+    return _once([path for one in pattern.split(SEVERAL) for path in _found(one)])
+
+
+def _once(paths: Sequence[str]) -> list[str]:
+    """The paths, without those of a file that stands there under another name, such as a link called latest.csv."""
+    if len(paths) < 2:
+        return list(paths)
+    files: dict[tuple[int, int], str] = {}
+    # A link stands behind the file that it leads to, but only for this choice.
+    for path in sorted(dict.fromkeys(paths), key=lambda path: Path(path).is_symlink()):
+        with storage(path):
+            status = Path(path).stat()
+        files.setdefault((status.st_dev, status.st_ino), path)
+    chosen = set(files.values())
+    return [path for path in dict.fromkeys(paths) if path in chosen]
+
+
+def _found(pattern: str) -> list[str]:
     path = Path(pattern)
     with storage(pattern):
         if path.is_dir():

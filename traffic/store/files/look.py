@@ -116,7 +116,9 @@ def look_at(path: str, wanted: Sequence[str] = (), name: str | None = None, hint
     if pattern := pattern_of(text):
         one = PATTERNS[pattern]
         rows = first_rows(one, text, SAMPLE)
-        return Input(path, name, "lines", packed, columns=one.columns, sample=rows, whole=False, pattern=pattern)
+        # A field may be written in several places of a line; it is one column.
+        columns = tuple(dict.fromkeys(one.columns))
+        return Input(path, name, "lines", packed, columns=columns, sample=rows, whole=False, pattern=pattern)
     if text.lstrip()[0] in "{[":
         return _json(path, name, packed, text, blocks, found, hints.decimal)
     table = find_layout(name, text, blocks, wanted, hints.delimiter)

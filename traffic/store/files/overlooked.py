@@ -112,7 +112,7 @@ def copies(inputs: Sequence[Input]) -> list[str]:
     seen: dict[object, str] = {}
     found = []
     for file in inputs:
-        if file.kind == "parquet" or len(file.sample) < _FEWEST:
+        if len(file.sample) < _FEWEST:
             continue
         about = (file.columns, file.sample)
         if about in seen:

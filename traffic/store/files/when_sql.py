@@ -29,7 +29,8 @@ def time_sql(name: str, table: Table, columns: Columns) -> tuple[str, str]:
         UsageFailure: a column is of a type that is no time.
     """
     names = columns_in(columns.time, table.names)
-    if len(names) == 1 and columns.time_format is None:
+    # What the database has read as a time needs no format, be it that its text has one.
+    if len(names) == 1 and (columns.time_format is None or _TIMES.fullmatch(table.types[names[0]])):
         return _seconds(name, table, names[0], columns.zone)
     if columns.time_format == EXCEL:
         return _seconds_of_days([f"trim(CAST({table.names[column]} AS VARCHAR))" for column in names])
