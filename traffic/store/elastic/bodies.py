@@ -138,7 +138,8 @@ class Fields:
         """
         timeless: Body = {"bool": {"must_not": [{"exists": {"field": self.time}}]}}
         outside: Body = {"bool": {"filter": [{"exists": {"field": self.time}}], "must_not": [self.within(reach)]}}
-        inner = {**self._ends(), "keys": {"value_count": {"field": self.key}}}
+        # Both ends at once: each aggregation reads the times of all documents.
+        inner: Body = {"ends": {"stats": {"field": self.time}}, "keys": {"value_count": {"field": self.key}}}
         inner |= {} if self.errors is None else {"errors": {"filter": self.errors}}
         ways: Body = {"filters": self._ways(reach, only)}
         if not reasons:

@@ -98,7 +98,7 @@ def _part(index: Mapping[str, Any], reasons: Mapping[str, str]) -> Holding:
 
 
 def _ends(found: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    first, last = (found[name].get("value") for name in ("first", "last"))
+    first, last = (found["ends"].get(name) for name in ("min", "max"))
     if first is None or last is None:
         return None, None
     return int(finite(first) // 1000), int(finite(last) // 1000)
