@@ -119,37 +119,39 @@ def _roll_up_chunk(hours: Floats, high: float) -> Hours:
     ordered = np.sort(hours, axis=-1)
     per_hour = ordered.shape[-1]
     # A sorted hour that does not end in NaN has none: the usual case needs no counting and no gather.
-    if not np.isnan(ordered[..., -1]).any():
+    gaps = np.isnan(ordered[..., -1])
+    some = ordered[gaps]
+    there = per_hour - np.isnan(some).sum(axis=-1)
 
-        def percentile(q: float) -> Floats:
-            position = (per_hour - 1) * (q / 100.0)
-            low = int(position)
-            return lerp(ordered[..., low], ordered[..., min(low + 1, per_hour - 1)], position - low)
+    def with_gaps(whole: Floats, own: Floats | Ints) -> Floats:
+        if not len(some):
+            return whole
+        result = np.array(whole)
+        result[gaps] = own
+        return result
 
-        count = np.full(ordered.shape[:-1], float(per_hour))
+    def percentile(q: float) -> Floats:
+        position = (per_hour - 1) * (q / 100.0)
+        low = int(position)
+        whole = lerp(ordered[..., low], ordered[..., min(low + 1, per_hour - 1)], position - low)
+        return with_gaps(whole, percentile_of_sorted(some, there, q))
+
+    count = with_gaps(np.full(ordered.shape[:-1], float(per_hour)), there)
+    last = np.take_along_axis(some, np.maximum(there - 1, 0)[..., None], -1)[..., 0]
+    if len(some):
+        total = with_gaps(ordered.sum(axis=-1), np.nansum(some, axis=-1))
+        mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    else:
         # einsum adds up a short last axis three times as fast as sum does.
         mean = np.einsum("khb->kh", ordered) / per_hour
-        return Hours(
-            high=percentile(high),
-            maximum=ordered[..., -1],
-            minimum=ordered[..., 0],
-            mean=mean,
-            count=count,
-            second=ordered[..., max(0, per_hour - 2)],
-            p50=percentile(50.0),
-            p20=percentile(20.0),
-        )
-    there = per_hour - np.isnan(ordered).sum(axis=-1)
-    last = np.take_along_axis(ordered, np.maximum(there - 1, 0)[..., None], -1)[..., 0]
-    total = np.nansum(ordered, axis=-1)
-    mean = np.divide(total, there, out=np.full(total.shape, np.nan), where=there > 0)
+    second = percentile_of_sorted(some, there, second_percent(per_hour))
     return Hours(
-        high=percentile_of_sorted(ordered, there, high),
-        maximum=last,
+        high=percentile(high),
+        maximum=with_gaps(ordered[..., -1], last),
         minimum=ordered[..., 0],
         mean=mean,
-        count=there.astype(np.float64),
-        second=percentile_of_sorted(ordered, there, second_percent(per_hour)),
-        p50=percentile_of_sorted(ordered, there, 50.0),
-        p20=percentile_of_sorted(ordered, there, 20.0),
+        count=count,
+        second=with_gaps(ordered[..., max(0, per_hour - 2)], second),
+        p50=percentile(50.0),
+        p20=percentile(20.0),
     )
