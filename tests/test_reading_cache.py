@@ -211,13 +211,13 @@ def test_an_answer_of_an_older_version_is_still_one_and_a_damaged_one_is_not(tmp
 
 
 @given(
-    keys=st.lists(st.lists(st.text(max_size=4), max_size=3), min_size=1, max_size=4),
+    keys=st.lists(st.lists(st.text(max_size=4), max_size=3).map(tuple), min_size=1, max_size=4),
     place=st.text(max_size=5),
-    spans=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=2),
+    spans=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=2).map(tuple),
 )
-@example([['"keys":null'], ["keys"]], '"keys":null,"spans":null', [(0, 1)])
+@example([('"keys":null',), ("keys",)], '"keys":null,"spans":null', ((0, 1),))
 def test_pieces_that_share_most_are_called_as_each_would_be(
-    keys: list[list[str]], place: str, spans: list[tuple[int, int]]
+    keys: list[tuple[str, ...]], place: str, spans: tuple[tuple[int, int], ...]
 ) -> None:
     about = {"store": place, "kind": "series", "metric": {"name": place, "empty": None}, "window": [1, 2]}
     both = piece_hashes(about, ("keys", keys), ("spans", [spans] * len(keys)))

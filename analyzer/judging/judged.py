@@ -193,11 +193,13 @@ def _falls(
     limit = np.where(unknown, np.nan, -usual * (1 - policy.under_percent / 100 if remaining is None else remaining))
     ways = WAYS if {"held", "tail"} <= set(policy.rules) else WAYS[:1]
     sure = _surely_silent(rollup.grid, silent, usual, resolution)
-    limits = np.stack(
-        [np.where(_chance(hours, usual, limit, way, policy, resolution) & ~sure, np.nan, limit) for way in ways]
-        if "tail" in policy.rules
-        else [limit]
-    )
+    limits = np.repeat(limit[None], len(ways) if "tail" in policy.rules else 1, axis=0)
+    counted = counts.are_counts(hours)[:, 0]
+    if "tail" in policy.rules and counted.any():
+        sure = np.broadcast_to(sure, limit.shape)[counted]
+        for place, way in enumerate(ways):
+            chance = _chance(usual[counted], limit[counted], way, policy, resolution)
+            limits[place, counted] = np.where(chance & ~sure, np.nan, limit[counted])
     if "tail" in policy.rules and policy.baseline != "original":
         limits[0] = np.maximum(limits[0], _seldom(hours, np.where(unknown, np.nan, usual), settings))
     return Judged(
@@ -239,13 +241,12 @@ def _seldom(hours: Hours, usual: Floats, settings: Settings) -> Floats:
     return np.where(np.isnan(deep) | np.isnan(usual), -np.inf, -usual * np.exp(-deep))
 
 
-def _chance(hours: Hours, usual: Floats, limit: Floats, way: Way, policy: Policy, resolution: int) -> Bools:
-    """Where a fall in this way is no more than chance, as counts are small; `limit` is turned round."""
+def _chance(usual: Floats, limit: Floats, way: Way, policy: Policy, resolution: int) -> Bools:
+    """Where a fall of counts in this way is no more than chance, as they are small; `limit` is turned round."""
     needed, within = way.buckets(resolution, (policy.needed(resolution), policy.within))
     # What falls lies under the limit.
     below = counts.at_most(np.ceil(-limit) - 1, counts.mean_of_low(usual))
-    likely = counts.by_chance(below, needed, max(needed, within // resolution), resolution)
-    return counts.are_counts(hours) & likely
+    return counts.by_chance(below, needed, max(needed, within // resolution), resolution)
 
 
 def _unusual(rollup: Rollup, found: HourLimits, marked: Marks, policy: Policy) -> Judged:

@@ -19,12 +19,22 @@ _SURE = 100.0
 """Means from which on a fall to less than half is never chance."""
 _LARGE = 200
 """Counts from which on a rise by half is never chance."""
+_FIRST = 24
+"""Hours that are looked at first to tell what is counted."""
 
 
 def are_counts(hours: Hours) -> Bools:
     """Whether a key has only whole values, judging by its roll-ups: shape (keys, 1)."""
-    ends = np.concatenate([hours.maximum, hours.minimum], axis=1)
-    whole: Bools = (np.isnan(ends) | (ends == np.floor(ends))).all(axis=1)[:, None]
+    # A few hours tell of nearly every key that it has others.
+    few = np.flatnonzero(_are_whole(hours.maximum[:, :_FIRST]))
+    found = np.zeros((len(hours.maximum), 1), dtype=bool)
+    found[few, 0] = _are_whole(hours.maximum[few]) & _are_whole(hours.minimum[few])
+    return found
+
+
+def _are_whole(values: Floats) -> Bools:
+    """Whether all values of a row that are there are whole numbers: shape (rows,)."""
+    whole: Bools = (np.isnan(values) | (values == np.floor(values))).all(axis=1)
     return whole
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -16,12 +17,18 @@ def piece_hash(about: Mapping[str, Any]) -> str:
     return blake2b(_text(about).encode(), digest_size=16).hexdigest()
 
 
-def piece_hashes(about: Mapping[str, Any], *own: tuple[str, Iterable[Any]]) -> Iterator[str]:
+@lru_cache(maxsize=8192)
+def _own_text(value: Hashable) -> str:
+    """Of a field's value: a key has pieces of many days."""
+    return _text(value)
+
+
+def piece_hashes(about: Mapping[str, Any], *own: tuple[str, Iterable[Hashable]]) -> Iterator[str]:
     """The same of pieces that differ in some fields alone: what they share is written and hashed once.
 
     Args:
         about: what they share.
-        own: the name of a field, and its value of each piece; in order of these names.
+        own: the name of a field, and its value of each piece, of texts and whole numbers; in order of these names.
     """
     names, values = zip(*own, strict=True)
     # A quote inside a text is escaped: a field of no value stands where it stands, and nowhere else.
@@ -33,7 +40,7 @@ def piece_hashes(about: Mapping[str, Any], *own: tuple[str, Iterable[Any]]) -> I
     for each in zip(*values, strict=True):
         hashed = shared.copy()
         own_text = (
-            f"{before}{_text(value)}{after}" for (before, after), value in zip(reversed(rest), each, strict=True)
+            f"{before}{_own_text(value)}{after}" for (before, after), value in zip(reversed(rest), each, strict=True)
         )
         hashed.update("".join(own_text).encode())
         yield hashed.hexdigest()

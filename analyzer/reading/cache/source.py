@@ -304,7 +304,7 @@ class CachedSource:
         # What a key's silence means depends on what came later, which another index may hold.
         return list(piece_hashes(about, ("keys", keys), ("spans", [self._inside(some, window) for some in keys])))
 
-    def _inside(self, keys: tuple[str, ...], window: Window) -> list[tuple[int, int]]:
+    def _inside(self, keys: tuple[str, ...], window: Window) -> tuple[tuple[int, int], ...]:
         """How much later than a window the spans of keys begin in it, and how much earlier they end."""
         found = []
         for span in (self._spans[key] for key in keys if key in self._spans):
@@ -312,7 +312,7 @@ class CachedSource:
             whole = span.start <= window.start and window.end <= span.end
             part = window if whole else window.clip(span)
             found.append((part.start - window.start, window.end - part.end))
-        return found
+        return tuple(found)
 
     def _commit(self, kind: str, query: Query, window: Window, pieces: list[tuple[str, Floats]]) -> None:
         if pieces:
