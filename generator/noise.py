@@ -16,7 +16,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import accumulate, pairwise
 from math import exp, hypot
 from statistics import NormalDist
 
@@ -136,14 +135,14 @@ class TrafficNoise:
             wanted.append(few(seed, f"knots {span}", week, lattice.start, min(lattice.stop, last)))
             if lattice.stop > last:
                 wanted.append(few(seed, f"knots {span}", week + WEEK, 0, 1))
-        found = [np.ones((len(customers), len(lattice))) for lattice in lattices]
-        edges = list(pairwise([0, *accumulate(map(len, lattices))]))
-        for row, customer in enumerate(customers):
+        lengths = [len(lattice) for lattice in lattices]
+        tables = np.repeat(np.arange(len(lattices), dtype=np.uint16) << TABLE_BITS, lengths)
+        found = np.empty((len(customers), sum(lengths)))
+        for row, customer in zip(found, customers, strict=True):
             draws = bits_of(wanted, customer.key) >> _UNUSED
-            for knots, sigma, (first, last) in zip(found, self._sigmas(customer), edges, strict=False):
-                if sigma:
-                    knots[row] = lognormal_table(sigma).take(draws[first:last])
-        return found
+            draws += tables
+            row[:] = _tables(self._sigmas(customer)[:-1]).take(draws)
+        return np.split(found, np.cumsum(lengths)[:-1], axis=1)
 
     def bursts(self, customer: Customer, week: int) -> list[tuple[int, int, float]]:
         """The bursts that begin in a week: first and last minute (not included) of the week, and how many times."""
@@ -193,6 +192,12 @@ class TrafficNoise:
             minutes = values[max(first - begin, 0) : last - begin]
             np.maximum(minutes, height, out=minutes)
         return begin, values
+
+
+@lru_cache(maxsize=64)
+def _tables(deviations: tuple[float, ...]) -> Floats:
+    """What draws for the knots of some lattices mean: a table for each, one after the other."""
+    return np.concatenate([lognormal_table(sigma) for sigma in deviations])
 
 
 @lru_cache(maxsize=256)
