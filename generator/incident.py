@@ -149,8 +149,10 @@ class Incidents:
     def _monday(self, customer: Customer, week: int) -> Iterator[TrafficIncident]:
         """The customer's part in a common rise on a Monday morning."""
         settings, seed = self._scenario.campaigns.monday, self._scenario.seed
+        if not settings.chance:
+            return
         common = Rng(seed, "monday", week, "")
-        if not settings.chance or common.unit() >= settings.chance:
+        if common.unit() >= settings.chance:
             return
         start, share = week + 60 * common.whole(*_MORNING), common.real(*settings.share)
         minutes, own = common.whole(*settings.minutes), Rng(seed, "monday of", week, customer.key)

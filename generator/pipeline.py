@@ -57,16 +57,17 @@ def generate(
     Weeks that an earlier run completed are left as they are, where the store can tell. Week by week, block by block of
     customers: memory is bounded by a few blocks, those that are being written and the
     one that is made meanwhile. A run that was killed is completed by the next one. `progress` is told how many points
-    are done, and of how many. `world` is that of the scenario, where the caller has made it already.
+    are done, and of how many. `world` is that of the scenario, where the caller has made and checked it already.
 
     Raises:
         UsageFailure: the window is empty, or the scenario leaves what can be counted in it.
         StoreError, StorageFailure: what the sink says; the truth is not written then.
     """
-    world = world or World(scenario)
     flows = _flow_sink(sink) if scenario.dimensions.enabled else None
     asked = scenario.window.resolve(now, scenario.seconds)
-    world.check(asked)
+    if world is None:
+        world = World(scenario)
+        world.check(asked)
     window = sink.begin(asked)
     blocks = sink.blocks(tuple(world.customers))
     points = len(world.customers) * (window.seconds // scenario.seconds)
