@@ -102,7 +102,7 @@ def test_more_keys_than_a_block_holds_give_the_same_bytes(
 ) -> None:
     store = f"{elasticsearch.url}/{elasticsearch_index}"
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    # It is we who cut into blocks: one product shows it. Coarser buckets than by default, so that there are few documents.
+    # It is we who make blocks: one product shows it. Coarser buckets than by default, so that documents are few.
     scenario = with_changed(tmp_path, "\nstep: 1m\n", "\nstep: 30m\n")
     world = (*scenario, "--customers", "70", "--weeks", "3", "--end", "2026-11-22T10:00Z")
     for name, folder in ((ours / "traffic", ours), (store, theirs)):
