@@ -235,6 +235,16 @@ def test_hours_that_roll_ups_decide_are_not_looked_at_and_nothing_is_told_otherw
         assert len(picked) < buckets // 12, "most of its hours lie on this side of the best of the medians"
 
 
+def test_what_stands_in_the_way_of_a_fall_that_nobody_looks_for_is_looked_at_also_on_another_day(
+    tmp_path: Path,
+) -> None:
+    # Until midnight next to nothing is left, and then a fifth for five hours: one event, of which that is no label.
+    source = world((72, 12, 0.01), (84, 30, 0.2))
+    told = outcome(source, ALONE, tmp_path, [replace(label(72, 12), kind="optional", direction="below")])
+    assert told.reached == pytest.approx(0.01, rel=0.06)
+    assert "longer than the label" in told.why
+
+
 @pytest.mark.parametrize("kind", ["required", "optional", "ignore", "decoy"])
 @pytest.mark.parametrize(
     ("factor", "direction", "policy", "option", "setting"),
