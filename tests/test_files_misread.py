@@ -281,6 +281,14 @@ REFUSED: dict[str, tuple[dict[str, str | bytes] | str, Columns, str]] = {
         Columns(),
         "up to 3 rows of the file have the same time and differ in le: use --key le to make each a series",
     ),
+    **{
+        f"a log of {of}, as a table": ({"a.log": line * 9}, Columns(), "; a log is read with --metric requests")
+        for of, line in (
+            ("Java", "2025-01-06 00:00:00,123 INFO  [main] com.example.A: started\n"),
+            ("syslog", "<14>1 2025-01-06T00:00:00.003Z web app 123 ID47 - started\n"),
+            ("keys and values", 'time=2025-01-06T00:00:00Z level=info msg="hello world" service=a status=200\n'),
+        )
+    },
     "a word among the numbers of a column": (
         rows("time,in,out", *(f"{at(n)},{n % 7},{'ERR' if n % 5 == 3 else 10 + 7 * n % 11}" for n in range(20))),
         Columns(),

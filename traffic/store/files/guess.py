@@ -226,7 +226,7 @@ def _unclear(table: Sampled, holds: dict[str, Holds], options: Sequence[str]) ->
     if len(table.columns) == 1:
         return (
             f"{table.name} has only one column, {table.columns[0][:60]!r}: columns of a CSV are separated by comma, "
-            "semicolon, tab or | (or set --delimiter)"
+            f"semicolon, tab or | (or set --delimiter){_if_a_log(table)}"
         )
     if any(held_by([column]) not in ("text", "nothing") for column in table.columns):
         return _no_header(table)
@@ -259,4 +259,12 @@ def _quoted(expression: str) -> list[str]:
 
 def _no_header(table: Sampled) -> str:
     first = listed(table.columns)[:80]
-    return f"{table.name} has no header; its first line is {first}: add a line above it that names the columns"
+    way = f"add a line above it that names the columns{_if_a_log(table)}"
+    return f"{table.name} has no header; its first line is {first}: {way}"
+
+
+def _if_a_log(table: Sampled) -> str:
+    """What else to do with lines of words, with a time of the day among them."""
+    line = " ".join(table.columns)
+    words = line.count(" ") > 3 and re.search(r"\d\d:\d\d:\d\d|[a-z]+=[^ ]+ [a-z]+=", line)
+    return "; a log is read with --metric requests" if words else ""
