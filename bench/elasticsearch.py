@@ -21,7 +21,7 @@ from analyzer.model import Findings, Policy
 from analyzer.pipeline import Ledger, Search, discover
 from analyzer.reading.scope import Scope
 from bench.bare import note, send
-from bench.paired import HEADER, Ratio, paired_by, seconds
+from bench.paired import HEADER, Ratio, in_turn, seconds
 from bench.store import amounts
 from tests.elasticsearch.home import prepare
 from tests.elasticsearch.node import Cluster
@@ -34,7 +34,6 @@ LOADED = 24
 """Keys of a week in the paired loads: few enough that helpers.bulk comes to an end."""
 START = week_start(int(datetime(2026, 9, 7, tzinfo=UTC).timestamp()))
 ROUNDS = 3
-PROCESSOR = "in processor seconds, the node's too"
 
 
 def load(name: str, keys: int, weeks: int) -> None:
@@ -117,10 +116,10 @@ def report() -> str:
 
         # By the clock, and in processor seconds: these do not depend on what else the machine does.
         clocks = (time.perf_counter, partial(_processor, cluster.nodes[0].pid))
-        loading = paired_by(clocks, ours, theirs, ROUNDS)
-        # Of a load that replaces one, as all that were measured.
+        ours()
+        # Of a load that replaces one, as all that are measured.
         bodies = note(cluster.url, lambda url: load(f"{url}/ours", LOADED, 1))
-        bare_loading = paired_by(clocks, lambda: send(cluster.url, bodies, AT_ONCE), theirs, ROUNDS)
+        loading = in_turn(clocks, (ours, theirs, lambda: send(cluster.url, bodies, AT_ONCE)), ROUNDS)
         for name in ("ours", "theirs"):
             cluster.drop(name)
         name = f"{cluster.url}/traffic"
@@ -135,12 +134,15 @@ def report() -> str:
         slow = run(lambda: Minutes(name), 1)
         if fast.events != slow.events:
             _same(fast, slow)
-        reading = paired_by(
-            clocks, lambda: run(lambda: open_source(name), 2), lambda: run(lambda: Minutes(name), 1), ROUNDS
-        )
         searches = note(cluster.url, lambda url: run(lambda: open_source(f"{url}/traffic"), 2))
-        bare_reading = paired_by(
-            clocks, lambda: send(cluster.url, searches, 2), lambda: run(lambda: Minutes(name), 1), ROUNDS
+        reading = in_turn(
+            clocks,
+            (
+                lambda: run(lambda: open_source(name), 2),
+                lambda: run(lambda: Minutes(name), 1),
+                lambda: send(cluster.url, searches, 2),
+            ),
+            ROUNDS,
         )
         kept = folder / "kept"
         first = seconds(lambda: found(open_source(name), kept, 2))
@@ -154,18 +156,36 @@ def report() -> str:
             f"documents, **{size / total:.1f} bytes each on disk**), {len(fast.events)} events, the same both ways.",
             "",
             HEADER,
-            loading[0].row("loading, helpers.bulk", "9/10 of the most"),
-            loading[1].row(f"... {PROCESSOR}", ""),
-            bare_loading[0].row(f"the bodies of `generate`, made before, {AT_ONCE} at once: helpers.bulk", "the most"),
-            bare_loading[1].row(f"... {PROCESSOR}", ""),
-            reading[0].row("discover, all minutes by one request at a time", "3x, goal 5x"),
-            reading[1].row(f"... {PROCESSOR}", ""),
-            bare_reading[0].row("the requests of `discover`, answers unread, 2 at once: all minutes", "the most"),
-            bare_reading[1].row(f"... {PROCESSOR}", ""),
+            *_rows(
+                loading,
+                ("loading, helpers.bulk", "9/10 of the most"),
+                f"the bodies of `generate`, made before, {AT_ONCE} at once: helpers.bulk",
+            ),
+            *_rows(
+                reading,
+                ("discover, all minutes by one request at a time", "3x, goal 5x"),
+                "the requests of `discover`, answers unread, 2 at once: all minutes",
+            ),
             Ratio(tuple(again), (first,) * ROUNDS).row("discover again with nothing new, the first run", "goal 15x"),
             "",
         ]
     )
+
+
+def _rows(times: list[list[tuple[float, ...]]], asked: tuple[str, str], most: str) -> list[str]:
+    """Ours and the requests of ours alone, each beside theirs, by both clocks.
+
+    Args:
+        times: by clock and way: ours, theirs, and the requests.
+        asked: what is compared, and what is asked of it.
+        most: what the requests alone are called.
+    """
+    processor = ("... in processor seconds, the node's too", "")
+    of_ours = [
+        Ratio(ours, theirs).row(*named) for (ours, theirs, _), named in zip(times, (asked, processor), strict=True)
+    ]
+    named = ((most, "the most"), processor)
+    return of_ours + [Ratio(bare, theirs).row(*one) for (_, theirs, bare), one in zip(times, named, strict=True)]
 
 
 def _processor(pid: int) -> float:

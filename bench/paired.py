@@ -50,18 +50,18 @@ def paired(
     ours: Callable[[], object], theirs: Callable[[], object], rounds: int, clock: Clock = time.perf_counter
 ) -> Ratio:
     """One warm-up each, then `rounds` rounds in turn."""
-    (found,) = paired_by((clock,), ours, theirs, rounds)
-    return found
+    (times,) = in_turn((clock,), (ours, theirs), rounds)
+    return Ratio(*times)
 
 
-def paired_by(
-    clocks: Sequence[Clock], ours: Callable[[], object], theirs: Callable[[], object], rounds: int
-) -> list[Ratio]:
-    """The same by several clocks at once."""
-    ours()
-    theirs()
-    times = [(_by(clocks, ours), _by(clocks, theirs)) for _ in range(rounds)]
-    return [Ratio(tuple(a[n] for a, _ in times), tuple(b[n] for _, b in times)) for n in range(len(clocks))]
+def in_turn(
+    clocks: Sequence[Clock], ways: Sequence[Callable[[], object]], rounds: int
+) -> list[list[tuple[float, ...]]]:
+    """Seconds of each round by clock and way, after one warm-up each."""
+    for work in ways:
+        work()
+    times = [[_by(clocks, work) for work in ways] for _ in range(rounds)]
+    return [[tuple(each[way][clock] for each in times) for way in range(len(ways))] for clock in range(len(clocks))]
 
 
 def _by(clocks: Sequence[Clock], work: Callable[[], object]) -> list[float]:
