@@ -33,7 +33,7 @@ def test_a_search_is_run_so(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(gc.get_threshold()[0])
         raise InterruptedError
 
-    monkeypatch.setattr("traffic.store.open_source", opened)
+    monkeypatch.setattr("analyzer.cli.one_run.open_source", opened)
     with pytest.raises(InterruptedError):
         discover.main(["--store", "x"], standalone_mode=False)
     assert seen == [NEW_OBJECTS]
