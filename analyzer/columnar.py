@@ -1,6 +1,6 @@
 """Rows of a class as columns: how values that hold many of them are sent to another process.
 
-A pickle keeps track of every object in it, and writes of each row what its fields are called.
+A pickle keeps track of every object in it, and a dataclass with slots is pickled row by row, by Python.
 """
 
 from __future__ import annotations

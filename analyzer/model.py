@@ -127,7 +127,7 @@ def event_id(key: str, metric: str, direction: Direction, start: int) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """An event: breaches of one key that belong together. Times are UTC epoch seconds."""
 
@@ -178,7 +178,7 @@ class Event:
         return (self.end - self.start) / 60
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class NotJudged:
     """A time range of a key that could not be judged, and why."""
 
@@ -188,7 +188,7 @@ class NotJudged:
     reason: str
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Suppressed:
     """Hours of a key that exceed the stated threshold but are not events, and why."""
 
@@ -197,7 +197,7 @@ class Suppressed:
     hours: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contributor:
     """A value of a dimension and its part in an event: a row of contributors.csv."""
 
@@ -225,7 +225,7 @@ class Contributor:
     """... and the part due to its having more or fewer of the rows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Incident:
     """Events that belong together: a row of incidents.csv."""
 

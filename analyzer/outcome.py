@@ -26,7 +26,7 @@ class Reach:
     why: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The verdict on one label: a row of comparison.csv."""
 

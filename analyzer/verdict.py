@@ -95,11 +95,13 @@ def compare(
                 hit = is_required(label, window, resolution)
                 of_event[met[label.id].id] = ("hit" if hit else "neutral", label.id)
         neutral = _spans([label for label in (*truth, *of_all) if label.kind == "ignore"]) + np.array([0, AFTERMATH])
+        decoys = [label.window for label in truth if label.kind == "decoy"]
         for event in found:
+            if event.id in of_event:
+                continue
             half_inside = 2 * covered((event.start, event.end), neutral) >= event.end - event.start
-            on_decoy = any(one.kind == "decoy" and one.window.overlap(event.window) for one in truth)
-            known = on_decoy or not marks_alone
-            of_event.setdefault(event.id, ("false alarm" if known and not half_inside else "neutral", ""))
+            known = not marks_alone or any(one.overlap(event.window) for one in decoys)
+            of_event[event.id] = ("false alarm" if known and not half_inside else "neutral", "")
         alarms = [event for event in found if of_event[event.id][0] == "false alarm"]
         gaps = gaps_of.get(key, [])
         for label in truth:

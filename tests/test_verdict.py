@@ -232,3 +232,9 @@ def test_how_near_labels_came_is_told_with_their_verdicts() -> None:
     for one in told.outcomes:
         expected = near.get(one.label.id, Reach(None, None, None, ""))
         assert Reach(one.reached, one.needed, one.found_at_percent, one.why) == expected
+
+
+def test_values_of_which_there_are_many_have_no_dict() -> None:
+    made = compare([event(10, 11)], [label(10, 11)], [], WINDOW, 60).outcomes[0]
+    for one in (event(10, 11), label(10, 11), NotJudged("a", 0, 1, "gap"), made, Reach(None, None, None, "")):
+        assert not hasattr(one, "__dict__"), one

@@ -275,7 +275,7 @@ class Rollup:
             _freeze(self.rows)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Label:
     """One interval of ground truth: what happened to `key` in `[start, end)`, and whether a detector has to find it."""
 

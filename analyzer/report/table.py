@@ -191,7 +191,6 @@ def event_rows(findings: Findings) -> Iterator[JudgedEvent]:
 
 def as_written(event: Event) -> Event:
     """The event with the figures that events.csv shows: what is told from a run and from its files is then the same."""
-    # Not by `vars`, which gives each event a dict that stays.
     figures: dict[str, Any] = {
         name: rounded(value) for name in _FIGURES if isinstance(value := getattr(event, name), float)
     }

@@ -25,6 +25,7 @@ from analyzer.report.table import as_written
 from analyzer.report.weeks import other_weeks
 from analyzer.report.words import FALLS, plural, rule, special, stretch
 from traffic.disk import write_atomic
+from traffic.heap import give_back
 from traffic.model import HOUR
 from traffic.text import visible
 
@@ -51,6 +52,8 @@ def write_page(
         StorageFailure: the folder cannot be written.
     """
     path = folder / PAGE
+    # What was sent to painters before, or written.
+    give_back()
     write_atomic(path, page(findings, title, explained, sliders))
     return path
 
