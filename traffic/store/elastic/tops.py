@@ -57,11 +57,19 @@ class Tops:
             found = self._largest(fields[0], window, most, only, inner)
         else:
             found = self._summed(role, window, only, inner)
-        blank = [count for count in found if count.value in _BLANK]
-        counts = nsmallest(
-            most, (one for one in found if one.value not in _BLANK), key=lambda one: (-one.requests, one.value)
-        )
-        none = about["without"]["doc_count"] + sum(count.requests for count in blank)
+        blank = 0
+
+        def named() -> Iterator[Count]:
+            # They may come page by page, and only once.
+            nonlocal blank
+            for count in found:
+                if count.value in _BLANK:
+                    blank += count.requests
+                else:
+                    yield count
+
+        counts = nsmallest(most, named(), key=lambda one: (-one.requests, one.value))
+        none = about["without"]["doc_count"] + blank
         others = about["all"]["value"] - none - sum(count.requests for count in counts)
         return Top(tuple(counts), max(0, others), none)
 
