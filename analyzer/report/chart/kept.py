@@ -37,6 +37,11 @@ def digest(picture: Picture) -> str:
             hashed.update(type(value).__name__.encode())
             for field in fields(value):
                 feed(getattr(value, field.name))
+        elif type(value) is tuple and len(value) > 1:
+            # As `repr` writes it, row by row: of ten thousand series that text would take more memory than the run.
+            for place, row in enumerate(value):
+                hashed.update(f"{', ' if place else '('}{row!r}".encode("utf-8", "backslashreplace"))
+            hashed.update(b")\0")
         else:
             hashed.update(repr(value).encode("utf-8", "backslashreplace") + b"\0")
 
