@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from math import prod
 from pathlib import Path
@@ -55,15 +54,6 @@ def _checksum(parts: Iterable[bytes | memoryview]) -> str:
     return f"{found:08x}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Location:
-    """Where a piece lies: file, and the position of its arrays in the body, in float64s."""
-
-    path: Path
-    offset: int
-    shape: tuple[int, ...]
-
-
 class AnswerFiles:
     """The answers in one folder, for the holder of its lock.
 
@@ -74,13 +64,13 @@ class AnswerFiles:
         self.folder = folder
         self.damaged: list[Path] = []
         """Files that were ignored."""
-        self._locations: dict[str, _Location] = {}
-        self._shapes: dict[tuple[int, ...], tuple[int, ...]] = {}
-        """Each shape once: there are many pieces, nearly all of one shape."""
+        self._locations: dict[str, Path] = {}
+        """Piece -> its file. There are hundreds of thousands: where in it they lie is read again with the file."""
         self._about: dict[Path, dict[str, Any]] = {}
         self._bodies: dict[Path, tuple[int, int, str]] = {}
         """Of each file where its body begins, how many bytes it has, and what they add up to."""
-        self._body: tuple[Path | None, Floats] = (None, np.zeros(0))
+        self._loaded: tuple[Path | None, Mapping[str, Floats]] = (None, {})
+        """The pieces of the file that was read last."""
         self._used: set[Path] = set()
         for part in folder.glob("*/"):
             sweep(part)
@@ -93,25 +83,23 @@ class AnswerFiles:
     def _take(self, path: Path, header: dict[str, Any], size: int, body: int) -> None:
         self._about[path] = {**header["about"], "bytes": size}
         self._bodies[path] = (size - body, body, header.get("crc32") or header["digest"])
-        for name, offset, lengths in header["pieces"]:
-            shape = tuple(lengths)
-            self._locations[name] = _Location(path, offset, self._shapes.setdefault(shape, shape))
+        self._locations |= dict.fromkeys((name for name, *_ in header["pieces"]), path)
 
     def __contains__(self, name: str) -> bool:
         return name in self._locations
 
     def get(self, name: str) -> Floats | None:
         """The piece of that name, or None if it is not there or its file turns out to be damaged."""
-        location = self._locations.get(name)
-        if location is None:
+        path = self._locations.get(name)
+        if path is None:
             return None
         try:
-            body = self._load(location.path)
+            piece = self._load(path)[name]
         except (Damaged, OSError):
-            self._forget(location.path)
+            self._forget(path)
             return None
-        self._used.add(location.path)
-        return body[location.offset : location.offset + prod(location.shape)].reshape(location.shape)
+        self._used.add(path)
+        return piece
 
     def each(self, names: Iterable[str]) -> Iterator[tuple[str, Floats]]:
         """Those of these pieces that are there, file by file, so that each is read and checked once.
@@ -119,10 +107,14 @@ class AnswerFiles:
         What a store was asked for day after day lies in as many files; taken in the order of days and keys, nearly
         every piece would be in another one than the last.
         """
-        there = {name: self._locations[name] for name in names if name in self._locations}
-        for name in sorted(there, key=lambda name: (there[name].path, there[name].offset)):
-            if (piece := self.get(name)) is not None:
-                yield name, piece
+        there: dict[Path, list[str]] = {}
+        for name in names:
+            if name in self._locations:
+                there.setdefault(self._locations[name], []).append(name)
+        for path in sorted(there):
+            for name in there[path]:
+                if (piece := self.get(name)) is not None:
+                    yield name, piece
 
     def put(self, pieces: Sequence[tuple[str, Floats]], about: Mapping[str, Any]) -> None:
         """Commit one answer: all its pieces, or nothing.
@@ -142,8 +134,8 @@ class AnswerFiles:
         path = self.folder / answer[:2] / f"{answer}{_SUFFIX}"
         make_folder(path.parent)
         write_atomic(path, [_FIXED.pack(MAGIC, len(encoded), _digest(encoded)), encoded, *arrays])
-        if self._body[0] == path:
-            self._body = (None, np.zeros(0))
+        if self._loaded[0] == path:
+            self._loaded = (None, {})
         self._take(path, json.loads(encoded), _FIXED.size + len(encoded) + 8 * offset, 8 * offset)
         self._used.add(path)
 
@@ -152,7 +144,7 @@ class AnswerFiles:
         for path in self._used:
             path.unlink(missing_ok=True)
             self._about.pop(path, None)
-        self._locations = {name: one for name, one in self._locations.items() if one.path not in self._used}
+        self._locations = {name: path for name, path in self._locations.items() if path not in self._used}
         self._used.clear()
 
     def answers(self) -> list[dict[str, Any]]:
@@ -174,22 +166,27 @@ class AnswerFiles:
         self.damaged.clear()
         return len(paths)
 
-    def _load(self, path: Path) -> Floats:
-        if self._body[0] != path:
+    def _load(self, path: Path) -> Mapping[str, Floats]:
+        if self._loaded[0] != path:
             begin, size, expected = self._bodies[path]
+            header, _, _ = _read_header(path)
             body = np.fromfile(path, dtype="<f8", offset=begin)
             raw = body.data.cast("B") if body.size else b""
             found = _checksum([raw]) if len(expected) == _CRC32 else blake2b(raw, digest_size=16).hexdigest()
             if body.nbytes != size or found != expected:
                 raise Damaged(path)
             body.flags.writeable = False
-            self._body = (path, body)
-        return self._body[1]
+            pieces = {
+                name: body[offset : offset + prod(lengths)].reshape(lengths)
+                for name, offset, lengths in header["pieces"]
+            }
+            self._loaded = (path, pieces)
+        return self._loaded[1]
 
     def _forget(self, path: Path) -> None:
         self.damaged.append(path)
         self._about.pop(path, None)
-        self._locations = {name: location for name, location in self._locations.items() if location.path != path}
+        self._locations = {name: other for name, other in self._locations.items() if other != path}
 
 
 def _file_name(pieces: Sequence[str]) -> str:
