@@ -40,14 +40,11 @@ def place_of(findings: Findings, scope: Scope, source: CachedSource, surveyed: S
     return Place(
         source=source,
         keys=block[0],
-        spans=surveyed.spans,
         learned=block[1],
-        looked=surveyed.window,
+        presence=surveyed.presence,
         resolution=scope.resolution,
         policy=findings.policy,
-        end=surveyed.end,
         labels=findings.labels,
-        begin=surveyed.begin,
         events=findings.events,
     )
 

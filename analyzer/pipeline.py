@@ -13,6 +13,7 @@ from analyzer.causes import causes, check_group, dimensions_of, key_groups
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
+from analyzer.judging.presence import Presence
 from analyzer.judging.reaches import merged
 from analyzer.judging.silence import until_the_end
 from analyzer.model import Contributor, Event, Findings, NotJudged, Policy, Suppressed, Trace
@@ -84,22 +85,26 @@ class Ledger:
 class Surveyed:
     """What of a store is looked at."""
 
-    window: Window
-    """What is judged, on whole hours."""
+    presence: Presence
+    """The keys that are looked at, and what of their time is judged."""
     learned: Window
     """What is learned from."""
-    spans: Mapping[str, Window]
-    """The keys, and the time outside of which each has nothing."""
     keys: int
     """That there are, with those that are left out."""
-    end: int | None
-    """Of the store's last value."""
     blocks: tuple[tuple[tuple[str, ...], Window], ...]
     """Keys that are looked at together, and the hours that they have data in."""
-    begin: int | None = None
-    """Of the first value of any key."""
-    key_hours: float = 0
+    key_hours: float
     """Hours in which the keys are there."""
+
+    @property
+    def window(self) -> Window:
+        """What is judged, on whole hours."""
+        return self.presence.looked
+
+    @property
+    def spans(self) -> Mapping[str, Window]:
+        """The keys, and the time outside of which each has nothing."""
+        return self.presence.spans
 
 
 def discover(
@@ -227,17 +232,15 @@ def survey(source: CachedSource, scope: Scope) -> Surveyed:
     window, learned = windows(source, scope)
     there = source.keys(learned)
     spans = topmost(chosen(there, scope, source.name, window), scope, source, learned)
-    end = max((span.end for span in spans.values()), default=None)
-    lasting = until_the_end(list(spans), spans, window, source.metric, end)
+    begin = min((span.start for span in there.values()), default=None)
+    presence = Presence(spans, window, begin, max((span.end for span in spans.values()), default=None))
+    lasting = until_the_end(list(spans), presence, source.metric)
     blocks = groups(lasting, learned, scope.resolution, source.limits(scope.resolution))
     return Surveyed(
-        window,
+        presence,
         learned,
-        spans,
         len(there),
-        end=end,
-        blocks=tuple(blocks),
-        begin=min((span.start for span in there.values()), default=None),
+        tuple(blocks),
         key_hours=sum(span.widen(HOUR).clip(window).seconds for span in lasting.values()) / HOUR,
     )
 
@@ -261,17 +264,7 @@ def _search(
     spans = surveyed.spans
     for keys, reach in surveyed.blocks:
         found = find_events(
-            source,
-            keys,
-            spans,
-            reach,
-            surveyed.window,
-            resolution,
-            job.policy,
-            full_scan=job.full_scan,
-            end=surveyed.end,
-            labels=labels,
-            begin=surveyed.begin,
+            source, keys, reach, surveyed.presence, resolution, job.policy, labels, full_scan=job.full_scan
         )
         events += found.events
         # A label of all keys is spoken of by each block.

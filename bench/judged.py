@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analyzer.judging.detect import find_events
+from analyzer.judging.presence import Presence
 from analyzer.kernels.rollup import roll_up
 from analyzer.model import Event, Policy
 from analyzer.reading.blocks import groups
@@ -51,7 +52,9 @@ class Block:
     def events(self, policy: Policy) -> list[Event]:
         """What `discover` finds with that policy."""
         window = self.grid.window
-        return list(find_events(self, self.keys, self.spans, window, window, self.grid.step, policy).events)
+        return list(
+            find_events(self, self.keys, window, Presence(self.spans, window), self.grid.step, policy, {}).events
+        )
 
 
 def blocks_of(suite: Suite) -> list[Block]:

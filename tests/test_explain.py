@@ -80,7 +80,7 @@ def place(name: str, policy: Policy, output: Path) -> Place:
     source = opened(store, scope, output)[1]
     found = survey(source, scope)
     keys, learned = next((keys, reach) for keys, reach in found.blocks if "a" in keys)
-    return Place(source, keys, found.spans, learned, looked=found.window, resolution=60, policy=policy, end=found.end)
+    return Place(source, keys, learned, found.presence, resolution=60, policy=policy)
 
 
 def events(there: Place, output: Path) -> list[Event]:

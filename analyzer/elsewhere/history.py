@@ -50,7 +50,7 @@ def partly(raised: Raised, surveyed: Surveyed) -> str:
     """
     inside, judged = int(there(surveyed).sum()), int(raised.judged.sum())
     if inside and not judged:
-        known = surveyed.window.end - max(surveyed.learned.start, surveyed.begin or surveyed.learned.start)
+        known = surveyed.window.end - max(surveyed.learned.start, surveyed.presence.begin or surveyed.learned.start)
         raise _too_short(raised.policy, looks_back(raised.policy), known)
     if judged >= inside:
         return ""

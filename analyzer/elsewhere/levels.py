@@ -107,7 +107,7 @@ def judge_levels(policy: Thresholds, history: History) -> Raised:
     if policy.needs_baseline and policy.kept is not None:
         usual = _baseline(policy.kept, history, step)
         length_, offset, _ = policy.kept.hours
-        begin = max(surveyed.learned.start, surveyed.begin or surveyed.learned.start)
+        begin = max(surveyed.learned.start, surveyed.presence.begin or surveyed.learned.start)
         unknown = np.isnan(usual) & (hours.times() < begin + (length_ + offset) * HOUR)
     with_some = ~np.isnan(usual).all(axis=0)
     lowest, most = np.full(hours.count, np.nan), np.full(hours.count, np.nan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from analyzer.judging.classes import SEVERITY
 from analyzer.judging.detect import buckets_of, read_days, suspect_hours, traced_in
 from analyzer.judging.first import with_new
 from analyzer.judging.judged import Judged, Learning, not_judged
+from analyzer.judging.presence import Presence
 from analyzer.judging.reaches import reaches
 from analyzer.kernels.severity import height_of, length_of, missing_of
 from analyzer.model import Event, Policy
@@ -37,17 +38,13 @@ class Place:
     source: CachedSource
     keys: tuple[str, ...]
     """The keys of the block."""
-    spans: Mapping[str, Window]
     learned: Window
     """The time that the block is learned from."""
-    looked: Window
+    presence: Presence
     resolution: int
     policy: Policy
-    end: int | None
     labels: tuple[Label, ...] = ()
     """Labels of the truth: all hours of one that covers the time are read."""
-    begin: int | None = None
-    """Time of the store's first value."""
     events: tuple[Event, ...] = ()
     """Events of the run: the result for a new key depends on the others."""
 
@@ -68,7 +65,7 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
     Raises:
         UsageFailure: the time is outside the window of the run, or the event is no longer found.
     """
-    there = place.looked.clip(place.learned)
+    there = place.presence.looked.clip(place.learned)
     if not there.start <= moment < there.end:
         said = f"the data of {visible(key)} in this run are from {iso(there.start)} to {iso(there.end)}"
         raise UsageFailure(f"no data to explain at {iso(moment)}: {said}")
@@ -77,17 +74,8 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
     )
     rollup = rows_of(whole, (key,), [place.keys.index(key)])
     learned = {rollup.keys: Learning()}
-    (block,) = judged_blocks(
-        rollup,
-        place.source.metric,
-        place.spans,
-        place.looked,
-        place.resolution,
-        place.policy,
-        end=place.end,
-        learned=learned,
-    )
-    block = with_new(block, place.spans, place.looked, place.begin)
+    (block,) = judged_blocks(rollup, place.source.metric, place.presence, place.resolution, place.policy, learned)
+    block = with_new(block, place.presence)
     hour = (moment - rollup.grid.start) // HOUR
     hot = suspect_hours(block)
     hot[0, max(0, hour - _NEAR) : hour + _NEAR + 1] = True
@@ -99,7 +87,7 @@ def explain(place: Place, key: str, moment: int, event_id: str = "") -> Explanat
     event = _event(found, moment, event_id)
     if event is not None and event.event_class == "new":
         event = next((one for one in place.events if one.id == event.id), event)
-    known = Known(place.spans, place.looked, place.end, learned[rollup.keys])
+    known = Known(place.presence, learned[rollup.keys])
     label = next((one for one in place.labels if one.key == key and one.start <= moment < one.end), None)
     return _told(_OneKey(block, pieces, known, found), moment, event, label)
 
@@ -132,7 +120,7 @@ def _told(there: _OneKey, moment: int, event: Event | None, label: Label | None)
     start = moment - moment % HOUR if event is None else event.peak_at - event.peak_at % HOUR
     view = Window(start, start + HOUR) if event is None else event.window
     if event is None and label is not None:
-        view = label.window.clip(there.known.looked)
+        view = label.window.clip(there.known.presence.looked)
     hour = (start - hours.start) // HOUR
     # The rules explain the stated policy, even if the event was raised by something below it.
     stated = next(one for one in block.judged if one.sign == judged.sign and one.raises == "policy")

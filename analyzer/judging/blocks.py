@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.judging.judged import Judged, Learning, inside, judge
+from analyzer.judging.presence import Presence
 from analyzer.judging.silence import silences, until_the_end
 from analyzer.model import Policy
 from traffic.model import Floats, Metric, Query, Rollup, Window
@@ -13,12 +14,9 @@ from traffic.model import Floats, Metric, Query, Rollup, Window
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What keys of a block are judged by: their spans, what is looked at, and what was learned of them."""
+    """What keys of a block are judged by: when they are there, and what was learned of them."""
 
-    spans: Mapping[str, Window]
-    looked: Window
-    end: int | None
-    """Of the store's last value."""
+    presence: Presence
     learned: Learning
 
     def of(self, rows: Sequence[int]) -> Known:
@@ -50,13 +48,10 @@ class Aside:
 def judged_blocks(
     rollup: Rollup,
     metric: Metric,
-    spans: Mapping[str, Window],
-    looked: Window,
+    presence: Presence,
     resolution: int,
     policy: Policy,
-    *,
-    end: int | None = None,
-    learned: dict[tuple[str, ...], Learning] | None = None,
+    learned: dict[tuple[str, ...], Learning],
 ) -> Iterator[JudgedBlock]:
     """Judge the hours of a block, the keys of each policy together. Arguments as `find_events`.
 
@@ -66,7 +61,7 @@ def judged_blocks(
     for own, rows in by_policy(rollup.keys, policy):
         keys = tuple(rollup.keys[row] for row in rows)
         hours = rollup if len(rows) == len(rollup.keys) else rows_of(rollup, keys, rows)
-        known = Known(spans, looked, end, Learning() if learned is None else learned.setdefault(keys, Learning()))
+        known = Known(presence, learned.setdefault(keys, Learning()))
         yield judged_block(hours, metric, resolution, own, known)
 
 
@@ -74,10 +69,11 @@ def judged_block(
     rollup: Rollup, metric: Metric, resolution: int, policy: Policy, known: Known, remaining: Floats | None = None
 ) -> JudgedBlock:
     """Judge the hours of keys that have this policy; `remaining` as in `judge`."""
-    keys, spans, looked = rollup.keys, known.spans, known.looked
-    silent = silences(keys, spans, looked, metric, known.end)
+    keys, presence = rollup.keys, known.presence
+    spans, looked = presence.spans, presence.looked
+    silent = silences(keys, presence, metric)
     # A silence up to the end is for falls to judge; where they are not looked for, it is said that nobody did.
-    lasting = spans if silent is None else until_the_end(keys, spans, looked, metric, known.end)
+    lasting = spans if silent is None else until_the_end(keys, presence, metric)
     alive = spans if policy.direction == "both" else lasting
     judged = tuple(
         inside(one, looked, [(lasting if one.sign < 0 else alive)[key] for key in keys])

@@ -23,6 +23,7 @@ from analyzer.judging.judged import (
     suppressed,
     without_events,
 )
+from analyzer.judging.presence import Presence
 from analyzer.judging.reaches import merged, reaches
 from analyzer.judging.suspects import suspect_days
 from analyzer.judging.wanted import aside_of, wanted_hours
@@ -74,36 +75,30 @@ class Found:
     """Of these hours that have a value."""
 
 
-def find_events(  # noqa: PLR0913 - what is asked, of whom, when, and how it is judged
+def find_events(
     source: Asked,
     keys: tuple[str, ...],
-    spans: Mapping[str, Window],
     window: Window,
-    looked: Window,
+    presence: Presence,
     resolution: int,
     policy: Policy,
+    labels: Mapping[str, Sequence[Label]],
     full_scan: bool = False,
-    end: int | None = None,
-    labels: Mapping[str, Sequence[Label]] | None = None,
-    begin: int | None = None,
 ) -> Found:
     """Roll-ups, baseline, suspect hours, their buckets, breaches, events: for one block of keys.
 
     Args:
         window: what is learned from, on whole hours.
-        looked: the part of it that is judged, on whole hours.
-        full_scan: look at the buckets of every hour. The result is the same; only slower.
-        end: of the store's last value; None: of no use, as no key fell silent.
+        presence: of the keys; of the window, its `looked` is judged.
         labels: by key, of which is said how near they came to being events.
-        begin: of the store's first value; None: of no use, as no key is new.
+        full_scan: look at the buckets of every hour. The result is the same; only slower.
     """
     query = Query(source.metric, keys, window, resolution, policy.rollup_percentile)
     rollup = source.rollup(query)
     learned: dict[tuple[str, ...], Learning] = {}
     parts = [
-        _find(source, part, full_scan, labels or {}, Known(spans, looked, end, learned[part.query.keys]))
-        for block in judged_blocks(rollup, source.metric, spans, looked, resolution, policy, end=end, learned=learned)
-        for part in (with_new(block, spans, looked, begin),)
+        _find(source, with_new(block, presence), full_scan, labels, Known(presence, learned[block.query.keys]))
+        for block in judged_blocks(rollup, source.metric, presence, resolution, policy, learned)
     ]
     return Found(
         events=tuple(event for part in parts for event in part.events),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from analyzer.judging.blocks import JudgedBlock
 from analyzer.judging.classes import SEVERITY
+from analyzer.judging.presence import Presence
 from analyzer.model import Event, Suppressed
 from traffic.model import DAY, HOUR, WEEK, Window
 
@@ -21,24 +22,23 @@ MOST = 100
 _WHY = f"new, with less volume than the {MOST} largest new keys"
 
 
-def with_new(block: JudgedBlock, spans: Mapping[str, Window], looked: Window, begin: int | None) -> JudgedBlock:
+def with_new(block: JudgedBlock, presence: Presence) -> JudgedBlock:
     """Judge the first day of new keys as well, as far as the stated policy does not: above its floor.
 
     Of amounts, nothing is what was there before; a level that begins says nothing.
 
     Args:
         block: how its hours are judged otherwise.
-        spans: of its keys.
-        looked: what is judged.
-        begin: of the store's first value; None: nothing is new.
+        presence: of its keys.
     """
     stated, policy = block.judged[0], block.policy
+    looked, begin = presence.looked, presence.begin
     if begin is None or not block.query.metric.adds_up or "new" not in policy.classes or stated.sign < 0:
         return block
     grid = stated.rollup.grid
     limit = np.full(stated.threshold.shape, np.nan)
     for row, key in enumerate(block.query.keys):
-        start = spans[key].start
+        start = presence.spans[key].start
         if start >= begin + BEFORE and looked.start <= start < looked.end:
             limit[row, grid.slice(Window(start, start + LASTING).widen(HOUR).clip(looked).clip(grid.window))] = 0.0
     limit = np.where(np.isnan(stated.threshold) & (stated.unjudged == 0), limit + policy.floor, np.nan)

@@ -40,7 +40,7 @@ def nearest(sought: Sequence[tuple[int, Label]], trial: Trial) -> list[Near | No
     Returns:
         In their order; None where no bucket has anything to be compared with.
     """
-    resolution, looked, grid = trial.block.query.resolution, trial.known.looked, trial.rollup.grid
+    resolution, looked, grid = trial.block.query.resolution, trial.known.presence.looked, trial.rollup.grid
     spans = np.array([(label.start, label.end) for _, label in sought], dtype=np.int64).reshape(-1, 2)
     spans = (spans + np.array([0, resolution - 1])) // resolution * resolution
     spans = spans.clip(looked.start, looked.end)

@@ -51,7 +51,7 @@ def reaches(
     trial = Trial(block, buckets, known)
     looked: list[Try] = []
     aside: list[Try] = []
-    for one in _sought(block, labels, known.looked, present):
+    for one in _sought(block, labels, known.presence.looked, present):
         (looked if looked_for(one.label, block.policy) else aside).append(one)
     there = _by_key(present)
     found = _met(looked, there, trial)

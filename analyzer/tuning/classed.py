@@ -12,8 +12,8 @@ from analyzer.judging.breaches import Piece
 from analyzer.judging.detect import suspect_hours, traced_in
 from analyzer.judging.first import by_volume, with_new
 from analyzer.judging.judged import Learning
+from analyzer.judging.presence import Presence
 from analyzer.model import Event, Policy
-from analyzer.pipeline import Surveyed
 from analyzer.tuning.candidate import ALERTS, Candidate
 from traffic.model import Bools, Ints, Matrix, Metric, Rollup
 
@@ -37,24 +37,14 @@ class ClassedBlock:
 
     rollup: Rollup
     metric: Metric
-    surveyed: Surveyed
+    presence: Presence
     resolution: int
     learned: dict[tuple[str, ...], Learning]
 
     def _judged(self, policy: Policy) -> Iterator[tuple[JudgedBlock, list[int]]]:
         rows_of = {key: row for row, key in enumerate(self.rollup.keys)}
-        surveyed = self.surveyed
-        for block in judged_blocks(
-            self.rollup,
-            self.metric,
-            surveyed.spans,
-            surveyed.window,
-            self.resolution,
-            policy,
-            end=surveyed.end,
-            learned=self.learned,
-        ):
-            whole = with_new(block, surveyed.spans, surveyed.window, surveyed.begin)
+        for block in judged_blocks(self.rollup, self.metric, self.presence, self.resolution, policy, self.learned):
+            whole = with_new(block, self.presence)
             yield whole, [rows_of[key] for key in block.query.keys]
 
     def hot(self, policy: Policy) -> Bools:

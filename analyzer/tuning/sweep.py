@@ -117,8 +117,7 @@ class _SweptBlock:
         """The lowest limit of all policies, shape (keys, hours); infinite where no hour can contain a breach."""
         self.patterns: dict[tuple[int, float], Judged] = {}
         self.gaps: dict[tuple[tuple[str, ...], Policy], list[NotJudged]] = {}
-        spans, window, end = self.surveyed.spans, self.surveyed.window, self.surveyed.end
-        self.silent = silences(query.keys, spans, window, self.query.metric, end)
+        self.silent = silences(query.keys, self.surveyed.presence, self.query.metric)
 
     def judge(self, policy: Policy, swept: Swept) -> Iterator[_AskedThere]:
         """The limits of one policy in the hours that may contain a breach; adds to `swept` how much was judged."""
@@ -128,13 +127,11 @@ class _SweptBlock:
         for block in judged_blocks(
             rollup,
             self.query.metric,
-            self.surveyed.spans,
-            self.surveyed.window,
+            self.surveyed.presence,
             self.query.resolution,
             # What lies below the policy is not an alert and does not affect one.
             replace(policy, classes=("policy", "suspect")),
-            end=self.surveyed.end,
-            learned=self.learned,
+            self.learned,
         ):
             rows = np.array([rows_of[key] for key in block.query.keys], dtype=np.int64)
             known = ~np.isnan(block.judged[0].threshold)
@@ -146,7 +143,7 @@ class _SweptBlock:
     def in_full(self, policy: Policy) -> ClassedBlock:
         """The same keys, to be judged for events of all classes."""
         rollup = self.rollups[policy.rollup_percentile]
-        return ClassedBlock(rollup, self.query.metric, self.surveyed, self.query.resolution, self.learned)
+        return ClassedBlock(rollup, self.query.metric, self.surveyed.presence, self.query.resolution, self.learned)
 
     def look_at(self, policy: Policy) -> None:
         """Include the hours of its classes."""
