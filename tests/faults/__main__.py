@@ -72,6 +72,8 @@ PARTS: dict[str, tuple[Callable[[Path, int], Outcomes], int]] = {
 
 def main(asked: list[str]) -> int:
     """The number of things that went wrong, at most 1."""
+    if unknown := {one.partition("=")[0] for one in asked} - set(PARTS):
+        raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     FIGURES.mkdir(parents=True, exist_ok=True)
     wrong = 0
     for name, _, count in (one.partition("=") for one in asked or PARTS):
