@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from analyzer.cli.cycles import NEW_OBJECTS, collected_less
 from analyzer.cli.discover import discover
+from traffic.cycles import NEW_OBJECTS, collected_less
 
 
 def test_fewer_collections_inside_and_as_many_as_before_after_it_also_when_it_fails() -> None:

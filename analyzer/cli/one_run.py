@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from analyzer.cli.cycles import collected_less
 from analyzer.cli.dry_run import say_plan
 from analyzer.cli.last_run import opened_as
 from analyzer.cli.original import original_files
@@ -28,6 +27,7 @@ from analyzer.report.table import remove
 from analyzer.runs import document
 from analyzer.runs import record as add_run
 from traffic import console, store_options
+from traffic.cycles import collected_less
 from traffic.disk import lock, write_atomic
 from traffic.errors import UsageFailure
 from traffic.model import Label

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import time
 from dataclasses import dataclass
@@ -15,16 +14,12 @@ from generator.cli.background import BackgroundOptions, background_options, put_
 from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
+from traffic.cycles import collected_less
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
     from generator.pipeline import GenerationResult
     from generator.scenario import Scenario
-
-
-_OBJECTS = 100_000
-"""That are made before Python looks for cycles again. There are hardly any here, and to look for them as often as it
-usually does (every 700) is a tenth of what a run costs that has little to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +72,7 @@ class GenerateOptions(BackgroundOptions):
 @shared.as_json
 @shared.quiet
 @shared.verbose
+@collected_less()
 def generate(**given: Any) -> None:
     """Fill a store with realistic, labelled traffic.
 
@@ -95,7 +91,6 @@ def generate(**given: Any) -> None:
       ./sl.py generate --store /tmp/other --output /tmp/other --seed 7
       ./sl.py generate --background flows.csv --store output/attacked/traffic --output output/attacked
     """
-    gc.set_threshold(_OBJECTS)
     from generator.scenario import configured
 
     options = GenerateOptions(**given)
