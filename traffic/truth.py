@@ -20,7 +20,7 @@ from typing import Literal, TypeVar, get_args
 from traffic.disk import write_atomic
 from traffic.errors import UsageFailure
 from traffic.lists import rows_of, text_of
-from traffic.model import DAY, Direction, Kind, Label
+from traffic.model import Direction, Kind, Label
 from traffic.text import quoted, uncell, visible
 from traffic.times import instant, iso
 
@@ -55,25 +55,14 @@ def encode(labels: Iterable[Label], identity: str) -> bytes:
     """The bytes of the file: the same labels give the same bytes, in whatever order they come."""
     ordered = sorted(labels, key=lambda label: (label.start, label.key, label.id))
     # Most texts occur many times: each is looked at once.
-    text, day, clock = cache(quoted), cache(_day), cache(_clock)
+    text = cache(quoted)
     lines = [",".join(COLUMNS)]
     for one in ordered:
         factor = quoted(repr(one.factor)) if isfinite(one.factor) else ""
-        start, end = (day(time // DAY) + clock(time % DAY) for time in (one.start, one.end))
-        told = (quoted(one.id), text(one.key), start, end, text(one.shape), factor)
+        told = (quoted(one.id), text(one.key), iso(one.start), iso(one.end), text(one.shape), factor)
         named = map(text, (one.direction, one.kind, identity, one.culprit, one.campaign))
         lines.append(",".join((*told, *named)))
     return ("\n".join(lines) + "\n").encode("utf-8", "surrogatepass")
-
-
-def _day(days: int) -> str:
-    """The first part of a time: that of the day which is so many days after 1970 began."""
-    return iso(days * DAY).partition("T")[0]
-
-
-def _clock(seconds: int) -> str:
-    """The rest of a time, that many seconds into a day."""
-    return "T" + iso(seconds).partition("T")[2]
 
 
 def read(path: Path, shows_in: str | None = None) -> tuple[tuple[Label, ...], str | None]:

@@ -179,7 +179,7 @@ ELSEWHERE: CsvTable[OtherPolicy] = CsvTable(
 
 TABLES = (EVENTS, COMPARISON, NOT_JUDGED, SUPPRESSED, COVERAGE, CONTRIBUTORS, INCIDENTS, ELSEWHERE)
 
-_FIGURES = tuple(one.name for one in fields(Event) if one.type in ("float", "float | None"))
+_NAMES = tuple(one.name for one in fields(Event))
 
 
 def event_rows(findings: Findings) -> Iterator[JudgedEvent]:
@@ -192,7 +192,7 @@ def event_rows(findings: Findings) -> Iterator[JudgedEvent]:
 def as_written(event: Event) -> Event:
     """The event with the figures that events.csv shows: what is told from a run and from its files is then the same."""
     figures: dict[str, Any] = {
-        name: rounded(value) for name in _FIGURES if isinstance(value := getattr(event, name), float)
+        name: rounded(value) for name in _NAMES if isinstance(value := getattr(event, name), float)
     }
     return replace(event, **figures)
 
