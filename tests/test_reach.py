@@ -223,7 +223,7 @@ def test_hours_that_roll_ups_decide_are_not_looked_at_and_nothing_is_told_otherw
     told = outcome(source, policy, tmp_path / "few", labels)
     picked: list[int] = []
 
-    def all_around(of_labels: dict[str, list[Label]], block: JudgedBlock, aside: Aside | None) -> tuple[int, Ints]:
+    def all_around(of_labels: list[tuple[int, Label]], block: JudgedBlock, aside: Aside | None) -> tuple[int, Ints]:
         picked.extend(wanted_hours(of_labels, block, aside)[1].tolist())
         return 0, np.arange(Grid.over(block.query.window, HOUR).count)
 

@@ -26,7 +26,7 @@ from analyzer.judging.judged import (
 from analyzer.judging.presence import Presence
 from analyzer.judging.reaches import merged, reaches
 from analyzer.judging.suspects import suspect_days
-from analyzer.judging.wanted import aside_of, wanted_hours
+from analyzer.judging.wanted import aside_of, labelled, wanted_hours
 from analyzer.kernels.baseline import suspects
 from analyzer.kernels.ways import WAYS
 from analyzer.model import Event, NotJudged, Policy, Suppressed, Trace
@@ -120,8 +120,9 @@ def _find(
     query, judged, policy = part.query, part.judged, part.policy
     hot = suspect_hours(part)
     wanted = np.ones_like(hot) if full_scan else hot.copy()
-    aside = aside_of(labels, part, known)
-    wanted[wanted_hours(labels, part, aside)] = True
+    told = labelled(labels, part)
+    aside = aside_of(told, part, known)
+    wanted[wanted_hours(told, part, aside)] = True
     pieces = read_days(source, query, wanted)
     buckets = buckets_of(pieces, part)
     kept = traced_in(part, pieces, None if full_scan else buckets)

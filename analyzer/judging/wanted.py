@@ -30,31 +30,35 @@ def labelled(labels: Mapping[str, Sequence[Label]], block: JudgedBlock) -> list[
     return [*of_rows, *((row, label) for label in labels.get("", ()) if (row := nearest_row(label, block)) is not None)]
 
 
-def aside_of(labels: Mapping[str, Sequence[Label]], block: JudgedBlock, known: Known) -> Aside | None:
-    """The keys of a block with labels in whose direction its policy does not look, by one that does; None: no key."""
-    rows = sorted({row for row, label in labelled(labels, block) if not looked_for(label, block.policy)})
+def aside_of(labels: Sequence[tuple[int, Label]], block: JudgedBlock, known: Known) -> Aside | None:
+    """The keys of a block with labels in whose direction its policy does not look, by one that does; None: no key.
+
+    Args:
+        labels: as `labelled` finds them.
+    """
+    rows = sorted({row for row, label in labels if not looked_for(label, block.policy)})
     return in_both(block, known, rows) if rows else None
 
 
-def wanted_hours(labels: Mapping[str, Sequence[Label]], block: JudgedBlock, aside: Aside | None) -> tuple[Ints, Ints]:
+def wanted_hours(labels: Sequence[tuple[int, Label]], block: JudgedBlock, aside: Aside | None) -> tuple[Ints, Ints]:
     """The hours whose buckets say how near the labels of a block came, where roll-ups do not decide it: rows, hours.
 
     Of a label that has to be found these are all around it: other policies are tried there. Of any other one, those
     where it can have come nearest. A label of all keys is looked at where the roll-ups of a key came nearest.
 
     Args:
+        labels: as `labelled` finds them.
         aside: as `aside_of` finds it.
     """
-    every = labelled(labels, block)
-    spans = np.array([(label.start, label.end) for _, label in every], dtype=np.int64).reshape(-1, 2)
+    spans = np.array([(label.start, label.end) for _, label in labels], dtype=np.int64).reshape(-1, 2)
     around = spans - block.query.window.start + np.array([-LONGEST_EXTRA, LONGEST_EXTRA + HOUR - 1])
     first, stop = (around // HOUR).clip(0, Grid.over(block.query.window, HOUR).count).T
     of, within = ragged(stop - first)
     hours = first[of] + within
-    rows = np.array([row for row, _ in every], dtype=np.int64)[of]
+    rows = np.array([row for row, _ in labels], dtype=np.int64)[of]
     chosen = np.ones(len(of), dtype=bool)
     for direction in ("above", "below"):
-        own = [label.kind != "required" and label.direction == direction for _, label in every]
+        own = [label.kind != "required" and label.direction == direction for _, label in labels]
         few = np.array(own, dtype=bool)[of]
         if not few.any():
             continue
