@@ -52,6 +52,11 @@ class Manifest:
     """Whether block files of before have yet to go."""
 
     @property
+    def whole_weeks(self) -> bool:
+        """Whether each row of a block file has room for a whole week; else they end with the last value of the file."""
+        return self.format == FORMAT
+
+    @property
     def identity(self) -> str | None:
         """Of what was generated; None before it is there as a whole."""
         return None if self.window is None else f"{self.scenario[:16]}:{self.window.start}-{self.window.end}"

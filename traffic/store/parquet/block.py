@@ -28,7 +28,7 @@ from traffic.disk import storage
 from traffic.errors import UsageFailure
 from traffic.model import WEEK, Bools, Ints, Window, block_of
 from traffic.store.base import DamagedStore
-from traffic.store.folder import FORMAT, WAY_OUT, BlockFile, Manifest
+from traffic.store.folder import WAY_OUT, BlockFile, Manifest
 
 GROUP = 8
 """Rows that are decoded together: a query for few keys decodes few, and smaller groups read slower."""
@@ -74,7 +74,7 @@ def encode(keys: Sequence[str], amounts: Ints, manifest: Manifest, week: int) ->
     there = amounts >= 0
     first = there.argmax(axis=1)
     last = amounts.shape[1] - there[:, ::-1].argmax(axis=1)
-    if manifest.format != FORMAT and last.max() < amounts.shape[1]:
+    if not manifest.whole_weeks and last.max() < amounts.shape[1]:
         amounts = np.ascontiguousarray(amounts[:, : last.max()])
         there = amounts >= 0
     meta = {
@@ -182,7 +182,7 @@ def _head(parquet: pq.ParquetFile, file: BlockFile, manifest: Manifest) -> Head:
     counts = None if "counts" not in meta else tuple(map(int, meta["counts"]))
     if counts is not None and len(counts) != len(keys):
         raise ValueError("it does not count the values of each key")
-    last = file.week + WEEK if manifest.format == FORMAT else max(span.end for span in spans)
+    last = file.week + WEEK if manifest.whole_weeks else max(span.end for span in spans)
     return Head(keys, spans, (last - file.week) // manifest.step, counts)
 
 

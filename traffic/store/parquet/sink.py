@@ -14,7 +14,6 @@ from traffic.flows import Catalogue, Flows
 from traffic.model import WEEK, Grid, Ints, Window, block_bits, block_of, blocks, week_start
 from traffic.store.base import DamagedStore, ForeignStore
 from traffic.store.folder import (
-    FORMAT,
     NOTE,
     SHORT_ROWS,
     STORE,
@@ -204,7 +203,7 @@ class ParquetSink(FlowSink, LastingSink):
         place = {key: row for row, key in enumerate(merged_keys)}
         rows, columns = [place[key] for key in keys], slice(first, first + amounts.shape[1])
         there = 0 if old is None else old.shape[1]
-        steps = WEEK // manifest.step if manifest.format == FORMAT else max(there, columns.stop)
+        steps = WEEK // manifest.step if manifest.whole_weeks else max(there, columns.stop)
         merged = np.full((len(merged_keys), steps), -1, dtype=np.int64)
         if old is None:
             merged[rows, columns] = amounts
