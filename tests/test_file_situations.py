@@ -90,6 +90,21 @@ def read(place: str, said: Columns) -> tuple[dict[str, dict[str, float]], list[s
     return found, [*source.notes(), *source.remarks()]
 
 
+def assert_read_rightly(case: Right, folder: Path) -> None:
+    found, told = read(laid(folder, case.files), case.said)
+    assert found == case.values, told
+    if case.told:
+        assert any(case.told in line for line in told), told
+
+
+def assert_refused(files: Files | str, said: Columns, line: str, folder: Path) -> None:
+    with pytest.raises(Failure) as refused:
+        read(laid(folder, files), said)
+    assert isinstance(refused.value, UsageFailure)
+    assert line in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 BOTH = {"a": {"13:10": 7.0, "23:55": 9.0}}
 SUM = Columns(statistic="sum")
 CLOCKS = ("13:10:00,7", "23:55:00,9")
@@ -608,11 +623,7 @@ RIGHT: dict[str, Right] = {
 
 @pytest.mark.parametrize("situation", RIGHT)
 def test_a_file_as_people_have_it_is_read_rightly(situation: str, tmp_path: Path) -> None:
-    case = RIGHT[situation]
-    found, told = read(laid(tmp_path, case.files), case.said)
-    assert found == case.values, told
-    if case.told:
-        assert any(case.told in line for line in told), told
+    assert_read_rightly(RIGHT[situation], tmp_path)
 
 
 REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
@@ -868,9 +879,4 @@ REFUSED: dict[str, tuple[Files | str, Columns, str]] = {
 
 @pytest.mark.parametrize("situation", REFUSED)
 def test_what_cannot_be_known_is_refused_with_what_helps(situation: str, tmp_path: Path) -> None:
-    files, said, line = REFUSED[situation]
-    with pytest.raises(Failure) as refused:
-        read(laid(tmp_path, files), said)
-    assert isinstance(refused.value, UsageFailure)
-    assert line in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert_refused(*REFUSED[situation], tmp_path)

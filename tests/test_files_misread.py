@@ -11,8 +11,18 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import MONDAY
-from tests.test_file_situations import Right, at, laid, many, ndjson, parquet, read, rows
-from traffic.errors import Failure, UsageFailure
+from tests.test_file_situations import (
+    Right,
+    assert_read_rightly,
+    assert_refused,
+    at,
+    laid,
+    many,
+    ndjson,
+    parquet,
+    read,
+    rows,
+)
 from traffic.store import Columns
 from traffic.store.base import SEVERAL
 
@@ -201,11 +211,7 @@ RIGHT: dict[str, Right] = {
 
 @pytest.mark.parametrize("situation", RIGHT)
 def test_what_was_misread_is_read_rightly_or_said(situation: str, tmp_path: Path) -> None:
-    case = RIGHT[situation]
-    found, told = read(laid(tmp_path, case.files), case.said)
-    assert found == case.values, told
-    if case.told:
-        assert any(case.told in line for line in told), told
+    assert_read_rightly(RIGHT[situation], tmp_path)
 
 
 CELLS = ",".join(str(10 + 7 * hour % 11) for hour in range(24))
@@ -319,12 +325,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes] | str, Columns, str]] = {
 
 @pytest.mark.parametrize("situation", REFUSED)
 def test_what_was_misread_is_refused_with_what_helps(situation: str, tmp_path: Path) -> None:
-    files, said, line = REFUSED[situation]
-    with pytest.raises(Failure) as refused:
-        read(laid(tmp_path, files), said)
-    assert isinstance(refused.value, UsageFailure)
-    assert line in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert_refused(*REFUSED[situation], tmp_path)
 
 
 CLF = '10.0.0.{} - - [06/Jan/2025:00:{:02}:00 +0000] "GET /a HTTP/1.1" 200 15 "-" "curl/8"\n'

@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from traffic.errors import UsageFailure
-from traffic.store.files.cells import held_by
+from traffic.store.files.cells import TIMELY, held_by, unit_of_epoch
 from traffic.store.files.layout import Row
 from traffic.store.files.look import listed
 from traffic.store.files.naming import columns_in, plain
 from traffic.store.files.numerals import is_blank
 
-_TIMELY = ("time", "date", "clock", "epoch")
 _FEWEST = 3
 """Rows from which on it is told what a column goes along with."""
 _LOOKED_AT = 100
@@ -79,7 +78,7 @@ def refuse_times_across(name: str, columns: Sequence[str], day_only: bool) -> No
         UsageFailure: it does.
     """
     kinds = [held_by([column]) for column in columns]
-    timely = [column for column, kind in zip(columns, kinds, strict=True) if kind in _TIMELY]
+    timely = [column for column, kind in zip(columns, kinds, strict=True) if kind in TIMELY]
     across = len(timely) >= _FEWEST and 2 * len(timely) > len(columns) and timely == sorted(timely, key=_in_order)
     hours = [int(match[1]) for column in columns if (match := _HOUR.fullmatch(column))]
     numbered = hours[:1] in ([0], [1]) and all(two == one + 1 for one, two in pairwise(hours))
@@ -107,16 +106,12 @@ def _of_time(column: str, numbers: Sequence[int], times: Sequence[datetime | Non
         return all(0 <= number <= 7 for number in numbers)
     if name in _PARTS:
         return all(number == _PARTS[name](time) for number, time in zip(numbers, there, strict=True))
-    if held_by(map(str, numbers)) != "epoch" or len(set(numbers)) < 2:
+    unit = unit_of_epoch(numbers[0])
+    if unit is None or held_by(map(str, numbers)) != "epoch" or len(set(numbers)) < 2:
         return False
-    moved = [(number - numbers[0]) / _unit(numbers[0]) for number in numbers]
+    moved = [(number - numbers[0]) / unit for number in numbers]
     passed = [time.timestamp() - there[0].timestamp() for time in there]
     return all(abs(one - two) <= 1 for one, two in zip(moved, passed, strict=True))
-
-
-def _unit(number: float) -> int:
-    """How many of what a time is counted in are a second."""
-    return next(unit for unit in (1, 10**3, 10**6, 10**9) if number < 4.1e9 * unit)
 
 
 def _whole(cell: str | None) -> int | None:
@@ -127,9 +122,8 @@ def _whole(cell: str | None) -> int | None:
 def _moment(cell: str | None) -> datetime | None:
     if cell is None or is_blank(cell):
         return None
-    if held_by([cell]) == "epoch":
-        number = float(cell)
-        return datetime.fromtimestamp(number / _unit(number), UTC)
+    if held_by([cell]) == "epoch" and (unit := unit_of_epoch(float(cell))):
+        return datetime.fromtimestamp(float(cell) / unit, UTC)
     try:
         time = datetime.fromisoformat(cell.strip())
     except ValueError:

@@ -16,12 +16,15 @@ from traffic.store.files.numerals import NUMBER, Numbers, is_blank
 from traffic.store.files.zones import SUFFIX
 
 Holds = Literal["time", "date", "clock", "epoch", "number", "text", "nothing"]
+TIMELY: tuple[Holds, ...] = ("time", "date", "clock", "epoch")
+"""What a cell of a column of times may hold."""
 
 _ISO = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d.*")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?: ?[AaPp][Mm])?")
 # 1995 to 2100, in seconds and in finer units: what a number has to be to be taken for a time.
 _SECONDS = (8e8, 4.1e9)
+_UNITS = (1, 10**3, 10**6, 10**9)
 _MOST_DAYS, _RECENT = 31, 10
 EXCEL = ("excel",)
 """The format of times that are days since 30 December 1899."""
@@ -115,7 +118,7 @@ def held_by(cells: Iterable[str | None], numbers: Numbers | None = None) -> Hold
     if all(_SLASHED.fullmatch(SUFFIX.sub("", cell)) for cell in there):
         return "time" if all(":" in cell for cell in there) else "date"
     if all(NUMBER.fullmatch(cell) for cell in there):
-        return "epoch" if all(_is_epoch(float(cell)) for cell in there) else "number"
+        return "epoch" if all(unit_of_epoch(float(cell)) for cell in there) else "number"
     if numbers is not None and all(numbers.pattern.fullmatch(cell) for cell in there):
         return "number"
     return "text"
@@ -208,5 +211,6 @@ def _parses(cell: str, formats: Sequence[str]) -> bool:
     return False
 
 
-def _is_epoch(number: float) -> bool:
-    return any(_SECONDS[0] * unit <= number <= _SECONDS[1] * unit for unit in (1, 1e3, 1e6, 1e9))
+def unit_of_epoch(number: float) -> int | None:
+    """How many of what a number counts since 1970 are a second; None if it is not a plausible time."""
+    return next((unit for unit in _UNITS if _SECONDS[0] * unit <= number <= _SECONDS[1] * unit), None)

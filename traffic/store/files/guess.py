@@ -19,7 +19,7 @@ from traffic.store.files.cells import Holds, held_by
 from traffic.store.files.formats import Recognised, recognise_format
 from traffic.store.files.layout import Row
 from traffic.store.files.look import listed
-from traffic.store.files.naming import KEYS, columns_in, joined, named, require
+from traffic.store.files.naming import KEYS, columns_in, joined, named, one_member, require
 from traffic.store.files.numerals import NUMBER, Numbers, is_measure, measures
 from traffic.store.files.overlooked import numbers_that_name, refuse_zones
 from traffic.store.files.sampled import Sampled, contents
@@ -218,11 +218,7 @@ def _refuse_missing(table: Sampled, holds: dict[str, Holds], missing: dict[str, 
 
 def _unclear(table: Sampled, holds: dict[str, Holds], options: Sequence[str]) -> str:
     if len(table.columns) == 1 and table.objects:
-        only = table.columns[0]
-        return (
-            f"{table.name}: its objects contain only {only}: if that is a list of rows, write one per line, as "
-            f"jq -c '.{only}[]' does"
-        )
+        return f"{table.name}: {one_member(table.columns[0], 'rows')}"
     if len(table.columns) == 1:
         return (
             f"{table.name} has only one column, {table.columns[0][:60]!r}: columns of a CSV are separated by comma, "

@@ -6,13 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from traffic.store.files.cells import held_by
+from traffic.store.files.cells import TIMELY, held_by
 from traffic.store.files.numerals import NUMBER, UNIT_WORD, is_blank
 
 _LAST = 100
 """Rows from which it is told what the columns hold."""
 _NEARLY = 0.9
-_TIMELY = ("time", "date", "clock", "epoch")
 _CALLED_TIME = re.compile(r"time|date|stamp|zeit|datum|hora|fecha|heure", re.IGNORECASE)
 
 
@@ -28,7 +27,7 @@ def find_header(records: Sequence[Sequence[str]]) -> tuple[int, int, list[str]]:
     last = [records[index] for index in wide[-max(1, min(len(wide) - 1, len(there) // 2, _LAST)) :]]
     body = [row for row in last if not _units(row) and not row[0].startswith("#")]
     kinds = [_mostly([row[column] for row in body]) for column in range(width)]
-    timely = [column for column, kind in enumerate(kinds) if kind in _TIMELY]
+    timely = [column for column, kind in enumerate(kinds) if kind in TIMELY]
     plain = there[0], there[1], _stripped(records[there[0]])
     if width < 2 or not wide or not timely:
         return plain
@@ -90,7 +89,7 @@ def _mostly(cells: Sequence[str]) -> str:
 def _is_row(row: Sequence[str], timely: Mapping[int, str]) -> bool:
     """Whether a record has times where the rows of the table have them."""
     found = [held_by([row[column]]) for column in timely]
-    return not row[0].startswith("#") and any(one in _TIMELY for one in found) and "text" not in found
+    return not row[0].startswith("#") and any(one in TIMELY for one in found) and "text" not in found
 
 
 def _units(row: Sequence[str]) -> bool:

@@ -82,3 +82,10 @@ def named(names: Sequence[str], columns: Sequence[str], whole: bool = False) -> 
 def plain(column: str) -> str:
     """A name without case and punctuation."""
     return re.sub(r"[\W_]", "", column.lower())
+
+
+def one_member(name: str, what: str) -> str:
+    """What is said of JSON objects with a single member, which may be a list of `what`: "rows", "lines"."""
+    return (
+        f"its objects contain only {name}: if that is a list of {what}, write one per line, as jq -c '.{name}[]' does"
+    )

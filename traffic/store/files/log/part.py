@@ -17,6 +17,7 @@ from traffic.store.files.log.meaning import Look, Meaning, meaning_of, wanted_fi
 from traffic.store.files.log.raw import Raw, framed, lines_relation, raw_log
 from traffic.store.files.log.reading import Reading
 from traffic.store.files.look import Input, require_columns
+from traffic.store.files.naming import one_member
 from traffic.store.files.table import FILE, identifier, text
 from traffic.store.log_fields import ROLES, SERIES
 
@@ -132,10 +133,7 @@ class Interpreter:
         shown = ", ".join(names[:20])
         what = f"is read as {part.reading.title}, and"
         if part.reading.kind == "json" and len(names) == 1 and part.reading.array == "":
-            raise UsageFailure(
-                f"{part.inputs[0].name} is read as JSON, and its objects contain only {names[0]}: if that is a list "
-                f"of lines, write one per line, as jq -c '.{names[0]}[]' does"
-            )
+            raise UsageFailure(f"{part.inputs[0].name} is read as JSON, and {one_member(names[0], 'lines')}")
         if part.reading.kind == "table":
             what = "has no known log format (see docs/log-discovery.md); as a table it"
         raise UsageFailure(
