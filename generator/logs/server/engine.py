@@ -184,9 +184,14 @@ class Engine:
         stream = self.stream(f"generate {self._calls}", rate, self.now(), count)
         ordered = [(wanted, stream.inject(wanted.kind, duration_logs=wanted.left).id) for wanted in self._wanted]
         block = stream.take(count)
-        made = {incident.id: incident.lines for incident in stream.close()}
+        over = stream.drain()
+        ended = {incident.id for incident in over}
+        made = {incident.id: incident.lines for incident in (*over, *stream.close())}
         for wanted, name in ordered:
             wanted.left -= made.get(name, 0)
+            # Lines are shared out to within two an incident: what one that ended lacks is not made up for in another.
+            if name in ended and wanted.left <= 2:
+                wanted.left = 0
         self._wanted = deque((wanted for wanted in self._wanted if wanted.left > 0), MOST_ANOMALIES)
         return self.counted(Batch(encode(block, form, labels), block.anomalous))
 
