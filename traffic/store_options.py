@@ -123,7 +123,8 @@ _COLUMNS = (
     click.option(
         "--missing",
         type=Values(),
-        help="Files: values that stand for a missing one, such as -1,65535; `none` keeps all.  [default: detected]",
+        help="Files and Elasticsearch: values that stand for a missing one, such as -1,65535; `none` keeps all.  "
+        "[default: detected]",
     ),
     click.option(
         "--document-step",

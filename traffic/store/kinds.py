@@ -209,7 +209,7 @@ FILES = StoreKind(
 ELASTIC = StoreKind(
     "Elasticsearch",
     "https://HOST:9200/INDEX",
-    takes=_EVERY_TABLE | {"step", "filter_file", "counter", "raw_paths"},
+    takes=_EVERY_TABLE | {"step", "filter_file", "counter", "missing", "raw_paths"},
     instead="--wide, --where, --total and the format options are for files (for an index, use --filter)",
     source=_elastic_source,
     sink=_elastic_sink,

@@ -137,6 +137,13 @@ def is_full(answer: Answer, found: Cells, name: str) -> bool:
         return not found.total or whole(answer["aggregations"]["all"]["count"]) >= found.total
 
 
+def is_crossed(answer: Answer, found: Cells, name: str) -> bool:
+    """Whether there are documents of several keys, and of several values: which value is of which key is not kept."""
+    with understood(name):
+        count = answer.get("aggregations", {}).get("all", {}).get("count")
+        return count is not None and whole(count) > found.total and int(found.documents.sum()) > found.total
+
+
 def keys_of(answer: Answer) -> list[Answer]:
     """The outer buckets of an answer to `Fields.buckets` or `Fields.hours`."""
     found: list[Answer] = answer.get("aggregations", {}).get("keys", {}).get("buckets", [])

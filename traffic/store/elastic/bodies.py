@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from traffic.model import HOUR, Statistic, Window
+from traffic.store.elastic.clauses import any_of, is_written_as
 
 Body = dict[str, Any]
 Part = tuple[Sequence[str], Window]
@@ -50,19 +51,34 @@ class Fields:
         """Whether a document may have several keys."""
         self.checked: int | None = None
         """Seconds in which a key may have one document and no more, where nobody else sees to that."""
-        self.mixed = False
-        """Whether the key is of another type in another index."""
+        self.mixed: Mapping[str, Sequence[str]] = {}
+        """Family of types -> indices in which the key is of it; empty where it is of one family in all."""
         self.full = False
         """Whether each document has a value, so that it need not be asked for one."""
         self.counter = False
         """Whether values only grow: then the highest of a bucket counts, and when its last document was."""
+        self.marks: list[Body] = []
+        """Queries for values that stand for none, such as -1."""
         self._also = [] if also is None else [also]
-        self._valued: list[Body] = [] if value is None else [{"exists": {"field": value}}]
 
     @property
     def each(self) -> bool:
         """Whether each key is asked for by a query of its own, which no other key of a document disturbs."""
-        return self.several or self.mixed
+        return self.several or bool(self.mixed)
+
+    @property
+    def _valued(self) -> list[Body]:
+        there: list[Body] = [] if self.value is None else [{"exists": {"field": self.value}}]
+        return there if not self.marks else [*there, {"bool": {"must_not": self.marks}}]
+
+    def outermost(self, apart: Mapping[str, Body]) -> Body:
+        """The least and the highest value of all but those that these queries meet, and how many each of them does."""
+        values = {end: {end: {"field": self.value}} for end in ("min", "max")}
+        rest: Body = {"filter": {"bool": {"must_not": list(apart.values())}}, "aggs": values}
+        aggregations = {"rest": rest, "apart": {"filters": {"filters": apart}}} if apart else values
+        # Of all documents whatever they lack, an index knows the ends by heart.
+        query: Body = {"bool": {"filter": self._also}} if self._also else {"match_all": {}}
+        return {"size": 0, "track_total_hits": False, "query": query, "aggs": aggregations}
 
     def extent(self) -> Body:
         """The first and the last time of all documents."""
@@ -148,7 +164,7 @@ class Fields:
         return {
             "size": 0,
             "track_total_hits": True,
-            "query": _any([self.within(window), timeless, outside]),
+            "query": any_of([self.within(window), timeless, outside]),
             "aggs": {"indices": {"terms": {"field": "_index", "size": MOST_INDICES}, "aggs": found}},
         }
 
@@ -161,9 +177,10 @@ class Fields:
         steps: list[tuple[str, Body]] = [("filtered", also) for also in self._also]
         steps += [("timeless", {"exists": {"field": self.time}})]
         steps += [("valueless", {"exists": {"field": self.value}})] if self.value else []
+        steps += [("marked", {"bool": {"must_not": self.marks}})] if self.marks else []
         # A name that is longer than its mapping allows is in the document, and not in the index.
         long = {"term": {"_ignored": self.key}}
-        steps += [("overlong", _any([key, {"bool": {"must_not": [long]}}]))]
+        steps += [("overlong", any_of([key, {"bool": {"must_not": [long]}}]))]
         steps += [("keyless", key), ("astray", self.within(reach))]
         steps += [] if only is None else [("others", self._one_of(only))]
         musts = [query for _, query in steps]
@@ -227,7 +244,7 @@ class Fields:
         keys = list(dict.fromkeys(key for some, _ in parts for key in some))
         # What lies in a window has a time.
         each = [[self.within(window), self._one_of(some)] for some, window in parts]
-        there = each[0] if len(each) == 1 else [_any([{"bool": {"filter": one}} for one in each])]
+        there = each[0] if len(each) == 1 else [any_of([{"bool": {"filter": one}} for one in each])]
         return {
             "size": 0,
             "track_total_hits": True,
@@ -251,8 +268,15 @@ class Fields:
         return {"terms": terms}
 
     def _is(self, key: str) -> Body:
-        """Documents of a key. Where it is a number in one index and a name in another, it is read as either."""
-        return {"match": {self.key: {"query": key, "lenient": True}}} if self.mixed else {"term": {self.key: key}}
+        """Documents of a key. Where it is a number in one index and a name in another, it is read as either.
+
+        As what it is written like alone: `01` is no number, and `10.0.0.0/8` would be every address in it.
+        """
+        term: Body = {"term": {self.key: key}}
+        if not self.mixed:
+            return term
+        some = [indices for family, indices in self.mixed.items() if is_written_as(family, key)]
+        return any_of([{"bool": {"filter": [{"terms": {"_index": list(one)}}, term]}} for one in some])
 
     def _ends(self) -> Body:
         return {"first": {"min": {"field": self.time}}, "last": {"max": {"field": self.time}}}
@@ -272,16 +296,12 @@ class Fields:
             each = [self._is(key) for key in keys]
         else:
             each = [{"terms": {self.key: list(keys[at : at + _TERMS])}} for at in range(0, len(keys), _TERMS)]
-        return each[0] if len(each) == 1 else _any(each)
+        return each[0] if len(each) == 1 else any_of(each)
 
     def within(self, window: Window) -> Body:
         """Documents in a window."""
         bounds = {"gte": window.start * 1000, "lt": window.end * 1000, "format": "epoch_millis"}
         return {"range": {self.time: bounds}}
-
-
-def _any(queries: list[Body]) -> Body:
-    return {"bool": {"should": queries, "minimum_should_match": 1}}
 
 
 _HITS = "hits.total"
@@ -304,5 +324,6 @@ HOURS = (
 MANY = f"{_HITS},aggregations.keys.value"
 LARGEST = f"{_KEYS}.key,{_KEYS}.key_as_string"
 COVERAGE = f"{_HITS},aggregations.indices"
+OUTERMOST = "aggregations.min,aggregations.max,aggregations.rest,aggregations.apart"
 SUMS = f"{_KEYS}.key,{_KEYS}.doc_count,{_KEYS}.sum.value"
 TOTAL = "aggregations.count.value,aggregations.sum.value"

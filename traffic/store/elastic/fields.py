@@ -53,11 +53,13 @@ class KeyField:
     """What a person should know of that."""
     counter: bool = False
     """Whether the mapping says that values only grow."""
+    families: tuple[str, ...] = ()
+    """What the types in each of the groups have in common, where there are several."""
 
     @property
-    def mixed(self) -> bool:
-        """Whether a key is written as one thing here and as another there."""
-        return len(self.groups) > 1
+    def mixed(self) -> dict[str, tuple[str, ...]]:
+        """Family of types -> the indices in which the key is of it; empty where it is of one in all."""
+        return {name: group or () for name, group in zip(self.families, self.groups, strict=False)}
 
 
 def check_fields(cluster: Cluster, time: str, key: str, value: str | None, statistic: Statistic) -> KeyField:
@@ -85,7 +87,7 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
         f"{_a(' or '.join(some))} in {_some(indices)}" for some, indices in zip(families.values(), groups, strict=True)
     )
     remark = f"{key} is {' and '.join(told)}: the same text counts as one key"
-    return KeyField(False, blank, doubles, groups, remark, counter)
+    return KeyField(False, blank, doubles, groups, remark, counter, tuple(families))
 
 
 def _is_counter(cluster: Cluster, name: str, kinds: Mapping[str, Any]) -> bool:
@@ -93,10 +95,15 @@ def _is_counter(cluster: Cluster, name: str, kinds: Mapping[str, Any]) -> bool:
     if any(kind.startswith("counter_") for kind in kinds):
         return True
     path = f"/{cluster.place.index}/_mapping/field/{name}"
-    found = cluster.ask("GET", path, {"filter_path": "*.mappings.*.mapping.*.time_series_metric"})
+    told = (f"*.mappings.*.mapping.*.{each}" for each in ("time_series_metric", "path"))
+    found = cluster.ask("GET", path, {"filter_path": ",".join(told)})
     with understood(cluster.name):
         fields = [one for index in found.values() for one in index["mappings"].values()]
-        return any(one["time_series_metric"] == "counter" for field in fields for one in field["mapping"].values())
+        mappings = [one for field in fields for one in field["mapping"].values()]
+    paths = {str(one["path"]) for one in mappings if "path" in one} - {name}
+    return any(one.get("time_series_metric") == "counter" for one in mappings) or any(
+        _is_counter(cluster, path, {}) for path in sorted(paths)
+    )
 
 
 def _a(noun: str) -> str:
@@ -127,7 +134,7 @@ def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> di
     names = [name for name, _ in wanted.values()]
     # What a field lies in says why it is not found, and what is below it what to take instead.
     around = [outer for name in names for outer in _outer(name)] + [f"{name}.keyword" for name in names]
-    found = _capabilities(cluster, sorted({*names, *around}))
+    found = capabilities(cluster, sorted({*names, *around}))
     known: dict[str, dict[str, Any]] = {}
     for option, (name, good) in wanted.items():
         outer = {kind for lies_in in _outer(name) for kind in found.get(lies_in, {})}
@@ -164,7 +171,7 @@ def _outer(name: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def _capabilities(cluster: Cluster, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def capabilities(cluster: Cluster, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """What each of these fields can do, by type; fields that are not there are left out."""
     params = {"fields": ",".join(names), "filter_path": "fields,failed_indices"}
     found = cluster.ask("GET", f"/{cluster.place.index}/_field_caps", params)

@@ -12,6 +12,8 @@ from traffic.store.elastic.bodies import KEY, TIME, Body, Fields
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.fields import KeyField, check_fields, field_types, read_filter, said_errors
 from traffic.store.elastic.layout import Layout
+from traffic.store.elastic.marked import leave_out_marks
+from traffic.store.elastic.reported import unfinished_flows
 from traffic.store.elastic.roles import log_roles
 from traffic.store.elastic.sample import sample, with_evidence
 from traffic.store.elastic.view import View, view_of
@@ -107,9 +109,9 @@ def as_named(cluster: Cluster, columns: Columns, layout: Layout) -> ReadAs:
     if not lines:
         # Log lines come as they like, however regular they may look.
         newest = sample(cluster, _fields(time, key, columns, about, also, errors))
-        told = newest.step
+        told = newest.evidence.step
         if columns.value is not None:
-            columns, evidence = with_evidence(columns, about.counter, newest)
+            columns, evidence = with_evidence(columns, about.counter, newest, key)
             notes += evidence
     metric = columns.metric()
     if columns.value is None and errors is None and columns.preset is None:
@@ -118,18 +120,22 @@ def as_named(cluster: Cluster, columns: Columns, layout: Layout) -> ReadAs:
         # One document a step: a step without one was not measured.
         metric = replace(metric, empty="missing")
     notes += [about.remark] if about.remark else []
+    fields = _fields(time, key, columns, about, also, errors)
+    if columns.value is not None and columns.how != "count":
+        notes += leave_out_marks(cluster, fields, columns.missing)
+        notes += unfinished_flows(cluster, fields) if columns.how == "sum" else []
     if columns.preset is not None:
         value = "" if columns.value is None else f", {columns.value}"
         notes.append(f"using {time}, {key}{value}")
         notes += [] if errors is None else [f"errors: {told_errors}"]
     return ReadAs(
-        fields=_fields(time, key, columns, about, also, errors),
+        fields=fields,
         metric=metric,
         ours=False,
         step=columns.step,
         told=told,
         lines=lines,
-        said=repr((time, key, columns.value, columns.how, columns.step, also, errors, columns.counter)),
+        said=repr((time, key, columns.value, columns.how, columns.step, also, errors, columns.counter, fields.marks)),
         view=view_of(cluster, also),
         groups=about.groups,
         notes=tuple(notes),

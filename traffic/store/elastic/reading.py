@@ -12,7 +12,7 @@ import numpy as np
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, HOUR_FIELDS, Counts, Floats, Grid, Hours, Matrix, Query, Rollup, Window
 from traffic.store.base import Joined, StoreError, check_size
-from traffic.store.elastic.answers import Cells, SeveralKeys, cells, is_full, keys_of, understood
+from traffic.store.elastic.answers import Cells, SeveralKeys, cells, is_crossed, is_full, keys_of, understood
 from traffic.store.elastic.bodies import BUCKETS, HOURS, Body
 from traffic.store.elastic.client import Cluster
 from traffic.store.elastic.extent import Extent
@@ -183,6 +183,12 @@ class BucketReader:
                     raise
                 self._fields.several = True
                 continue
+            if each and is_crossed(answer, found, self.name):
+                key, value = self._fields.key, self._fields.value
+                raise UsageFailure(
+                    f"{self.name} has documents with several {key} and several {value}, as lists of objects become: "
+                    "which value belongs to which is not kept: index each object as a document of its own"
+                )
             if not full or is_full(answer, found, self.name):
                 return answer, found
             self._fields.full = False

@@ -40,6 +40,7 @@ from traffic.store.elastic.opening import as_named, as_ours
 from traffic.store.elastic.place import find_place
 from traffic.store.elastic.reading import AT_BEST, BucketReader
 from traffic.store.elastic.stamps import Stamps
+from traffic.store.remarks import ahead, alike
 
 NEVER = 2**40
 """Seconds after which an answer is kept that tomorrow may be another: more than there are."""
@@ -183,6 +184,8 @@ class ElasticSource(RollupSource, JoiningSource, SharedSource, SparseSource, Ran
                 f"all {self._fields.time} lie before 1980: are these seconds, while the mapping expects milliseconds?"
             )
             found = replace(found, notes=(*found.notes, f"{seconds} Map it with the format epoch_second"))
+        elif not self._read.ours:
+            found = replace(found, notes=(*found.notes, *ahead(reach, self._fields.time), *alike(self._extent.spans())))
         if self._read.ours and self._layout.identity is None:
             missing = Holding(self.name, None, None, (LeftOut(UNFINISHED, None),))
             found = replace(found, parts=(*found.parts, missing))

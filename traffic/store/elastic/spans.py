@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from traffic.errors import UsageFailure
 from traffic.model import WEEK, Window
 from traffic.store.base import TooLarge
 from traffic.store.elastic.answers import finite, text_of, total_of, understood, whole
@@ -192,7 +193,13 @@ def ask_bounds(cluster: Cluster, fields: Fields, now: int) -> Window | None:
             (_time(one["key"]) // 1000, whole(one["doc_count"], 1))
             for one in answer["aggregations"]["weeks"]["buckets"]
         ]
-        if sum(count for _, count in weeks) != total_of(answer):
+        counted, total = sum(count for _, count in weeks), total_of(answer)
+        if counted > total:
+            raise UsageFailure(
+                f"{cluster.name} has documents that count more than once, because they stand for several (_doc_count, "
+                "as in a downsampled index) or have several times: read the index that they were made of"
+            )
+        if counted != total:
             raise ValueError("its weeks do not contain all documents")
     return bounds_of(weeks, now)
 
