@@ -119,7 +119,7 @@ def with_evidence(said: Columns, declared: bool, newest: Newest, key: str) -> tu
         raise UsageFailure(
             f"{name} (--value) is a running total, and {newest.together} documents of one {key} have the same time: "
             f"totals of several things, such as interfaces, of which no rate of the {key} can be told: name a field "
-            "with --key that tells them apart, or choose one of them with --filter"
+            "with --key that distinguishes them, or choose one of them with --filter"
         )
     twice = _twice(name, key, newest) if said.statistic in (None, "sum") else []
     if said.counter or said.statistic == "count":
