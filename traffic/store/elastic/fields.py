@@ -87,7 +87,15 @@ def check_fields(cluster: Cluster, time: str, key: str, value: str | None, stati
         f"{_a(' or '.join(some))} in {_some(indices)}" for some, indices in zip(families.values(), groups, strict=True)
     )
     remark = f"{key} is {' and '.join(told)}: the same text counts as one key"
-    return KeyField(False, blank, doubles, groups, remark, counter, tuple(families))
+    return KeyField(
+        names=False,
+        blank=blank,
+        doubles=doubles,
+        groups=groups,
+        remark=remark,
+        counter=counter,
+        families=tuple(families),
+    )
 
 
 def _is_counter(cluster: Cluster, name: str, kinds: Mapping[str, Any]) -> bool:
