@@ -448,6 +448,8 @@ def test_a_bucket_that_is_missing_is_empty_and_another_is_not_ours() -> None:
         ({"b": {"flow": [[1, 2, 0]]}}, "no width"),
         ({"b": {"flow": [[1, 2, None]]}}, "no width"),
         ({"b": {"flow": [[1, 1e999, 60]]}}, "infinite"),
+        ({"b": {"flow": [[NIGHT.start * 1000, -1, 60]]}}, "is below 0"),
+        ({"both_bits_per_sec": {"flow": []}, "both_pkts_per_sec": {"flow": []}}, 'only one of "aggregates" be "raw"'),
     ],
 )
 def test_a_series_that_is_none_is_told_with_its_key(series: Any, said: str) -> None:
@@ -458,6 +460,29 @@ def test_a_series_that_is_none_is_told_with_its_key(series: Any, said: str) -> N
 def test_series_of_two_kinds_are_not_mixed() -> None:
     with pytest.raises(Malformed, match="both_bits_per_sec and in_bits_per_sec"):
         series_of([row(7, at(0, 1)), row(8, at(0, 1), name="in_bits_per_sec")], [7, 8], GRID)
+
+
+@pytest.mark.parametrize(
+    ("name", "unit", "told"),
+    [
+        ("both_bits_per_sec", "packet/s", "bit/s"),
+        ("both_pkts_per_sec", "bit/s", "packet/s"),
+        ("in_packets", "bit/s", "packet/s"),
+        ("f_sum_both_bytes", "bit/s", "byte/s"),
+        ("fps", "bit/s", "flow/s"),
+        ("out_bits_per_sec", "bit/s", None),
+        ("both_pkts_per_sec", "packet/s", None),
+        ("f_avg_latency", "bit/s", None),
+        ("both_bits_per_sec", "", None),
+    ],
+)
+def test_series_are_in_the_unit_of_the_metric(name: str, unit: str, told: str | None) -> None:
+    rows = [row(7, at(0, 1), name=name)]
+    if told is None:
+        assert series_of(rows, [7], GRID, unit)[1] == {7}
+    else:
+        with pytest.raises(Malformed, match=f"are {told}, not {unit}: let"):
+            series_of(rows, [7], GRID, unit)
 
 
 @given(

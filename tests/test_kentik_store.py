@@ -31,7 +31,7 @@ from traffic.model import BITS, DAY, HOUR, WEEK, Floats, Grid, Query, Window
 from traffic.store.base import StoreError
 from traffic.store.kentik import KentikSource
 from traffic.store.kentik.template import CUSTOMERS, SERIES
-from traffic.times import instant, resolution
+from traffic.times import instant, iso, resolution
 
 
 def twin(account: Account, asn: int, window: Window, step: int, share: float = 1.0) -> Floats:
@@ -395,6 +395,20 @@ def test_a_plan_that_keeps_data_for_ever_is_no_error(days: float, start: int, mo
         store = source(fake)
         monkeypatch.setattr(store._client, "get", lambda _path: {"plans": [{"full_retention": days}]})
         assert store.extent(None, 60) == Window(start, now)
+
+
+@pytest.mark.parametrize("start", [None, MONDAY])
+def test_where_plans_keep_data_for_different_times_it_is_said_from_when_on_all_is_there(
+    start: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = MONDAY + 9 * WEEK
+    with Kentik(flat(1, 1), clock=Clock(now)) as fake:
+        store = source(fake)
+        plans = [{"full_retention": days} for days in (60, 30, None, 30)]
+        monkeypatch.setattr(store._client, "get", lambda _path: {"plans": plans})
+        assert store.extent(start, 60) == Window(now - 60 * DAY, now)
+        assert "keep such data for 30 to 60 days" in store.remarks()[0]
+        assert f"--start {iso(now - 30 * DAY)} with --history 1h leaves that out" in store.remarks()[0]
 
 
 def test_who_asks_for_more_than_is_kept_is_told() -> None:

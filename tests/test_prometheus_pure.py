@@ -38,6 +38,25 @@ def test_the_selectors_of_an_expression_are_found(text: str, found: list[str]) -
     assert (expression.plain is None) == (found != [expression.text] or "[" in found[0].partition("{")[0])
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("up", "up"),
+        ('up{job="a"}', "up"),
+        ('{__name__="up"}', "up"),
+        ("{job='a', __name__ = 'up'}", "up"),
+        ('{"http.requests_total"}', "http.requests_total"),
+        ('{job="a", "http.requests_total" , x="y"}', "http.requests_total"),
+        ('{__name__=~"a|b"}', ""),
+        ('{job="up"}', ""),
+        ("rate(up[5m])", ""),
+        ("up + up", ""),
+    ],
+)
+def test_a_metric_is_known_by_its_name_however_it_is_written(text: str, name: str) -> None:
+    assert read(text).metric == name
+
+
 @pytest.mark.parametrize(("text", "number"), [("5m", 300_000), ("1h30m", 5_400_000), ("1ms", 1), ("2w", 1_209_600_000)])
 def test_a_duration_is_understood(text: str, number: int) -> None:
     assert milliseconds(text) == number

@@ -118,7 +118,7 @@ def test_a_bucket_is_half_open_to_the_millisecond(prom_server: PromServer) -> No
 def test_a_gap_stays_a_gap_of_a_metric_and_of_an_expression(prom_server: PromServer) -> None:
     samples = every(STEP, range(100)) + every(STEP, range(120, 200), MONDAY + 120 * STEP)
     for value in ("x", "sum by (k) (x)", "x * 1", 'x{k="a"} + on (k) (x - x)'):
-        source = filled(prom_server, ("x", {"k": "a"}, samples), value=value, key="k")
+        source = filled(prom_server, ("x", {"k": "a"}, samples), value=value, key="k", statistic="avg")
         values = ask(source, ("a",), Window(MONDAY, MONDAY + 200 * STEP))[0]
         assert np.flatnonzero(np.isnan(values)).tolist() == list(range(100, 120)), value
         np.testing.assert_array_equal(values[120:], np.arange(120, 200))
@@ -204,7 +204,7 @@ def two_days(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 def test_more_points_than_a_series_may_have_are_asked_for_in_parts(prom_server: PromServer) -> None:
     values = np.arange(25 * DAY // STEP)
-    source = filled(prom_server, ("x", {"k": "a"}, every(STEP, values)), value="x", key="k")
+    source = filled(prom_server, ("x", {"k": "a"}, every(STEP, values)), value="x", key="k", statistic="avg")
     window = Window(MONDAY, MONDAY + 25 * DAY)
     query = Query(source.metric, ("a",), window, STEP)
     with pytest.raises(TooLong, match="points"):
@@ -315,6 +315,7 @@ def test_values_that_are_no_numbers_are_said_on_every_run(prom_server: PromServe
         ("x", {"k": "c"}, every(STEP, range(600))),
         value="x",
         key="k",
+        statistic="avg",
     )
     window = Window(MONDAY, MONDAY + 10 * HOUR)
     coverage = source.coverage(window, window)

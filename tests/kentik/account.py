@@ -27,6 +27,8 @@ FORCED = {1: 3 * DAY, 5: 14 * DAY, 10: 30 * DAY, 20: 60 * DAY}
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(:00)?")
 _AS = {"AS_dst": "dst_as", "AS_src": "src_as"}
+_SERIES = {"packets": "both_pkts_per_sec", "fps": "fps"}
+"""Metric -> what its series are called."""
 TOTAL = ["Traffic"]
 BETWEEN = " ---- "
 
@@ -149,7 +151,7 @@ class Account:
         for place, (largest, key, asn, points) in enumerate(found[:depth]):
             row: dict[str, Any] = {"key": key, **dict(zip(dimensions, key.split(BETWEEN), strict=False)), name: largest}
             if place < topx:
-                row["timeSeries"] = {"both_bits_per_sec": {"flow": points}} if raw else {}
+                row["timeSeries"] = {_SERIES.get(metric, "both_bits_per_sec"): {"flow": points}} if raw else {}
             rows.append(row)
             if asn in self.renamed:
                 rows.append({**row, "key": self.renamed[asn]})

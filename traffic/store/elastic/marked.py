@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from traffic.store.elastic.answers import finite, understood, whole
 from traffic.store.elastic.bodies import OUTERMOST, Body, Fields
 from traffic.store.elastic.client import Cluster
+from traffic.store.ends import marks_at_ends, may_be_marks
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.markers import Marker, Markers, remarks_on
+from traffic.store.files.markers import Marker, remarks_on
 
 _EXACT = 2.0**53
 _LARGEST = 2.0**63
 _NEAR = 1e-9
 """How far from the value that a float says the one in the index may lie, beyond those that floats say exactly."""
-_ENOUGH = 2
-"""Of a value that occurs more often, it is not needed how often."""
 
 
 def leave_out_marks(cluster: Cluster, fields: Fields, said: Sequence[float] | None) -> list[str]:
@@ -43,7 +40,7 @@ def _find(cluster: Cluster, fields: Fields) -> list[Marker]:
         if None in ends:
             return []
         low, high = map(finite, ends)
-    if low >= 0 and not _found([np.nextafter(0.0, 1.0), high, high]):
+    if not may_be_marks(low, high):
         return []
     answer = cluster.search(fields.outermost({"min": _equal(fields, low), "max": _equal(fields, high)}), OUTERMOST)
     with understood(cluster.name):
@@ -51,16 +48,8 @@ def _find(cluster: Cluster, fields: Fields) -> list[Marker]:
         counts = {low: whole(inner["apart"]["buckets"]["min"]["doc_count"])}
         counts[high] = whole(inner["apart"]["buckets"]["max"]["doc_count"])
         rest = [inner["rest"][end]["value"] for end in ("min", "max")]
-        values = [finite(one) for one in rest if one is not None]
-    values += [value for value, count in counts.items() for _ in range(min(count, _ENOUGH))]
-    octets = kind_of_value(fields.value or "").octets
-    return [Marker(one.value, counts[one.value], one.sure) for one in _found(values, octets)]
-
-
-def _found(values: Sequence[float], octets: bool = False) -> list[Marker]:
-    markers = Markers()
-    markers.add(np.array(values))
-    return markers.found(octets)
+        others = [finite(one) for one in rest if one is not None]
+    return marks_at_ends(counts, others, kind_of_value(fields.value or "").octets)
 
 
 def _equal(fields: Fields, value: float) -> Body:

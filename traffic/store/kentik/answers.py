@@ -17,6 +17,11 @@ Row = Mapping[str, Any]
 
 _ASN = re.compile(r"\((\d{1,10})\)\s*$")
 _MOST = 2**32
+_UNITS = (
+    *(("bits", "bit/s"), ("bytes", "byte/s")),
+    *(("pkts", "packet/s"), ("packets", "packet/s"), ("fps", "flow/s"), ("flows", "flow/s")),
+)
+"""Part of the name of a series -> what it is in."""
 _ABSURD = 1e18
 """More than any network carries: an exabit per second."""
 
@@ -106,11 +111,17 @@ def without_series(rows: Iterable[Row], asns: Sequence[int]) -> list[int]:
     return [asn for row in rows if (asn := asn_of(row["key"])) in wanted and not row.get("timeSeries")]
 
 
-def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Floats, set[int]]:
+def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid, unit: str = "") -> tuple[Floats, set[int]]:
     """The buckets of the requested customers, and which of them were in the answer.
 
     A point belongs to a bucket by its own time. Several points in a bucket are averaged, weighted by their widths; null
     is not a point. Two rows of one AS number (it was renamed meanwhile) are added up.
+
+    Args:
+        rows: of the answer.
+        asns: that were requested.
+        grid: of the buckets.
+        unit: that the series must be in; empty: any.
 
     Returns:
         values of shape (asns, buckets), NaN where there is no point; the AS numbers that had a series.
@@ -129,7 +140,7 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
             continue
         if asn not in place:
             raise Malformed(f"its answer contains {row['key']!r:.80}, which was not requested")
-        name, flow = flow_of(row)
+        name, flow = flow_of(row, unit)
         names.add(name)
         if len(names) > 1:
             raise Malformed(f"its series are of different kinds, {' and '.join(sorted(names))}")
@@ -140,16 +151,22 @@ def series_of(rows: Iterable[Row], asns: Sequence[int], grid: Grid) -> tuple[Flo
     return values, came
 
 
-def flow_of(row: Row) -> tuple[str, Floats]:
+def flow_of(row: Row, unit: str = "") -> tuple[str, Floats]:
     """The name of a row's series, and its points: shape (points, 3) of milliseconds, value (or NaN) and seconds.
 
     Raises:
-        Malformed: it has none.
+        Malformed: it has none, or several, or one in another unit than `unit` by its name.
     """
     series = row["timeSeries"]
     if not isinstance(series, dict):
         raise Malformed(f"the series of {row['key']!r:.80} is not valid")
+    if len(series) > 1:
+        several = " and ".join(map(repr, sorted(series)))
+        raise Malformed(f'{row["key"]!r:.80} has the series {several:.80}: let only one of "aggregates" be "raw"')
     name, held = next(iter(series.items()))
+    told = next((one for part, one in _UNITS if part in str(name).lower()), "")
+    if unit and told and told != unit:
+        raise Malformed(f'its series {name!r:.40} are {told}, not {unit}: let "metric" and "aggregates" name the same')
     flow = held.get("flow") if isinstance(held, dict) else None
     try:
         # numpy turns None into NaN.
@@ -160,7 +177,9 @@ def flow_of(row: Row) -> tuple[str, Floats]:
         raise Malformed(f"the series of {row['key']!r:.80} has no points of time, value and width")
     if np.isinf(points).any() or np.isnan(points[:, [0, 2]]).any() or (points[:, 2] <= 0).any():
         raise Malformed(f"a point of {row['key']!r:.80} has no time, no width, or an infinite value")
-    if (np.abs(points[:, 1]) > _ABSURD).any():
+    if (points[:, 1] < 0).any():
+        raise Malformed(f"a point of {row['key']!r:.80} is below 0, which no traffic is")
+    if (points[:, 1] > _ABSURD).any():
         raise Malformed(f"a point of {row['key']!r:.80} is more than any network carries")
     return name, points
 

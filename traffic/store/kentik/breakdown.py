@@ -14,7 +14,7 @@ import numpy as np
 
 from traffic.errors import UsageFailure
 from traffic.flows import FlowAnswer, FlowQuery, beyond_the_first
-from traffic.model import HOUR, Floats, Grid, Window, floor_to
+from traffic.model import BITS, HOUR, Floats, Grid, Window, floor_to
 from traffic.store.base import StoreError, TooLarge
 from traffic.store.kentik.answers import Malformed, Row, asn_of, bucketed, flow_of, rows_by_bucket
 from traffic.store.kentik.bodies import breakdown_body
@@ -164,7 +164,7 @@ class Breakdown:
             value = tuple(row["key"].split(_BETWEEN)) if len(names) > 1 else (row["key"],)
             if len(value) != len(names):
                 raise Malformed(f"the key {row['key']!r:.80} does not say a value of each of {', '.join(names)}")
-            points = bucketed(flow_of(row)[1], grid)
+            points = bucketed(flow_of(row, BITS.unit)[1], grid)
             series[value] = np.nansum([series[value], points], axis=0) if value in series else points
         listed_all = len(whole) == len(rows) and len(whole) < self._template.most
         return _Listed(series, cut=names != _TOTAL and not listed_all)

@@ -79,7 +79,7 @@ class Series:
             self._fewer(len(asns) - len(bare))
             raise TooLarge(f"{len(bare)} of {len(asns)} customers came without a series ({what})")
         try:
-            values, came = series_of(rows, asns, grid)
+            values, came = series_of(rows, asns, grid, self._template.metric.unit)
         except TooLong as error:
             if grid.window.seconds <= HOUR:
                 raise StoreError(

@@ -248,12 +248,19 @@ class KentikSource(ScarceSource, FlowSource):
         try:
             if self._plans is None:
                 self._plans = self._client.get("/plans")["plans"]
-            days = [plan[name] for plan in self._plans]
+            days = sorted({int(plan[name]) for plan in self._plans if plan[name]})
             # No further back than 1970: unlimited retention may be given as an arbitrary large number.
-            return min(max(int(day) for day in days if day), int(self._now()) // DAY) * DAY
-        except (AccessDenied, Refused, KeyError, TypeError, ValueError, OverflowError):
+            kept = [min(day, int(self._now()) // DAY) * DAY for day in (days[-1], days[0])]
+        except (AccessDenied, Refused, LookupError, TypeError, ValueError, OverflowError):
             # A user who may not see plans may still send queries; a wrong token is noticed by the first of them.
             return None
+        if kept[0] > kept[1]:
+            first = ceil_to(int(self._now()) - kept[1], HOUR)
+            self._say(
+                f"the plans of this account keep such data for {days[0]} to {days[-1]} days: before {iso(first)} the "
+                f"traffic of some devices may be missing; --start {iso(first)} with --history 1h leaves that out"
+            )
+        return kept[0]
 
     def _say(self, text: str) -> None:
         if text not in self._said:

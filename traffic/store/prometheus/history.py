@@ -11,11 +11,14 @@ from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.errors import UsageFailure
 from traffic.model import DAY, HOUR, Grid, Window
 from traffic.store.base import NoSuchStore, StoreError, TooLarge
+from traffic.store.columns import Columns
 from traffic.store.files.step import own_step
 from traffic.store.prometheus.asking import Asking, Labels, halves
+from traffic.store.prometheus.moves import copies, marks_of, moves_of, refuse_histogram
 from traffic.store.prometheus.promql import Selector
 from traffic.store.prometheus.questions import Naming, Question, Samples, odd, span
-from traffic.store.prometheus.reading import PromReading
+from traffic.store.prometheus.reading import PromReading, fitted_to_samples
+from traffic.store.remarks import alike
 from traffic.times import fitting
 
 LOOK = 3650 * DAY
@@ -38,6 +41,22 @@ class SampleHistory:
         self._days: dict[str, tuple[Labels, Window]] = {}
         self.remarks: list[str] = []
         """Notes for a person about the series."""
+
+    def look(self, said: Columns) -> PromReading:
+        """How it is read after a look at the newest samples.
+
+        Raises:
+            UsageFailure: they are not what they are called.
+        """
+        try:
+            end = self.extent().end
+        except NoSuchStore:
+            # Whoever wants to read something is told.
+            return self._reading
+        question = self._reading.question(self.evaluated, closed=self._asking.closed)
+        moves = moves_of(self._asking, question, end)
+        self._reading = fitted_to_samples(self._reading, said, moves, self._asking.name)
+        return self._reading
 
     @property
     def evaluated(self) -> int:
@@ -112,6 +131,7 @@ class SampleHistory:
         rows = used + sum(one.rows or 0 for one in left)
         part = Holding(self._asking.name, rows, used, tuple(left), window.start, window.end)
         notes = () if self._reading.plain is None else self._odd(window)
+        notes += () if naming.labels is None else tuple(alike([key for key in counts if key]))
         return Coverage((part,), noun, (used, used), notes=notes)
 
     def series(self) -> int:
@@ -154,9 +174,11 @@ class SampleHistory:
             count = int(sum(value for _, value in self._asking.at(promql, window.end)))
         except TooLarge:
             return ()
-        if not count:
+        if count:
+            return (f"{count} series {'has' if count == 1 else 'have'} NaN or infinite values, which count as missing",)
+        if self._reading.ours is not None or self._reading.statistic in ("count", "rate"):
             return ()
-        return (f"{count} series {'has' if count == 1 else 'have'} NaN or infinite values, which count as missing",)
+        return tuple(marks_of(self._asking, self._reading.plain, window, self.step() or 60))
 
     def _look_at_sharing(self, question: Samples) -> None:
         """Note what becomes of several series of one key.
@@ -165,7 +187,14 @@ class SampleHistory:
             UsageFailure: they cannot be combined.
         """
         naming, statistic = self._reading.naming, self._reading.statistic
-        if naming.labels is None or statistic not in ("avg", "p95"):
+        if naming.labels is None or self._reading.ours is not None:
+            return
+        end = self.extent().end
+        refuse_histogram(self._asking, question.selector, naming.labels, Window(end - DAY, end))
+        if statistic in ("sum", "count", "rate"):
+            day = Window(end - DAY, end)
+            self.remarks += copies(self._asking, question.selector, naming.labels, day, question.sharing(DAY))
+        if statistic not in ("avg", "p95"):
             return
         found = self._asking.at(question.sharing(DAY), self.extent().end)
         most = max((value for _, value in found), default=1.0)

@@ -35,6 +35,8 @@ _MILLISECONDS = {
     "w": 604_800_000,
     "y": 31_536_000_000,
 }
+_NAMED = re.compile(r"""__name__\s*=\s*["']([^"']+)["']|[{,]\s*["']([^"']+)["']\s*[,}]""")
+"""A name among the matchers, as `{__name__="x"}` or, since Prometheus 3, `{"x"}`."""
 LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -70,6 +72,14 @@ class Expression:
         (one,) = self.selectors
         alone = (one.start, one.end) == (0, len(self.text)) and not one.within and not one.offset and not one.fixed
         return one.series if alone else None
+
+    @property
+    def metric(self) -> str:
+        """The name of the metric, if the expression is nothing but a selector of one; else empty."""
+        series = self.plain or ""
+        name = series.partition("{")[0].strip()
+        told = None if name else _NAMED.search(series)
+        return name or (told[1] or told[2] if told else "")
 
     def replaced(self, by: Callable[[Selector], str]) -> str:
         """The text with each selector replaced by the result of `by`."""

@@ -61,6 +61,10 @@ class Question(Protocol):
         """Number of samples, or of values of an expression, of each key in the time before."""
         ...
 
+    def ranged(self, seconds: int) -> str:
+        """All samples, or values of an expression, of the time before."""
+        ...
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -90,6 +94,10 @@ class Samples:
         """Number of samples of each key."""
         within = span(seconds, closed=self.closed)
         return f"sum {self.naming.clause} (count_over_time({self._chosen(series)}{within} offset 1ms))"
+
+    def ranged(self, seconds: int) -> str:
+        """All samples of the time before, series by series."""
+        return f"{self.selector}{span(seconds, closed=self.closed)} offset 1ms"
 
     def sharing(self, seconds: int) -> str:
         """Number of series of the key with the most."""
@@ -132,6 +140,10 @@ class Evaluated:
     def seen(self, seconds: int, series: Sequence[dict[str, str]] | None = None) -> str:
         """Number of values of each key."""
         return f"count_over_time(({finite(self._chosen(series))}){every(seconds, self.step, closed=self.closed)})"
+
+    def ranged(self, seconds: int) -> str:
+        """All values of the time before, of each of the vector's elements."""
+        return f"({finite(self._moved())}){every(seconds, self.step, closed=self.closed)}"
 
     def _chosen(self, series: Sequence[dict[str, str]] | None) -> str:
         return self._moved() if series is None else f"({self._moved()}) {self._among(series)}"

@@ -58,10 +58,12 @@ class PrometheusSource(RollupSource, ServedSource, FlowSource):
         self.name = place.name
         self._connection = Connection(place, access)
         self._reading = reading_of(self._connection, columns)
-        self.metric = self._reading.metric
         self._asking = Asking(self._connection, flavour_of(self._connection))
         self._now = now
         self._history = SampleHistory(self._asking, self._reading, int(now()))
+        if self._reading.ours is None:
+            self._reading = self._history.look(columns)
+        self.metric = self._reading.metric
         self._parts = LabelParts(self._asking, self._reading, self._history, self.metric)
         self._infinite = 0
 
