@@ -34,6 +34,7 @@ if __name__ == "__main__":
 # What follows runs in the right Python.
 import _thread
 import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
@@ -78,15 +79,37 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'sl' has no attribute {name!r}")
 
 
+class _Commands(Mapping[str, click.Command]):
+    """All commands in the order of help, what one begins with first; each is loaded when it is asked for."""
+
+    def __iter__(self) -> Iterator[str]:
+        generate, *logs = generator.cli.COMMANDS
+        yield from (generate, *analyzer.cli.COMMANDS, *logs)
+
+    def __len__(self) -> int:
+        return len(generator.cli.COMMANDS) + len(analyzer.cli.COMMANDS)
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name in generator.cli.COMMANDS:
+            return generator.cli.command(name)
+        if name in analyzer.cli.COMMANDS:
+            return analyzer.cli.command(name)
+        raise KeyError(name)
+
+
 class _InOrder(click.Group):
-    """Lists the commands as they were added: what one begins with comes first."""
+    """Lists the commands in their own order, not by the alphabet."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Their names."""
         return list(self.commands)
 
 
-@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_InOrder,
+    commands=_Commands(),
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option("0.2.0", prog_name="sl")
 def cli() -> None:
     """Find traffic events in history, and measure how well they are found.
@@ -96,11 +119,6 @@ def cli() -> None:
       ./sl.py generate     fill a store with traffic and labelled events
       ./sl.py discover     find the events, report them, compare them with the labels
     """
-
-
-_generate, *_logs = generator.cli.COMMANDS
-for _command in (_generate, *analyzer.cli.COMMANDS, *_logs):
-    cli.add_command(_command)
 
 
 def _stop(number: int, _frame: FrameType | None) -> NoReturn:
@@ -120,7 +138,7 @@ def _code_of(number: int) -> int:
 
 def _stopped() -> str:
     # What keeps no answers begins anew.
-    anew = {"analyze", *(command.name for command in _logs)}
+    anew = {"analyze", "logs", "serve"}
     return "stopped" if set(sys.argv[1:2]) & anew else "stopped; the same command resumes where it stopped"
 
 
@@ -134,6 +152,8 @@ def main() -> int:
     """Run the command line; the exit code is the answer."""
     # No command multiplies matrices: threads that wait for it would only spin, which costs each start 20 ms.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # No package has a say in what a setting means, and looking for such plugins costs each start 10 ms.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     for name in ("stdout", "stderr"):
         # A key may hold what this terminal cannot show. Who closed a stream wants to hear nothing there.
         stream = getattr(sys, name) or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end

@@ -121,15 +121,42 @@ def test_help_gives_an_example_and_loads_nothing_heavy(command: list[str]) -> No
 
 
 @pytest.mark.parametrize(
+    ("said", "loaded"),
+    [
+        (["--version"], set()),
+        (["generat"], set()),
+        (["serve", "--help"], {"generator.cli.serve"}),
+        (["explain", "--help"], {"analyzer.cli.explain"}),
+        (["discover", "--help"], {"analyzer.cli.discover", "analyzer.cli.report"}),
+    ],
+)
+def test_a_command_waits_for_no_command_that_it_takes_nothing_of(said: list[str], loaded: set[str]) -> None:
+    probe = (
+        "import sys, sl; sl.main()\n"
+        "of = (sl.analyzer.cli, sl.generator.cli)\n"
+        "commands = {f'{group.__name__}.{name}' for group in of for name in group.COMMANDS}\n"
+        "print('\\nLOADED', *commands & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, *said], cwd=ROOT, env=environment(), capture_output=True, text=True, check=True
+    )
+    assert set(done.stdout.split("LOADED")[1].split()) == loaded
+
+
+@pytest.mark.parametrize(
     ("command", "unused"),
     [
         (["generate", "--customers", "2", "--weeks", "2"], {"duckdb", "jinja2", "matplotlib", "pandas"}),
         (["discover", "--charts", "0"], {"duckdb", "matplotlib", "pandas"}),
+        (["explain", "customer-0001", "now-1d"], {"duckdb", "matplotlib", "pandas", "pydantic", "yaml"}),
+        (["runs"], {"duckdb", "matplotlib", "numpy", "pandas", "pyarrow", "pydantic", "yaml"}),
     ],
 )
 def test_a_run_loads_no_library_that_it_has_no_use_for(command: list[str], unused: set[str], tmp_path: Path) -> None:
-    if command[0] == "discover":
+    if command[0] != "generate":
         well(sl("generate", "--customers", "2", "--weeks", "2", cwd=tmp_path))
+    if command[0] not in {"generate", "discover"}:
+        well(sl("discover", "--charts", "0", cwd=tmp_path))
     probe = (
         "import sys; sys.path.insert(0, sys.argv.pop(1)); import sl\n"
         "code = sl.main()\n"
@@ -145,7 +172,7 @@ def test_a_run_loads_no_library_that_it_has_no_use_for(command: list[str], unuse
         check=True,
     )
     loaded = set(done.stderr.split("LOADED")[1].split())
-    assert "pyarrow" in loaded
+    assert "click" in loaded
     assert not loaded & unused
 
 
@@ -197,7 +224,7 @@ def test_a_closed_stream_is_no_error(tmp_path: Path) -> None:
 def test_ctrl_c_before_it_has_begun_is_no_traceback(tmp_path: Path) -> None:
     door = copy_of_the_door(tmp_path)
     slow = tmp_path / "analyzer" / "cli" / "__init__.py"
-    slow.write_text("import time\nprint('loading', flush=True)\ntime.sleep(60)\n" + slow.read_text())
+    slow.write_text(slow.read_text() + "import time\nprint('loading', flush=True)\ntime.sleep(60)\n")
     with subprocess.Popen(
         [sys.executable, str(door), "discover"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

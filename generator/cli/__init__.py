@@ -1,10 +1,21 @@
 """The commands of the generator: options are declared, one function is called, its result is said.
 
-Nothing but click is imported before a command runs, so that help answers at once.
+Each is in the module of its name and loaded when it is asked for: none waits for the options of the others. Nothing but
+click is imported before a command runs, so that help answers at once.
 """
 
-from generator.cli.generate import generate
-from generator.cli.logs import logs
-from generator.cli.serve import serve
+from __future__ import annotations
 
-COMMANDS = (generate, logs, serve)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+
+COMMANDS = ("generate", "logs", "serve")
+
+
+def command(name: str) -> click.Command:
+    """One of them."""
+    found: click.Command = vars(import_module(f"{__name__}.{name}"))[name]
+    return found
