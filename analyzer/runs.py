@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinydb import TinyDB
 
 from analyzer.database import AtomicJson
-from analyzer.model import Findings
-from analyzer.report.machine import not_judged, scores
 from traffic.disk import storage
 from traffic.errors import StorageFailure
 from traffic.times import iso
+
+if TYPE_CHECKING:
+    from analyzer.model import Findings
 
 RUNS = "runs.json"
 DAMAGED = "runs.damaged.json"
@@ -32,6 +33,9 @@ def document(findings: Findings, settings: Mapping[str, Any], cost: Mapping[str,
         cost: queries and points of the run's ledger.
         at: when it ended, epoch seconds.
     """
+    # A list of runs needs no arrays.
+    from analyzer.report.machine import not_judged, scores
+
     return {
         "at": iso(at),
         "store": findings.store,

@@ -19,6 +19,7 @@ from analyzer.cli.write_events import into_an_index
 from traffic import help as help_pages
 from traffic import options as shared
 from traffic import store_options
+from traffic.cycles import collected_less
 from traffic.errors import UsageFailure
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class Discover(help_pages.Command):
 @shared.verbose
 @watching
 @shared.log_format
+@collected_less()
 def discover(**given: Any) -> int:
     """Find events in a store's history.
 

@@ -14,6 +14,7 @@ from analyzer.cli.last_run import event_of, last_run
 from traffic import console, store_options
 from traffic import help as help_pages
 from traffic import options as shared
+from traffic.cycles import collected_less
 
 if TYPE_CHECKING:
     from analyzer.model import Findings
@@ -41,6 +42,7 @@ class ExplainOptions(store_options.EntryOptions):
 @shared.output
 @shared.as_json
 @shared.quiet
+@collected_less()
 def explain(**given: Any) -> None:
     """Explain why something is an event, or is not, with all the numbers needed to check it by hand.
 

@@ -27,7 +27,6 @@ from analyzer.report.table import remove
 from analyzer.runs import document
 from analyzer.runs import record as add_run
 from traffic import console, store_options
-from traffic.cycles import collected_less
 from traffic.disk import lock, write_atomic
 from traffic.errors import UsageFailure
 from traffic.model import Label
@@ -52,7 +51,6 @@ class Prepared:
     theirs: Theirs
 
 
-@collected_less()
 def run_once(options: DiscoverOptions) -> tuple[Findings, Ledger] | None:
     """Search once, and write the reports: what was found, and what it cost; None of a dry run, which only says."""
     run = _prepared(options)

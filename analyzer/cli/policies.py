@@ -98,15 +98,17 @@ def check_reach(theirs: Theirs, source: Source, scope: Scope, output: Path) -> N
     Raises:
         UsageFailure: nothing of one could be judged.
     """
+    if not theirs.policies:
+        return
+    # Loaded only here: few runs judge others' policies.
     from analyzer.again import cached
     from analyzer.elsewhere.history import check_history
     from analyzer.reading.scope import windows
 
-    if theirs.policies:
-        with cached(source, scope, output) as (answered, _):
-            window, learned = windows(answered, scope)
-        for policy in theirs.policies:
-            check_history(policy, window, learned)
+    with cached(source, scope, output) as (answered, _):
+        window, learned = windows(answered, scope)
+    for policy in theirs.policies:
+        check_history(policy, window, learned)
 
 
 def beside(
