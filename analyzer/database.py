@@ -7,6 +7,7 @@ renamed.
 from __future__ import annotations
 
 import json
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -30,5 +31,10 @@ class AtomicJson(Storage):
         return data if isinstance(data, dict) else None
 
     def write(self, data: dict[str, dict[str, Any]]) -> None:
-        """Replace it."""
-        write_atomic(self.path, json.dumps(data, indent=1, sort_keys=True).encode())
+        """Replace it: a line a document. Indented, the thousand runs of a folder cost each start five times as much."""
+        write_atomic(self.path, ("{" + ",".join(starmap(_table, sorted(data.items()))) + "}\n").encode())
+
+
+def _table(name: str, rows: dict[str, Any]) -> str:
+    lines = (f"{json.dumps(key)}: {json.dumps(row, sort_keys=True)}" for key, row in sorted(rows.items()))
+    return f"{json.dumps(name)}: {{\n" + ",\n".join(lines) + "\n}"

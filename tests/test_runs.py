@@ -10,6 +10,7 @@ from tinydb import TinyDB
 
 from analyzer import runs as module
 from analyzer.cli.runs import HEAD
+from analyzer.database import AtomicJson
 from analyzer.runs import DAMAGED, RUNS, document, record, runs
 from tests.commands import refused, sl, well
 from tests.findings_maker import make_findings
@@ -18,6 +19,21 @@ from traffic.errors import StorageFailure
 from traffic.times import iso
 
 COST = {"queries": {"sent": 3, "cached": 4}, "points": {"read": 5}, "seconds": {"search": 1.5}}
+
+
+def test_a_database_is_a_line_a_document_and_read_as_it_was_written(tmp_path: Path) -> None:
+    said = {"runs": {"2": {"store": "caf\udce9\n", "of": {"b": [1.5, None], "a": 1}}, "10": {}}, "empty": {}}
+    database = AtomicJson(tmp_path / RUNS)
+    database.write(said)
+    assert database.read() == said
+    assert (tmp_path / RUNS).read_text(encoding="utf-8").splitlines() == [
+        '{"empty": {',
+        "",
+        '},"runs": {',
+        '"10": {},',
+        '"2": {"of": {"a": 1, "b": [1.5, null]}, "store": "caf\\udce9\\n"}',
+        "}}",
+    ]
 
 
 def test_a_document_says_what_was_asked_for_what_came_out_and_what_it_cost() -> None:
