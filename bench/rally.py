@@ -10,7 +10,6 @@ import csv
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ from tempfile import TemporaryDirectory
 
 from bench.elasticsearch import START, load, values_of
 from bench.paired import seconds
-from tests.elasticsearch.guard import SUPERVISE, find_nginx
+from tests.elasticsearch import nginx
 from tests.elasticsearch.home import prepare
 from tests.elasticsearch.node import Cluster
 from traffic.model import BITS, WEEK, Grid, Window
@@ -44,20 +43,8 @@ _ENDING = 30
 """Times that a race is tried while processes of the one before still end."""
 
 _FRONT = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
     access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
     client_max_body_size 0;
-    default_type application/json;
     upstream node {{ server {node}; keepalive 16; }}
     server {{
         listen 127.0.0.1:{port};
@@ -72,29 +59,17 @@ http {{
             proxy_request_buffering off;
         }}
     }}
-}}
 """
 
 
 @contextmanager
 def front(url: str, folder: Path) -> Iterator[str]:
     """The node behind an nginx that says what Rally asks first (`GET /`), which a node without modules does not."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     version = {"number": VERSION, "build_flavor": "default", "build_hash": "0", "lucene_version": "10.3.0"}
     greeting = json.dumps({"name": "bench", "cluster_name": "bench", "version": version})
-    settings = folder / "nginx.conf"
-    settings.write_text(_FRONT.format(folder=folder, node=url.partition("://")[2], port=port, greeting=greeting))
-    command: list[str | Path] = ["sh", "-c", SUPERVISE, "sh", find_nginx()]
-    command += ["-e", folder / "error.log", "-p", folder, "-c", settings]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)
-    try:
-        time.sleep(0.5)
+    node = url.partition("://")[2]
+    with nginx.running(folder, lambda port: _FRONT.format(node=node, port=port, greeting=greeting)) as port:
         yield f"http://127.0.0.1:{port}"
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait()
 
 
 def write_track(folder: Path, size: int) -> int:

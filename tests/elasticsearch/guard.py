@@ -8,37 +8,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import os
-import shutil
-import socket
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.elasticsearch.home import Unavailable
+from tests.elasticsearch import nginx
 
-# Closes nginx when the pipe that is its standard input ends, that is when pytest has gone, and not before.
-SUPERVISE = '"$@" & child=$!; read -r _; kill "$child" 2>/dev/null; wait "$child"'
-START_SECONDS = 20.0
-
-CONFIGURATION = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{}}
-http {{
-    access_log {folder}/access.log;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+_HTTP = """
+    access_log {access_log};
     client_max_body_size {max_body};
-    default_type application/json;
     map_hash_bucket_size 256;
 
     map $http_authorization $who {{
@@ -79,7 +58,6 @@ http {{
         }}
         location @too_large {{ return 413; }}
     }}
-}}
 """
 
 
@@ -114,16 +92,6 @@ def _request_of(line: str) -> list[str]:
     return [*request.split(), rest.split()[0]]
 
 
-def find_nginx() -> str:
-    """Its folder is on root's path only."""
-    nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if nginx is None:
-        raise Unavailable(
-            "nginx is not installed: it guards a node with TLS and passwords (tests/install-system-packages)"
-        )
-    return nginx
-
-
 @contextlib.contextmanager
 def guarded(nodes: Sequence[str], folder: Path, max_body: str = "100m") -> Iterator[Guard]:
     """nginx in front of these nodes, with a certificate of its own, until the block ends."""
@@ -153,29 +121,10 @@ def guarded(nodes: Sequence[str], folder: Path, max_body: str = "100m") -> Itera
 @contextlib.contextmanager
 def running(guard: Guard, certificate: Path, key: Path, nodes: Sequence[str], max_body: str = "100m") -> Iterator[None]:
     """nginx with that certificate, logging beside the guard's access log; sets the guard's URL."""
-    process = _start(guard, certificate, key, nodes, max_body)
-    try:
-        yield
-    finally:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(START_SECONDS)
 
-
-def _fingerprint(pem: bytes) -> str:
-    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()
-
-
-def _start(guard: Guard, certificate: Path, key: Path, nodes: Sequence[str], max_body: str) -> subprocess.Popen:
-    """nginx cannot be given port 0. A port that was free a moment ago may be taken now, so there are three attempts."""
-    folder = guard.access_log.parent
-    nginx, log = find_nginx(), folder / "error.log"
-    for _ in range(3):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = probe.getsockname()[1]
-        guard.url = f"https://localhost:{port}"
-        text = CONFIGURATION.format(
-            folder=folder,
+    def http(port: int) -> str:
+        return _HTTP.format(
+            access_log=guard.access_log,
             port=port,
             certificate=certificate,
             key=key,
@@ -186,15 +135,11 @@ def _start(guard: Guard, certificate: Path, key: Path, nodes: Sequence[str], max
             reader_key=guard.reader_key,
             powerless_key=guard.powerless_key,
         )
-        (folder / "nginx.conf").write_text(text)
-        log.write_text("")
-        command: list[str | Path] = [nginx, "-p", folder, "-e", log, "-c", folder / "nginx.conf"]
-        supervised = ["sh", "-c", SUPERVISE, "sh", *command]
-        process = subprocess.Popen(supervised, stdin=subprocess.PIPE, start_new_session=True)
-        deadline = time.monotonic() + START_SECONDS
-        while "[emerg]" not in log.read_text() and time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                return process
-            time.sleep(0.02)
-        process.communicate(timeout=START_SECONDS)
-    raise RuntimeError(f"nginx did not start: {log.read_text()[-1000:]}")
+
+    with nginx.running(guard.access_log.parent, http) as port:
+        guard.url = f"https://localhost:{port}"
+        yield
+
+
+def _fingerprint(pem: bytes) -> str:
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem.decode())).hexdigest()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 
-from tests.elasticsearch.guard import find_nginx
 from tests.elasticsearch.home import ELASTICSEARCH, Unavailable, find_java, find_zstd
+from tests.elasticsearch.nginx import find_nginx
 
 
 def missing() -> list[str]:
