@@ -26,7 +26,6 @@ class Labelled:
 
     start: int
     end: int
-    cross: int
     kind: str
 
 
@@ -56,10 +55,10 @@ class Suite:
     labels: dict[str, tuple[Labelled, ...]]
 
 
-def data_folder(named: str | None = None) -> Path:
-    """Where the suites lie: as named, or as the environment says, or beside the checkout."""
+def data_folder() -> Path:
+    """Where the suites lie: as the first argument says, or the environment, or beside the checkout."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data" / "detection"
-    folder = Path(named or (sys.argv[1] if len(sys.argv) > 1 else "") or os.environ.get(VARIABLE) or beside)
+    folder = Path((sys.argv[1] if len(sys.argv) > 1 else "") or os.environ.get(VARIABLE) or beside)
     if not folder.is_dir():
         sys.exit(f"bench: {folder}: no such folder; name the one that holds the suites, or set {VARIABLE}")
     return folder
@@ -85,7 +84,7 @@ def load(folder: Path) -> Suite:
         )
     labels: dict[str, list[Labelled]] = {one.name: [] for one in series}
     for row in _rows(folder / "labels.csv"):
-        labels[row["series"]].append(Labelled(int(row["start"]), int(row["end"]), int(row["cross"]), row["kind"]))
+        labels[row["series"]].append(Labelled(int(row["start"]), int(row["end"]), row["kind"]))
     return Suite(folder.name, tuple(series), {name: tuple(some) for name, some in labels.items()})
 
 

@@ -13,7 +13,7 @@ SERIES = LabelledSeries("a", "plain", 60, 0, HOUR, np.ones(2 * WEEK // 60))
 
 
 def labels(*some: tuple[int, int, str]) -> Suite:
-    return Suite("made up", (SERIES,), {"a": tuple(Labelled(a, b, a, kind) for a, b, kind in some)})
+    return Suite("made up", (SERIES,), {"a": tuple(Labelled(a, b, kind) for a, b, kind in some)})
 
 
 @pytest.mark.parametrize(
