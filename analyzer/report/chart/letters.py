@@ -95,17 +95,13 @@ def fit(text: str, width: float, size: float, weight: str = "normal") -> str:
     return shown
 
 
-def wrapped(
-    text: str, width: float, size: float, weight: str = "normal", most: int = 2, between: str = " "
-) -> list[str]:
-    """The text in lines of a width in pixels, at most so many: the last is shortened. A long word is broken."""
-    lines: list[str] = []
-    rest = text
-    while len(lines) < most - 1 and text_width(rest, size, weight) > width:
-        end = len(rest)
-        while end > 1 and text_width(rest[:end], size, weight) > width:
-            end = min(end - 1, int(end * width / text_width(rest[:end], size, weight)) + 1)
-        at = rest.rfind(between, end // 3, end + len(between))
-        lines.append(rest[:at] if at > 0 else rest[:end])
-        rest = rest[at + len(between) :] if at > 0 else rest[end:]
-    return [*lines, fit(rest, width, size, weight)]
+def wrapped(text: str, width: float, size: float, weight: str = "normal", between: str = " ") -> list[str]:
+    """The text in one or two lines of a width in pixels: the second is shortened. A long word is broken."""
+    if text_width(text, size, weight) <= width:
+        return [text]
+    end = len(text)
+    while end > 1 and text_width(text[:end], size, weight) > width:
+        end = min(end - 1, int(end * width / text_width(text[:end], size, weight)) + 1)
+    at = text.rfind(between, end // 3, end + len(between))
+    first, rest = (text[:at], text[at + len(between) :]) if at > 0 else (text[:end], text[end:])
+    return [first, fit(rest, width, size, weight)]

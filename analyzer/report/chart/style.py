@@ -50,6 +50,9 @@ _RC: dict[Any, Any] = {
     "path.simplify": True,
 }
 
+_DATES, _VALUES = 9, 6
+"""Ticks on an axis: at most so many dates, and about so many values."""
+
 LEGEND: dict[str, Any] = {
     "frameon": False,
     "borderpad": 0,
@@ -216,13 +219,13 @@ def name_beside(sheet: Sheet, axes: Axes, names: Sequence[tuple[str, Floats, flo
                 break
 
 
-def time_ticks(start: int, end: int, most: int = 9) -> list[tuple[int, str]]:
-    """Where to put at most `most` ticks on `[start, end]` and what to write there: round instants, UTC.
+def time_ticks(start: int, end: int) -> list[tuple[int, str]]:
+    """Where to put at most `_DATES` ticks on `[start, end]` and what to write there: round instants, UTC.
 
     The day (or the year) stands in a second line, at the first tick and wherever it changes.
     """
-    step = next((step for step in _STEPS if (end - start) / step <= most), 0)
-    times = _months(start, end, most) if not step else _multiples(start, end, step)
+    step = next((step for step in _STEPS if (end - start) / step <= _DATES), 0)
+    times = _months(start, end) if not step else _multiples(start, end, step)
     ticks = []
     last = ""
     for time in times:
@@ -242,9 +245,9 @@ def _multiples(start: int, end: int, step: int) -> list[int]:
     return list(range(start + (offset - start) % step, end + 1, step))
 
 
-def _months(start: int, end: int, most: int) -> list[int]:
+def _months(start: int, end: int) -> list[int]:
     months = (end - start) / (30 * DAY)
-    step = next(step for step in (2, 3, 6, 12, 24, 60, 120, 1200, 12000) if months / step <= most)
+    step = next(step for step in (2, 3, 6, 12, 24, 60, 120, 1200, 12000) if months / step <= _DATES)
     first = datetime.fromtimestamp(start, UTC)
     last = datetime.fromtimestamp(end, UTC)
     count = range(first.year * 12 // step * step, last.year * 12 + last.month, step)
@@ -252,7 +255,7 @@ def _months(start: int, end: int, most: int) -> list[int]:
     return [time for time in times if start <= time <= end]
 
 
-def value_ticks(low: float, high: float, log: bool, most: int = 6) -> list[float]:
+def value_ticks(low: float, high: float, log: bool) -> list[float]:
     """Round values in `[low, high]`: multiples of 1, 2, 2.5 or 5 times a power of ten, or 1-2-5 steps on a log axis."""
     if log:
         decades = log10(high / low)
@@ -260,16 +263,16 @@ def value_ticks(low: float, high: float, log: bool, most: int = 6) -> list[float
         every = max(1, ceil(decades / 9))
         powers = range(floor(log10(low)), ceil(log10(high)) + 1, every)
         return [tick for power in powers for digit in digits if low <= (tick := digit * 10.0**power) <= high]
-    raw = (high - low) / most
+    raw = (high - low) / _VALUES
     power = 10.0 ** floor(log10(raw))
     step = next(digit * power for digit in (1, 2, 2.5, 5, 10) if digit * power >= raw * 0.999)
     return [step * n for n in range(ceil(low / step), floor(high / step) + 1)]
 
 
-def scale_x(sheet: Sheet, start: int, end: int, most: int = 9, axes: Axes | None = None) -> None:
+def scale_x(sheet: Sheet, start: int, end: int, axes: Axes | None = None) -> None:
     """Dates on the x axis of the plot, or of another one of the picture; it counts epoch seconds."""
     axes = axes or sheet.axes
-    ticks = time_ticks(start, end, most)
+    ticks = time_ticks(start, end)
     axes.set_xlim(start, end)
     axes.set_xticks([time for time, _ in ticks], [label for _, label in ticks])
 
