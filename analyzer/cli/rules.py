@@ -93,6 +93,7 @@ def rules(**given: Any) -> None:
       ./sl.py rules --format prometheus-thresholds --file sl-rules.yml
     """
     from analyzer.judging.policy import read_policy
+    from analyzer.tuning.forms.firing import check_rises
     from traffic.disk import make_folder, write_atomic
 
     options = RulesOptions(**given)
@@ -100,6 +101,7 @@ def rules(**given: Any) -> None:
     policy = run.findings.policy
     if options.policy_file is not None:
         policy = read_policy(options.policy_file, run.findings.metric, {})
+    check_rises(policy)
     files = _WRITTEN[options.form](run, policy, options)
     if options.form == "elastalert":
         folder = options.file
@@ -135,10 +137,8 @@ def _prometheus(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
 
 def _thresholds(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
     """The same of rules and thresholds."""
-    from analyzer.tuning.forms.firing import check_rises
     from analyzer.tuning.forms.thresholds import open_metrics, threshold_rules
 
-    check_rises(policy)
     if options.file is None:
         raise UsageFailure("rules: add --file: the thresholds are written to a second file beside it")
     gauge, metric, resolution = _gauge(run, options), run.findings.metric, run.findings.resolution
@@ -150,9 +150,7 @@ def _thresholds(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
 def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
     """The rules, by the names of their files."""
     from analyzer.tuning.forms.elastic import elastalert_rules, flat
-    from analyzer.tuning.forms.firing import check_rises
 
-    check_rises(policy)
     fields = _fields(run, options)
     if options.file is None:
         raise UsageFailure("rules: add --file with a folder: one rule per series is written there")
@@ -164,9 +162,7 @@ def _elastalert(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[
 def _kibana(run: LastRun, policy: Policy, options: RulesOptions) -> Mapping[str, str]:
     """The rule, and the documents of the lookup index."""
     from analyzer.tuning.forms.elastic import first_way, kibana_rule, lookup_index
-    from analyzer.tuning.forms.firing import check_rises
 
-    check_rises(policy)
     fields = _fields(run, options)
     limits, loss = _by_slot(run, policy, options, first_way)
     rule = kibana_rule(policy, run.findings.resolution, fields, run.findings.window.end, limits, loss)

@@ -61,11 +61,10 @@ def flow_bodies(
     flows: Iterable[Flows],
     catalogue: Catalogue,
     field: str,
-    most: int = DOCUMENTS,
     *,
     named: bool = False,
 ) -> Iterator[tuple[int, bytes, dict[str, tuple[int, int]]]]:
-    """Bodies of the bulk API with the documents of a key each, in parts of about `most`.
+    """Bodies of the bulk API with the documents of a key each, in parts of about `DOCUMENTS`.
 
     With each how many documents it creates, and of the key how many there are in all and what they come to.
     """
@@ -82,7 +81,7 @@ def flow_bodies(
             tail = {KEY: keys[one.row], **dict(zip(FIELDS.values(), values, strict=True))}
             parts.append(lines_of(tail, times[mine], amounts[mine], field, named=named))
             count += len(mine)
-            if count >= most:
+            if count >= DOCUMENTS:
                 yield count, b"".join(parts), about
                 parts, count, about = [], 0, {}
         if count or about:
