@@ -127,7 +127,7 @@ def test_what_is_wrong_with_a_pipe_is_said_of_standard_input(monkeypatch: pytest
         (b"", "standard input is empty"),
         (b"ts,key,value\n1,a,2\n1,a\n", "standard input, line 3: 2 columns"),
         (b"ts,key,value\n1,a,b\n", "standard input, row 1: 'b' in column value"),
-        (b'{"ts": 1, "key": "a", "value": 2}\n{"ts"', "standard input, line 2: not a JSON object"),
+        (b'{"ts": 1, "key": "a", "value": 2}\n{"ts"\n', "standard input, line 2: not a JSON object"),
     ):
         monkeypatch.setattr("sys.stdin", Piped(content))
         with pytest.raises(Failure, match=said):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from traffic.coverage import OTHER_KEYS, Coverage, Holding, LeftOut
 from traffic.model import Window
 from traffic.store.files.look import Input
@@ -17,6 +19,7 @@ _WHY = {
     "outside": "are outside the time window",
     "others": OTHER_KEYS,
     "no row": "are trailer lines",
+    "cut": "may be cut, as they are the last line and have no line break",
 }
 """Reasons in the words of coverage."""
 
@@ -46,15 +49,17 @@ def coverage_of(
 def _parts(inputs: Sequence[Input], rows: Staged, window: Window, only: Sequence[str] | None) -> Iterator[Holding]:
     whole = rows.inside(window) + rows.begun
     inside = whole if only is None else rows.inside(window, only) + rows.begun
+    cut = np.array([file.cut == "left out" for file in inputs], dtype=np.int64)
     lost = {
         **rows.lost,
         "outside": rows.used + rows.begun - whole,
         "others": whole - inside,
         "no row": rows.odd_lines,
+        "cut": cut,
     }
     for place, file in enumerate(inputs):
         left = tuple(LeftOut(_WHY[reason], int(count[place])) for reason, count in lost.items() if count[place])
         there = rows.used[place] > 0
         first, last = (int(rows.begin[place]), int(rows.end[place])) if there else (None, None)
-        every = int(rows.read[place] + rows.odd_lines[place])
+        every = int(rows.read[place] + rows.odd_lines[place] + cut[place])
         yield Holding(file.name, every, int(inside[place]), left, first, last)

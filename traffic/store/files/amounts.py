@@ -8,7 +8,10 @@ from dataclasses import dataclass
 _OCTETS = {"bytes", "byte", "octets", "octet", "ibyt", "obyt", "byt", "sbytes", "dbytes"}
 _AMOUNTS = {
     *_OCTETS,
-    *("kbytes", "mbytes", "gbytes", "kilobytes", "megabytes", "gigabytes"),
+    *("kbyte", "mbyte", "gbyte", "tbyte", "kbytes", "mbytes", "gbytes", "tbytes"),
+    *("kilobytes", "megabytes", "gigabytes", "terabytes", "kibibytes", "mebibytes", "gibibytes", "tebibytes"),
+    *("kb", "mb", "gb", "tb", "kib", "mib", "gib", "tib"),
+    *("bits", "kbits", "mbits", "gbits", "tbits", "kilobits", "megabits", "gigabits", "terabits"),
     *("packets", "packet", "pkts", "pkt", "ipkt", "opkt", "frames", "flows", "flow"),
     *("requests", "request", "reqs", "hits", "count", "counts", "views", "visits", "clicks", "queries", "calls"),
     *("errors", "orders", "messages", "msgs", "events", "downloads", "logins", "transactions"),
@@ -45,11 +48,13 @@ _LEVELS = {
     *("used", "usage", "free", "available", "avail", "limit", "size", "mem", "memory", "heap", "rss", "disk", "cache"),
     *("pct", "percent", "ratio", "share", "utilization", "util", "load", "ms", "latency", "duration", "time"),
     *("temperature", "temp", "humidity", "pressure", "voltage", "price"),
-    *("filesystem", "memstats", "alloc", "resident", "capacity", "quota"),
+    *("filesystem", "memstats", "alloc", "resident", "capacity", "quota", "storage", "stored", "swap", "ram"),
     *("active", "open", "current", "concurrent", "inflight", "pending", "queue", "queued", "depth", "length"),
 }
 
 
+# `ifHCInOctets`, `bytesSent`, `network.bytes`, `Bytes*SamplingRate`; `MBytes` and `kB` are no bytes.
+_WORDS = re.compile(r"[kKMGT]i?[Bb](?:ytes?|its?)?(?![a-zß-ÿ])|[A-Z]+(?![a-zß-ÿ])|[A-Z]?[a-zß-ÿ]+\d*|\d+")
 _COUNTERS = re.compile(r"_total$|counter|cumul|\bif(?:HC)?(?:In|Out)", re.IGNORECASE)
 
 
@@ -68,8 +73,7 @@ class ValueKind:
 
 def kind_of_value(name: str) -> ValueKind:
     """What a column of that name holds."""
-    # `ifHCInOctets`, `bytesSent`, `network.bytes`, `Bytes*SamplingRate`.
-    words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-zß-ÿ])|[A-Z]?[a-zß-ÿ]+\d*|\d+", name)}
+    words = {word.lower() for word in _WORDS.findall(name)}
     if "sampling" in words:
         words -= {"rate"}
     level = bool(words & _LEVELS)

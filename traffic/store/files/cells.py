@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from traffic.store.files.epochs import JSON_DATES, is_windows
 from traffic.store.files.numerals import NUMBER, Numbers, is_blank
 from traffic.store.files.zones import SUFFIX
 
@@ -19,7 +20,7 @@ Holds = Literal["time", "date", "clock", "epoch", "number", "text", "nothing"]
 TIMELY: tuple[Holds, ...] = ("time", "date", "clock", "epoch")
 """What a cell of a column of times may hold."""
 
-_ISO = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T ]\d.*")
+_ISO = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[Tt ]\d.*")
 _DATE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}")
 _CLOCK = re.compile(r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-5]\d(?:\.\d+)?)?(?: ?[AaPp][Mm])?")
 # 1995 to 2100, in seconds and in finer units: what a number has to be to be taken for a time.
@@ -55,6 +56,10 @@ def _times(date: str, clocks: Sequence[str] = ("%H:%M:%S.%f", "%H:%M:%S,%f", "%H
     return tuple(f"{date} {clock}" for clock in clocks)
 
 
+def _lower(formats: Sequence[str]) -> tuple[str, ...]:
+    return tuple(one.replace(" ", "t") for one in formats)
+
+
 _TWELVE = ("%I:%M:%S.%n %p", "%I:%M:%S %p", "%I:%M %p")
 # The first row whose pattern every cell has, and whose dates every cell can mean, is the notation of the column.
 STAMPS: tuple[Stamp, ...] = (
@@ -62,7 +67,8 @@ STAMPS: tuple[Stamp, ...] = (
     Stamp(re.compile(r"(?:19|20)\d{8}"), ("%Y%m%d%H",)),
     Stamp(re.compile(r"(?:19|20)\d{10}"), ("%Y%m%d%H%M",)),
     Stamp(re.compile(r"(?:19|20)\d{12}"), ("%Y%m%d%H%M%S",)),
-    Stamp(re.compile(r"(?:19|20)\d{6}[T ]?\d{6}Z?"), ("%Y%m%dT%H%M%SZ", "%Y%m%dT%H%M%S", "%Y%m%d %H%M%S")),
+    Stamp(re.compile(r"(?:19|20)\d{6}[T ]?\d{6}"), ("%Y%m%dT%H%M%S", "%Y%m%d %H%M%S")),
+    Stamp(re.compile(r"20\d{6}[T ]?\d{6}(?:\.\d+)?Z"), ("%Y%m%dT%H%M%S%Z", "%Y%m%d%H%M%S.%f%Z", "%Y%m%d%H%M%S%Z")),
     Stamp(re.compile(rf"20\d{{6}} {_HMS}"), _times("%Y%m%d")),
     Stamp(re.compile(rf"20\d{{6}} {_HMS}\s?[AaPp][Mm]"), _times("%Y%m%d", _TWELVE)),
     Stamp(re.compile(r"\d{1,2}\.\d{1,2}\.\d{4}"), ("%d.%m.%Y",), day_only=True),
@@ -71,6 +77,9 @@ STAMPS: tuple[Stamp, ...] = (
     Stamp(re.compile(rf"\d{{1,2}}\.\d{{1,2}}\.\d\d,? {_HMS}"), (*_times("%d.%m.%y"), *_times("%d.%m.%y,"))),
     Stamp(re.compile(r"\d{4}\.\d{1,2}\.\d{1,2}"), ("%Y.%m.%d",), day_only=True),
     Stamp(re.compile(rf"\d{{4}}\.\d{{1,2}}\.\d{{1,2}} {_HMS}"), _times("%Y.%m.%d")),
+    Stamp(re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d"), ("%Y-%m-%dT%H", "%Y-%m-%d %H")),
+    # RFC 3339 allows small letters.
+    Stamp(re.compile(rf"\d{{4}}-\d\d-\d\dt{_HMS}"), _lower(_times("%Y-%m-%d"))),
     Stamp(
         re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d,\d+"),
         ("%Y-%m-%d %H:%M:%S,%f", "%Y-%m-%dT%H:%M:%S,%f"),
@@ -118,7 +127,9 @@ def held_by(cells: Iterable[str | None], numbers: Numbers | None = None) -> Hold
     if all(_SLASHED.fullmatch(SUFFIX.sub("", cell)) for cell in there):
         return "time" if all(":" in cell for cell in there) else "date"
     if all(NUMBER.fullmatch(cell) for cell in there):
-        return "epoch" if all(unit_of_epoch(float(cell)) for cell in there) else "number"
+        return "epoch" if all(unit_of_epoch(float(cell)) or is_windows(cell) for cell in there) else "number"
+    if all(re.fullmatch(JSON_DATES, cell) for cell in there):
+        return "time"
     if numbers is not None and all(numbers.pattern.fullmatch(cell) for cell in there):
         return "number"
     return "text"

@@ -13,13 +13,16 @@ from traffic.errors import UsageFailure
 from traffic.store.columns import Columns
 from traffic.store.files.apart import not_told_apart, rivals_of
 from traffic.store.files.database import Database, paths
+from traffic.store.files.epochs import other_epoch
 from traffic.store.files.look import Input, listed
 from traffic.store.files.markers import remarks_on
 from traffic.store.files.naming import columns_in
 from traffic.store.files.overlooked import totals_among
-from traffic.store.files.sampled import Sampled
+from traffic.store.files.sampled import Sampled, contents
 from traffic.store.files.sql import BETWEEN, select_cells
 from traffic.store.files.staged import Staged
+from traffic.store.files.swallowed import refuse_swallowed
+from traffic.times import iso
 
 _OFTEN = 0.01
 """A guess is withdrawn if this share of the times of series has several rows."""
@@ -104,6 +107,8 @@ def check_all(
     Raises:
         UsageFailure: the rows contradict a guess.
     """
+    refuse_swallowed(database, inputs)
+    _refuse_epoch(name, inputs, used, rows)
     found = remarks_on(rows.markers, used.value or "the columns")
     found += _contradictions(name, database, inputs, used, said, Seen.of(rows, inputs, used, regular=regular))
     if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
@@ -113,6 +118,21 @@ def check_all(
     if totals := totals_among(list(rows.ids)):
         found.append(f"a series is called {totals[0]}: if it is the sum of the others, exclude it with --exclude")
     return found
+
+
+def _refuse_epoch(name: str, inputs: Sequence[Input], used: Columns, rows: Staged) -> None:
+    """Refuse numbers that lie absurdly far off as seconds since 1970, and do not where they count from elsewhere."""
+    if used.time_format is not None or not used.time:
+        return
+    file = inputs[0]
+    if contents(file.columns, file.sample, file.numbers).get(used.time) not in ("epoch", "number"):
+        return
+    first, last = int(rows.first.min()), int(rows.last.max())
+    if (others := other_epoch(first, last)) is not None:
+        raise UsageFailure(
+            f"{name}: the times in {used.time} are of {iso(first)} if they count from 1970; use --time-format unix if "
+            f"that is right. They may be {others}"
+        )
 
 
 def _as_seen(key: str) -> str:

@@ -20,6 +20,7 @@ from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.errors import UsageFailure
 from traffic.store.files.cells import held_by
 from traffic.store.files.excerpts import GZIP
+from traffic.store.files.objects import Doubled, doubled_in, once
 
 _LARGEST = 1 << 28
 """Bytes of a document that is read as a whole."""
@@ -106,7 +107,9 @@ def _document(path: str, name: str, packed: bool) -> Any:
         )
     try:
         with storage(name), (gzip.open if packed else open)(path, "rb") as file:
-            return json.loads(file.read().decode("utf-8-sig"))
+            return json.loads(file.read().decode("utf-8-sig"), object_pairs_hook=once)
+    except Doubled as error:
+        raise doubled_in(name, error) from error
     except ValueError:
         return None
 

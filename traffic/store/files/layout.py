@@ -67,7 +67,12 @@ def find_layout(name: str, text: str, blocks: Sequence[str], wanted: Sequence[st
     marks = delimiter or (" " if _VPC.match(text.partition("\n")[0]) else DELIMITERS)
     found = [(mark, _records(name, text, mark, _LOOKED_AT)) for mark in marks]
     mark, records = max(found, key=lambda one: _score(one[1], wanted))
-    header, first, names = find_header(records)
+    hashed = _hashed(records)
+    if hashed:
+        # The header is found by the rows, and lines that begin with # are none where it is looked for.
+        header, first, names = find_header([[row[0].removeprefix("#"), *row[1:]] if row else row for row in records])
+    else:
+        header, first, names = find_header(records)
     _refuse_second(name, records, header, lead)
     rows = [row for row in records[first:] if row]
     width = len(names)
@@ -76,13 +81,23 @@ def find_layout(name: str, text: str, blocks: Sequence[str], wanted: Sequence[st
         names.append("")
         width += 1
     further = [row for block in blocks for row in _inside(block, mark) if len(row) == width]
-    marked = any(row[0].startswith("#") for row in (*rows, *further) if row)
-    able = [row for row in (*rows[:SAMPLE], *further) if len(row) == width and not row[0].startswith("#")]
+    marked = not hashed and any(row[0].startswith("#") for row in (*rows, *further) if row)
+    able = [row for row in (*rows[:SAMPLE], *further) if len(row) == width and (hashed or not row[0].startswith("#"))]
     kept = [tuple(row) for row in able if not marked or row != records[header]]
     between = any(records[header + 1 : first])
     skip = lead + first if lead or header or between else None
     padded = _padded(kept)
     return TableText(mark, numbered(names), tuple(kept), skip=skip, marked=marked, padded=padded)
+
+
+def _hashed(records: Sequence[Sequence[str]]) -> bool:
+    """Whether lines that begin with # are rows, of keys such as #general, and no notes or rows that were struck out."""
+    begun = [row for row in records[1:] if row and row[0].startswith("#")]
+    width = Counter(len(row) for row in records if row).most_common(1)[0][0] if records else 0
+    if not begun or width < 2 or not all(len(row) == width and _timely(row[1:]) for row in begun):
+        return False
+    plain = {row[0] for row in records if row}
+    return not any(row[0].removeprefix("#").strip() in plain for row in begun)
 
 
 def _padded(rows: Sequence[Row]) -> bool:

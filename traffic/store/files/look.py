@@ -60,6 +60,8 @@ class Input:
     """What it is called as a series, where nothing in it names one."""
     several: bool = False
     """Whether it is one of files that are called differently as series."""
+    cut: Literal["", "left out", "read"] = ""
+    """What became of a last line that may be cut."""
 
     @property
     def layout(self) -> tuple[object, ...]:

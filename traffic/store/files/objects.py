@@ -36,10 +36,15 @@ def members_of(name: str, text: str, blocks: Sequence[str]) -> tuple[tuple[Path_
             found.append(dict(_members(value)))
             if len(found) == SAMPLE:
                 break
+    except Doubled as error:
+        raise doubled_in(f"{name}, line {len(found) + 1}", error) from error
     except ValueError as error:
         if not found:
             raise DamagedStore(f"{name} is not valid JSON ({error}): write one object per line") from error
-    found += [dict(_members(value)) for block in blocks for value in _inside(block)]
+    try:
+        found += [dict(_members(value)) for block in blocks for value in _inside(block)]
+    except Doubled as error:
+        raise doubled_in(name, error) from error
     return table_of(found)
 
 
@@ -58,7 +63,7 @@ def leaves_of(paths: Iterator[Path_] | Sequence[Path_]) -> tuple[Path_, ...]:
 
 def values(text: str) -> Iterator[Any]:
     """The values of NDJSON, or the members of a list, as far as the text goes."""
-    decoder = json.JSONDecoder()
+    decoder = json.JSONDecoder(object_pairs_hook=once)
     place, opened = len(text) - len(text.lstrip()), text.lstrip()[0] == "["
     place += opened
     while place < len(text):
@@ -68,6 +73,28 @@ def values(text: str) -> Iterator[Any]:
             return
         value, place = decoder.raw_decode(text, place)
         yield value
+
+
+class Doubled(Exception):  # no ValueError: the text is valid JSON
+    """An object has two members of one name, which is its text: nobody knows which is meant."""
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of these members.
+
+    Raises:
+        Doubled: two of them have one name.
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise Doubled(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+def doubled_in(where: str, error: Doubled) -> UsageFailure:
+    """What is said of it."""
+    return UsageFailure(f"{where}: an object has two members called {error}: rename one")
 
 
 def _members(value: Mapping[str, Any], above: Path_ = ()) -> Iterator[tuple[Path_, str | None]]:
@@ -83,7 +110,7 @@ def _members(value: Mapping[str, Any], above: Path_ = ()) -> Iterator[tuple[Path
 def _inside(block: str) -> Iterator[Mapping[str, Any]]:
     for line in block.splitlines()[1:-1][:_OF_A_BLOCK]:
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=once)
         except ValueError:
             continue
         if isinstance(value, dict):

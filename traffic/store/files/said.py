@@ -11,6 +11,7 @@ from traffic.store.columns import Columns
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.beside import no_values
 from traffic.store.files.cells import EXCEL, few_digits
+from traffic.store.files.epochs import EPOCHS
 from traffic.store.files.evidence import Evidence
 from traffic.store.files.guess import series_of, unused
 from traffic.store.files.look import Input, listed
@@ -79,6 +80,8 @@ def doubts(table: Sampled, used: Columns, said: Columns) -> list[str]:
         found.append(f"{zones} seems to contain time zones, which are not used: times are read as {used.zone}")
     if used.time_format == EXCEL and said.time_format is None:
         found.append(f"the times in {used.time} are read as days since 1899, as spreadsheets count them")
+    if used.time_format and said.time_format is None and (counted := EPOCHS.get(used.time_format[0])):
+        found.append(f"the times in {used.time} are read as {counted.title} (--time-format unix: as since 1970)")
     if len(times) == 1 and few_digits(table.cells(times[0])):
         cell = table.cells(times[0])[0]
         found.append(
@@ -112,6 +115,10 @@ def _units(table: Sampled, used: Columns) -> list[str]:
 def of_several(inputs: Sequence[Input], used: Columns) -> list[str]:
     """What is odd about files that are read together."""
     found = []
+    for what, says in (("left out", "it is left out"), ("read", "it is read all the same, for the file is large")):
+        if names := [file.name for file in inputs if file.cut == what]:
+            where = names[0] if len(names) == 1 else f"{len(names):,} files ({names[0]} ...)"
+            found.append(f"the last line of {where} has no line break and may be cut: {says}")
     if (used.key is not None or used.total) and (twice := copies(inputs)):
         found.append(f"{twice[0]} begin with the same rows: if one is a copy, its rows count twice")
     if joined := joined_by_blanks(inputs, used.key):

@@ -14,6 +14,7 @@ from traffic.store.files.look import Hints, Input, look_at
 from traffic.store.files.numerals import Numbers, numbers_of
 from traffic.store.files.objects import leaves_of
 from traffic.store.files.sampled import Sampled
+from traffic.store.files.unfinished import may_be_cut, without_rest
 
 _PLACES = 64
 """That are looked at in all files together, beside how each begins."""
@@ -71,6 +72,12 @@ def survey(
                 raise
             empty.append(name)
             continue
+        if document is None and (whole := may_be_cut(file)) is not None:
+            rest = without_rest(file, whole)
+            if rest is not None:
+                kept.append(rest)
+                file = look_at(rest.name, wanted, name, hints)
+            file = replace(file, cut="read" if rest is None else "left out")
         found.append(sample(file) if file.kind == "parquet" else file)
     if not found:
         raise NoSuchStore(f"{paths[0]} and the {len(paths) - 1} other files are all empty")

@@ -14,6 +14,7 @@ from itertools import pairwise
 from traffic.errors import UsageFailure
 from traffic.store.files.amounts import kind_of_value
 from traffic.store.files.cells import EXCEL, Holds, excel_days, time_format
+from traffic.store.files.epochs import epoch_format
 from traffic.store.files.look import listed
 from traffic.store.files.naming import KEYS, columns_in, joined, named, plain
 from traffic.store.files.numerals import is_blank
@@ -102,6 +103,8 @@ def format_of(table: Sampled, time: str) -> tuple[str, ...] | None:
     whole = [parts for parts in rows if not any(is_blank(part) for part in parts)]
     if excel_days(parts[0] for parts in whole):
         return EXCEL
+    if len(names) == 1 and (counted := epoch_format(names[0], (parts[0] for parts in whole))) is not None:
+        return counted
     width = _digits(table, names[1]) if len(names) == 2 else 0
     texts = [parts[0] if width else together(names, parts) for parts in whole]
     found = time_format(texts)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from traffic.errors import UsageFailure
 from traffic.store.columns import Columns
 from traffic.store.files.cells import EXCEL
+from traffic.store.files.epochs import EPOCHS, JSON_DATE, JSON_DATES, epoch_sql
 from traffic.store.files.naming import columns_in
 from traffic.store.files.table import ISO, NUMBERS, Table, there
 from traffic.store.files.when import MIDNIGHT, by_year
@@ -35,6 +36,11 @@ def time_sql(name: str, table: Table, columns: Columns) -> tuple[str, str]:
     if columns.time_format == EXCEL:
         return _seconds_of_days([f"trim(CAST({table.names[column]} AS VARCHAR))" for column in names])
     cells = [f"trim(CAST({table.names[column]} AS VARCHAR))" for column in names]
+    if columns.time_format == JSON_DATE:
+        return f"TRY_CAST(regexp_extract({cells[0]}, '{JSON_DATES}', 1) AS BIGINT) / 1000", cells[0]
+    if columns.time_format and (counted := columns.time_format[0]) in EPOCHS and len(cells) == 1:
+        number = f"TRY_CAST({cells[0]} AS DOUBLE)"
+        return _by_size(number) if counted == "unix" else epoch_sql(cells[0], counted), cells[0]
     raw = cells[0] if len(cells) == 1 else _together(names, cells, columns.time_format or ())
     if columns.time_format is not None:
         return f"epoch({formatted_sql(raw, columns.time_format, columns.zone)})", raw

@@ -20,7 +20,7 @@ ZONES = (
 
 _UTC = ("UTC", "GMT", "Z")
 _GERMAN = {"MEZ": "CET", "MESZ": "CEST"}
-_NAMED = r"[A-Za-z]{3,5}|Z"
+_NAMED = r"[A-Za-z]{3,5}|[Zz]"
 _OFFSET = r"[-+]\d\d(?::?\d\d)?"
 SUFFIX = re.compile(rf"(?<=[\dMm])\s?((?:{_NAMED})|{_OFFSET})(?:\[[\w/+-]+\])?$")
 """A zone at the end of a time, as an abbreviation or an offset."""
@@ -77,7 +77,7 @@ def formatted_sql(cell: str, formats: Sequence[str], zone: str) -> str:
             # Names become offsets; an unknown name stays as it is, and is then not a valid offset.
             text = f"regexp_replace({cell}, '\\[[^\\]]*\\]$', '')"
             for name, offset in _known(zone).items():
-                text = f"regexp_replace({text}, '([\\d\\s]){name}(\\s|$)', '\\1{offset}\\2')"
+                text = f"regexp_replace({text}, '([\\d\\s])(?i:{name})(\\s|$)', '\\1{offset}\\2')"
         if some:
             quoted = ", ".join("'" + one.replace("'", "''") + "'" for one in some)
             ways.append(f"CAST(try_strptime({text}, [{quoted}]) AS TIMESTAMPTZ)")
