@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from analyzer.causes import causes, check_group, dimensions_of, key_groups
+from analyzer.forks import made_of
 from analyzer.incidents import incidents
 from analyzer.judging.detect import Found, find_events
 from analyzer.judging.first import by_volume
@@ -22,14 +23,14 @@ from analyzer.reading.account import Tally
 from analyzer.reading.blocks import groups
 from analyzer.reading.cache import CachedSource
 from analyzer.reading.cache.log import write_log
-from analyzer.reading.scope import Progress, Scope, chosen, opened, topmost, windows
+from analyzer.reading.scope import Effort, OpenStore, Progress, Scope, chosen, opened, topmost, windows
 from analyzer.report.order import worst_first
 from analyzer.verdict import compare
 from traffic.coverage import Coverage
 from traffic.errors import Contradiction
 from traffic.heap import give_back
 from traffic.model import HOUR, Label, Window
-from traffic.store.base import Source
+from traffic.store.base import ForkableSource, Source
 
 BUFFER_LOG = "buffer_log.json"
 TRACES = 200
@@ -51,6 +52,13 @@ class Search:
     """Dimensions by which events are told apart; None: all that the store knows."""
     group: str | None = None
     """What names the group that a key is of: a column of the store, or else a pattern."""
+    forks: int = 0
+    """Processes that find events besides this one, where the store allows it; the result is the same."""
+
+    @property
+    def traces(self) -> int:
+        """How many events have their surroundings kept."""
+        return max(TRACES, self.charts)
 
 
 @dataclass
@@ -81,6 +89,10 @@ class Ledger:
         }
 
 
+Block = tuple[tuple[str, ...], Window]
+"""Keys that are looked at together, and the hours that they have data in."""
+
+
 @dataclass(frozen=True)
 class Surveyed:
     """What of a store is looked at."""
@@ -91,8 +103,7 @@ class Surveyed:
     """What is learned from."""
     keys: int
     """That there are, with those that are left out."""
-    blocks: tuple[tuple[tuple[str, ...], Window], ...]
-    """Keys that are looked at together, and the hours that they have data in."""
+    blocks: tuple[Block, ...]
     key_hours: float
     """Hours in which the keys are there."""
 
@@ -179,7 +190,8 @@ def _read(store: Source, job: Search, labels: Sequence[Label], ledger: Ledger, p
     resolution = job.scope.resolution
     # A name that is not there is said before anything is asked for.
     dimensions_of(store, job.by)
-    asked, source, files = opened(store, job.scope, job.output)
+    reading = opened(store, job.scope, job.output)
+    asked, source, files = reading
     try:
         with ledger.stage("keys"):
             surveyed = survey(source, job.scope)
@@ -192,7 +204,7 @@ def _read(store: Source, job: Search, labels: Sequence[Label], ledger: Ledger, p
             account = Tally(source, store, learned, reach, only)
         with ledger.stage("search"):
             truth = tuple(label for label in labels if label.key in spans or not label.key)
-            found, traces = _search(source, surveyed, job, progress, truth)
+            found, traces = _search(reading, surveyed, job, progress, truth)
     except Contradiction:
         files.doubt()
         raise
@@ -245,27 +257,62 @@ def survey(source: CachedSource, scope: Scope) -> Surveyed:
     )
 
 
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """Of a block of keys."""
+
+    found: Found
+    traces: Mapping[str, Trace]
+    """By the id of an event, of those that may be among the worst."""
+    effort: Effort
+
+
+class _Finding:
+    """Finds the events of block after block, and remembers the worst."""
+
+    def __init__(self, reading: OpenStore, surveyed: Surveyed, job: Search, truth: Sequence[Label]) -> None:
+        self._reading, self._surveyed, self._job = reading, surveyed, job
+        self._labels: dict[str, list[Label]] = {}
+        for label in truth:
+            self._labels.setdefault(label.key, []).append(label)
+        self._worst: list[Event] = []
+
+    def __call__(self, block: Block) -> _Made:
+        """What a block comes to; nothing of it holds on to its buckets."""
+        job, before = self._job, self._reading.effort()
+        found = find_events(
+            self._reading.source,
+            *block,
+            self._surveyed.presence,
+            job.scope.resolution,
+            job.policy,
+            self._labels,
+            full_scan=job.full_scan,
+        )
+        self._worst = worst_first([*self._worst, *found.events])[: job.traces]
+        traces = {event.id: found.traces[event.id]() for event in self._worst if event.id in found.traces}
+        return _Made(replace(found, traces={}), traces, self._reading.effort().since(before))
+
+
 def _search(
-    source: CachedSource, surveyed: Surveyed, job: Search, progress: Progress, truth: Sequence[Label]
+    reading: OpenStore, surveyed: Surveyed, job: Search, progress: Progress, truth: Sequence[Label]
 ) -> tuple[Found, tuple[Trace, ...]]:
     """Block by block; what is kept of each is its events. With the traces of the worst, in order of start and key."""
     events: list[Event] = []
     reaches: dict[str, Reach] = {}
-    labels: dict[str, list[Label]] = {}
-    for label in truth:
-        labels.setdefault(label.key, []).append(label)
     not_judged: list[NotJudged] = []
     suppressed: list[Suppressed] = []
     worst: list[Event] = []
     traces: dict[str, Trace] = {}
     judged = suspects = done = buckets = 0
     rows: int | None = 0
-    resolution = job.scope.resolution
-    spans = surveyed.spans
-    for keys, reach in surveyed.blocks:
-        found = find_events(
-            source, keys, reach, surveyed.presence, resolution, job.policy, labels, full_scan=job.full_scan
-        )
+    store = reading.asked.store
+    forks = job.forks if isinstance(store, ForkableSource) and store.forkable() else 0
+    made = made_of(surveyed.blocks, _Finding(reading, surveyed, job, truth), forks)
+    for (keys, _), (one, by_fork) in zip(surveyed.blocks, made, strict=True):
+        if by_fork:
+            reading.share(one.effort)
+        found = one.found
         events += found.events
         # A label of all keys is spoken of by each block.
         before = [(label, reaches[label]) for label in found.reaches if label in reaches]
@@ -276,11 +323,10 @@ def _search(
         suspects += found.suspect_hours
         buckets += found.buckets
         rows = None if rows is None or found.rows is None else rows + found.rows
-        worst = worst_first([*worst, *found.events])[: max(TRACES, job.charts)]
-        traces = {event.id: traces.get(event.id) or found.traces[event.id]() for event in worst}
-        del found  # and with it the buckets of this block, before those of the next are read
+        worst = worst_first([*worst, *found.events])[: job.traces]
+        traces = {event.id: traces.get(event.id) or one.traces[event.id] for event in worst}
         done += len(keys)
-        progress(done, len(spans))
+        progress(done, len(surveyed.spans))
     events, more = by_volume(events)
     suppressed += more
     events.sort(key=lambda event: (event.start, event.key))

@@ -7,11 +7,11 @@ Run by the warm interpreter of tests/forked.py in place of sl.py; `Killer` asks 
 from __future__ import annotations
 
 import http.client
+import multiprocessing
 import os
 import runpy
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,18 +53,28 @@ class Killer:
 
 
 class Steps:
-    """Counts them, in whatever thread they are taken, and kills the process before one."""
+    """Counts them, in whatever thread or fork they are taken, and kills the run before one."""
 
     def __init__(self, last: int) -> None:
-        self._lock = threading.Lock()
         self._last = last
-        self.count = 0
+        self._count = multiprocessing.Value("q", 0)
+        self._run = os.getpid()
+
+    @property
+    def count(self) -> int:
+        """So far."""
+        return int(self._count.value)
 
     def step(self) -> bool:
-        """Count one; whether this is the one before which the process dies."""
-        with self._lock:
-            self.count += 1
-            return self.count == self._last
+        """Count one; whether this is the one before which the run dies."""
+        with self._count.get_lock():
+            self._count.value += 1
+            return int(self._count.value) == self._last
+
+    def die(self) -> None:
+        """As kill -9 does it."""
+        os.kill(self._run, signal.SIGKILL)
+        signal.pause()
 
     def before(self, module: Any, name: str, counts: Callable[..., bool] = lambda *_, **__: True) -> None:
         """Make a step of every call of a function."""
@@ -72,7 +82,7 @@ class Steps:
 
         def stepping(*given: Any, **named: Any) -> Any:
             if counts(*given, **named) and self.step():
-                die()
+                self.die()
             return function(*given, **named)
 
         setattr(module, name, stepping)
@@ -84,16 +94,10 @@ class Steps:
         def stepping(descriptor: int, data: Any) -> int:
             if descriptor == 1 and self.step():
                 write(descriptor, bytes(data)[: len(data) // 2])
-                die()
+                self.die()
             return write(descriptor, data)
 
         os.write = stepping
-
-
-def die() -> None:
-    """As kill -9 does it."""
-    os.kill(os.getpid(), signal.SIGKILL)
-    signal.pause()
 
 
 def main() -> None:

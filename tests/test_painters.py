@@ -62,7 +62,7 @@ def test_painters_draw_what_the_run_would_draw(two: Painters) -> None:
 def test_a_run_with_painters_writes_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     findings = make_findings(20, traces=6)
     alone = draw(findings, tmp_path / "alone", 4)
-    monkeypatch.setattr(module, "_processors", lambda: 2)
+    monkeypatch.setattr(module, "processors", lambda: 2)
     told: list[tuple[int, int]] = []
     with painters(wanted=True) as ready:
         assert ready is not None
@@ -100,7 +100,7 @@ def test_what_is_done_meanwhile_is_done_before_any_picture_is_there(
 def test_one_processor_or_no_picture_needs_no_painters(
     processors: int, wanted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_processors", lambda: processors)
+    monkeypatch.setattr(module, "processors", lambda: processors)
     with painters(wanted) as ready:
         assert ready is None
 
@@ -108,7 +108,7 @@ def test_one_processor_or_no_picture_needs_no_painters(
 def test_painters_for_whom_there_is_likely_nothing_start_with_the_first_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_processors", lambda: 2)
+    monkeypatch.setattr(module, "processors", lambda: 2)
     findings = make_findings(4, traces=1)
     with painters(wanted=True, likely=False) as ready:
         assert ready is not None

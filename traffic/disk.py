@@ -18,6 +18,8 @@ from pathlib import Path
 from traffic.errors import LockedFailure, StorageFailure
 
 LOCK = ".lock"
+_HELD: set[int] = set()
+"""Descriptors of the locks of this process."""
 # The prefix keeps `sweep` from ever removing what somebody else left in the folder.
 TEMPORARY = ".sl-*.tmp"
 
@@ -180,6 +182,7 @@ def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[N
     path = make_folder(folder) / LOCK
     with storage(folder):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    _HELD.add(descriptor)
     try:
         with storage(folder):
             try:
@@ -199,7 +202,18 @@ def lock(folder: str | os.PathLike[str], option: str = "--output") -> Iterator[N
         sweep(folder)
         yield
     finally:
+        _HELD.discard(descriptor)
         os.close(descriptor)
+
+
+def _let_go() -> None:
+    """A fork holds no lock: one that outlived its run for a moment would keep the next run out."""
+    for descriptor in _HELD:
+        os.close(descriptor)
+    _HELD.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _refuse_pipes(folder: str | os.PathLike[str]) -> None:

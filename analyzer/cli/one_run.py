@@ -19,7 +19,7 @@ from analyzer.elsewhere.alerts import ALERTS
 from analyzer.judging.calendar import unmet
 from analyzer.marks import gone, with_marks
 from analyzer.model import Findings
-from analyzer.pipeline import TRACES, Ledger, Search, discover
+from analyzer.pipeline import Ledger, Search, discover
 from analyzer.report.nothing_new import Before, asked, before, record
 from analyzer.report.painters import painters
 from analyzer.report.saved import save, write_run
@@ -92,7 +92,7 @@ def _searched(run: Prepared) -> tuple[Findings, Ledger]:
     options, job, ledger = run.options, run.job, Ledger()
     labels = _labels(run)
     check_reach(run.theirs, run.source, job.scope, options.output)
-    kept = max(TRACES, job.charts)
+    kept = job.traces
     request = asked(run.source, job, labels, kept)
     drawing: dict[str, Any] = {
         "charts": job.charts,

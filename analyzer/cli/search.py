@@ -68,6 +68,7 @@ class DiscoverOptions(ReportOptions, WatchOptions, store_options.ColumnOptions, 
 
 def search_of(options: DiscoverOptions, source: Source, resolution: str) -> Search:
     """What the analyzer is asked to do: texts as values, and the policy as file and options together say it."""
+    from analyzer.forks import forks_here
     from analyzer.judging.policy import classes_of, read_policy
     from analyzer.pipeline import Search
     from analyzer.reading.scope import Scope
@@ -108,6 +109,7 @@ def search_of(options: DiscoverOptions, source: Source, resolution: str) -> Sear
         ),
         full_scan=options.full_scan,
         charts=options.charts,
+        forks=forks_here(),
         group=_pattern(options.group),
         by=None if options.by is None else tuple(name for name in _words(options.by) if name != "none"),
     )

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import NamedTuple
 
 from analyzer.reading.blocks import Block, key_blocks, stretches
-from analyzer.reading.cache import AnswerFiles, CachedBuckets, CachedSource
+from analyzer.reading.cache import AnswerFiles, CachedBuckets, CachedSource, Use
 from analyzer.reading.fetch import Halving, Rolled
 from traffic.disk import storage
 from traffic.errors import UsageFailure
@@ -82,8 +83,52 @@ class Selection:
             progress(done, len(self.spans))
 
 
-def opened(store: Source, scope: Scope, output: Path) -> tuple[Halving, CachedSource, AnswerFiles]:
-    """The store as a search asks it: what counts the requests, what answers, and where the answers are kept.
+@dataclass(frozen=True)
+class Effort:
+    """What answers cost."""
+
+    sent: int
+    """Requests that reached the store."""
+    points: int
+    """Buckets that it answered with."""
+    cached: int
+    """Pieces that were answered from files."""
+    use: Use
+
+    def since(self, before: Effort) -> Effort:
+        """What came after that."""
+        return Effort(
+            self.sent - before.sent,
+            self.points - before.points,
+            self.cached - before.cached,
+            self.use.since(before.use),
+        )
+
+
+class OpenStore(NamedTuple):
+    """The store as a search asks it."""
+
+    asked: Halving
+    """Counts the requests."""
+    source: CachedSource
+    """Answers."""
+    files: AnswerFiles
+    """Where the answers are kept."""
+
+    def effort(self) -> Effort:
+        """So far, of this process."""
+        return Effort(self.asked.sent, self.asked.points, self.source.cached, self.files.use())
+
+    def share(self, effort: Effort) -> None:
+        """Count what another process did for this one, and know what it kept."""
+        self.asked.sent += effort.sent
+        self.asked.points += effort.points
+        self.source.cached += effort.cached
+        self.files.share(effort.use)
+
+
+def opened(store: Source, scope: Scope, output: Path) -> OpenStore:
+    """The store as a search asks it, with the answers that are kept under `output`.
 
     A store that makes no roll-ups has them made here. One whose requests are few has all that it answered kept as it
     is; for any other the roll-ups are kept, and the buckets of days in which an event can be.
@@ -92,8 +137,9 @@ def opened(store: Source, scope: Scope, output: Path) -> tuple[Halving, CachedSo
     with storage(output):
         files = AnswerFiles(output / BUFFER_CACHE)
     if isinstance(store, ScarceSource):
-        return asked, CachedBuckets(asked, files, scope.now), files
-    return asked, CachedSource(asked if asked.rolls_up(scope.resolution) else Rolled(asked), files, scope.now), files
+        return OpenStore(asked, CachedBuckets(asked, files, scope.now), files)
+    reader = asked if asked.rolls_up(scope.resolution) else Rolled(asked)
+    return OpenStore(asked, CachedSource(reader, files, scope.now), files)
 
 
 def select(store: Source, scope: Scope) -> Selection:

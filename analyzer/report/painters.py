@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from traffic.processors import processors
+
 if TYPE_CHECKING:
     from analyzer.report.chart.picture import Picture
 
@@ -42,7 +44,7 @@ def painters(wanted: bool, likely: bool = True) -> AbstractContextManager[Painte
         wanted: whether pictures are drawn at all.
         likely: they load from now on; else when there turns out to be something to draw.
     """
-    count = min(_MOST, _processors())
+    count = min(_MOST, processors())
     if wanted and count > 1:
         # Without painters the run draws by itself.
         with suppress(OSError):
@@ -144,7 +146,3 @@ def be_painters(lines: Sequence[int]) -> None:
         while True:
             picture: Picture = line.recv()
             line.send_bytes(picture.png())
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

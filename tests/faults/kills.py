@@ -50,12 +50,15 @@ def committed(output: Path) -> dict[Path, tuple[int, int]]:
 
 def discover_kills(folder: Path, count: int, customers: int = 6, seed: int = 1) -> Outcomes:
     """Half of the kills at counted steps, the rest at random moments."""
+    return killed_runs(world(folder, customers), folder / "run", count, seed)
+
+
+def killed_runs(command: tuple[str | Path, ...], output: Path, count: int, seed: int = 1) -> Outcomes:
+    """The same of any `discover` that is told all but its `output`."""
     found = Outcomes("discover, kill -9 at counted steps (made, synced, renamed, removed) and at random moments")
-    command = world(folder, customers)
-    output = folder / "run"
     killer = Killer((*command, "--output", output))
     begun = time.monotonic()
-    steps = killer.steps(folder / "steps")
+    steps = killer.steps(output.with_name("steps"))
     lasted = time.monotonic() - begun
     expected = tables(output)
     assert len(expected) > 8

@@ -214,6 +214,15 @@ class ScarceSource(Source, Protocol):
 
 
 @runtime_checkable
+class ForkableSource(Source, Protocol):
+    """A store that forks of this process can read as well."""
+
+    def forkable(self) -> bool:
+        """Whether they can now: a fork shares no connection, no thread and no place in a file with this process."""
+        ...
+
+
+@runtime_checkable
 class SharedSource(Source, Protocol):
     """A store that others may write to while it is read, and that can tell how much they wrote."""
 

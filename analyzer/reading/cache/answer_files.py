@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from math import prod
 from pathlib import Path
@@ -52,6 +53,20 @@ def _checksum(parts: Iterable[bytes | memoryview]) -> str:
     for part in parts:
         found = crc32(part, found)
     return f"{found:08x}"
+
+
+@dataclass(frozen=True)
+class Use:
+    """What was made of the answers in a folder."""
+
+    used: frozenset[Path]
+    """Files that were read or added."""
+    damaged: frozenset[Path]
+    """Files that were ignored."""
+
+    def since(self, before: Use) -> Use:
+        """What came after that."""
+        return Use(self.used - before.used, self.damaged - before.damaged)
 
 
 class AnswerFiles:
@@ -146,6 +161,18 @@ class AnswerFiles:
             self._about.pop(path, None)
         self._locations = {name: path for name, path in self._locations.items() if path not in self._used}
         self._used.clear()
+
+    def use(self) -> Use:
+        """Of which answers this process has made use so far."""
+        return Use(frozenset(self._used), frozenset(self.damaged))
+
+    def share(self, use: Use) -> None:
+        """Take over what another process, which works for the same holder, has added and found."""
+        for path in use.damaged - set(self.damaged):
+            self._forget(path)
+        for path in use.used - use.damaged - self._about.keys():
+            self._take(path, *_read_header(path))
+        self._used |= use.used
 
     def answers(self) -> list[dict[str, Any]]:
         """What was asked for, one entry per file, in order of file name; `file` and `bytes` say where it lies."""

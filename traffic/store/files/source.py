@@ -17,7 +17,7 @@ from traffic.coverage import Coverage
 from traffic.errors import Failure
 from traffic.flows import FlowAnswer, FlowQuery
 from traffic.model import Floats, Grid, Ints, Matrix, Query, Window
-from traffic.store.base import FlowSource, Limits, SizedSource, StoreError, check_size
+from traffic.store.base import FlowSource, ForkableSource, Limits, SizedSource, StoreError, check_size
 from traffic.store.columns import Columns
 from traffic.store.files.account import coverage_of
 from traffic.store.files.amounts import kind_of_value
@@ -43,7 +43,7 @@ from traffic.store.files.step import in_order, own_step
 from traffic.store.files.whole import NotUtf8
 
 
-class FilesSource(SizedSource, FlowSource):
+class FilesSource(ForkableSource, SizedSource, FlowSource):
     """A user's own files with one row per time and key, or per time.
 
     Times need not be on a grid, a bucket may contain several rows, and keys may cover different spans. The files are
@@ -239,6 +239,10 @@ class FilesSource(SizedSource, FlowSource):
             yield from split(database, self._inputs, columns, self.metric, queries)
         finally:
             self._close_database()
+
+    def forkable(self) -> bool:
+        """Once the rows are copied: from then on they are read from places in a file that are named each time."""
+        return self._staged is not None
 
     def size(self) -> int:
         """Bytes of the files."""

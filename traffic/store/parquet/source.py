@@ -19,7 +19,7 @@ from traffic.errors import UsageFailure
 from traffic.filled import metric_of
 from traffic.flows import DIMENSIONS, FlowAnswer, FlowQuery
 from traffic.model import DAY, WEEK, Floats, Grid, Ints, Matrix, Query, Statistic, Window, block_of, week_start
-from traffic.store.base import FlowSource, Limits, NoSuchStore, StoreError, check_size
+from traffic.store.base import FlowSource, ForkableSource, Limits, NoSuchStore, StoreError, check_size
 from traffic.store.folder import BlockFile, block_files, read_manifest
 from traffic.store.parquet.block import GROUP, Head, read_head, read_rows, release_memory, whole_weeks
 from traffic.store.parquet.flows import FLOWS, FlowFiles
@@ -33,7 +33,7 @@ Stamp = tuple[str, int, int]
 """Name in the store, size and time of the last change: another stamp is another content."""
 
 
-class ParquetSource(FlowSource):
+class ParquetSource(ForkableSource, FlowSource):
     """Traffic in a folder that `generate` filled."""
 
     settling: int | None = None
@@ -72,6 +72,10 @@ class ParquetSource(FlowSource):
         ends = [file for file in files if file.week in (files[0].week, files[-1].week)]
         spans = [span for file in ends for span in self._head(file).spans]
         return Window(min(span.start for span in spans), max(span.end for span in spans))
+
+    def forkable(self) -> bool:
+        """Always: its files are opened anew for whatever is read."""
+        return True
 
     def step(self) -> int:
         """Seconds of a native step."""
