@@ -10,11 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.elasticsearch.fixtures import opensearch
 from tests.elasticsearch.server import Server
@@ -35,6 +38,7 @@ from tests.test_elastic_values import counters
 from traffic.errors import UsageFailure
 from traffic.model import HOUR, WEEK, Floats, Grid, Query, Window
 from traffic.store import Columns, open_source
+from traffic.store.elastic.sample import longest_fall
 
 PLAIN = documents()
 OLD, NEW = documents(MONDAY, END - WEEK), documents(END - WEEK, END)
@@ -254,14 +258,36 @@ def test_values_are_those_of_the_documents_and_what_is_odd_is_said(
         np.testing.assert_allclose(np.nan_to_num(values), right(told.values, keys), rtol=1e-6)
 
 
+KEYWORD: dict[str, Any] = {"labels": "keyword"}
 REFUSED: dict[str, tuple[Documents, dict[str, Any], Columns, str]] = {
-    "totals of two interfaces of each customer": (of_two(counters()), {}, GUESSED, "2 documents of one customer have"),
+    "totals of two interfaces of each customer": (of_two(counters()), {}, GUESSED, "of which one customer has 2,"),
     "the same as said": (of_two(counters()), {}, replace(GUESSED, counter=True, statistic="avg"), "running total"),
     "the same by its mapping": (
         of_two(counters()),
         {"bytes": {"type": "long", "time_series_metric": "counter"}},
         GUESSED,
-        "running total, and 2 documents of one customer have the same time",
+        "running total, of which one customer has 2,",
+    ),
+    "totals that are told of one after the other": (
+        [{**one, "@timestamp": one["@timestamp"] + 7000 * (one["interface"] == "eth1")} for one in of_two(counters())],
+        {},
+        GUESSED,
+        "of which one customer has 2,",
+    ),
+    "totals of two interfaces of one of the customers": (
+        [one for one in of_two(counters()) if one["customer"] == "3" or one["interface"] == "eth0"],
+        {},
+        GUESSED,
+        "of which one customer has 2,",
+    ),
+    "a field that is an object in the newest index": (
+        [
+            *({**one, "labels": one["customer"]} for one in OLD[-9:]),
+            *({**one, "labels": {"customer": one["customer"]}} for one in NEW[:9]),
+        ],
+        {},
+        replace(FLOWS, key="labels"),
+        r"labels \(--key\) is of the type object in .*-1: use a field",
     ),
     "a counter under another name": (
         counters(),
@@ -298,9 +324,12 @@ def test_what_cannot_be_told_is_refused_with_what_to_do(
     elasticsearch: Server, elasticsearch_index: str, tmp_path: Path, name: str
 ) -> None:
     there, mappings, columns, says = REFUSED[name]
-    put(elasticsearch, elasticsearch_index, there, **mappings)
+    # An index cannot hold both an object and a name.
+    parts = [[one for one in there if isinstance(one.get("labels"), dict) is inner] for inner in (False, True)]
+    for place, part in enumerate(part for part in parts if part):
+        put(elasticsearch, f"{elasticsearch_index}-{place}", part, **(mappings | ({} if place else KEYWORD)))
     with pytest.raises(UsageFailure, match=says):
-        run(f"{elasticsearch.url}/{elasticsearch_index}", tmp_path, columns)
+        run(f"{elasticsearch.url}/{elasticsearch_index}-*", tmp_path, columns)
 
 
 def test_totals_that_two_senders_write_are_those_of_one(
@@ -337,3 +366,10 @@ def test_keys_of_64_bits_without_a_sign_are_told_apart(
     found = run(f"{elasticsearch.url}/{elasticsearch_index}", tmp_path)
     assert found.keys == tuple(str(2**63 + place) for place in (0, 1, 2))
     assert events(found) == [(str(2**63 + 2), SPIKE)]
+
+
+@given(st.lists(st.integers(0, 9), max_size=9))
+def test_the_longest_fall_is_that_of_all_that_could_be_chosen(values: list[int]) -> None:
+    chosen = (some for size in range(len(values) + 1) for some in combinations(values, size))
+    longest = max(len(some) for some in chosen if all(one > other for one, other in pairwise(some)))
+    assert longest_fall(np.array(values, dtype=float)) == longest

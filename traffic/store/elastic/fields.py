@@ -141,7 +141,8 @@ def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> di
     """Type -> what is known of it, of each option's field, which has to be of certain types (none: of any)."""
     names = [name for name, _ in wanted.values()]
     # What a field lies in says why it is not found, and what is below it what to take instead.
-    around = [outer for name in names for outer in _outer(name)] + [f"{name}.keyword" for name in names]
+    # With what is below it, a server says that in some indices it is an object.
+    around = [outer for name in names for outer in _outer(name)] + [f"{name}.*" for name in names]
     found = capabilities(cluster, sorted({*names, *around}))
     known: dict[str, dict[str, Any]] = {}
     for option, (name, good) in wanted.items():
@@ -166,7 +167,8 @@ def _checked(cluster: Cluster, wanted: Mapping[str, tuple[str, set[str]]]) -> di
             raise UsageFailure(f"{name} ({option}) is a text{_where(kinds, 'text')}, {_way_out(name, good, found)}")
         if good and set(kinds) - good:
             wrong = sorted(set(kinds) - good)
-            raise UsageFailure(f"{name} ({option}) is of the type {', '.join(wrong)}: {_meant(good)}")
+            where = _where(kinds, wrong[0])
+            raise UsageFailure(f"{name} ({option}) is of the type {', '.join(wrong)}{where}: {_meant(good)}")
         if not all(one.get("aggregatable") for one in kinds.values()):
             raise UsageFailure(f"{name} ({option}) cannot be aggregated (doc_values are off): use another field")
         known[option] = kinds

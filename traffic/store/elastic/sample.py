@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from traffic.store.elastic.answers import finite, understood
 from traffic.store.elastic.bodies import Fields
 from traffic.store.elastic.client import Cluster
 from traffic.store.files.amounts import kind_of_value
-from traffic.store.files.evidence import Evidence, evidence_of
+from traffic.store.files.evidence import Directions, Evidence, evidence_of
 from traffic.store.files.markers import Markers
 
 _NEWEST = 1_000
@@ -23,6 +24,8 @@ _SURE = 200
 """Documents that are enough to refuse what was said: fewer may have grown by chance."""
 _TWICE = 0.5
 """Share of the newest documents from which those that are there twice are no accident."""
+_SELDOM, _OFTEN, _FEWEST = 0.02, 0.2, 40
+"""Share of falls up to which a total is one, and from which several may take turns, in at least so many documents."""
 _FEW = 20
 """Keys of which the newest ones are enough to tell whether they grow."""
 
@@ -33,14 +36,9 @@ class Newest:
 
     evidence: Evidence
     together: int = 1
-    """Documents of one key that usually have the same time."""
+    """Totals that a key has side by side, where its values are such; else 1."""
     alike: float = 0.0
     """Share of the documents that have time, key and value in common with another, of those with a value but 0."""
-
-    @property
-    def totals(self) -> bool:
-        """Whether documents of one key and time are totals of several things."""
-        return self.together > 1 and self.evidence.moves.only_grow
 
 
 def sample(cluster: Cluster, fields: Fields) -> Newest:
@@ -83,18 +81,56 @@ def _newest_of(row: Ints, time: Ints, value: Floats) -> Newest:
     same = np.concatenate([[False], (row[1:] == row[:-1]) & (time[1:] == time[:-1])])
     first = np.flatnonzero(~same)
     sizes = np.diff(np.append(first, len(row)))
-    usual = int(np.median(sizes))
     there = np.isfinite(value) & (value != 0)
     again = there & same & np.concatenate([[False], value[1:] == value[:-1]])
     alike = again.sum() / max(1, there.sum() - again.sum())
-    found = evidence_of(row, time, value)
-    if usual > 1 and not found.moves.only_grow:
+    found, together = evidence_of(row, time, value), 1
+    if not found.moves.only_grow:
         # Of several totals that only grow, the lowest of each time only grow as well, and so do all others in order.
+        usual = np.array([np.median(sizes[row[first] == one]) for one in range(int(row.max()) + 1)]).astype(np.int64)
+        whole = np.repeat(sizes, sizes) == usual[row]
         rank = np.arange(len(row)) - np.repeat(first, sizes)
-        whole = np.repeat(sizes, sizes) == usual
-        apart = evidence_of((row * usual + rank)[whole], time[whole], value[whole])
-        found = replace(found, moves=apart.moves if apart.moves.only_grow else found.moves)
-    return Newest(found, usual, float(alike))
+        apart = evidence_of((row * usual.max() + rank)[whole], time[whole], value[whole])
+        together = int(usual.max()) if apart.moves.only_grow else _most_interleaved(row, value)
+    if together > 1:
+        found = replace(found, moves=Directions(found.moves.every, 0, 0, 0))
+    return Newest(found, together, float(alike))
+
+
+def _most_interleaved(row: Ints, value: Floats) -> int:
+    """How many totals a key has at most, which take turns; 1 if a series moves that is not made of such.
+
+    Args:
+        row: shape (n,), which key, in order.
+        value: shape (n,), in order of time; NaN where there is none.
+    """
+    most = 1
+    for one in np.unique(row):
+        values = value[(row == one) & np.isfinite(value)]
+        changes = np.diff(values)
+        falls, moves = int((changes < 0).sum()), int((changes != 0).sum())
+        if not moves or falls <= _SELDOM * len(values):
+            continue
+        few = len(values) < _FEWEST or falls < _OFTEN * len(values) or len(np.unique(values)) < len(values) / 2
+        chains = 0 if few else longest_fall(values)
+        # Of values that come by chance, about twice the square root of their number fall one after the other.
+        if few or chains > np.sqrt(len(values)) / 2:
+            return 1
+        most = max(most, chains)
+    return most
+
+
+def longest_fall(values: Floats) -> int:
+    """How many of these fall one after the other at most, whatever is between them.
+
+    That many rows which never fall are needed to hold all of them.
+    """
+    lowest: list[float] = []
+    for one in values.tolist():
+        # The least of each length so far, negated to be in order.
+        place = bisect_left(lowest, -one)
+        lowest[place : place + 1] = [-one]
+    return len(lowest)
 
 
 def with_evidence(said: Columns, declared: bool, newest: Newest, key: str) -> tuple[Columns, list[str]]:
@@ -115,11 +151,11 @@ def with_evidence(said: Columns, declared: bool, newest: Newest, key: str) -> tu
     kind, found = kind_of_value(name), newest.evidence
     only_grows = found.moves.only_grow and not kind.level
     counter = declared or said.counter or (said.statistic is None and only_grows)
-    if counter and newest.together > 1 and newest.alike < _TWICE and said.statistic in (None, "avg"):
+    if counter and newest.together > 1 and said.statistic in (None, "avg"):
         raise UsageFailure(
-            f"{name} (--value) is a running total, and {newest.together} documents of one {key} have the same time: "
-            f"totals of several things, such as interfaces, of which no rate of the {key} can be told: name a field "
-            "with --key that distinguishes them, or choose one of them with --filter"
+            f"{name} (--value) is a running total, of which one {key} has {newest.together}, such as one for each "
+            f"interface, so that no rate of the {key} can be told: name a field with --key that distinguishes them, "
+            "or choose one of them with --filter"
         )
     twice = _twice(name, key, newest) if said.statistic in (None, "sum") else []
     if said.counter or said.statistic == "count":
