@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.together import Together
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -18,6 +20,9 @@ class Spent:
 
     seconds: float
     peak_mib: float
+    """Of the largest process."""
+    together_mib: float
+    """Of all processes."""
     said: str
 
 
@@ -38,12 +43,13 @@ def run(*command: str | Path) -> Spent:
         text=True,
     ) as process:
         assert process.stdout is not None
-        said = process.stdout.read()
+        with Together(process.pid) as together:
+            said = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(map(str, command))} failed:\n{said}")
-    return Spent(time.perf_counter() - begun, usage.ru_maxrss / 1024, said)
+    return Spent(time.perf_counter() - begun, usage.ru_maxrss / 1024, together.mib, said)
 
 
 def _environment() -> dict[str, str]:

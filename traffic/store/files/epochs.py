@@ -83,7 +83,7 @@ def other_epoch(first: int, last: int) -> str | None:
         first: of them, in seconds since 1970.
         last: of them.
     """
-    if _EARLY <= first and last <= time.time() + 365 * DAY:
+    if first >= _EARLY and last <= time.time() + 365 * DAY:
         return None
     found = [name for name, one in EPOCHS.items() if one.units == 1 and name != "unix" and _likely(name, first, last)]
     if not found:
