@@ -14,7 +14,7 @@ _AMOUNTS = {
     *("bits", "kbits", "mbits", "gbits", "tbits", "kilobits", "megabits", "gigabits", "terabits"),
     *("packets", "packet", "pkts", "pkt", "ipkt", "opkt", "frames", "flows", "flow"),
     *("requests", "request", "reqs", "hits", "count", "counts", "views", "visits", "clicks", "queries", "calls"),
-    *("errors", "orders", "messages", "msgs", "events", "downloads", "logins", "transactions"),
+    *("volume", "errors", "orders", "messages", "msgs", "events", "downloads", "logins", "transactions"),
     *(
         "pakete",
         "anfragen",
@@ -49,6 +49,7 @@ _LEVELS = {
     *("pct", "percent", "ratio", "share", "utilization", "util", "load", "ms", "latency", "duration", "time"),
     *("temperature", "temp", "humidity", "pressure", "voltage", "price"),
     *("filesystem", "memstats", "alloc", "resident", "capacity", "quota", "storage", "stored", "swap", "ram"),
+    *("coverage", "downtime", "uptime"),
     *("active", "open", "current", "concurrent", "inflight", "pending", "queue", "queued", "depth", "length"),
 }
 

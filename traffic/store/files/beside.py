@@ -22,6 +22,8 @@ _FEWEST = 3
 _LOOKED_AT = 100
 _NUMBERED = {"", "no", "nr", "num", "number", "row", "rownum", "rownumber", "rowid", "index", "idx", "id", "unnamed0"}
 """What a column may be called that numbers the rows; `#` is nothing without its punctuation."""
+_IDENTIFIERS = {"itemid", "hostid", "deviceid", "sensorid", "interfaceid", "portid", "graphid", "accountid", "userid"}
+"""What a column may be called that is the same number in all rows, for they are all of one thing."""
 _NAMELESS = re.compile(r"column\d+")
 _SPANS = {"_span", "_spandays"}
 """How long a row is, as Splunk says it."""
@@ -55,7 +57,7 @@ def no_values(columns: Sequence[str], rows: Sequence[Row], time: str | None) -> 
     if not taken or len(rows) < _FEWEST:
         return found
     place = columns.index(taken[0])
-    times = [_moment(row[place]) for row in rows[:_LOOKED_AT]] if len(taken) == 1 else []
+    times = [moment(row[place]) for row in rows[:_LOOKED_AT]] if len(taken) == 1 else []
     for where, column in enumerate(columns):
         numbers = [_whole(row[where]) for row in rows[:_LOOKED_AT]]
         if column in (*taken, *found) or any(number is None for number in numbers):
@@ -93,6 +95,8 @@ def refuse_times_across(name: str, columns: Sequence[str], day_only: bool) -> No
 
 def _numbers_rows(column: str, numbers: Sequence[int]) -> bool:
     name = plain(column)
+    if name in _IDENTIFIERS and len(set(numbers)) == 1:
+        return True
     return (name in _NUMBERED or bool(_NAMELESS.fullmatch(name))) and all(
         two == one + 1 for one, two in pairwise(numbers)
     )
@@ -101,7 +105,8 @@ def _numbers_rows(column: str, numbers: Sequence[int]) -> bool:
 def _of_time(column: str, numbers: Sequence[int], times: Sequence[datetime | None]) -> bool:
     """Whether whole numbers say no more than the times beside them."""
     there = [time for time in times if time is not None]
-    name = plain(column)
+    # `date.year`, of vnStat's objects.
+    name = plain(column.rpartition(".")[2])
     if name in _WEEKDAYS:
         return all(0 <= number <= 7 for number in numbers)
     if name in _PARTS:
@@ -119,7 +124,8 @@ def _whole(cell: str | None) -> int | None:
     return int(text) if re.fullmatch(r"\d{1,19}", text) else None
 
 
-def _moment(cell: str | None) -> datetime | None:
+def moment(cell: str | None) -> datetime | None:
+    """The time of a cell; None where it holds none that is ISO 8601 or counts from 1970."""
     if cell is None or is_blank(cell):
         return None
     if held_by([cell]) == "epoch" and (unit := unit_of_epoch(float(cell))):

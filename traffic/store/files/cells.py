@@ -60,6 +60,7 @@ def _lower(formats: Sequence[str]) -> tuple[str, ...]:
     return tuple(one.replace(" ", "t") for one in formats)
 
 
+_NANO = ("%H:%M:%S.%n", "%H:%M:%S,%f", "%H:%M:%S", "%H:%M")
 _TWELVE = ("%I:%M:%S.%n %p", "%I:%M:%S %p", "%I:%M %p")
 # The first row whose pattern every cell has, and whose dates every cell can mean, is the notation of the column.
 STAMPS: tuple[Stamp, ...] = (
@@ -90,7 +91,8 @@ STAMPS: tuple[Stamp, ...] = (
     Stamp(re.compile(rf"{_DAY} {_MONTH} +\d\d? {_HMS} [A-Z]{{3,5}} \d{{4}}"), ("%a %b %d %H:%M:%S %Z %Y",)),
     Stamp(re.compile(rf"\d\d?[- ]{_MONTH}[- ]\d{{4}}"), ("%d-%b-%Y", "%d %b %Y"), day_only=True),
     Stamp(re.compile(rf"\d\d?[- ]{_MONTH}[- ]\d{{4}} {_HMS}"), (*_times("%d-%b-%Y"), *_times("%d %b %Y"))),
-    Stamp(re.compile(rf"{_MONTH} \d\d?,? \d{{4}},? {_HMS}"), (*_times("%b %d %Y"), *_times("%b %d, %Y"))),
+    Stamp(re.compile(rf"{_MONTH} +\d\d?,? \d{{4}},? {_HMS}"), (*_times("%b %d %Y"), *_times("%b %d, %Y", _NANO))),
+    Stamp(re.compile(rf"\d\d?-{_MONTH}-\d{{4}} {_HMS}\s?[AaPp][Mm]"), _times("%d-%b-%Y", _TWELVE)),
     Stamp(re.compile(rf"{_MONTH} \d\d?, \d{{4}} @ {_HMS}"), _times("%b %d, %Y @")),
     Stamp(re.compile(rf"\d{{4}}-\d\d-\d\d {_HMS}\s?[AaPp][Mm]"), _times("%Y-%m-%d", _TWELVE)),
     Stamp(re.compile(rf"\d{{4}}/\d\d/\d\d {_HMS}\s?[AaPp][Mm]"), _times("%Y/%m/%d", _TWELVE)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,9 +22,13 @@ from traffic.store.files.overlooked import totals_among
 from traffic.store.files.sampled import Sampled, contents
 from traffic.store.files.sql import BETWEEN, select_cells
 from traffic.store.files.staged import Staged
+from traffic.store.files.step import steps_apart
 from traffic.store.files.swallowed import refuse_swallowed
+from traffic.text import length
 from traffic.times import iso
 
+_LOOKED_AT = 200_000
+"""Rows of which it is told how far apart those of each file are."""
 _OFTEN = 0.01
 """A guess is withdrawn if this share of the times of series has several rows."""
 _ONCE = 2.0
@@ -109,10 +114,16 @@ def check_all(
     """
     refuse_swallowed(database, inputs)
     _refuse_epoch(name, inputs, used, rows)
-    found = remarks_on(rows.markers, used.value or "the columns")
+    found = _steps(inputs, used, said, rows)
+    found += remarks_on(rows.markers, used.value or "the columns")
     found += _contradictions(name, database, inputs, used, said, Seen.of(rows, inputs, used, regular=regular))
     if alike := [key for key in rows.ids if key != key.strip() and key.strip() in rows.ids]:
         found.append(f"{len(alike):,} series differ from others only in blanks, such as {alike[0]!r}")
+    if written := _written_otherwise(rows.ids):
+        found.append(
+            f"{len(written):,} series differ from others only in case or in the decimals of a number, such as "
+            f"{written[0]!r}"
+        )
     if seen := [key for key in rows.ids if not key.isascii() and _as_seen(key) != key and _as_seen(key) in rows.ids]:
         found.append(f"{len(seen):,} series look like others but are written in other characters, such as {seen[0]!a}")
     if totals := totals_among(list(rows.ids)):
@@ -133,6 +144,27 @@ def _refuse_epoch(name: str, inputs: Sequence[Input], used: Columns, rows: Stage
             f"{name}: the times in {used.time} are of {iso(first)} if they count from 1970; use --time-format unix if "
             f"that is right. They may be {others}"
         )
+
+
+def _steps(inputs: Sequence[Input], used: Columns, said: Columns, rows: Staged) -> list[str]:
+    """What is said of files that hold one series at several steps, such as hourly and daily sums.
+
+    Raises:
+        UsageFailure: their values were taken for amounts, and would be added up.
+    """
+    if len(inputs) < 2 or (found := steps_apart(*rows.some(_LOOKED_AT))) is None:
+        return []
+    shown = " and ".join(f"{inputs[number].name} every {length(step)}" for number, step in found)
+    line = f"values of the same series and time come in {shown}"
+    if used.how == "sum" and said.statistic is None:
+        raise UsageFailure(f"{line}: read one of them, for both together count twice")
+    return [f"{line}: if they are of the same traffic, read one of them"]
+
+
+def _written_otherwise(keys: Collection[str]) -> list[str]:
+    """Keys that are others but for case, or for the decimals that whole numbers get in a column with gaps."""
+    small = [key for key in keys if (lower := key.lower()) != key and lower in keys]
+    return small + [key for key in keys if re.fullmatch(r"\d+\.0+", key) and key.partition(".")[0] in keys]
 
 
 def _as_seen(key: str) -> str:
@@ -159,7 +191,7 @@ def _contradictions(
             f"{seen.following:,} files follow each other in time, and each is read as a separate series: give them "
             f"names that differ only in a date{'' if used.wide else ', or use --total,'} to read them as one"
         )
-    if used.counter and seen.resets > _RESETS * seen.rows and said.counter is None:
+    if used.counter and seen.resets > max(seen.series, _RESETS * seen.rows) and said.counter is None:
         raise UsageFailure(
             f"{name}: {used.value} only grows in the first rows and falls in {seen.resets:,} later ones, so it may "
             "not be a counter: use --statistic avg for the values as they are, or --statistic rate"

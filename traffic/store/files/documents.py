@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import shutil
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from traffic.disk import own_prefix, storage, sweep_dead
 from traffic.errors import UsageFailure
+from traffic.store.files.answers import Row_, export_of, hits_of, is_export, not_whole, samples_of
 from traffic.store.files.cells import held_by
 from traffic.store.files.excerpts import GZIP
 from traffic.store.files.objects import Doubled, doubled_in, once
@@ -30,12 +33,22 @@ _HEADERS = ("columns", "labels", "legend", "header", "fields")
 _BODIES = ("values", "data", "rows")
 _OWN = {"time", "timestamp", "@timestamp", "ts", "datetime", "date", "eventtime"}
 _TRIED = 50
+# What stands between objects: nothing, commas, or the mark of RFC 7464.
+_BETWEEN = re.compile(r"[\s,\x1e]*")
 
-Row_ = dict[str, Any]
+
+@dataclass(frozen=True)
+class Rewritten:
+    """What a document became."""
+
+    copy: IO[bytes]
+    """With one object a line; it goes when it is closed."""
+    told: str = ""
+    """What a person should know of it."""
 
 
-def rewritten(path: str, name: str) -> IO[bytes] | None:
-    """A copy with one object a line, which goes when it is closed; None where the file can be read as it is.
+def rewritten(path: str, name: str) -> Rewritten | None:
+    """A copy with one object a line; None where the file can be read as it is.
 
     Args:
         path: of a file that may be anything, gzipped or not.
@@ -58,9 +71,16 @@ def rewritten(path: str, name: str) -> IO[bytes] | None:
     text = beginning.decode("utf-8-sig", errors="ignore").lstrip()
     if text[:1] not in ("{", "["):
         return None
-    rows = None
-    if _may_be_one(text, whole=len(beginning) < _BEGINNING):
-        rows = _rows_of(_document(path, name, packed))
+    rows: Iterable[Row_] | None = None
+    told = ""
+    if is_export(_first(text)):
+        rows = export_of(path, name, packed)
+    elif _may_be_one(text, whole=len(beginning) < _BEGINNING):
+        document = _document(path, name, packed)
+        rows = _rows_of(document)
+        told = not_whole(document) if isinstance(document, dict) else ""
+    elif text.startswith("{") and not _is_object(text.partition("\n")[0]):
+        rows = _one_by_one(path, name, packed)
     if rows is None and not marked:
         return None
     sweep_dead(tempfile.gettempdir())
@@ -74,7 +94,45 @@ def rewritten(path: str, name: str) -> IO[bytes] | None:
                 file.read(len(_BOM))
                 shutil.copyfileobj(file, copy)
         copy.flush()
-    return copy
+    return Rewritten(copy, told)
+
+
+def _one_by_one(path: str, name: str, packed: bool) -> list[Row_] | None:
+    """The objects of a text that has them one behind the other, but not one a line; None if it is no such text."""
+    if Path(path).stat().st_size > _LARGEST:
+        return None
+    with storage(name), (gzip.open if packed else open)(path, "rb") as file:
+        text = file.read().decode("utf-8-sig", errors="ignore")
+    decoder, rows, place = json.JSONDecoder(object_pairs_hook=once), list[Row_](), 0
+    while (match := _BETWEEN.match(text, place)) and match.end() < len(text):
+        try:
+            value, place = decoder.raw_decode(text, match.end())
+        except Doubled as error:
+            raise doubled_in(name, error) from error
+        except ValueError:
+            return None
+        if not isinstance(value, dict):
+            return None
+        rows.append(value)
+    return rows
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _first(text: str) -> dict[str, Any]:
+    """The object at the beginning of a text; an empty one where there is none."""
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        # A series may be longer than the part that was read: what follows its name is all that is needed.
+        head = re.match(r'\{"metric":\{(?:[^{}"]|"(?:[^"\\]|\\.)*")*\},"values":\[', text)
+        return {"metric": {}, "values": [], "timestamps": []} if head else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _may_be_one(text: str, whole: bool) -> bool:
@@ -119,7 +177,9 @@ def _rows_of(document: Any) -> list[Row_] | None:
     if isinstance(document, dict):
         data = document.get("data")
         if isinstance(data, dict) and data.get("resultType") in ("matrix", "vector"):
-            return list(_samples(data.get("result") or []))
+            return list(samples_of(data.get("result") or []))
+        if (hits := hits_of(document)) is not None:
+            return hits
         # A log line may contain lists too; an object with a time of its own is a row itself.
         if any(isinstance(value, str | int | float) and name.lower() in _OWN for name, value in document.items()):
             return None
@@ -199,17 +259,6 @@ def _table(value: Mapping[str, Any]) -> list[Row_] | None:
     if len(lists) > 1 and len({len(one) for one in lists.values()}) == 1 and any(map(_times, lists.values())):
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
     return None
-
-
-def _samples(series: Sequence[Mapping[str, Any]]) -> Iterator[Row_]:
-    """What Prometheus answers, with its series called as it calls them."""
-    for one in series:
-        labels = dict(one.get("metric") or {})
-        name = labels.pop("__name__", "")
-        inner = ", ".join(f'{label}="{value}"' for label, value in sorted(labels.items()))
-        key = f"{name}{{{inner}}}" if inner else name or "value"
-        for time, value in one.get("values") or ([one["value"]] if "value" in one else []):
-            yield {"time": time, "series": key, "value": value}
 
 
 def _pairs(pairs: Sequence[Sequence[Any]]) -> Iterator[Row_]:

@@ -58,6 +58,8 @@ class Evidence:
     moves: Directions
     a_minute: float
     """Rows of a series per minute, in minutes with any."""
+    below: int = 0
+    """Series of which no value is above 0, and some are below."""
     set_back: int | None = None
     """When the times go back by an hour, as those of clocks do in autumn, in seconds since 1970."""
 
@@ -75,7 +77,17 @@ def evidence_of(row: Ints, time: Ints, value: Floats, called_so: bool = False) -
     moves = directions(row[there], time[there], value[there], _CALLED_SO if called_so else _FEWEST)
     minutes = np.unique(np.stack([row, time // 60]), axis=1).shape[1] if len(row) else 0
     a_minute = len(row) / minutes if minutes else 0.0
-    return Evidence(len(row), own_step(row, time), moves, a_minute, clock_set_back(row, time))
+    below = _below(row[there], value[there])
+    return Evidence(len(row), own_step(row, time), moves, a_minute, below, clock_set_back(row, time))
+
+
+def _below(row: Ints, value: Floats) -> int:
+    """Number of series of which no value is above 0, and some are below."""
+    if not len(row):
+        return 0
+    size = int(row.max()) + 1
+    above, under = np.bincount(row, value > 0, minlength=size), np.bincount(row, value < 0, minlength=size)
+    return int(((above == 0) & (under > 0)).sum())
 
 
 def clock_set_back(row: Ints, time: Ints) -> int | None:
@@ -117,6 +129,9 @@ def directions(row: Ints, time: Ints, value: Floats, fewest: int = _FEWEST) -> D
     far = np.bincount(series, (change < 0) & ~over & (change <= -_FAR * before), minlength=size)
     enough: Bools = (counts >= fewest) & (up + down > 0) & (np.bincount(row, value < 0, minlength=size) == 0)
     fast = enough & (up >= _GROWS * counts) & (down <= _RESETS * counts)
+    if fewest == _CALLED_SO:
+        # What is called a counter may have been reset once, however few its rows are.
+        fast |= enough & (up >= _GROWS * counts) & (down == 1) & (far == 1)
     slow = enough & ~fast & (down == 0) & (up >= _SELDOM) & (counts >= _LONG)
     saws = enough & ~fast & ~slow & (up >= _MOSTLY * counts) & (far == down) & (counts >= _LONG)
     return Directions(*(int(one.sum()) for one in (fast, slow, saws, enough & ~fast & ~slow & ~saws)))

@@ -183,12 +183,21 @@ def _fields(line: str, delimiter: str) -> list[str]:
 def _marked(name: str, text: str, blocks: Sequence[str], fields: str, delimiter: str | None) -> TableText:
     head = _FIELDS.split(fields, maxsplit=1)[1] if len(fields.split()) > 1 else ""
     mark = delimiter or next((one for one in "\t,;| " if one in head), "\t")
+    if mark == " " and not delimiter and _tabbed(text, len(head.split())):
+        # CloudFront has blanks between the names, and tabs between the cells.
+        fields, mark = "#fields " + "\t".join(head.split()), "\t"
     columns = numbered(_fields(fields, mark))
     records = _records(name, text, mark, _LOOKED_AT)
     first = next((index for index, row in enumerate(records) if row and not row[0].startswith("#")), len(records))
     rows = [*records[first:][:SAMPLE], *(row for block in blocks for row in _inside(block, mark))]
     kept = [tuple(row) for row in rows if len(row) == len(columns) and not row[0].startswith("#")]
     return TableText(mark, columns, tuple(kept), skip=first, marked=True)
+
+
+def _tabbed(text: str, width: int) -> bool:
+    """Whether the rows of a text have as many cells as there are names, with tabs between them."""
+    rows = [line for line in text.splitlines()[:_LOOKED_AT] if line and not line.startswith("#")]
+    return bool(rows) and all(len(row.split("\t")) == width for row in rows)
 
 
 def _records(name: str, text: str, delimiter: str, most: int) -> list[list[str]]:

@@ -13,7 +13,7 @@ from traffic.store.files.excerpts import Excerpt, excerpt
 from traffic.store.files.layout import SAMPLE, Row, doubled, find_layout, text_of
 from traffic.store.files.numerals import Numbers, numbers_of
 from traffic.store.files.objects import members_of
-from traffic.store.files.patterns import PATTERNS, first_rows, pattern_of
+from traffic.store.files.patterns import TABLES, first_rows, pattern_of
 
 __all__ = ["Input", "Row", "listed", "look_at", "require_columns"]
 
@@ -47,7 +47,7 @@ class Input:
     array: bool = False
     """Whether the objects of a JSON file stand in one list."""
     pattern: str = ""
-    """Which of `patterns.PATTERNS` its lines have."""
+    """Which of `patterns.TABLES` its lines have."""
     skip: int | None = None
     """Of a CSV: records above the first row; None: just the header."""
     marked: bool = False
@@ -60,6 +60,8 @@ class Input:
     """What it is called as a series, where nothing in it names one."""
     several: bool = False
     """Whether it is one of files that are called differently as series."""
+    told: str = ""
+    """What a person should know of it, behind its name."""
     cut: Literal["", "left out", "read"] = ""
     """What became of a last line that may be cut."""
 
@@ -116,7 +118,7 @@ def look_at(path: str, wanted: Sequence[str] = (), name: str | None = None, hint
         raise NoSuchStore(f"{name} is empty")
     blocks = [*_inner(text, hints.blocks), *(block.decode("utf-8", errors="replace") for block in found.blocks)]
     if pattern := pattern_of(text):
-        one = PATTERNS[pattern]
+        one = TABLES[pattern]
         rows = first_rows(one, text, SAMPLE)
         # A field may be written in several places of a line; it is one column.
         columns = tuple(dict.fromkeys(one.columns))

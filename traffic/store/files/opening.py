@@ -178,6 +178,9 @@ def with_evidence(columns: Columns, said: Columns, found: Evidence, names: Seque
         plain = said.scale == 1.0 and not said.unit
         unit = said.unit or ("" if octets and plain else "/s")
         return replace(columns, counter=True, statistic="avg", bits=octets and plain, unit=unit)
+    if columns.wide and kinds and all(kind.amount for kind in kinds):
+        plain = said.scale == 1.0 and not said.unit
+        columns = replace(columns, statistic="sum", bits=octets and plain)
     if columns.statistic == "sum" and found.step is not None and said.empty is None:
         return replace(columns, empty="missing")
     return columns

@@ -130,6 +130,20 @@ PATTERNS: Mapping[str, Pattern] = {
     ),
 }
 
+TABLES: Mapping[str, Pattern] = {
+    **PATTERNS,
+    "nlb": Pattern(
+        "AWS network load balancers",
+        r"^(?:tls|tcp) \d\.\d (\d{4}-\d\d-\d\dT[\d:.]+)Z? (\S+) (\S+) (\S+?):\d+ (\S+?):\d+ (\d+|-) (\d+|-) "
+        r"(\d+|-) (\d+|-) .*$",
+        (
+            *(TIME, "balancer", "listener", "ip", "target", "connection_time_ms", "tls_handshake_time_ms"),
+            *("received_bytes", "sent_bytes"),
+        ),
+    ),
+}
+"""Formats whose lines are read as the rows of a table; those that are no requests are read in no other way."""
+
 # Lines of applications: a time first, a level somewhere behind it; what a log names only by its first lines.
 _LEVELS = "|".join(sorted((word for word in (*ERROR_LEVELS, *OTHER_LEVELS) if len(word) > 2), key=len, reverse=True))
 # What these abbreviate differs from place to place, so a time with one of them is none.
@@ -169,8 +183,8 @@ _ENOUGH = 0.5
 
 
 def pattern_of(text: str) -> str | None:
-    """Which format most of the first lines have that are not empty."""
-    return format_of([line.rstrip() for line in text.splitlines()[:200] if line.strip()])
+    """Which of `TABLES` most of the first lines have that are not empty."""
+    return format_of([line.rstrip() for line in text.splitlines()[:200] if line.strip()], TABLES)
 
 
 def format_of(lines: Sequence[str], known: Mapping[str, Pattern] = PATTERNS) -> str | None:

@@ -119,6 +119,7 @@ def of_several(inputs: Sequence[Input], used: Columns) -> list[str]:
         if names := [file.name for file in inputs if file.cut == what]:
             where = names[0] if len(names) == 1 else f"{len(names):,} files ({names[0]} ...)"
             found.append(f"the last line of {where} has no line break and may be cut: {says}")
+    found += [f"{file.name} {file.told}" for file in inputs if file.told][:_MOST]
     if (used.key is not None or used.total) and (twice := copies(inputs)):
         found.append(f"{twice[0]} begin with the same rows: if one is a copy, its rows count twice")
     if joined := joined_by_blanks(inputs, used.key):
@@ -149,6 +150,12 @@ def tried(used: Columns, said: Columns, found: Evidence) -> list[str]:
                 f"the values of {moves.saws} of {every} series repeatedly grow and fall back to zero, like counters "
                 "that reset: --statistic rate reads all as counters"
             )
+    if found.below:
+        column = used.value or "COLUMN"
+        lines.append(
+            f"the values of {found.below:,} series are never above 0, as some tools write what is sent: rises are only "
+            f"found with the sign turned, --value=-{column}"
+        )
     averaged = used.how == "avg" and said.statistic is None and not used.counter
     if averaged and found.step is None and found.a_minute >= 1.5:
         lines.append(

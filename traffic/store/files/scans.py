@@ -93,7 +93,7 @@ def lines_table(file: Input, numbers: Sequence[str]) -> Table:
     """Lines of a log that are no table: text, but for the time."""
     names = {column: f"sl_{place}" for place, column in enumerate(file.columns)}
     types = dict.fromkeys(names, "VARCHAR") | {patterns.TIME: "TIMESTAMPTZ"}
-    scan = patterns.scan(patterns.PATTERNS[file.pattern], _compression(file), list(names.values()))
+    scan = patterns.scan(patterns.TABLES[file.pattern], _compression(file), list(names.values()))
     return Table(scan, names, types, _filtered(names, numbers))
 
 

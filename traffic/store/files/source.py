@@ -28,6 +28,7 @@ from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
 from traffic.store.files.flows import check_dimensions, default_dimensions, split
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool, stamps_of
+from traffic.store.files.lasting import lasting
 from traffic.store.files.opening import (
     HEAD,
     head_of,
@@ -131,6 +132,7 @@ class FilesSource(ForkableSource, SizedSource, FlowSource):
         found += doubts(self._table, self._columns, self._said)
         found += of_several(self._inputs, self._columns)
         found += tried(self._columns, self._said, self._evidence) if self._evidence else []
+        found += lasting(self._table, self._columns, self._evidence.step if self._evidence else None)
         return found + self._apart
 
     @override
@@ -151,7 +153,7 @@ class FilesSource(ForkableSource, SizedSource, FlowSource):
         row, times, _ = self._head()
         if len(row) >= HEAD and not in_order(row, times):
             # The file is not in order of time, so its first rows say little: take some whole series instead.
-            row, times = self._rows().some(HEAD)
+            row, times, _ = self._rows().some(HEAD)
         return own_step(row, times)
 
     def glimpse(self) -> tuple[int, int, Window]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -162,18 +163,17 @@ class Staged:
                 row, bucket, value = (np.concatenate(column) for column in zip(*placed, strict=True))
                 fill(there, row, bucket, value, statistic)
 
-    def some(self, rows: int) -> tuple[Ints, Ints]:
-        """Number of the key and time of all rows of a few keys, about `rows` rows."""
+    def some(self, rows: int) -> tuple[Ints, Ints, Ints]:
+        """Number of the key, time and number of the file of all rows of a few keys, about `rows` rows."""
         few = max(1, rows * len(self.ids) // max(1, self.rows))
-        place = np.full(len(self.ids), -1, dtype=np.int64)
-        place[:few] = np.arange(few)
-        whole = Grid(int(self.first.min()), 1, int(self.last.max()) - int(self.first.min()) + 1)
         parts = np.unique(self._part_of[:few]).tolist()
-        found = [
-            self._parts.read(one, place, whole) for part in parts for one in self._parts.of(part) if one.keys[0] < few
-        ]
-        there = [one for one in found if one is not None]
-        return np.concatenate([one[0] for one in there]), np.concatenate([one[1] for one in there])
+        there = [one for part in parts for one in self._parts.of(part) if one.keys[0] < few]
+        row, time, file = (
+            np.concatenate([self._parts.column(one, column(one)).astype(np.int64) for one in there])
+            for column in (attrgetter("ids"), attrgetter("time"), attrgetter("file"))
+        )
+        chosen = row < few
+        return row[chosen], time[chosen], file[chosen]
 
     def inside(self, window: Window, only: Iterable[str] | None = None) -> Ints:
         """Number of rows in a window, of these keys (None: of all), by file: shape (files,)."""

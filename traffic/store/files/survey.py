@@ -14,7 +14,7 @@ from traffic.store.files.look import Hints, Input, look_at
 from traffic.store.files.numerals import Numbers, numbers_of
 from traffic.store.files.objects import leaves_of
 from traffic.store.files.sampled import Sampled
-from traffic.store.files.unfinished import may_be_cut, without_rest
+from traffic.store.files.unfinished import may_be_cut, never_closed, without_rest
 
 _PLACES = 64
 """That are looked at in all files together, beside how each begins."""
@@ -65,8 +65,9 @@ def survey(
         try:
             document = rewritten(path, name)
             if document is not None:
-                kept.append(document)
-            file = look_at(document.name if document else path, wanted, name, hints)
+                kept.append(document.copy)
+            file = look_at(document.copy.name if document else path, wanted, name, hints)
+            file = replace(file, told=document.told if document else "")
         except NoSuchStore:
             if len(paths) == 1:
                 raise
@@ -78,6 +79,8 @@ def survey(
                 kept.append(rest)
                 file = look_at(rest.name, wanted, name, hints)
             file = replace(file, cut="read" if rest is None else "left out")
+        if document is None and never_closed(file):
+            file = replace(file, told="has a list that is never closed, so rows may be missing: get it again")
         found.append(sample(file) if file.kind == "parquet" else file)
     if not found:
         raise NoSuchStore(f"{paths[0]} and the {len(paths) - 1} other files are all empty")

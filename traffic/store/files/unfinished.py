@@ -55,6 +55,19 @@ def may_be_cut(file: Input) -> int | None:
     return size - len(tail) + tail.rfind(b"\n") + 1
 
 
+def never_closed(file: Input) -> bool:
+    """Whether a list of JSON objects has no end: the database reads it as far as it goes.
+
+    Raises:
+        StorageFailure: it cannot be read.
+    """
+    if file.kind != "json" or not file.array or file.packed:
+        return False
+    with storage(file.name), _opened(file) as text:
+        text.seek(max(0, Path(file.path).stat().st_size - _TAIL))
+        return not text.read().rstrip().endswith(b"]")
+
+
 def without_rest(file: Input, size: int) -> IO[bytes] | None:
     """A copy of the first `size` bytes of a file, which goes when it is closed; None if they are too many to copy.
 

@@ -63,6 +63,8 @@ def time_of(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str
         UsageFailure: there are days, and what tells the time of the day cannot be joined to them.
     """
     stamps = [column for column in free if holds[column] in ("time", "epoch") and not _midnights(table, column)]
+    # An amount may be as large as the seconds since 1970.
+    stamps = [column for column in stamps if holds[column] == "time" or not _measured(column)]
     days = [column for column in free if holds[column] in ("date", "time") and column not in stamps]
     if any(_changes(table, column) for column in free if holds[column] in ("time", "date", "clock")):
         # A time that is the same in all rows is when the file was written.
@@ -83,6 +85,12 @@ def time_of(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str
         # Without rows there is only the name; a column that is called a time but holds none is reported with its row.
         or (None if days else named(TIMES, [c for c in free if holds[c] in ("nothing", "text")], whole=True))
     )
+
+
+def _measured(column: str) -> bool:
+    """Whether a column is called like an amount or a level, and not like a time as well."""
+    kind = kind_of_value(column)
+    return (kind.amount or kind.level or kind.counter) and named(TIMES, [column]) is None
 
 
 def _changes(table: Sampled, column: str) -> bool:
@@ -179,7 +187,9 @@ def _day(table: Sampled, days: Sequence[str], free: Sequence[str], holds: dict[s
 def _excel(table: Sampled, free: Sequence[str], holds: dict[str, Holds]) -> str | None:
     """A column of the days of a spreadsheet that is called like a time, with the time of day beside it where one is."""
     days = [column for column in free if holds[column] == "number" and excel_days(table.cells(column))]
-    day = named(TIMES, days)
+    # PRTG writes `Date Time(RAW)` beside a text that is none.
+    shown = {re.sub(r"[\W_]*raw\W*$", "", column, flags=re.IGNORECASE): column for column in days}
+    day = shown.get(named(TIMES, list(shown)) or "")
     if day is None or any("." in cell or "," in cell for cell in table.cells(day)):
         return day
     clocks = [column for column in free if holds[column] == "clock" or (plain(column) in _CLOCKS and column != day)]
