@@ -79,15 +79,18 @@ def test_what_a_fork_does_not_finish_the_run_does(fault: Callable[[int], object]
 
 
 def test_an_error_is_raised_by_the_run_as_it_was_made() -> None:
-    def make(item: int) -> int:
+    def make(item: int) -> tuple[int, int]:
         if item == 4:
             raise UsageFailure("item 4 is not valid")
-        return item
+        return squared(item)
 
+    making = made_of(ITEMS, make, forks=2)
+    found = [next(making)[0][1] for _ in range(4)]
     with pytest.raises(UsageFailure, match="item 4 is not valid"):
-        list(made_of(ITEMS, make, forks=2))
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        next(making)
+    for process in found:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
 
 
 def test_a_run_that_stops_taking_leaves_no_process_behind() -> None:
