@@ -108,7 +108,7 @@ def test_a_last_line_that_may_be_cut_is_counted(tmp_path: Path) -> None:
     (part,) = source.coverage(Window(floor_to(reach.start, HOUR), ceil_to(reach.end, HOUR)), reach).parts
     assert (part.rows, part.used) == (COUNT, COUNT - 1)
     assert [(one.rows, one.reason) for one in part.left_out] == [
-        (1, "may be cut, as they are the last line and have no line break")
+        (1, "have no line break, and may be cut")
     ]
 
 

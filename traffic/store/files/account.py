@@ -19,7 +19,7 @@ _WHY = {
     "outside": "are outside the time window",
     "others": OTHER_KEYS,
     "no row": "are trailer lines",
-    "cut": "may be cut, as they are the last line and have no line break",
+    "cut": "have no line break, and may be cut",
 }
 """Reasons in the words of coverage."""
 
