@@ -107,9 +107,7 @@ def test_a_last_line_that_may_be_cut_is_counted(tmp_path: Path) -> None:
     reach = source.extent(None, 60)
     (part,) = source.coverage(Window(floor_to(reach.start, HOUR), ceil_to(reach.end, HOUR)), reach).parts
     assert (part.rows, part.used) == (COUNT, COUNT - 1)
-    assert [(one.rows, one.reason) for one in part.left_out] == [
-        (1, "have no line break, and may be cut")
-    ]
+    assert [(one.rows, one.reason) for one in part.left_out] == [(1, "have no line break, and may be cut")]
 
 
 TWICE = '{{"time":"{}","key":"a",{}}}\n'

@@ -88,6 +88,18 @@ EXPORT = "".join(
     + "\n"
     for job in "ab"
 )
+# Each flow of five reports begins anew.
+PACKETBEAT = ndjson(
+    {
+        "@timestamp": at(n),
+        "flow": {"id": str(n // 5), "final": n == N - 1},
+        "source": {"bytes": 9},
+        "destination": {"bytes": 9},
+        "network": {"bytes": 750 * (n % 5 + 1), "packets": 3},
+        "host": {"name": "a"},
+    }
+    for n in range(N)
+)
 
 RIGHT: dict[str, Right] = {
     # --- answers of services --------------------------------------------------------------------------
@@ -127,6 +139,22 @@ RIGHT: dict[str, Right] = {
         ),
         {"i1": each(), "i2": each()},
         told="is one page of several (NextToken): the others are needed too",
+    ),
+    "InfluxDB 1, as many rows as it gives": Right(
+        document(
+            {
+                "results": [
+                    {
+                        "partial": True,
+                        "series": [
+                            {"name": "x", "columns": ["time", "mean"], "values": [[at(n), load(n)] for n in range(N)]}
+                        ],
+                    }
+                ]
+            }
+        ),
+        {"rows": each()},
+        told="says that it is not complete: ask again",
     ),
     # --- JSON that is not a line per object -----------------------------------------------------------
     "objects over several lines, of jq": Right(
@@ -193,6 +221,18 @@ RIGHT: dict[str, Right] = {
             *(f"{at(s / 60, '%Y/%m/%d %H:%M:%S')}.5,0.5,tcp,10.0.0.1,1,  ->,a,443,CON,10,150,70" for s in UNEVEN),
         ),
         {"a": {minute: 20.0 * count for minute, count in IN_MINUTES.items()}},
+    ),
+    "Packetbeat, flows that go on": Right(
+        {"rows.json": PACKETBEAT},
+        {"a": {at(n, "%H:%M"): 100.0 * (n % 5 + 1) for n in range(N)}},
+        Columns(value="network.bytes", key="host.name"),
+        told="rows of flows that go on (flow.final: false) count all since the flow began, so sums are too high: use "
+        '--where "\\"flow.final\\" = \'true\'"',
+    ),
+    "Packetbeat, flows that are over": Right(
+        {"rows.json": PACKETBEAT},
+        {"a": {at(N - 1, "%H:%M"): 500.0}},
+        Columns(value="network.bytes", key="host.name", where="\"flow.final\" = 'true'"),
     ),
     # --- monitoring -----------------------------------------------------------------------------------
     "PRTG": Right(
@@ -294,6 +334,21 @@ RIGHT: dict[str, Right] = {
 @pytest.mark.parametrize("tool", RIGHT)
 def test_what_a_tool_writes_is_read_rightly(tool: str, tmp_path: Path) -> None:
     assert_read_rightly(RIGHT[tool], tmp_path)
+
+
+REFUSED: dict[str, tuple[dict[str, str | bytes] | str, str]] = {
+    "bytes of several, and packets of one": ({"rows.json": PACKETBEAT}, "specify which columns of"),
+    "parts of a distribution": (
+        rows("time,service,quantile,value", *(f"{at(n)},a,{q},{load(n)}" for n in range(N) for q in ("0.5", "0.99"))),
+        "up to 2 rows of one service have the same time and differ in quantile: use --key service,quantile",
+    ),
+}
+
+
+@pytest.mark.parametrize("tool", REFUSED)
+def test_what_a_tool_writes_is_refused_with_what_helps(tool: str, tmp_path: Path) -> None:
+    files, says = REFUSED[tool]
+    assert_refused(files, Columns(), says, tmp_path)
 
 
 HOURS = [at(60 * n) for n in range(24 * 8)]

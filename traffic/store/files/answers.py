@@ -74,7 +74,7 @@ def not_whole(document: Mapping[str, Any]) -> str:
     """What is said of an answer that does not hold everything, by its own account; "": nothing."""
     if more := next((name for name in _MORE if document.get(name)), None):
         return f"is one page of several ({more}): the others are needed too"
-    shards, results = document.get("_shards"), document.get("MetricDataResults")
+    shards, results = document.get("_shards"), document.get("MetricDataResults") or document.get("results")
     partly = (
         document.get("timed_out") is True
         or document.get("isPartial") is True
@@ -89,7 +89,8 @@ def not_whole(document: Mapping[str, Any]) -> str:
 
 
 def _is_part(result: Any) -> bool:
-    return isinstance(result, dict) and result.get("StatusCode") == "PartialData"
+    # InfluxDB 1 stops at a number of rows that its administrator has set.
+    return isinstance(result, dict) and (result.get("StatusCode") == "PartialData" or result.get("partial") is True)
 
 
 def _hits(document: Mapping[str, Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from traffic.store.files.cells import Holds
 from traffic.store.files.evidence import directions
 from traffic.store.files.layout import Row
 from traffic.store.files.look import listed
-from traffic.store.files.naming import columns_in, joined
+from traffic.store.files.naming import columns_in, joined, plain
 from traffic.store.files.numerals import measures
 from traffic.store.files.sampled import Sampled
 from traffic.store.files.step import own_step
@@ -24,6 +24,7 @@ _OFTENER = 1.5
 """How many times as far apart the rows of one value have to be as those of all values of a column together."""
 _NEARLY_ALL = 0.8
 _FEWEST = 3
+_PARTS = ("quantile", "percentile", "le")
 _MOST = 400
 """Series of which it is looked how far apart their rows are."""
 
@@ -92,14 +93,16 @@ def rivals_of(table: Sampled, holds: dict[str, Holds], found: Columns) -> tuple[
         place = table.columns.index(column)
         differ = sum(len({row[place] for row in rows}) > 1 for rows in several)
         # A second measure differs too, but its values do not recur.
-        again = holds[column] == "text" or _codes(table.cells(column))
+        again = holds[column] == "text" or _codes(column, table.cells(column))
         if again and 2 * differ > len(several):
             rivals.append(column)
     return rivals, max(map(len, several))
 
 
-def _codes(cells: Sequence[str]) -> bool:
-    """Whether numbers are names: whole, and few of them."""
+def _codes(column: str, cells: Sequence[str]) -> bool:
+    """Whether numbers are names: whole and few of them, or bounds of parts of a distribution."""
+    if plain(column) in _PARTS:
+        return True
     counts = Counter(cells)
     return all(cell.isdigit() for cell in counts) and len(counts) <= max(2, len(cells) // 3)
 
@@ -111,7 +114,7 @@ def able_to_tell(table: Sampled, holds: dict[str, Holds], found: Columns) -> lis
         column
         for column in table.columns
         if column not in named
-        and (holds[column] == "text" or (holds[column] == "number" and _codes(table.cells(column))))
+        and (holds[column] == "text" or (holds[column] == "number" and _codes(column, table.cells(column))))
         and len(set(table.cells(column))) > 1
         and not measures(table.cells(column))
     ]

@@ -19,7 +19,7 @@ from traffic.store.files.cells import Holds, held_by
 from traffic.store.files.formats import Recognised, recognise_format
 from traffic.store.files.layout import Row
 from traffic.store.files.look import listed
-from traffic.store.files.naming import KEYS, columns_in, joined, named, one_member, require
+from traffic.store.files.naming import KEYS, columns_in, joined, named, one_member, plain, require
 from traffic.store.files.numerals import NUMBER, Numbers, is_measure, measures
 from traffic.store.files.overlooked import numbers_that_name, refuse_zones
 from traffic.store.files.sampled import Sampled, contents
@@ -185,6 +185,10 @@ def _refuse_spoilt(table: Sampled, columns: Sequence[str]) -> None:
 def _value(free: Sequence[str], holds: dict[str, Holds]) -> str | None:
     numbers = [column for column in free if holds[column] in ("number", "epoch")]
     found = named(VALUES, numbers)
+    clearest = next((name for name in VALUES if any(name == _last_word(column) for column in numbers)), None)
+    if found is not None and clearest is not None and clearest != _last_word(found) and plain(found) not in VALUES:
+        # Of source.bytes and destination.bytes neither stands out; the only column of packets is not meant therefore.
+        return None
     if found is not None and _last_word(found) in _COUNTS and {_last_word(one) for one in numbers} & _SUMMED_UP:
         # How many samples a sum or a mean is of is not what is asked for.
         return None

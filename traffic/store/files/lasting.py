@@ -18,6 +18,7 @@ _ENDS = (
     *("te", "end", "endtime", "lastseen", "last", "etime", "timestampend", "flowend", "flowendseconds"),
     *("flowendmilliseconds", "timeflowend", "timeflowendns", "timeflowendms", "finish", "lastswitched"),
 )
+_FINAL = "flow.final"
 _DURATIONS = ("td", "duration", "dur")
 """Of which the unit is known, in the formats that have them: seconds."""
 _LEAST, _LONG = 0.005, 60
@@ -41,6 +42,18 @@ def lasting(table: Sampled, used: Columns, step: int | None) -> list[str]:
     share = max(1, round(100 * len(long) / len(lengths)))
     how = f"each is counted wholly at its {used.time}, not spread: --resolution 10m or 60m blurs that"
     return [f"{share} % of the first rows last longer than 1 min, up to {length(max(long))}; {how}"]
+
+
+def going_on(table: Sampled, used: Columns, said: Columns) -> list[str]:
+    """What is said of flows as Packetbeat reports them while they go on: each report counts from their beginning."""
+    if used.how != "sum" or said.where or _FINAL not in table.columns:
+        return []
+    if "false" not in {cell.lower() for cell in table.cells(_FINAL)}:
+        return []
+    way = f'--where "\\"{_FINAL}\\" = \'true\'"'
+    return [
+        f"rows of flows that go on ({_FINAL}: false) count all since the flow began, so sums are too high: use {way}"
+    ]
 
 
 def _length(table: Sampled, row: Row, used: Columns) -> float | None:

@@ -28,7 +28,7 @@ from traffic.store.files.database import Database
 from traffic.store.files.evidence import Evidence, evidence_of
 from traffic.store.files.flows import check_dimensions, default_dimensions, split
 from traffic.store.files.inputs import STDIN, STDIN_SHOWN, find_files, shown, spool, stamps_of
-from traffic.store.files.lasting import lasting
+from traffic.store.files.lasting import going_on, lasting
 from traffic.store.files.opening import (
     HEAD,
     head_of,
@@ -132,6 +132,7 @@ class FilesSource(ForkableSource, SizedSource, FlowSource):
         found += doubts(self._table, self._columns, self._said)
         found += of_several(self._inputs, self._columns)
         found += tried(self._columns, self._said, self._evidence) if self._evidence else []
+        found += going_on(self._table, self._columns, self._said)
         found += lasting(self._table, self._columns, self._evidence.step if self._evidence else None)
         return found + self._apart
 
