@@ -133,11 +133,14 @@ def _alive(process: int) -> bool:
 
 
 def test_a_fork_holds_no_lock(tmp_path: Path) -> None:
+    begun, said = os.pipe()
     with lock(tmp_path):
         fork = os.fork()
         if not fork:
+            os.write(said, b"!")
             signal.pause()
             os._exit(0)
+        os.read(begun, 1)
         with pytest.raises(LockedFailure), lock(tmp_path):
             pass
     try:
@@ -146,6 +149,8 @@ def test_a_fork_holds_no_lock(tmp_path: Path) -> None:
     finally:
         os.kill(fork, signal.SIGKILL)
         os.waitpid(fork, 0)
+        os.close(begun)
+        os.close(said)
 
 
 KEYS = 150
